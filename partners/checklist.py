@@ -1,6 +1,6 @@
 """Rules about what can be pledged: promise types, schools and school years.
 
-Each row is changed under its lock, and each change is logged. partners.pledges.years closes and reopens a year.
+Each change locks the row and is logged in the change history. partners.pledges.years closes and reopens a year.
 """
 
 from datetime import date
@@ -29,7 +29,7 @@ def add_row(row: Row) -> None:
 
 @transaction.atomic
 def change_row(row: R, **fields) -> R:
-    """Write only the given fields."""
+    """Lock a row and write the given fields."""
     row = lock_row(row)
     before = row_facts(row, list(fields))
     changed = [name for name, value in fields.items() if getattr(row, name) != value]
@@ -42,7 +42,7 @@ def change_row(row: R, **fields) -> R:
 
 
 def retire(row: Retirable) -> Retirable:
-    """Stop offering it; promises that have it keep it."""
+    """Stop offering a promise type or school. Existing promises keep it."""
     return change_row(row, is_retired=True)
 
 
@@ -57,11 +57,11 @@ def open_year(year: PledgeYear) -> PledgeYear:
 
 @transaction.atomic
 def delete_row(row: Row) -> None:
-    """Raise ProtectedError if a pledge needs the row."""
+    """Delete a row. Raise ProtectedError if a pledge refers to it."""
     row.delete()
 
 
 def row_facts(row: Row, names: list[str]) -> dict:
-    """What history tells of a row, as plain values by the field's name."""
+    """Return values by field name for the change history."""
     values = {name: getattr(row, name) for name in names}
     return {name: value.isoformat() if isinstance(value, date) else value for name, value in values.items()}

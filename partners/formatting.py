@@ -1,4 +1,4 @@
-"""Grades and months in words, such as "grades TK–6" and "Oct–Dec"."""
+"""Format grades and months, such as "grades TK–6" and "Oct–Dec"."""
 
 from collections.abc import Iterable
 from typing import TypeVar
@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 def grade_spans(chosen: Iterable[str]) -> str:
-    """Grade bands in words, adjacent ones joined: "grades TK–6, 9–12". "" for all or none, which both mean any."""
+    """Join adjacent grade bands, as in "grades TK–6, 9–12". Return "" for all or none, which both mean any grade."""
     spans = consecutive_runs(chosen, Grade.values)
     if not spans or len(spans[0]) == len(Grade.values):
         return ""
@@ -21,7 +21,7 @@ def grade_spans(chosen: Iterable[str]) -> str:
 
 
 def month_spans(chosen: Iterable[int]) -> str:
-    """Months in words, adjacent ones joined: "Aug, Oct–Dec". "" for all or none, which both mean any."""
+    """Join adjacent months, as in "Aug, Oct–Dec". Return "" for all or none, which both mean any month."""
     spans = consecutive_runs(chosen, MONTHS)
     if not spans or len(spans[0]) == len(MONTHS):
         return ""

@@ -1,13 +1,13 @@
-"""What other apps may have to do when a contact or an organization changes.
+"""Signals for other apps about changes of contacts and organizations.
 
-Each signal is sent in the transaction of the change. What a receiver raises undoes the change. The first two let
-receivers lock their rows in the one order of docs/rules.md, before anything is written.
+Each signal is sent in the transaction of the change, so an exception in a receiver undoes the change. The first two
+signals let receivers lock their rows before anything is written, in the order given in docs/rules.md.
 """
 
 from django.dispatch import Signal
 
-organizations_leaving = Signal()  # organizations, primary keys, before they are locked to be merged or deleted
-contacts_locked = Signal()  # contacts, all that this transaction changes in a way that the signals below tell
-contact_email_changed = Signal()  # contact, with its new address
-contact_deleted = Signal()  # contact, right before it is deleted
-contact_merged = Signal()  # contact, and the duplicate of it that is deleted right after
+organizations_leaving = Signal()  # organizations: primary keys; before they are locked to merge or delete them
+contacts_locked = Signal()  # contacts: all those for which this transaction sends a signal below
+contact_email_changed = Signal()  # contact: with its new address
+contact_deleted = Signal()  # contact: right before it is deleted
+contact_merged = Signal()  # contact, duplicate: right before the duplicate is deleted

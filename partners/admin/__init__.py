@@ -1,4 +1,4 @@
-"""Partners and their promises in the admin. Changes go through the rules; pledges are read-only here."""
+"""The admin of partners and their promises. Changes go through the rules, and pledges are read-only."""
 
 from partners.admin.checklist import PledgeYearAdmin, PromiseTypeAdmin, SchoolAdmin
 from partners.admin.contacts import ContactAdmin

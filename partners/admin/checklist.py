@@ -1,4 +1,4 @@
-"""Promise types, schools and school years in the admin."""
+"""The admin of promise types, schools and school years."""
 
 from django.contrib import admin, messages
 from django.contrib.admin.widgets import AdminTextareaWidget, AdminTextInputWidget
@@ -21,11 +21,11 @@ class RowForm(ConcurrentEditForm):
 
 
 class RowAdmin(ActionsAdmin):
-    """Rows that partners.checklist writes, each with its change history."""
+    """Base of models that partners.checklist writes and whose pages show the change history."""
 
     form = RowForm
     readonly_fields = ("history",)
-    parts = []  # its fieldsets, without the history
+    parts = []  # the fieldsets without the change history
 
     def get_fieldsets(self, request, obj=None):
         return [*self.parts, (_("History"), {"fields": ["history", "shown"]})] if obj else self.parts
@@ -48,7 +48,7 @@ class RowAdmin(ActionsAdmin):
             checklist.delete_row(row)
 
 
-# Kinds and schools -----------------------------------------------------------------------------------------------
+# Promise types and schools ---------------------------------------------------------------------------------------
 
 
 @admin.action(description=_("Retire: offer them no more"), permissions=["change"])
@@ -65,7 +65,7 @@ def bring_back(page, request, rows):
 
 @admin.register(PromiseType)
 class PromiseTypeAdmin(RowAdmin):
-    """A promised type can only be retired."""
+    """A promise type that is in use can only be retired."""
 
     list_display = ("name", "order", "unit_plural", "clearance", "work_based_learning", "promised", "offered")
     list_filter = ("is_retired", "needs_clearance", "work_based_learning")
@@ -97,17 +97,17 @@ class PromiseTypeAdmin(RowAdmin):
 
     def get_queryset(self, request):
         signed = Q(promises__pledge__signed_at__isnull=False)
-        return super().get_queryset(request).annotate(promised=Count("promises", filter=signed))
+        return super().get_queryset(request).annotate(promise_count=Count("promises", filter=signed))
 
     def get_readonly_fields(self, request, obj=None):
-        """A code never changes: signed versions and pictures know the kind by it."""
+        """Make the code read-only, because signed versions and illustrations refer to it."""
         return (*self.readonly_fields, "code") if obj else self.readonly_fields
 
     def get_prepopulated_fields(self, request, obj=None):
         return {} if obj else self.prepopulated_fields
 
     def formfield_for_dbfield(self, db_field, request, **kwargs):
-        """Wide enough for sentences."""
+        """Use wider fields for sentences."""
         if getattr(db_field, "max_length", None) and db_field.max_length > 100:
             kwargs["widget"] = AdminTextInputWidget(attrs={"class": "vLargeTextField"})
             if db_field.get_internal_type() == "TextField":
@@ -118,9 +118,9 @@ class PromiseTypeAdmin(RowAdmin):
     def clearance(self, promise_type: PromiseType) -> str:
         return _("needed") if promise_type.needs_clearance else ""
 
-    @admin.display(description=_("signed promises"), ordering="promised")
+    @admin.display(description=_("signed promises"), ordering="promise_count")
     def promised(self, promise_type: PromiseType) -> int:
-        return promise_type.promised
+        return promise_type.promise_count
 
     @admin.display(description=_("offered"), ordering="is_retired", boolean=True)
     def offered(self, promise_type: PromiseType) -> bool:
@@ -189,11 +189,11 @@ class PledgeYearAdmin(RowAdmin):
 
     def get_queryset(self, request):
         signed = Q(pledges__signed_at__isnull=False)
-        counts = {"signed": Count("pledges", filter=signed), "drafts": Count("pledges", filter=~signed)}
+        counts = {"signed_count": Count("pledges", filter=signed), "draft_count": Count("pledges", filter=~signed)}
         return super().get_queryset(request).annotate(**counts)
 
     def get_readonly_fields(self, request, obj=None):
-        """Which year it is never changes: pledges know it by that number."""
+        """Make the school year read-only, because it is the primary key that pledges refer to."""
         return (*self.readonly_fields, "state", "school_year") if obj else (*self.readonly_fields, "state")
 
     @admin.display(description=_("school year"), ordering="school_year")
@@ -204,14 +204,14 @@ class PledgeYearAdmin(RowAdmin):
     def state(self, year: PledgeYear) -> str:
         if year.closed_at:
             return _("closed")
-        if not year.opens_on:  # the form of one that is to be added
+        if not year.opens_on:  # on the form to add a year
             return "-"
         return _("open") if year.is_open else _("not open yet")
 
-    @admin.display(description=_("signed pledges"), ordering="signed")
+    @admin.display(description=_("signed pledges"), ordering="signed_count")
     def signed(self, year: PledgeYear) -> int:
-        return year.signed
+        return year.signed_count
 
-    @admin.display(description=_("unsigned drafts"), ordering="drafts")
+    @admin.display(description=_("unsigned drafts"), ordering="draft_count")
     def drafts(self, year: PledgeYear) -> int:
-        return year.drafts
+        return year.draft_count

@@ -1,4 +1,4 @@
-"""Shared by several pages of the partners' admin."""
+"""Functions shared by the admin pages of this app."""
 
 from collections.abc import Callable, Iterable
 
@@ -21,7 +21,7 @@ from imagine.mail.models import Message
 from partners.models import Grade, Pledge, Promise
 from partners.pledges.promises import localized_field, month_name, signed_amount
 
-MAX_EMAILS = 20  # messages on a page
+MAX_EMAILS = 20  # emails shown on a page
 LINKS_SENT = ngettext_lazy("%(number)d link is on its way.", "%(number)d links are on their way.", "number")
 LINKS_SENT_RECENTLY = ngettext_lazy(
     "%(number)d link was mailed in the last ten minutes and is not mailed again.",
@@ -31,7 +31,7 @@ LINKS_SENT_RECENTLY = ngettext_lazy(
 
 
 def outcome_of(act: Callable[[Model], Model], row: Model, field: str) -> Outcome:
-    """Whether a rule changed `field` of a row, or why it was refused."""
+    """Return whether a rule changed `field` of a row, or the exception that it raised."""
     try:
         return getattr(act(row), field) != getattr(row, field)
     except (RuleViolation, ObjectDoesNotExist) as refused:
@@ -39,14 +39,14 @@ def outcome_of(act: Callable[[Model], Model], row: Model, field: str) -> Outcome
 
 
 def redirect_if_gone(page: ModelAdmin, request: HttpRequest) -> HttpResponse:
-    """The list, in place of a record that was merged or deleted in the meantime."""
+    """Redirect to the list, for a record that was merged or deleted in the meantime."""
     message = _("It is not there any more: it was merged or erased meanwhile. Nothing was saved.")
     page.message_user(request, message, messages.WARNING)
     return redirect(f"admin:{page.opts.app_label}_{page.opts.model_name}_changelist")
 
 
 def delete_each(page: ModelAdmin, request: HttpRequest, rows: Iterable[Model]) -> None:
-    """Delete the selected rows by the page's rule, and say how many were gone."""
+    """Delete rows with the page's rule, and report how many were already deleted."""
     missing = 0
     for row in rows:
         try:
@@ -64,14 +64,14 @@ def anonymize_log(row: Model) -> None:
 
 
 def pledge_state(pledge: Pledge) -> str:
-    """Also for a year that is over."""
+    """Return the label of a pledge's state, which depends on whether its year is closed."""
     if pledge.signed_at:
         return _("signed")
     return _("never signed") if pledge.year.closed_at else _("draft")
 
 
 def promise_row(promise: Promise) -> dict[str, str]:
-    """A promise in words."""
+    """Return the texts that describe a promise."""
     return {
         "promise_type": promise.promise_type.localized_name,
         "amount": promise.amount,
@@ -81,7 +81,7 @@ def promise_row(promise: Promise) -> dict[str, str]:
 
 
 def signed_promise_row(promise: dict) -> dict[str, str]:
-    """A promise of a signed version, in the words of that day."""
+    """Return the texts that describe a promise of a signed version, as they were when it was signed."""
     return {
         "promise_type": localized_field(promise, "name"),
         "amount": signed_amount(promise),
@@ -100,7 +100,7 @@ def places_and_times(grades: list[str], months: list[int], schools: list[str]) -
 
 
 def recent_emails(pledges: Iterable[Pledge]) -> str:
-    """The latest emails about some pledges and their states. One query."""
+    """Return the latest emails about some pledges with their states, from one query."""
     latest = list(Message.objects.about_any(pledges).defer("body_text", "body_html", "ics")[: MAX_EMAILS + 1])
     return render_to_string(
         "admin/partners/recent_emails.html", {"mails": latest[:MAX_EMAILS], "has_more": len(latest) > MAX_EMAILS}

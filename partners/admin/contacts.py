@@ -1,4 +1,4 @@
-"""Contacts in the admin, of organizations and on their own."""
+"""The admin of contacts, of organizations or independent."""
 
 from datetime import date
 
@@ -56,7 +56,7 @@ class ContactAdminForm(ConcurrentEditForm):
         return cleaned_data
 
     def _get_validation_exclusions(self):
-        """Allow a second primary contact, because the rule takes the role away from the first."""
+        """Allow a second primary contact, because the rule makes it replace the first."""
         return super()._get_validation_exclusions() | {"is_primary"}
 
 
@@ -86,14 +86,14 @@ class InvitationStatusFilter(ChoiceFilter):
 
 @admin.register(Contact)
 class ContactAdmin(GuardedAdmin, ActionsAdmin):
-    """Contacts on their own are added here, those of an organization on its page."""
+    """Only independent contacts are added here. Contacts of an organization are added on its page."""
 
     form = ContactAdminForm
     list_display = ("name", "owner", "email", "language", "primary_label", "mail_problem", "known_since")
     list_filter = (OwnerFilter, InvitationStatusFilter, "language")
     list_select_related = ("organization",)
     ordering = ("name", "pk")
-    search_fields = ("name",)  # shows the search box; see get_search_results
+    search_fields = ("name",)  # shows the search box; see get_search_results()
     search_help_text = _("Looks for names, with or without accents, e-mail addresses and organizations.")
     show_full_result_count = False
     readonly_fields = ("owner", "mail_status", "invitations", "history")
@@ -113,8 +113,8 @@ class ContactAdmin(GuardedAdmin, ActionsAdmin):
     def owner(self, contact: Contact) -> str:
         if not contact.organization_id:
             return _("on their own")
-        address = reverse("admin:partners_organization_change", args=[contact.organization_id])
-        return format_html('<a href="{}">{}</a>', address, contact.organization)
+        url = reverse("admin:partners_organization_change", args=[contact.organization_id])
+        return format_html('<a href="{}">{}</a>', url, contact.organization)
 
     @admin.display(description=_("place"), ordering="is_primary")
     def primary_label(self, contact: Contact) -> str:
@@ -150,11 +150,11 @@ class ContactAdmin(GuardedAdmin, ActionsAdmin):
     def get_fieldsets(self, request, obj=None):
         person = ["name", "role", "email", "phone", "language"]
         if obj is None:
-            others = _("A person on their own. One of an organization is added on that organization’s page.")
-            return [(None, {"fields": person, "description": others})]
-        main = ["is_primary"] if obj.organization_id else []  # others can't be a primary contact
+            description = _("A person on their own. One of an organization is added on that organization’s page.")
+            return [(None, {"fields": person, "description": description})]
+        primary = ["is_primary"] if obj.organization_id else []
         return [
-            (None, {"fields": ["owner", *person, *main, "shown"]}),
+            (None, {"fields": ["owner", *person, *primary, "shown"]}),
             (_("Mail"), {"fields": ["mail_status", "invitations"]}),
             (_("History"), {"fields": ["history"]}),
         ]

@@ -1,4 +1,4 @@
-"""The coverage page: promise types against schools for one school year."""
+"""The coverage page: promise types and schools of a school year."""
 
 from urllib.parse import urlencode
 
@@ -15,16 +15,16 @@ from partners.admin.filters import NEEDED_MOST, latest_year
 from partners.coverage import Coverage, PromiseTypeCoverage, SchoolCoverage
 from partners.models import PledgeYear
 
-SOME, MANY = 5, 12  # promises, from which on a cell's ground is one step darker
+SOME, MANY = 5, 12  # numbers of promises from which cells are darker
 
 
 def chosen_year(request: HttpRequest) -> tuple[list[PledgeYear], PledgeYear | None]:
-    """All school years, and the one in the URL or else the current or latest one."""
+    """Return all school years, and the year in the URL, or else the current or latest year."""
     if not request.user.has_perm("partners.view_promise"):
         raise PermissionDenied
     years = list(PledgeYear.objects.all())
-    named = [year for year in years if str(year.pk) == request.GET.get("year")]
-    return years, named[0] if named else latest_year(years)
+    chosen = next((year for year in years if str(year.pk) == request.GET.get("year")), None)
+    return years, chosen or latest_year(years)
 
 
 @require_GET
@@ -47,7 +47,7 @@ def coverage_csv(request: HttpRequest) -> HttpResponse:
 
 
 def coverage_context(found: Coverage) -> dict:
-    """The figures, each with the URL of the list behind it."""
+    """Return the figures, each with the URL of the list of its promises."""
     promises = f"{reverse('admin:partners_promise_changelist')}?{urlencode({'state': 'signed', 'year': found.year.pk})}"
     return {
         "promise_types": [promise_type_column(promise_type, promises) for promise_type in found.promise_types],
@@ -71,13 +71,13 @@ def promise_type_column(promise_type: PromiseTypeCoverage, promises: str) -> dic
 
 
 def school_row(place: SchoolCoverage, found: Coverage, promises: str) -> dict:
-    at = f"{promises}&school={place.school.pk}"
+    url = f"{promises}&school={place.school.pk}"
     counts = zip(found.promise_types, place.counts, strict=True)
     return {
         "place": place,
-        "address": at,
+        "url": url,
         "cells": [
-            (count, cell_shade(count), f"{at}&promise_type={promise_type.promise_type.pk}")
+            (count, cell_shade(count), f"{url}&promise_type={promise_type.promise_type.pk}")
             for promise_type, count in counts
         ],
     }

@@ -1,4 +1,4 @@
-"""Filters of the lists of organizations, pledges and promises. Unknown values are ignored."""
+"""Filters of the lists of organizations, pledges and promises. They ignore unknown values."""
 
 from collections.abc import Iterable
 
@@ -14,26 +14,26 @@ NEEDED_MOST = "any"
 
 
 def this_year(request: HttpRequest) -> PledgeYear | None:
-    """The current or latest school year, loaded once per request."""
+    """Return the current or latest school year, loaded once per request."""
     if not hasattr(request, "this_year"):
         request.this_year = latest_year(PledgeYear.objects.opened())
     return request.this_year
 
 
 def latest_year(years: Iterable[PledgeYear]) -> PledgeYear | None:
-    """The open school year, else the latest opened one."""
-    begun = sorted((year for year in years if year.opens_on <= timezone.localdate()), key=lambda year: year.pk)
-    return next((year for year in reversed(begun) if year.is_open), begun[-1] if begun else None)
+    """Return the latest open school year, or else the latest that has opened."""
+    opened = sorted((year for year in years if year.opens_on <= timezone.localdate()), key=lambda year: year.pk)
+    return next((year for year in reversed(opened) if year.is_open), opened[-1] if opened else None)
 
 
 class ChoiceFilter(admin.SimpleListFilter):
     def queryset(self, request, queryset):
         values = {str(value) for value, _label in self.lookup_choices}
-        value = str(self.value())  # facets ask for each choice, and by its own type
+        value = str(self.value())  # facets pass each choice without converting it to a string
         return self.narrow(queryset, value) if value in values else queryset
 
     def narrow(self, queryset: QuerySet, value: str) -> QuerySet:
-        """The rows of one choice."""
+        """Return the rows that match a choice."""
         raise NotImplementedError
 
 
@@ -64,14 +64,14 @@ class ThisYearsPledgeFilter(ChoiceFilter):
         return [("signed", _("signed")), ("draft", _("draft")), ("none", _("none"))]
 
     def narrow(self, queryset, value):
-        """The list has the pledge of this year with each organization."""
+        """Filter by `pledge`, the alias of this year's pledge in the list."""
         if value == "none":
             return queryset.filter(pledge__isnull=True)
         return queryset.filter(pledge__isnull=False, pledge__signed_at__isnull=value == "draft")
 
 
 class SectorFilter(ChoiceFilter):
-    """For organizations, pledges and promises."""
+    """Filter organizations, pledges or promises by sector."""
 
     title, parameter_name = _("sector"), "sector"
     paths = {Organization: "sector", Pledge: "organization__sector", Promise: "pledge__organization__sector"}
@@ -93,7 +93,7 @@ def filter_by_pledge(queryset: QuerySet, **lookups) -> QuerySet:
 
 
 class PromiseFilter(ChoiceFilter):
-    """Filters promises, or pledges that have one. Several such filters have to match the same promise."""
+    """Filter promises, or pledges with a matching promise. Several such filters have to match the same promise."""
 
     def queryset(self, request, queryset):
         self.request = request
@@ -107,7 +107,7 @@ class PromiseFilter(ChoiceFilter):
         return queryset.filter(Exists(promises.order_by()))
 
     def wanted(self, value: str) -> Q:
-        """The condition of one choice."""
+        """Return the condition for a choice."""
         raise NotImplementedError
 
 
@@ -154,7 +154,7 @@ class ClearanceFilter(PromiseFilter):
 
 
 class SchoolFilter(PromiseFilter):
-    """A select, because a list of sixty links is too long."""
+    """Show a select, because a list of sixty links is too long."""
 
     title, parameter_name = _("school"), "school"
     template = "admin/partners/select_filter.html"
@@ -164,7 +164,7 @@ class SchoolFilter(PromiseFilter):
         return [(NEEDED_MOST, _("wherever it is needed most")), *schools] if schools else []
 
     def choices(self, changelist):
-        """`others` are the other parameters, to be kept by the form."""
+        """Set `others` to the other parameters, for the form to keep."""
         others = {name: values for name, values in changelist.filter_params.items() if name != self.parameter_name}
         self.others = [(name, value) for name, values in others.items() for value in values]
         yield from super().choices(changelist)

@@ -1,4 +1,4 @@
-"""Forms of an organization and its contacts that never overwrite what the partner changed in the meantime."""
+"""Forms of an organization and its contacts that detect changes made by the partner in the meantime."""
 
 from django import forms
 from django.contrib.admin.widgets import AdminTextareaWidget, AdminTextInputWidget
@@ -36,7 +36,7 @@ class OrganizationAdminForm(ConcurrentEditForm):
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        self.initial["seen_logo"] = logo_mark(self.instance)
+        self.initial["seen_logo"] = logo_version(self.instance)
         if not hasattr(self.instance, "logo"):
             del self.fields["no_logo"]
 
@@ -44,21 +44,21 @@ class OrganizationAdminForm(ConcurrentEditForm):
         return profiles.lock_organization(self.instance.pk)
 
     def compare(self, row: Organization) -> None:
-        """A logo that staff haven't seen isn't replaced."""
-        now = logo_mark(row)
-        if self.png() is not None and self.cleaned_data.get("seen_logo") != now:
+        """Add an error instead of replacing a logo that staff haven't seen."""
+        version = logo_version(row)
+        if self.png() is not None and self.cleaned_data.get("seen_logo") != version:
             self.add_error("new_logo", forms.ValidationError(OTHER_LOGO, code=CHANGED))
         super().compare(row)
         if self.errors:
-            self.data["seen_logo"] = now
+            self.data["seen_logo"] = version
 
     def png(self) -> bytes | None:
-        """For profiles.set_logo: a PNG, b"" to remove the logo, None to keep it."""
+        """Return the logo for profiles.set_logo: a PNG, b"" to remove the logo, or None to keep it."""
         return self.cleaned_data.get("new_logo") or (b"" if self.cleaned_data.get("no_logo") else None)
 
 
-def logo_mark(organization: Organization) -> str:
-    """When the logo was last changed, or ""."""
+def logo_version(organization: Organization) -> str:
+    """Return when the logo was last changed, or "" if there is none."""
     logo = getattr(organization, "logo", None)
     return logo.changed_at.isoformat() if logo else ""
 
@@ -69,11 +69,11 @@ class ContactForm(ConcurrentEditForm):
         fields = ["name", "role", "email", "phone", "language", "is_primary"]
 
     def locked_row(self) -> Contact:
-        """The organization's form, which is checked first, holds the lock."""
+        """Return the current row. The organization's form, which is validated first, has locked it."""
         return Contact.objects.get(pk=self.instance.pk)
 
     def _get_validation_exclusions(self):
-        """The formset checks that there is only one primary contact."""
+        """Exclude the primary contact, because the formset checks that there is only one."""
         return super()._get_validation_exclusions() | {"is_primary"}
 
 

@@ -1,4 +1,4 @@
-"""Organizations in the admin: profile, contacts, pledges and approval."""
+"""The admin of organizations: profile, contacts, pledges and approval."""
 
 from datetime import date
 
@@ -29,30 +29,32 @@ from partners.organizations import contacts, logos, profiles
 from partners.pledges import staff as staff_pledges
 from partners.pledges.staff import StartedPledge
 
-MAX_SEARCH_WORDS = 10  # of a search
+MAX_SEARCH_WORDS = 10
 
 
-class ContactInline(admin.StackedInline):  # a tabular one has no labels
+class ContactInline(admin.StackedInline):  # a tabular inline has no labels
     model = Contact
     form, formset = ContactForm, ContactFormSet
     fields = (("name", "role"), ("email", "phone", "language"), "is_primary", "shown")
 
     def get_extra(self, request, obj=None, **kwargs):
-        """A new organization starts with one contact form."""
+        """Show an empty form for a contact of a new organization."""
         return 0 if obj else 1
 
 
 def search_organizations(term: str) -> Q:
-    """Organizations whose name, or a contact's name or address, contains the words."""
+    """Return a condition for organizations with the words in their name, or in the name or email address of a
+    contact."""
     if not any(map(str.isalnum, term)):
         return Q(name__contains=term)
-    each = Q()
+    every_word = Q()
     for word in term.split()[:MAX_SEARCH_WORDS]:
-        here = Contact.objects.annotate(normalized_name=normalize_name(F("name"))).filter(
+        people = Contact.objects.annotate(normalized_name=normalize_name(F("name"))).filter(
             name_contains(word) | Q(email__icontains=word)
         )
-        each &= name_contains(word) | Q(pk__in=here.order_by().values("organization")) | Q(is_filler(word))
-    return name_contains(term) | each
+        in_contacts = Q(pk__in=people.order_by().values("organization"))
+        every_word &= name_contains(word) | in_contacts | Q(is_filler(word))
+    return name_contains(term) | every_word
 
 
 def name_contains(words: str) -> Q:
@@ -60,7 +62,7 @@ def name_contains(words: str) -> Q:
 
 
 def is_filler(word: str) -> Exact:
-    """Whether normalizing drops this word from a name, as it does "of"."""
+    """Return a condition that is true if normalizing a name removes the word, such as "of"."""
     return Exact(normalize_name(Value(f"{word} name")), Value("name"))
 
 
@@ -78,10 +80,10 @@ def start_pledge_or_error(organization: Organization, *, emails_link: bool) -> S
 @admin.register(Organization)
 class OrganizationAdmin(ActionsAdmin, ExportAdmin):
     form = OrganizationAdminForm
-    view_on_site = False  # Django's way there is closed: it would lead to private links, too
+    view_on_site = False  # Django's view that redirects there is disabled, because it also redirects to personal links
     list_display = ("name", "sector", "contact", "pledge_state", "showing", "since")
     list_filter = (filters.ListingStatusFilter, filters.ThisYearsPledgeFilter, filters.SectorFilter)
-    search_fields = ("name",)  # `found` says where it looks
+    search_fields = ("name",)  # shows the search box; see get_search_results()
     search_help_text = _("Looks for names, with or without accents, and for contacts’ names and e-mail addresses.")
     show_full_result_count = False
     inlines = (ContactInline,)
@@ -97,23 +99,25 @@ class OrganizationAdmin(ActionsAdmin, ExportAdmin):
     def get_queryset(self, request):
         organizations = super().get_queryset(request).with_primary_contact().with_pledge_of(filters.this_year(request))
         return organizations.annotate(
-            contact=F("primary_contact__name"), pledge_pk=F("pledge__pk"), signed_at=F("pledge__signed_at")
+            primary_contact_name=F("primary_contact__name"),
+            pledge_pk=F("pledge__pk"),
+            pledge_signed_at=F("pledge__signed_at"),
         )
 
     def get_search_results(self, request, queryset, search_term):
         return queryset.filter(search_organizations(search_term)) if search_term else queryset, False
 
-    # Its list --------------------------------------------------------------------------------------------------
+    # List ------------------------------------------------------------------------------------------------------
 
     @admin.display(description=_("main contact"))
     def contact(self, organization: Organization) -> str:
-        return organization.contact
+        return organization.primary_contact_name
 
     @admin.display(description=_("this year’s pledge"))
     def pledge_state(self, organization: Organization) -> str:
         if not organization.pledge_pk:
             return ""
-        return _("signed") if organization.signed_at else _("draft")
+        return _("signed") if organization.pledge_signed_at else _("draft")
 
     @admin.display(description=_("shown in public"))
     def showing(self, organization: Organization) -> str:
@@ -123,7 +127,7 @@ class OrganizationAdmin(ActionsAdmin, ExportAdmin):
     def since(self, organization: Organization) -> date:
         return localdate(organization.created_at)
 
-    # Its page --------------------------------------------------------------------------------------------------
+    # Page ------------------------------------------------------------------------------------------------------
 
     def get_fieldsets(self, request, obj=None):
         profile = [name for name in profiles.PROFILE_FIELDS if name != "wants_listing"]
@@ -156,7 +160,7 @@ class OrganizationAdmin(ActionsAdmin, ExportAdmin):
 
     @admin.display(description=_("pledges"))
     def pledges(self, organization: Organization) -> str:
-        counted = organization.pledges.select_related("year").annotate(kinds=Count("promises"))
+        counted = organization.pledges.select_related("year").annotate(promise_count=Count("promises"))
         rows = [{"pledge": pledge, "state": components.pledge_state(pledge)} for pledge in counted]
         return render_to_string("admin/partners/organization/pledges.html", {"rows": rows})
 
@@ -166,7 +170,7 @@ class OrganizationAdmin(ActionsAdmin, ExportAdmin):
 
     @admin.display(description=_("history"))
     def history(self, organization: Organization) -> str:
-        """Including its contacts."""
+        """Return the change history, including that of the contacts."""
         contacts = organization.contacts.all()
         return audit.history_table(organization, *contacts, name=lambda obj: "" if obj == organization else obj.name)
 
@@ -175,15 +179,15 @@ class OrganizationAdmin(ActionsAdmin, ExportAdmin):
         return [logo, *super().get_urls()]
 
     def logo_png(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """The logo for staff, listed or not."""
+        """Return the logo for staff, even if the organization isn't listed."""
         if not self.has_view_permission(request):
             raise Http404
         return HttpResponse(bytes(get_object_or_404(Logo, pk=pk).png), content_type="image/png")
 
-    # Its writing -----------------------------------------------------------------------------------------------
+    # Saving and deleting ---------------------------------------------------------------------------------------
 
     def changeform_view(self, request, object_id=None, form_url="", extra_context=None):
-        """A merge may delete it, or a contact, in the meantime."""
+        """Redirect to the list if the organization, or one of its contacts, was merged or deleted in the meantime."""
         try:
             return super().changeform_view(request, object_id, form_url, extra_context)
         except (Organization.DoesNotExist, Contact.DoesNotExist):
@@ -205,7 +209,7 @@ class OrganizationAdmin(ActionsAdmin, ExportAdmin):
         return super().change_view(request, object_id, form_url, begins | (extra_context or {}))
 
     def render_change_form(self, request, context, *args, **kwargs):
-        """A browser doesn't keep a chosen file when the form comes back."""
+        """Ask to choose the logo again, because browsers don't keep a chosen file when the form is shown again."""
         if context.get("errors") and request.FILES.get("new_logo") and "new_logo" not in context["adminform"].errors:
             message = _("Choose the picture once more, please: a browser does not keep it.")
             self.message_user(request, message, messages.WARNING)
@@ -221,25 +225,32 @@ class OrganizationAdmin(ActionsAdmin, ExportAdmin):
         profiles.set_logo(organization, form.png())
 
     def save_formset(self, request, form, formset, change):
-        """Save contacts through the rules. Django's log needs the three lists."""
+        """Save contacts through the rules. The admin's log reads the three lists."""
         organization = profiles.lock_organization(form.instance.pk)
         contacts.lock_contacts(organization)
         formset.new_objects, formset.changed_objects = [], []
-        formset.deleted_objects = [each.instance for each in formset.deleted_forms if each.instance.pk]
+        formset.deleted_objects = [
+            contact_form.instance for contact_form in formset.deleted_forms if contact_form.instance.pk
+        ]
         for contact in formset.deleted_objects:
             contacts.delete_contact(contact)
-        changed = [each for each in formset.forms if each.has_changed() and each not in formset.deleted_forms]
-        # Who is the main one no more goes first: there is never a second.
-        for each in sorted(changed, key=lambda each: each.cleaned_data["is_primary"]):
-            fields = {name: each.cleaned_data[name] for name in each.changed_data if name in ContactForm.Meta.fields}
-            if each.instance.pk:
-                contacts.correct_contact(each.instance, **fields)
-                formset.changed_objects.append((each.instance, each.changed_data))
+        changed = [
+            contact_form
+            for contact_form in formset.forms
+            if contact_form.has_changed() and contact_form not in formset.deleted_forms
+        ]
+        # Save the new primary contact last, because there can only be one at a time.
+        for contact_form in sorted(changed, key=lambda contact_form: contact_form.cleaned_data["is_primary"]):
+            names = [name for name in contact_form.changed_data if name in ContactForm.Meta.fields]
+            fields = {name: contact_form.cleaned_data[name] for name in names}
+            if contact_form.instance.pk:
+                contacts.correct_contact(contact_form.instance, **fields)
+                formset.changed_objects.append((contact_form.instance, contact_form.changed_data))
             else:
                 formset.new_objects.append(contacts.add_contact(organization, **fields))
 
     def get_deleted_objects(self, objs, request):
-        """Deleting needs permission for its contacts; the rest can't be deleted in lists of its own."""
+        """Require permission to delete contacts. Other related rows can't be deleted in their own lists."""
         listed, counts, missing, protected = super().get_deleted_objects(objs, request)
         return listed, counts, missing & {Contact._meta.verbose_name, Organization._meta.verbose_name}, protected
 
@@ -250,7 +261,7 @@ class OrganizationAdmin(ActionsAdmin, ExportAdmin):
     def delete_queryset(self, request, queryset):
         components.delete_each(self, request, queryset)
 
-    # Its pledge ------------------------------------------------------------------------------------------------
+    # Pledges ---------------------------------------------------------------------------------------------------
 
     def has_begin_permission(self, request):
         return request.user.has_perms(["partners.change_organization", "partners.add_pledge"])
@@ -266,35 +277,37 @@ class OrganizationAdmin(ActionsAdmin, ExportAdmin):
         return self.begin(request, queryset, emails_link=True)
 
     def begin(self, request: HttpRequest, queryset: QuerySet, *, emails_link: bool = False) -> HttpResponse | None:
-        """Go to the pledge if only one organization is selected."""
-        begun = [(each, start_pledge_or_error(each, emails_link=emails_link)) for each in queryset]
+        """Start the pledges. If only one organization is selected, redirect to its pledge."""
+        results = [
+            (organization, start_pledge_or_error(organization, emails_link=emails_link)) for organization in queryset
+        ]
         done = ngettext_lazy("%(number)d pledge was begun.", "%(number)d pledges were begun.", "number")
         same = ngettext_lazy("%(number)d was begun before.", "%(number)d were begun before.", "number")
         report_outcomes(
             self,
             request,
-            [(each, one.is_new if isinstance(one, StartedPledge) else one) for each, one in begun],
+            [(row, result.is_new if isinstance(result, StartedPledge) else result) for row, result in results],
             done,
             same,
         )
-        there = [one for _each, one in begun if isinstance(one, StartedPledge)]
+        started = [result for _row, result in results if isinstance(result, StartedPledge)]
         if emails_link:
             report_outcomes(
                 self,
                 request,
-                [(one.pledge, one.is_emailed) for one in there],
+                [(result.pledge, result.is_emailed) for result in started],
                 components.LINKS_SENT,
                 components.LINKS_SENT_RECENTLY,
             )
-        if len(begun) == len(there) == 1:
-            return redirect("admin:partners_pledge_change", there[0].pledge.pk)
+        if len(results) == len(started) == 1:
+            return redirect("admin:partners_pledge_change", started[0].pledge.pk)
         return None
 
     # Approval --------------------------------------------------------------------------------------------------
 
     @admin.action(description=_("Approve: let them be shown"), permissions=["change"])
     def approve(self, request, queryset):
-        """First show what would be approved. A profile that changed since isn't."""
+        """Show the profiles to confirm, then approve those that haven't changed since."""
         organizations = list(queryset.select_related("logo").defer("logo__png").order_by("name", "pk"))
         if request.POST.get("sure") != "yes":
             page = {

@@ -1,5 +1,5 @@
-"""Pledges and promises in the admin, read-only. Only a pledge's link can change it; staff can resend or replace the
-link but never see it."""
+"""The admin of pledges and promises, read-only. A pledge can only be changed with its link. Staff can resend or replace
+the link but never see it."""
 
 from datetime import date
 
@@ -29,8 +29,8 @@ from partners.models import Organization, Pledge, Promise, Signature
 from partners.pledges import editing as pledge_editing
 from partners.pledges import links as pledge_links
 
-ONE_A_PROMISE = {"csv": _("Pledge list as CSV"), "xlsx": _("Pledge list as XLSX")}
-ONE_AN_ORGANIZATION = {"csv": _("One row an organization, CSV"), "xlsx": _("One row an organization, XLSX")}
+ROW_PER_PROMISE = {"csv": _("Pledge list as CSV"), "xlsx": _("Pledge list as XLSX")}
+ROW_PER_ORGANIZATION = {"csv": _("One row an organization, CSV"), "xlsx": _("One row an organization, XLSX")}
 
 
 def write_promises(request: HttpRequest, promises: QuerySet[Promise], file_format: str) -> HttpResponse:
@@ -42,23 +42,23 @@ def write_pledges(request: HttpRequest, promises: QuerySet[Promise], file_format
 
 
 def files(promises) -> list:
-    """Both export formats; `promises` maps the rows of a list to promises."""
+    """Return both exports. `promises` is a function that maps the rows of a list to promises."""
     return [
-        *csv_and_xlsx("promises", ONE_A_PROMISE, promises, write_promises),
-        *csv_and_xlsx("organizations", ONE_AN_ORGANIZATION, promises, write_pledges),
+        *csv_and_xlsx("promises", ROW_PER_PROMISE, promises, write_promises),
+        *csv_and_xlsx("organizations", ROW_PER_ORGANIZATION, promises, write_pledges),
     ]
 
 
-def named(term: str) -> QuerySet[Organization]:
+def organizations_matching(term: str) -> QuerySet[Organization]:
     return Organization.objects.filter(search_organizations(term)).order_by()
 
 
 class ReadAdmin(ActionsAdmin, ExportAdmin):
-    """Read-only rows. The permission to change them is needed for the list's actions."""
+    """Base of read-only models. The actions of their lists need the permission to change them."""
 
-    view_on_site = False  # it would be the partner's private link
+    view_on_site = False  # it would be the partner's personal link
     show_full_result_count = False
-    search_fields = ("organization",)  # the lists say where they look
+    search_fields = ("organization",)  # shows the search box; see get_search_results()
     search_help_text = _("Looks for organizations, and for contacts’ names and e-mail addresses.")
 
     def has_add_permission(self, request):
@@ -114,14 +114,16 @@ class PledgeAdmin(GuardedAdmin, ReadAdmin):
     def get_queryset(self, request):
         promises = Promise.objects.filter(pledge=OuterRef("pk")).order_by().values("pledge")
         counted = promises.annotate(number=Count("pk")).values("number")
-        return super().get_queryset(request).annotate(promised=Subquery(counted))
+        return super().get_queryset(request).annotate(promise_count=Subquery(counted))
 
     def get_search_results(self, request, queryset, search_term):
         if not search_term:
             return queryset, False
-        return queryset.filter(Q(organization__in=named(search_term)) | Q(signed_by__icontains=search_term)), False
+        return queryset.filter(
+            Q(organization__in=organizations_matching(search_term)) | Q(signed_by__icontains=search_term)
+        ), False
 
-    # Its list --------------------------------------------------------------------------------------------------
+    # List ------------------------------------------------------------------------------------------------------
 
     @admin.display(description=_("school year"), ordering="year_id")
     def school_years(self, pledge: Pledge) -> str:
@@ -133,7 +135,7 @@ class PledgeAdmin(GuardedAdmin, ReadAdmin):
 
     @admin.display(description=_("promises"))
     def promised(self, pledge: Pledge) -> int:
-        return pledge.promised or 0
+        return pledge.promise_count or 0
 
     @admin.display(description=_("answered by"))
     def holder(self, pledge: Pledge) -> str:
@@ -143,7 +145,7 @@ class PledgeAdmin(GuardedAdmin, ReadAdmin):
     def signed_on(self, pledge: Pledge) -> date | None:
         return pledge.signed_at and localdate(pledge.signed_at)
 
-    # Its page --------------------------------------------------------------------------------------------------
+    # Page ------------------------------------------------------------------------------------------------------
 
     def change_view(self, request, object_id, form_url="", extra_context=None):
         acts = {"acts": self.has_change_permission(request)}
@@ -151,8 +153,8 @@ class PledgeAdmin(GuardedAdmin, ReadAdmin):
 
     @admin.display(description=_("organization"))
     def partner(self, pledge: Pledge) -> str:
-        address = reverse("admin:partners_organization_change", args=[pledge.organization_id])
-        return format_html('<a href="{}">{}</a>', address, pledge.organization)
+        url = reverse("admin:partners_organization_change", args=[pledge.organization_id])
+        return format_html('<a href="{}">{}</a>', url, pledge.organization)
 
     @admin.display(description=_("mail goes to"))
     def mailed_to(self, pledge: Pledge) -> str:
@@ -171,7 +173,7 @@ class PledgeAdmin(GuardedAdmin, ReadAdmin):
 
     @admin.display(description=_("versions"))
     def versions(self, pledge: Pledge) -> str:
-        """Signed versions, newest first, with their certificates."""
+        """Return the signed versions, newest first, with links to their certificates."""
         versions = [
             {
                 "signature": signature,
@@ -199,7 +201,7 @@ class PledgeAdmin(GuardedAdmin, ReadAdmin):
         return [path("certificate/<int:pk>-<str:language>.pdf", certificate, name=name), *super().get_urls()]
 
     def certificate(self, request: HttpRequest, pk: int, language: str) -> HttpResponse:
-        """A signed version's certificate, to print."""
+        """Return the certificate of a signed version."""
         if not self.has_view_permission(request) or language not in dict(settings.LANGUAGES):
             raise Http404
         signature = get_object_or_404(Signature, pk=pk)
@@ -207,7 +209,7 @@ class PledgeAdmin(GuardedAdmin, ReadAdmin):
         page = certificates.certificate_pdf(signature, language)
         return HttpResponse(page, content_type="application/pdf", headers={"Content-Disposition": shown})
 
-    # Its end ---------------------------------------------------------------------------------------------------
+    # Deleting --------------------------------------------------------------------------------------------------
 
     def delete_view(self, request, object_id, extra_context=None):
         try:
@@ -216,7 +218,7 @@ class PledgeAdmin(GuardedAdmin, ReadAdmin):
             return components.redirect_if_gone(self, request)
 
     def get_deleted_objects(self, objs, request):
-        """Promises are deleted with their pledge."""
+        """Allow deleting promises with their pledge."""
         listed, counts, missing, protected = super().get_deleted_objects(objs, request)
         return listed, counts, missing - {Promise._meta.verbose_name}, protected
 
@@ -260,7 +262,9 @@ class PromiseAdmin(ReadAdmin):
         return super().get_queryset(request).prefetch_related("schools")
 
     def get_search_results(self, request, queryset, search_term):
-        return queryset.filter(pledge__organization__in=named(search_term)) if search_term else queryset, False
+        if not search_term:
+            return queryset, False
+        return queryset.filter(pledge__organization__in=organizations_matching(search_term)), False
 
     def has_delete_permission(self, request, obj=None):
         return False
@@ -270,9 +274,9 @@ class PromiseAdmin(ReadAdmin):
 
     @admin.display(description=_("organization"), ordering="pledge__organization__name")
     def partner(self, promise: Promise) -> str:
-        """Links to its pledge."""
-        address = reverse("admin:partners_pledge_change", args=[promise.pledge_id])
-        return format_html('<a href="{}">{}</a>', address, promise.pledge.organization)
+        """Return the organization's name with a link to the pledge."""
+        url = reverse("admin:partners_pledge_change", args=[promise.pledge_id])
+        return format_html('<a href="{}">{}</a>', url, promise.pledge.organization)
 
     @admin.display(description=_("school year"), ordering="pledge__year_id")
     def school_years(self, promise: Promise) -> str:
@@ -302,7 +306,7 @@ class PromiseAdmin(ReadAdmin):
     def at_schools(self, promise: Promise) -> str:
         return components.promise_row(promise)["schools"]
 
-    # Its pages -------------------------------------------------------------------------------------------------
+    # Other pages -----------------------------------------------------------------------------------------------
 
     def get_urls(self):
         page, file = (

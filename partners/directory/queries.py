@@ -164,7 +164,7 @@ def pledges_on_page(query: DirectoryQuery) -> list[Pledge]:
     return list(ordered.prefetch_related(Prefetch("promises", queryset=promises))[first : first + PAGE_SIZE])
 
 
-# Totals -------------------------------------------------------------------------------------------------------------
+# Totals -----------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -229,7 +229,7 @@ def promise_type_totals(promises, known: dict[int, PromiseType]) -> list[Promise
     ]
 
 
-# Partner page -------------------------------------------------------------------------------------------------------
+# Partner page -----------------------------------------------------------------------------------------------------
 
 
 def listed_partners() -> OrganizationQuerySet:

@@ -93,6 +93,9 @@ class PromiseType(models.Model):
         PREPARATION = "preparation", _("career preparation")
         TRAINING = "training", _("career training")
 
+    # Annotated by PromiseTypeAdmin.
+    promise_count: int
+
     code = models.SlugField(_("code"), max_length=30, unique=True, help_text=_("A short word that never changes."))
     order = models.PositiveSmallIntegerField(_("order"), default=100)
     name = models.CharField(

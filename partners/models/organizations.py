@@ -78,6 +78,11 @@ class Organization(models.Model):
         MANY = "many", _("50 to 249 people")
         HUNDREDS = "hundreds", _("250 people or more")
 
+    # Annotated by OrganizationAdmin.
+    primary_contact_name: str | None
+    pledge_pk: int | None
+    pledge_signed_at: datetime | None
+
     name = models.CharField(_("name"), max_length=120)
     sector = models.CharField(_("sector"), max_length=12, choices=Sector, blank=True)
     description = models.TextField(_("what it does"), max_length=1000, blank=True)
@@ -176,6 +181,11 @@ class ContactQuerySet(models.QuerySet):
 
 class Contact(models.Model):
     """A person whom the district emails, of an organization or independent."""
+
+    # Annotated by ContactAdmin.
+    preference_pk: int | None
+    wants_invitations: bool | None
+    suppressed_at: datetime | None
 
     organization = models.ForeignKey(
         Organization,

@@ -35,6 +35,10 @@ class PledgeYearQuerySet(models.QuerySet):
 class PledgeYear(models.Model):
     """A school year that partners pledge for. Staff open and close it."""
 
+    # Annotated by PledgeYearAdmin.
+    signed_count: int
+    draft_count: int
+
     school_year = models.PositiveSmallIntegerField(
         _("school year"),
         primary_key=True,
@@ -100,6 +104,9 @@ class Pledge(models.Model):
         DRAFT = "draft", _("draft")
         SIGNED = "signed", _("signed")
         CLOSED = "closed", _("year closed")
+
+    # Annotated by PledgeAdmin and OrganizationAdmin.
+    promise_count: int | None
 
     organization = models.ForeignKey(
         Organization, verbose_name=_("organization"), on_delete=models.PROTECT, related_name="pledges"

@@ -20,13 +20,13 @@ from django.utils import timezone
 from partners.models import Contact, DuplicateCandidate, DuplicateScan, MatchReason, Organization
 from partners.organizations import profiles
 
-MIN_SIMILARITY = 0.5  # of two names: the share of trigrams that they have in common
-MIN_PAIR_SIMILARITY = 0.6  # among all organizations; below it, each name has dozens of others
+MIN_SIMILARITY = 0.5  # of two names, by the trigrams that they have in common
+MIN_PAIR_SIMILARITY = 0.6  # when comparing all organizations; with a lower value, a name matches dozens of others
 BATCH_SIZE = 500  # names per statement
-MAX_MATCHES = 5  # for one query
+MAX_MATCHES = 5  # per query
 MAX_PAIRS_PER_ORGANIZATION = 10
-COMPARE_SECONDS = 5  # at most, for comparing the names of one file
-MAX_SHARING = 5  # organizations; a domain of more than these is no evidence
+COMPARE_SECONDS = 5  # maximum time to compare the names of a file
+MAX_SHARING = 5  # maximum number of organizations with a domain for it to count as evidence
 WEIGHTS = {
     MatchReason.NAME: 0.95,
     MatchReason.SIMILAR_NAME: 0.85,
@@ -44,7 +44,7 @@ SHARED_HOSTS = """
     linktr.ee sites.google.com google.com maps.google.com forms.gle bit.ly nextdoor.com meetup.com eventbrite.com
     wixsite.com wordpress.com weebly.com square.site business.site gofundme.com
 """
-SHARED_DOMAINS = frozenset([*FREEMAIL.split(), *SHARED_HOSTS.split()])  # anyone can have a page or a mailbox there
+SHARED_DOMAINS = frozenset([*FREEMAIL.split(), *SHARED_HOSTS.split()])  # where anyone can have a page or a mailbox
 
 
 class MatchQuery(NamedTuple):
@@ -91,7 +91,7 @@ def find_matches(
     exclude_self: bool = False,
     similar_beside_same: bool = True,
 ) -> dict[int, list[Match]]:
-    """Return the matches of each query by its key, best first. Any number of them takes as many database queries.
+    """Return the matches of each query by its key, best first. The number of database queries is constant.
 
     Set `exclude_self` if the keys are primary keys of organizations, so that none matches itself. Unless
     `similar_beside_same`, organizations with a similar name aren't searched for if one has the same name.
@@ -101,7 +101,7 @@ def find_matches(
         matches_by_email(queries),
         matches_by_domain(queries),
     )
-    return scored_matches((each for each in evidence if not (exclude_self and each[0] == each[1])), limit)
+    return scored_matches((item for item in evidence if not (exclude_self and item[0] == item[1])), limit)
 
 
 @transaction.atomic
@@ -154,10 +154,10 @@ def matches_by_name(queries: Sequence[MatchQuery], min_similarity: float, simila
         yield from ((*row, MatchReason.NAME, WEIGHTS[MatchReason.NAME]) for row in same)
         named = set() if similar_beside_same else {key for key, _organization in same}
         others = [query for query in queries if query.key not in named]
-        # The planner thinks comparing two names is cheap and would compare all with all, which is twenty times slower.
+        # PostgreSQL underestimates the cost of comparing names. Without the index, it takes twenty times as long.
         cursor.execute(BY_INDEX.format("off"))
         cursor.execute("SELECT set_config('pg_trgm.similarity_threshold', %s, true)", [str(min_similarity)])
-        if len(others) > BATCH_SIZE:  # or names written lately would be compared one by one
+        if len(others) > BATCH_SIZE:  # otherwise, recently written names are compared without the index
             cursor.execute("SELECT gin_clean_pending_list('organization_similar_names')")
         for begin in range(0, len(others), BATCH_SIZE):
             cursor.execute(SIMILAR, columns(others[begin : begin + BATCH_SIZE]))
@@ -171,13 +171,13 @@ def columns(queries: Sequence[MatchQuery]) -> list[list]:
 
 
 BY_INDEX = "SET LOCAL enable_seqscan = {0}; SET LOCAL enable_indexscan = {0}; SET LOCAL enable_material = {0}"
-# Raw, because the ORM can't join with the typed names, nor use the trigram operator in a join.
+# Raw SQL, because the ORM can't join the typed names or use the trigram operator in a join.
 SIMILAR = """
     SELECT wanted.key, o.id, similarity(o.normalized_name, wanted.name)
     FROM unnest(%s::bigint[], %s::text[]) AS wanted (key, name)
     JOIN partners_organization o ON o.normalized_name %% wanted.name
 """
-# For a name in a script that PostgreSQL makes no trigrams of, only this finds anything.
+# PostgreSQL makes no trigrams of some scripts. Only this query finds names in them.
 SAME = """
     SELECT wanted.key, o.id
     FROM unnest(%s::bigint[], %s::text[]) AS wanted (key, name)
@@ -186,7 +186,7 @@ SAME = """
 
 
 def names_among(queries: Sequence[MatchQuery]) -> Evidence:
-    """Find similar names with an index on a temporary table; comparing all with all would take minutes."""
+    """Find similar names with an index on a temporary table. Comparing all pairs would take minutes."""
     stop_at = time.monotonic() + COMPARE_SECONDS
     with connection.cursor() as cursor:
         cursor.execute(NAMES, columns(queries))
@@ -202,7 +202,7 @@ def names_among(queries: Sequence[MatchQuery]) -> Evidence:
         cursor.execute("DROP TABLE wanted_names")
 
 
-# Raw, because the ORM makes no temporary tables.
+# Raw SQL, because the ORM can't create temporary tables.
 NAMES = """
     CREATE TEMPORARY TABLE wanted_names (key bigint, name text) ON COMMIT DROP;
     INSERT INTO wanted_names SELECT * FROM unnest(%s::bigint[], %s::text[]);
@@ -288,7 +288,7 @@ def scan_for_duplicates(*, force: bool = False) -> bool:
 
 
 def scan_fingerprint() -> str:
-    """Return a fingerprint of all that is compared. Raw SQL, so that the rows stay in the database."""
+    """Return a fingerprint of the compared data. Raw SQL, so that the rows aren't loaded."""
     with connection.cursor() as cursor:
         cursor.execute(STATE)
         return cursor.fetchone()[0]
@@ -321,8 +321,11 @@ def find_duplicate_pairs() -> dict[tuple[int, int], Match]:
 
 
 def store_candidates(found: dict[tuple[int, int], Match]) -> None:
-    """Store the pairs; dismissed ones stay dismissed. The organizations of new pairs are locked first, as merging locks
-    them; pairs whose organization was merged or deleted meanwhile aren't stored."""
+    """Store the pairs; dismissed ones stay dismissed.
+
+    The organizations of new pairs are locked first, as in a merge. A pair isn't stored if one of its organizations was
+    merged or deleted meanwhile.
+    """
     pairs = DuplicateCandidate.objects.values_list("organization_a_id", "organization_b_id")
     organizations = profiles.lock_organizations({pk for pair in found.keys() - set(pairs) for pk in pair})
     stored = {
@@ -346,7 +349,7 @@ def store_candidates(found: dict[tuple[int, int], Match]) -> None:
 
 @transaction.atomic
 def dismiss_candidate(organization: Organization, other: Organization, *, by: str) -> DuplicateCandidate:
-    """Record for good that these are two organizations. `by` is a username."""
+    """Record permanently that these organizations aren't duplicates. `by` is a username."""
     first, second = sorted((organization.pk, other.pk))
     profiles.lock_organizations([first, second])
     pair, _made = DuplicateCandidate.objects.get_or_create(

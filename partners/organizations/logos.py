@@ -8,17 +8,17 @@ from django.core.files.uploadedfile import UploadedFile
 from django.utils.translation import gettext_lazy as _
 from PIL import Image, ImageOps
 
-MAX_FILE_SIZE = 5 * 1024 * 1024  # a photo of a sign, as a phone takes it
-MAX_PIXELS = 16_000_000  # 64 MB once it is unpacked
+MAX_FILE_SIZE = 5 * 1024 * 1024  # enough for a photo taken with a phone
+MAX_PIXELS = 16_000_000  # 64 MB when decoded
 MAX_SIDE = 600
-FORMATS = ["PNG", "JPEG", "GIF", "WEBP"]  # a drawing (SVG) may hold a script
+FORMATS = ["PNG", "JPEG", "GIF", "WEBP"]  # no SVG, which can contain scripts
 
 TOO_LARGE = _("This file is larger than 5 MB. Choose a smaller picture.")
 NO_PICTURE = _("We cannot read this file as a picture. Choose a PNG or JPEG file.")
 TOO_MANY_PIXELS = _("This picture has too many pixels. Choose one of at most 4,000 by 4,000.")
 MOVES = _("This picture moves. Choose one that stands still.")
 
-unpacking = threading.Lock()  # one at a time, for the memory
+decoding_lock = threading.Lock()  # limits the memory used
 
 
 def to_png(upload: UploadedFile) -> bytes:
@@ -26,23 +26,23 @@ def to_png(upload: UploadedFile) -> bytes:
     if (upload.size or 0) > MAX_FILE_SIZE:
         raise ValidationError(TOO_LARGE, code="large")
     try:
-        with unpacking:
+        with decoding_lock:
             return reencode(upload)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise ValidationError(TOO_MANY_PIXELS, code="pixels") from None
     except ValidationError:
         raise
-    except Exception:  # Pillow's readers raise all kinds of errors for a broken file
+    except Exception:  # Pillow raises many different exceptions for an invalid file
         raise ValidationError(NO_PICTURE, code="invalid") from None
 
 
 def reencode(upload: UploadedFile) -> bytes:
-    with Image.open(upload, formats=FORMATS) as picture:  # reads the header alone
+    with Image.open(upload, formats=FORMATS) as picture:  # reads only the header
         if picture.width * picture.height > MAX_PIXELS:
             raise ValidationError(TOO_MANY_PIXELS, code="pixels")
         if getattr(picture, "is_animated", False):
             raise ValidationError(MOVES, code="moves")
-        picture.draft("RGB", (MAX_SIDE, MAX_SIDE))  # a JPEG is unpacked no larger than it has to be
+        picture.draft("RGB", (MAX_SIDE, MAX_SIDE))  # decodes a JPEG at a smaller size
         upright = ImageOps.exif_transpose(picture).convert("RGBA")
         upright.thumbnail((MAX_SIDE, MAX_SIDE))
     upright.info.clear()

@@ -1,4 +1,4 @@
-"""Rules about an organization's profile, its approval, and its partner-edited contacts."""
+"""Rules about an organization's profile, its approval, and the contacts that partners edit."""
 
 import hashlib
 import json
@@ -19,10 +19,10 @@ from imagine.core.models import AuditEntry
 from partners.models import Contact, Logo, Organization, Pledge, SlugRedirect
 
 PROFILE_FIELDS = ["name", "sector", "description", "website", "phone", "address", "size", "wants_listing"]
-REVIEWED_FIELDS = {"name", "description", "website"}  # what staff read before they approve
+REVIEWED_FIELDS = {"name", "description", "website"}  # that staff review before they approve the listing
 CONTACT_FIELDS = ["name", "role", "phone", "language"]
-BATCH_SIZE = 1000  # new organizations in one statement
-SLUG_SUFFIXES = ["", *(f"-{number}" for number in range(2, 20))]  # of the address of a name that others have, too
+BATCH_SIZE = 1000  # organizations per statement
+SLUG_SUFFIXES = ["", *(f"-{number}" for number in range(2, 20))]  # to make the slugs of equal names unique
 MAX_LENGTH_SLUG = Organization._meta.get_field("slug").max_length or 60
 
 
@@ -40,17 +40,20 @@ def create_organization(**fields) -> Organization:
 
 @transaction.atomic
 def create_organizations(names: Sequence[str]) -> list[Organization]:
-    """Create organizations with these names, with a few queries for a thousand."""
-    made = [Organization(name=name) for name in names]
-    for first in range(0, len(made), BATCH_SIZE):
-        insert_organizations(made[first : first + BATCH_SIZE])
-    audit.log_changes((each, {"name": ""}, {"name": each.name}) for each in made)
-    return made
+    """Create organizations with these names, with a few queries per thousand."""
+    created = [Organization(name=name) for name in names]
+    for first in range(0, len(created), BATCH_SIZE):
+        insert_organizations(created[first : first + BATCH_SIZE])
+    audit.log_changes((organization, {"name": ""}, {"name": organization.name}) for organization in created)
+    return created
 
 
 def insert_organizations(organizations: list[Organization]) -> None:
-    """Insert new organizations; try other slugs for as long as someone else takes one first. In the order of their
-    slugs, since each waits for whoever is inserting the same one."""
+    """Insert new organizations. Try again with other slugs if someone else takes a slug first.
+
+    The rows are inserted in the order of their slugs, because inserting a slug waits for any other transaction that
+    inserts it.
+    """
     while True:
         assign_slugs(organizations)
         try:
@@ -63,30 +66,30 @@ def insert_organizations(organizations: list[Organization]) -> None:
 
 
 def assign_slugs(organizations: list[Organization]) -> None:
-    """Assign a slug made of each name that no organization has, or had before it was merged. One query."""
-    wanted = [slug_candidates(each.name, SLUG_SUFFIXES) for each in organizations]
-    of_all = list({slug for slugs_of_one in wanted for slug in slugs_of_one})
-    used = Organization.objects.order_by().filter(slug__in=of_all).values_list("slug", flat=True)
-    taken = set(used.union(SlugRedirect.objects.filter(slug__in=of_all).values_list("slug", flat=True)))
-    for each, slugs_of_one in zip(organizations, wanted, strict=True):
-        free = (slug for slug in slugs_of_one if slug not in taken)
-        each.slug = next(free, None) or slug_candidates(each.name, [random_suffix()])[0]
-        taken.add(each.slug)
+    """Assign a slug made from each name that no organization has, or had before it was merged, with one query."""
+    candidates = [slug_candidates(organization.name, SLUG_SUFFIXES) for organization in organizations]
+    slugs = list({slug for slugs in candidates for slug in slugs})
+    used = Organization.objects.order_by().filter(slug__in=slugs).values_list("slug", flat=True)
+    taken = set(used.union(SlugRedirect.objects.filter(slug__in=slugs).values_list("slug", flat=True)))
+    for organization, own_candidates in zip(organizations, candidates, strict=True):
+        free = (slug for slug in own_candidates if slug not in taken)
+        organization.slug = next(free, None) or slug_candidates(organization.name, [random_suffix()])[0]
+        taken.add(organization.slug)
 
 
 def random_suffix() -> str:
     return f"-{get_random_string(8).lower()}"
 
 
-def slug_candidates(name: str, endings: list[str]) -> list[str]:
-    """The slug of a name with each suffix, or "partner" if the name has no Latin letter."""
-    plain = slugify(name)
-    return [(plain[: MAX_LENGTH_SLUG - len(ending)].strip("-") or "partner") + ending for ending in endings]
+def slug_candidates(name: str, suffixes: list[str]) -> list[str]:
+    """Return the slug of a name, or "partner" if the name has no Latin letters, with each suffix."""
+    slug = slugify(name)
+    return [(slug[: MAX_LENGTH_SLUG - len(suffix)].strip("-") or "partner") + suffix for suffix in suffixes]
 
 
 def change_organization(organization: Organization, **fields) -> Organization:
-    """Write profile fields of a locked organization. If anyone but staff changes what staff reviewed, its approval is
-    reset."""
+    """Write profile fields of a locked organization. Reset its approval if anyone except staff changes a reviewed
+    field."""
     before = field_values(organization, [*PROFILE_FIELDS, "approved_at"])
     changed = [name for name, value in fields.items() if getattr(organization, name) != value]
     for name in changed:
@@ -100,7 +103,7 @@ def change_organization(organization: Organization, **fields) -> Organization:
 
 
 def reset_approval(organization: Organization) -> list[str]:
-    """Reset the approval unless staff act. Return the fields to save."""
+    """Reset the approval unless the current actor is staff. Return the fields to save."""
     if audit.current_actor().kind == AuditEntry.ActorKind.STAFF or not organization.approved_at:
         return []
     organization.approved_at, organization.approved_by = None, ""
@@ -108,10 +111,10 @@ def reset_approval(organization: Organization) -> list[str]:
 
 
 def profile_fingerprint(organization: Organization) -> str:
-    """A short string that changes with anything staff read before they approve."""
+    """Return a string that changes with anything that staff review before they approve."""
     logo = getattr(organization, "logo", None)
-    read = [getattr(organization, name) for name in sorted(REVIEWED_FIELDS)] + [str(logo and logo.changed_at)]
-    return hashlib.sha256(json.dumps(read).encode()).hexdigest()[:16]
+    values = [getattr(organization, name) for name in sorted(REVIEWED_FIELDS)] + [str(logo and logo.changed_at)]
+    return hashlib.sha256(json.dumps(values).encode()).hexdigest()[:16]
 
 
 @transaction.atomic
@@ -138,20 +141,20 @@ def withdraw_approval(organization: Organization) -> Organization:
 
 
 def lock_organization(organization_pk: int) -> Organization:
-    """Lock an organization; all that it owns is written under this lock. Raise Organization.DoesNotExist if it was
-    merged or deleted."""
+    """Lock an organization before writing it or anything that it owns. Raise Organization.DoesNotExist if it was merged
+    or deleted."""
     return Organization.objects.select_for_update(no_key=True).get(pk=organization_pk)
 
 
 def lock_organizations(organizations: Iterable[int] | QuerySet, *, to_delete: bool = False) -> dict[int, Organization]:
-    """Lock organizations in the order of their primary keys. Those that are gone are missing."""
+    """Lock organizations in the order of their primary keys. Leave out those that were merged or deleted."""
     rows = Organization.objects.select_for_update(no_key=not to_delete).filter(pk__in=organizations)
     return {row.pk: row for row in rows.order_by("pk")}
 
 
 def lock_owning_organization(owned: Contact | Pledge) -> Organization:
-    """Lock the organization that a contact or pledge belongs to by now, since a merge may have moved it. Raise its
-    DoesNotExist if it is gone."""
+    """Lock the current organization of a contact or pledge, which a merge may have moved. Raise the DoesNotExist of the
+    contact or pledge if it was deleted."""
     name = owned._meta.get_field("organization").related_query_name()
     owners = Organization.objects.select_for_update(no_key=True, of=("self",)).order_by().filter(**{name: owned.pk})
     while (owner := owners.first()) is None:
@@ -160,21 +163,21 @@ def lock_owning_organization(owned: Contact | Pledge) -> Organization:
 
 
 def is_new_logo(organization: Organization, png: bytes | None) -> bool:
-    """Whether `png` differs from the logo; b"" means none, and None means unchanged."""
+    """Return whether `png` differs from the logo. b"" removes the logo, and None keeps it."""
     if png is None:
         return False
-    before = Logo.objects.filter(pk=organization.pk).values_list("png", flat=True).first()
-    return png != bytes(before or b"")
+    current = Logo.objects.filter(pk=organization.pk).values_list("png", flat=True).first()
+    return png != bytes(current or b"")
 
 
 def set_logo(organization: Organization, png: bytes | None) -> None:
-    """Write the PNG of a locked organization; b"" removes the logo, and None keeps it."""
+    """Set the logo of a locked organization. b"" removes the logo, and None keeps it."""
     if not is_new_logo(organization, png):
         return
     if png:
-        width, height = struct.unpack(">II", png[16:24])  # ISO/IEC 15948, 11.2.2: the header comes first
-        size = {"png": png, "width": width, "height": height, "changed_at": timezone.now()}
-        Logo.objects.update_or_create(organization=organization, defaults=size)
+        width, height = struct.unpack(">II", png[16:24])  # in the header, which comes first (ISO/IEC 15948, 11.2.2)
+        values = {"png": png, "width": width, "height": height, "changed_at": timezone.now()}
+        Logo.objects.update_or_create(organization=organization, defaults=values)
     else:
         Logo.objects.filter(pk=organization.pk).delete()
     if fields := reset_approval(organization):
@@ -184,8 +187,8 @@ def set_logo(organization: Organization, png: bytes | None) -> None:
 
 
 def get_or_add_contact(organization: Organization, *, email: str, is_new: bool = False, **fields) -> Contact:
-    """Return the contact with this address at a locked organization, or add one. The first one becomes the primary
-    contact; `is_new` says that the organization has none."""
+    """Return the contact of a locked organization with this email address, or add one. The first contact becomes the
+    primary contact. `is_new` means that the organization has no contacts yet."""
     if not is_new and (known := organization.contacts.with_email(email).first()):
         return known
     is_primary = is_new or not organization.contacts.filter(is_primary=True).exists()
@@ -205,6 +208,6 @@ def change_contact(contact: Contact, **fields) -> Contact:
     return contact
 
 
-def field_values(thing: Organization | Contact, names: list[str]) -> dict:
-    """Plain values by field name for the change history; of the approval, only whether there is one."""
-    return {name: getattr(thing, name) is not None if name == "approved_at" else getattr(thing, name) for name in names}
+def field_values(obj: Organization | Contact, names: list[str]) -> dict:
+    """Return values by field name for the change history. The value of `approved_at` is whether it is set."""
+    return {name: getattr(obj, name) is not None if name == "approved_at" else getattr(obj, name) for name in names}

@@ -319,7 +319,7 @@ def test_list_of_years_counts_signed_pledges_and_drafts(staff):
     factories.draft_pledge("Other", "other@example.org")
     factories.draft_pledge("Third", "third@example.org")
     [year] = staff.get(YEARS).context["cl"].result_list
-    assert (year.signed, year.drafts) == (1, 2)
+    assert (year.signed_count, year.draft_count) == (1, 2)
 
 
 # All of them -----------------------------------------------------------------------------------------------------
