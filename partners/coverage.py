@@ -94,7 +94,7 @@ def coverage_of(year: PledgeYear) -> Coverage:
 def count_promises(year: int) -> tuple[PromiseCounts, Quantities]:
     """Count the signed promises of a school year and the year before, with one query.
 
-    In place of a school, None stands for wherever it is needed most, and EVERY_SCHOOL for all promises of the type.
+    In place of a school, None means wherever it is needed most, and EVERY_SCHOOL means all promises of the type.
     """
     signed = Promise.objects.filter(pledge__signed_at__isnull=False, pledge__year__in=[year - 1, year]).order_by()
     counts: PromiseCounts = defaultdict(lambda: defaultdict(int))

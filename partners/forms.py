@@ -1,4 +1,4 @@
-"""Forms for partners. They check the shape of the answers; partners.pledges checks their meaning."""
+"""Forms for partners. They validate the syntax of the answers; partners.pledges checks the rest."""
 
 from crispy_forms.helper import FormHelper
 from django import forms
@@ -18,7 +18,7 @@ WEB_ADDRESS = _("A web address looks like https://www.example.org.")
 
 
 class BeginForm(forms.Form):
-    """Starts a pledge; the link goes to the address."""
+    """Request the link to start a pledge."""
 
     organization = NameField(
         label=_("Organization"),
@@ -43,12 +43,12 @@ class BeginForm(forms.Form):
     helper = form_helper("organization", "name", "email")
 
     def pledge_request(self) -> PledgeRequest:
-        """The unsaved request, in the page's language."""
+        """Return the unsaved request, in the page's language."""
         return PledgeRequest(language=get_language(), **self.cleaned_data)
 
 
 class SearchForm(forms.Form):
-    """Searches the public list of partners in the year and the sector that are shown."""
+    """Search the public directory within the current year and sector."""
 
     year = forms.CharField(widget=forms.HiddenInput)
     sector = forms.CharField(widget=forms.HiddenInput)
@@ -61,7 +61,7 @@ class SearchForm(forms.Form):
     kind = forms.ChoiceField(label=_("Promise"), required=False)
 
     def __init__(self, parameters: dict, promise_types: list[tuple[str, str]]):
-        """`parameters` are those of the URL."""
+        """`parameters` are the parameters of the current URL."""
         super().__init__(initial=parameters, auto_id="%s")
         self.fields["kind"].choices = [("", _("All kinds")), *promise_types]
 
@@ -72,7 +72,7 @@ class SearchForm(forms.Form):
 
 
 class WebAddressField(forms.URLField):
-    """Only http and https, because it becomes a link on a public page."""
+    """Accept only http and https, because the address becomes a link on a public page."""
 
     default_validators = [URLValidator(schemes=["http", "https"], message=WEB_ADDRESS)]
     default_error_messages = {"invalid": WEB_ADDRESS}
@@ -82,7 +82,7 @@ class WebAddressField(forms.URLField):
 
 
 class LogoField(forms.FileField):
-    """Cleans an uploaded picture to the bytes of a small PNG."""
+    """Clean an uploaded picture to the bytes of a small PNG."""
 
     default_error_messages = {"empty": logos.NO_PICTURE}
 
@@ -144,7 +144,7 @@ class ProfileForm(forms.Form):
         help_text=_("We check it before it appears."),
     )
 
-    has_logo = False  # whether there is one to show and to take away
+    has_logo = False  # whether to show the current logo, with a checkbox to remove it
 
     @cached_property
     def helper(self) -> FormHelper:
@@ -163,7 +163,7 @@ class ProfileForm(forms.Form):
         )
 
     def png(self) -> bytes | None:
-        """For the rules: a PNG, b"" to remove the logo, None to keep it."""
+        """Return the logo for the rules: a PNG, b"" to remove it, or None to keep it."""
         return self.cleaned_data["logo"] or (b"" if self.cleaned_data["no_logo"] else None)
 
     def profile(self) -> dict:
@@ -177,7 +177,7 @@ class ProfileForm(forms.Form):
 
 
 class ContactForm(forms.Form):
-    """The contact who answers for the pledge. The address is verified and can't be changed here."""
+    """The contact of the pledge. The email address is verified and can't be changed here."""
 
     name = LineField(
         label=_("Name"),

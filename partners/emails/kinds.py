@@ -1,4 +1,4 @@
-"""The kinds of email that are about pledges."""
+"""The kinds of email about pledges."""
 
 from django.db.models import TextChoices
 

@@ -1,4 +1,4 @@
-"""The mail of the partners whose words staff may change, as it is shipped."""
+"""The default texts of the emails to partners that staff can edit."""
 
 from datetime import timedelta
 
@@ -18,7 +18,7 @@ def year_facts(year: PledgeYear) -> dict[str, str]:
 
 
 def pledge_card(organization: str, year: PledgeYear) -> Card:
-    """What a mail about a pledge is about, in the current language."""
+    """Return the organization, school year and deadline to show in an email, in the current language."""
     lines = [_("School year %(year)s") % {"year": year.school_years}]
     if year.announced_deadline:
         lines.append(_("Open until %(day)s") % {"day": short_date(year.announced_deadline)})

@@ -1,4 +1,4 @@
-"""The version number of what the public pages show."""
+"""The version of the data that the public pages show."""
 
 from django.db import models
 

@@ -57,7 +57,7 @@ class MatchQuery(NamedTuple):
 
 
 class Match(NamedTuple):
-    """An organization that may be the one in question, by primary key, with a score of up to 100."""
+    """A possible match: the primary key of an organization, with a score of up to 100."""
 
     organization: int
     score: int

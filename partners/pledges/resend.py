@@ -1,4 +1,4 @@
-"""Emails about a pledge that staff resend: sent as they are while they are true, or refused with what to do instead."""
+"""Resend emails about a pledge, or refuse with instructions if what they say is no longer true."""
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -19,15 +19,18 @@ KINDS = (
 
 @transaction.atomic
 def resend_pledge_email(message: Message) -> bool:
-    """Lock the organization. Raise CannotResend, and Pledge.DoesNotExist or Message.DoesNotExist if one is gone."""
+    """Resend an email with its organization locked. Return whether it was queued.
+
+    Raise CannotResend, Pledge.DoesNotExist or Message.DoesNotExist.
+    """
     pledge = Pledge.objects.get(messages__pk=message.pk)
     profiles.lock_owning_organization(pledge)
-    check_true(message, pledge)
+    check_still_true(message, pledge)
     return requeue(message)
 
 
-def check_true(message: Message, pledge: Pledge) -> None:
-    """Raise CannotResend if what the email says, its link or its address changed since."""
+def check_still_true(message: Message, pledge: Pledge) -> None:
+    """Raise CannotResend if the email's text, link or recipient is outdated."""
     if audit.has_changed_since(message.created_at, pledge, "link") or not is_contact(message, pledge):
         raise CannotResend(
             _(
@@ -42,7 +45,7 @@ def check_true(message: Message, pledge: Pledge) -> None:
 
 
 def is_contact(message: Message, pledge: Pledge) -> bool:
-    """Whether the email went to whoever answers for the pledge, or to another contact of its organization."""
+    """Return whether the recipient is the contact of the pledge or another contact of its organization."""
     contact = pledge_emails.contact_for(pledge)
     if contact and contact.email.lower() == message.recipient.lower():
         return True

@@ -1,4 +1,4 @@
-"""Staff start a pledge for an organization; its primary contact continues through the link."""
+"""Start a pledge for an organization. Its primary contact continues with the link."""
 
 from typing import NamedTuple
 
