@@ -55,7 +55,7 @@ class Coverage:
 
     year: PledgeYear
     promise_types: list[PromiseTypeCoverage]
-    places: list[SchoolCoverage]
+    schools: list[SchoolCoverage]
 
     @property
     def promises(self) -> int:
@@ -83,12 +83,12 @@ def coverage_of(year: PledgeYear) -> Coverage:
         if not promise_type.is_retired or now[promise_type.pk, EVERY_SCHOOL] or before[promise_type.pk, EVERY_SCHOOL]
     ]
     types = [column.promise_type.pk for column in columns]
-    places = [
+    rows = [
         SchoolCoverage(school, [now[pk, school.pk] for pk in types], sum(before[pk, school.pk] for pk in types))
         for school in School.objects.all()
     ]
-    places = [place for place in places if place.promises or not place.school.is_retired]
-    return Coverage(year, columns, sorted(places, key=lambda place: place.promises))
+    rows = [row for row in rows if row.promises or not row.school.is_retired]
+    return Coverage(year, columns, sorted(rows, key=lambda row: row.promises))
 
 
 def count_promises(year: int) -> tuple[PromiseCounts, Quantities]:

@@ -199,8 +199,8 @@ def coverage_file(coverage: Coverage) -> StreamingHttpResponse:
 
 
 def coverage_rows(coverage: Coverage) -> Iterator[tuple[Cell, ...]]:
-    for place in coverage.places:
-        yield (place.school.name, place.school.get_level_display(), *place.counts, place.promises, place.before)
+    for row in coverage.schools:
+        yield (row.school.name, row.school.get_level_display(), *row.counts, row.promises, row.before)
     anywhere = [column.anywhere for column in coverage.promise_types]
     yield (gettext("Wherever it is needed most"), "", *anywhere, sum(anywhere), None)
     yield (

@@ -50,35 +50,34 @@ def coverage_context(found: Coverage) -> dict:
     """Return the figures, each with the URL of the list of its promises."""
     promises = f"{reverse('admin:partners_promise_changelist')}?{urlencode({'state': 'signed', 'year': found.year.pk})}"
     return {
-        "promise_types": [promise_type_column(promise_type, promises) for promise_type in found.promise_types],
-        "places": [school_row(place, found, promises) for place in found.places],
-        "anywhere": sum(promise_type.anywhere for promise_type in found.promise_types),
+        "promise_types": [promise_type_column(column, promises) for column in found.promise_types],
+        "rows": [school_row(school_coverage, found, promises) for school_coverage in found.schools],
+        "anywhere": sum(column.anywhere for column in found.promise_types),
         "found": found,
         "promises": promises,
         "before": PledgeYear(school_year=found.year.pk - 1).school_years,
     }
 
 
-def promise_type_column(promise_type: PromiseTypeCoverage, promises: str) -> dict:
+def promise_type_column(column: PromiseTypeCoverage, promises: str) -> dict:
     return {
-        "promise_type": promise_type,
-        "amount": promise_type.promise_type.amount(promise_type.quantity),
-        "amount_before": promise_type.promise_type.amount(promise_type.quantity_before),
-        "more": f"{promise_type.more:+,}".replace("-", "\N{MINUS SIGN}") if promise_type.more else "0",
-        "promises": f"{promises}&promise_type={promise_type.promise_type.pk}",
-        "anywhere": f"{promises}&promise_type={promise_type.promise_type.pk}&school={NEEDED_MOST}",
+        "promise_type": column,
+        "amount": column.promise_type.amount(column.quantity),
+        "amount_before": column.promise_type.amount(column.quantity_before),
+        "more": f"{column.more:+,}".replace("-", "\N{MINUS SIGN}") if column.more else "0",
+        "promises": f"{promises}&promise_type={column.promise_type.pk}",
+        "anywhere": f"{promises}&promise_type={column.promise_type.pk}&school={NEEDED_MOST}",
     }
 
 
-def school_row(place: SchoolCoverage, found: Coverage, promises: str) -> dict:
-    url = f"{promises}&school={place.school.pk}"
-    counts = zip(found.promise_types, place.counts, strict=True)
+def school_row(school_coverage: SchoolCoverage, found: Coverage, promises: str) -> dict:
+    url = f"{promises}&school={school_coverage.school.pk}"
+    counts = zip(found.promise_types, school_coverage.counts, strict=True)
     return {
-        "place": place,
+        "school_coverage": school_coverage,
         "url": url,
         "cells": [
-            (count, cell_shade(count), f"{url}&promise_type={promise_type.promise_type.pk}")
-            for promise_type, count in counts
+            (count, cell_shade(count), f"{url}&promise_type={column.promise_type.pk}") for column, count in counts
         ],
     }
 

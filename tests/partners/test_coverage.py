@@ -14,12 +14,12 @@ def counts(found: coverage.Coverage) -> dict[str, tuple]:
     """By school: promises by the code of their kind, all of them, and those of the year before."""
     codes = [promise_type.promise_type.code for promise_type in found.promise_types]
     return {
-        place.school.name: (
-            {code: number for code, number in zip(codes, place.counts, strict=True) if number},
-            place.promises,
-            place.before,
+        row.school.name: (
+            {code: number for code, number in zip(codes, row.counts, strict=True) if number},
+            row.promises,
+            row.before,
         )
-        for place in found.places
+        for row in found.schools
     }
 
 
@@ -108,7 +108,7 @@ def test_promise_counts_as_it_was_signed_last():
     )
     found = coverage.coverage_of(PledgeYear.objects.get())
     assert sums(found) == {"tours": (1, 2, 1, 0, 0)}
-    assert School.objects.get() == found.places[0].school
+    assert School.objects.get() == found.schools[0].school
 
 
 def test_three_queries_for_any_number_of_pledges(district, django_assert_num_queries):
