@@ -145,6 +145,7 @@ class ProfileForm(forms.Form):
     )
 
     has_logo = False  # whether to show the current logo, with a checkbox to remove it
+    choose_logo_again = False  # whether a chosen file was lost, because browsers don't keep it
 
     @cached_property
     def helper(self) -> FormHelper:
@@ -157,7 +158,7 @@ class ProfileForm(forms.Form):
                 _("What you do, website and logo"),
                 *("description", "website", *logo, "logo"),
                 Include("partners/_choose_logo_again.html"),
-                is_open=self.has_logo,
+                is_open=self.has_logo or self.choose_logo_again,
             ),
             Collapsible(_("Phone, address and size"), "phone", "address", "size"),
         )

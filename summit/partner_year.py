@@ -1,4 +1,4 @@
-"""A partner's events at a glance: who was invited and what they answered (docs/rules.md, Links).
+"""A partner's events at a glance: who was invited and what they answered (docs/rules.md, "The year's events").
 
 Whoever has the link of a pledge sees the names of people in the organization who are coming, and no more. Their
 personal links are only emailed to them.

@@ -58,6 +58,7 @@ def merge_edits(answers: PledgeAnswers, state: PageState) -> EditConflict:
     data["version"], data["shown"] = state.version, page_snapshot(state)
     conflict.answers = PledgeAnswers(data, MultiValueDict())
     conflict.answers.has_file = answers.has_file
+    conflict.answers.profile.allow_name(state.profile["name"])
     return conflict
 
 

@@ -37,7 +37,6 @@ def pledge_page_context(state: PageState, answers: PledgeAnswers | None = None) 
         "cards": cards,
         **page_forms(state, answers),
         "email": getattr(state.answering_contact or state.pledge_request, "email", ""),
-        "choose_again": bool(answers and answers.has_file and not answers.profile.has_error("logo")),
     }
     return page | page_errors(page, answers)
 
@@ -51,6 +50,7 @@ def page_forms(state: PageState, answers: PledgeAnswers | None) -> dict[str, For
     }
     organization = state.organization
     profile.has_logo = organization is not None and Logo.objects.filter(organization=organization).exists()
+    profile.choose_logo_again = bool(answers and answers.has_file and not profile.has_error("logo"))
     return forms
 
 

@@ -28,7 +28,6 @@ CHANGE_NOTICE = MailingKind(
     page_context=change_notice_context,
     stop_template="admin/summit/mailing/stop_change_notice.html",
     stop=writing.stop_mailing,
-    stopped_message=_("It is stopped. Who was not written to yet is not told."),
 )
 
 

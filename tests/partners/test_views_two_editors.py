@@ -1,9 +1,10 @@
 """Two people on one pledge's page at once: nothing is overwritten unseen, and nothing typed is lost."""
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from partners.models import PromiseType
+from partners.models import Organization, PromiseType
 from partners.organizations import profiles
 from tests import factories, snapshots, web_client
 from tests.partners.pledge_form import pledge_url, signature, submit, tick, untouched
@@ -152,6 +153,26 @@ def test_first_two_saves_of_one_link_meet_too():
     _words, page = met(response)
     assert Client().post(pledge_url(token), page | {"save": "1"}).status_code == 302
     assert snapshots.pledges() == [(factories.ORGANIZATION, 2027, "draft", 2)]
+
+
+def test_saved_name_that_looks_like_a_link_is_no_error_on_the_page_that_comes_back(pledge):
+    Organization.objects.update(name="delta.farm")
+    second = untouched(pledge.token)
+    submit(pledge.token, tick("tours", "8"))
+    words, page = met(post(pledge, second, tick("tours", "9")))
+    assert "need another look" not in words
+    assert "needs another look" not in words
+    assert page["name"] == "delta.farm"
+
+
+def test_lost_file_is_asked_for_where_it_can_be_seen(pledge):
+    second = untouched(pledge.token)
+    submit(pledge.token, tick("tours", "8"))
+    logo = SimpleUploadedFile("logo.png", factories.png(), "image/png")
+    response = post(pledge, second, tick("tours", "9"), {"logo": logo})
+    content = response.content.decode()
+    closed_group = content[: content.index("Choose the picture once more")].rpartition("<details")[2]
+    assert closed_group.partition(">")[0].endswith("open")
 
 
 def test_logo_alone_is_no_quarrel(pledge):

@@ -5,9 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 
 from imagine.mail.bulk import control
 from imagine.mail.models import Mailing
+
+STOPPED = _("It is stopped. Who was not written to yet is not told.")
 
 
 def no_context(mailing: Mailing) -> Mapping[str, Any]:
@@ -22,7 +25,7 @@ class MailingKind:
     page_context: Callable[[Mailing], Mapping[str, Any]] = no_context
     stop_template: str = "admin/mail/mailing/stop.html"
     stop: Callable[[Mailing], object] = control.stop
-    stopped_message: str | Promise = ""
+    stopped_message: str | Promise = STOPPED
 
 
 _kinds: dict[str, MailingKind] = {}
