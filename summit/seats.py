@@ -97,6 +97,8 @@ HELD_AND_EXISTING = """
 
 
 def lock_event(event_pk: int) -> Event:
+    if not connection.in_atomic_block:  # the lock would end with the statement
+        raise transaction.TransactionManagementError("lock_event() needs a transaction.")
     for event in Event.objects.raw(LOCK_EVENT, [event_pk]):
         return event
     raise Event.DoesNotExist

@@ -1,5 +1,7 @@
 """A database emptied between tests whose transactions are real."""
 
+from django.apps import apps
+from django.contrib.contenttypes.models import ContentType
 from django.db import connection, transaction
 
 
@@ -16,6 +18,7 @@ class CleanDatabase:
         statements = [f"DELETE FROM {table}" for table in self.tables]
         statements += [f"INSERT INTO {table} TABLE initial.{table}" for table in filled]
         self.restoring = "; ".join(statements)
+        ContentType.objects.get_for_models(*apps.get_models())  # so that no test counts the queries for them
 
     def restore(self) -> None:
         """Delete what tests wrote, and bring back the migrations' rows: Django's flush truncates every table, which

@@ -12,7 +12,7 @@ MAX_BODY = 64 * 1024 * 1024  # as in deploy/nginx.conf
 
 
 def takes_files(*, max_size: int) -> Callable:
-    """Decorate a view whose form takes a file of at most `largest` bytes.
+    """Decorate a view whose form takes a file of at most `max_size` bytes.
 
     Of a larger file only the size arrives, so the form can say so and keep what was typed. Only a body over MAX_BODY is
     rejected.

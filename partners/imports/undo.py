@@ -84,6 +84,7 @@ def undo_organizations(created: dict[int, str]) -> KeptRecords:
     for redirect in redirects.select_related("organization"):
         kept[redirect.organization_id] = [redirect.organization.name, _("another was merged into it")]
     deleted = existing.keys() - kept.keys()
+    DuplicateCandidate.objects.of_organizations(deleted).lock()
     Organization.objects.filter(pk__in=deleted).delete()
     return kept
 

@@ -5,7 +5,7 @@ Only the import's own tables are written.
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import islice
 from typing import NamedTuple
 
@@ -20,7 +20,7 @@ from partners.imports import columns as imports_columns
 from partners.imports.cell_parsers import RowParser
 from partners.imports.columns import plain_text
 from partners.models import Import, ImportedOrganization, ImportRow, MatchReason, normalize_name
-from partners.organizations import duplicates
+from partners.organizations import duplicates, profiles
 from partners.organizations.duplicates import Match, MatchQuery
 
 MAX_ROWS = 20_000
@@ -177,9 +177,19 @@ def collect_organizations(run: Import) -> None:
     matches_in_file = duplicates.find_matches_among([query for query in queries.values() if query.key in by_line])
     for line, found in matches_in_file.items():
         choose_in_file(by_line[line], found)
+    keep_existing(organizations.values())
     ImportedOrganization.objects.bulk_create(organizations.values(), batch_size=BATCH_SIZE)
     same_name = run.organizations.filter(normalized_name=OuterRef("normalized_name"))
     run.rows.filter(errors=[]).update(imported_organization=Subquery(same_name.values("pk")[:1]))
+
+
+def keep_existing(organizations: Collection[ImportedOrganization]) -> None:
+    """Lock the organizations chosen for those in the file, in the order in which everyone locks them. One that has just
+    been merged or deleted isn't chosen."""
+    locked = profiles.lock_organizations({each.organization_id for each in organizations if each.organization_id})
+    for imported in organizations:
+        if imported.organization_id and imported.organization_id not in locked:
+            imported.organization_id, imported.is_new = None, True
 
 
 def choose_existing(imported: ImportedOrganization, matches: list[Match]) -> None:

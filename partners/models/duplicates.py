@@ -1,5 +1,7 @@
 """Possible duplicates among organizations, and the redirects that a merge leaves behind."""
 
+from collections.abc import Iterable
+
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
@@ -21,8 +23,18 @@ class MatchReason(models.TextChoices):
 
 
 class DuplicateCandidateQuerySet(models.QuerySet):
+    def dismissed(self):
+        return self.filter(dismissed_at__isnull=False)
+
     def not_dismissed(self):
         return self.filter(dismissed_at__isnull=True)
+
+    def of_organizations(self, pks: Iterable[int]):
+        return self.filter(Q(organization_a__in=pks) | Q(organization_b__in=pks))
+
+    def lock(self) -> None:
+        """Lock these pairs by primary key, as a scan does. Deleting organizations would lock theirs in any order."""
+        list(self.select_for_update().order_by("pk").values_list("pk"))
 
 
 class DuplicateCandidate(models.Model):

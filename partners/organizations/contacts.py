@@ -14,7 +14,7 @@ from imagine.core import audit
 from imagine.core.relations import about_rows
 from imagine.mail import preferences
 from imagine.mail.models import Message, MessageQuerySet
-from partners.models import Contact, Organization, Pledge
+from partners.models import Contact, DuplicateCandidate, Organization, Pledge
 from partners.organizations import profiles
 from partners.pledges import links as pledge_links
 from partners.pledges import years as pledge_years
@@ -55,15 +55,16 @@ def add_contacts(people: Iterable[Contact]) -> None:
     The first contact of an organization without a primary contact becomes the primary contact. The number of
     statements doesn't grow with the number of contacts.
     """
-    # Always in the same order, because adding an address waits for any other transaction that adds it.
-    people = sorted(people, key=lambda person: (person.organization_id or 0, person.email.lower()))
-    now = timezone.now()
+    people, now = list(people), timezone.now()
     locked = profiles.lock_organizations({person.organization_id for person in people if person.organization_id})
     primary = Contact.objects.filter(organization__in=locked, is_primary=True)
     with_primary = set(primary.values_list("organization_id", flat=True))
     for person in people:
-        if person.organization_id not in locked:  # it has none, or it was deleted meanwhile
+        if person.organization_id not in locked:  # it has none, or someone has just deleted it
             person.organization = None
+    # Always in the same order, because adding an address waits for any other transaction that adds it.
+    people.sort(key=lambda person: (person.organization_id or 0, person.email.lower()))
+    for person in people:
         person.is_primary = person.organization_id is not None and person.organization_id not in with_primary
         if person.organization_id:
             with_primary.add(person.organization_id)
@@ -163,6 +164,7 @@ def delete_organization(organization: Organization) -> None:
     organizations_leaving.send(Organization, organizations=[organization.pk])
     organization = Organization.objects.select_for_update().get(pk=organization.pk)
     delete_locked_contacts(lock_contacts(organization))
+    DuplicateCandidate.objects.of_organizations([organization.pk]).lock()
     organization.delete()
 
 

@@ -259,13 +259,18 @@ def merge_organizations(kept: Organization, other: Organization, *, shown: str =
 
 
 def lock_both(kept: int, other: int) -> tuple[Organization, Organization]:
-    """Lock both organizations, their contacts, and what other apps have of those. Nothing can be added to them then."""
+    """Lock both organizations, their contacts, and what other apps have of those. Nothing can be added to them then.
+
+    Organizations whose dismissals the kept one takes over are locked with them, since they are locked in one order.
+    """
     if kept == other:
         raise SameOrganization
-    rows = profiles.lock_organizations([kept, other], to_delete=True)
-    if len(rows) < 2:
+    dismissed = DuplicateCandidate.objects.dismissed().of_organizations([other])
+    others = {pk for pair in dismissed.values_list("organization_a", "organization_b") for pk in pair}
+    rows = profiles.lock_organizations({kept, other, *others}, to_delete=True)
+    if kept not in rows or other not in rows:
         raise OrganizationGone
-    contacts = list(Contact.objects.select_for_update().filter(organization__in=rows).order_by("pk"))
+    contacts = list(Contact.objects.select_for_update().filter(organization__in=[kept, other]).order_by("pk"))
     contacts_locked.send(Contact, contacts=contacts)
     return rows[kept], rows[other]
 
@@ -401,9 +406,8 @@ def delete_shared_rows(model: type[models.Model], field: str, other: models.Mode
 
 def keep_dismissals(kept: Organization, other: Organization) -> None:
     """Dismiss the pairs of the kept organization with those that were dismissed as duplicates of the other."""
-    for pair in DuplicateCandidate.objects.filter(dismissed_at__isnull=False).filter(
-        models.Q(organization_a=other) | models.Q(organization_b=other)
-    ):
+    DuplicateCandidate.objects.of_organizations([kept.pk, other.pk]).lock()
+    for pair in DuplicateCandidate.objects.dismissed().of_organizations([other.pk]):
         third = pair.organization_b_id if pair.organization_a_id == other.pk else pair.organization_a_id
         first, second = sorted((third, kept.pk))
         if first == second:

@@ -24,7 +24,7 @@ def resend_pledge_email(message: Message) -> bool:
     Raise CannotResend, Pledge.DoesNotExist or Message.DoesNotExist.
     """
     pledge = Pledge.objects.get(messages__pk=message.pk)
-    profiles.lock_owning_organization(pledge)
+    pledge = profiles.lock_owning_organization(pledge).pledges.get(pk=pledge.pk)
     check_still_true(message, pledge)
     return requeue(message)
 

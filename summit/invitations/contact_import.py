@@ -222,12 +222,14 @@ def add_to_audience(audience: Audience, checked: CheckedList) -> int:
         organizations = organizations_by_name({row.organization for row in missing if row.organization})
         contacts.add_contacts(new_contact(row, organizations) for row in missing)
         contacts_found = contacts_by_address(rows)
+    contacts.keep_contacts({pk for candidates in contacts_found.values() for pk, _organization in candidates})
+    contacts_found = contacts_by_address(rows)  # again, because a merge may have come first
     names = normalized_names({row.organization for row in rows.values() if row.organization})
     people = {
         contact_in_organization(contacts_found[address], names.get(row.organization, ""))
         for address, row in rows.items()
+        if address in contacts_found
     }
-    contacts.keep_contacts(people)
     audience.uploaded_contacts.add(*people)
     return audience.uploaded_contacts.count()
 

@@ -118,7 +118,7 @@ def write_reminder_batch(loaded: Event, kind: Reminder.Kind, now: datetime) -> b
     event = lock_active_event(loaded)
     if event is None or now < DUE_PERIODS[kind].due(event):
         return False
-    reminder, _made = Reminder.objects.get_or_create(event=event, kind=kind, event_date=district_date(event.starts_at))
+    reminder = lock_reminder(event, kind)
     if reminder.completed_at:
         return False
     rsvps = list(rsvps_to_remind(event, kind).order_by("pk").prefetch_related("guests")[:BATCH_SIZE])
@@ -133,6 +133,14 @@ def write_reminder_batch(loaded: Event, kind: Reminder.Kind, now: datetime) -> b
         )
     reminder.save()
     return reminder.completed_at is None
+
+
+def lock_reminder(event: Event, kind: Reminder.Kind) -> Reminder:
+    """Return the reminder for the event's day, locked, because taking back expired emails reopens it without the lock
+    of the event."""
+    reminders = Reminder.objects.select_for_update(no_key=True)
+    reminder, _created = reminders.get_or_create(event=event, kind=kind, event_date=district_date(event.starts_at))
+    return reminder
 
 
 def queue_reminders(reminder: Reminder, messages: list[Message]) -> None:
@@ -188,9 +196,7 @@ def write_unanswered_batch(loaded: Event, now: datetime) -> bool:
     )
     if not invitations:
         return False
-    reminder, _made = Reminder.objects.get_or_create(
-        event=event, kind=Kind.UNANSWERED, event_date=district_date(event.starts_at)
-    )
+    reminder = lock_reminder(event, Kind.UNANSWERED)
     queue_reminders(reminder, reminder_emails.unanswered_reminders(event, invitations, expires_at=event.rsvp_closes_at))
     reminder.completed_at = now
     reminder.save()

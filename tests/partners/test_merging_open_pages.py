@@ -8,9 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.db import connection, transaction
 from django.test import Client
+from django.utils import timezone
 
 from imagine.demo.servers import wait_until
-from imagine.mail import preferences
+from imagine.mail import preferences, queue
+from imagine.mail.models import Message
+from imagine.mail.queue import CannotResend
+from partners.emails.kinds import EmailKind
 from partners.models import Contact, Organization, Pledge
 from partners.organizations import contacts, merging, profiles
 from partners.pledges import editing as pledge_editing
@@ -18,10 +22,12 @@ from partners.pledges import links as pledge_links
 from partners.pledges import signup as pledge_signup
 from partners.pledges import years as pledge_years
 from summit import seats
+from summit.invitations import contact_import
 from summit.models import Rsvp
 from tests import factories, snapshots, web_client
 from tests.partners.pledge_form import pledge_url
 from tests.partners.test_admin_organizations import LIST, act, page_of
+from tests.summit.test_contact_import import read
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -250,3 +256,27 @@ def test_approval_of_what_was_merged_is_refused_plainly(staff, kept):
     with meanwhile(lambda: merging.merge_organizations(kept, other), before=ROW_LOCK):
         response = act(staff, "approve", other, sure="yes", **seen)
     assert "Not there any more: it was erased or merged meanwhile." in web_client.page_text(response)
+
+
+def test_list_that_is_put_in_during_a_merge_takes_the_contact_that_stays(kept):
+    other = factories.organization("Zeta Freight")
+    stays, leaves = factories.contact(kept), factories.contact(other)
+    checked = read((leaves.email, "Alma", other.name))
+    audience = factories.audience()
+    assert while_merging(kept, other, lambda: contact_import.add_to_audience(audience, checked)) == 1
+    assert list(audience.uploaded_contacts.all()) == [stays]
+
+
+def test_reminder_that_is_resent_while_the_partner_signs_is_refused():
+    pledge = factories.draft_pledge()
+    factories.backdate_pledge(pledge, 30)
+    pledge_years.remind_draft(pledge)
+    message = pledge.messages.get(kind=EmailKind.PLEDGE_DRAFT)
+    Message.objects.filter(pk=message.pk).update(state=Message.State.SENT, sent_at=timezone.now())
+    data = factories.pledge_data(pledge.token, factories.promised("tours", 6))
+
+    def sign():
+        pledge_editing.sign_pledge(pledge.token, **data, name="Alma Reyes")
+
+    with meanwhile(sign, before=ROW_LOCK), pytest.raises(CannotResend, match="signed since"):
+        queue.resend(message)

@@ -17,6 +17,13 @@ def hours(number: float) -> timedelta:
     return timedelta(hours=number)
 
 
+@pytest.mark.django_db(transaction=True)
+def test_lock_outside_a_transaction_is_refused():
+    event = factories.event()
+    with pytest.raises(transaction.TransactionManagementError):
+        seats.lock_event(event.pk)
+
+
 # Rule 1 -----------------------------------------------------------------------------------------------------------
 
 
