@@ -1,4 +1,4 @@
-"""`python -m benchmarks.exports csv|xlsx|baseline EVENT`: one guest list as a stream that nobody keeps. Prints seconds,
+"""`python -m benchmarks.exports csv|xlsx|baseline EVENT`: stream one guest list and throw it away. Print seconds,
 growth of the process in MB beyond its largest size before, and bytes.
 """
 

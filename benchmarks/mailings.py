@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from benchmarks.scenarios import Size
 
 PEOPLE = 10_000
-A_TASK = 100  # mails of one task of the baseline
-A_CONNECTION = 50  # mails that one connection to the mail server carries at the least
+A_TASK = 100  # emails in one task of the baseline
+A_CONNECTION = 50  # emails that one connection to the mail server has to carry
 numbers = count(1)
 
 
 def invitations(stack: Stack, size: "Size") -> list[Figure]:
-    """From the moment at which the office has confirmed, or at which the baseline's tasks are handed in, until the mail
-    server has taken the last one. So the product's invitations are made and written in that time, too."""
+    """Measure from the office's confirmation, or from sending the baseline's tasks, until the mail server accepts the
+    last email. So the product also creates and writes its invitations in that time."""
     stack.product  # noqa: B018  its tables are needed
     many = size.of(PEOPLE)
     baseline, product, connections = [], [], []
@@ -71,7 +71,7 @@ def save_sample_email(stack: Stack) -> None:
 
 
 def during_mailing(stack: Stack, size: "Size") -> list[Figure]:
-    """Ten RSVPs a second while invitations leave, as many as can. A mail's time is counted from when it was written."""
+    """Measure ten RSVPs a second while invitations leave at full speed. An email's time starts when it is written."""
     many, own = size.of(PEOPLE), size.of(300)
     stack.product.sign_up(stack.new_event(f"before-{next(numbers)}"), 8, at_once=8)
     with measured(stack, "bulk"), stack.working("product"):

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.pledge_files csv|xlsx|baseline`: the pledge list as a stream that nobody keeps. Prints seconds,
+"""`python -m benchmarks.pledge_files csv|xlsx|baseline`: stream the pledge list and throw it away. Print seconds,
 growth of the process in MB beyond its largest size before, and bytes.
 """
 

@@ -1,4 +1,4 @@
-"""A pledge's own page: each visitor opens a link that was mailed to them, ticks all eight kinds and saves the draft."""
+"""A pledge's own page: each visitor opens their emailed link, checks all eight promise types and saves the draft."""
 
 import re
 from html import unescape
@@ -13,9 +13,11 @@ numbers = count(1)
 
 
 def save(stack: Stack, many: int) -> tuple[Burst, Burst]:
-    """So many pledges saved for the first time, and once more with other numbers, 8 at once: the bursts of their POSTs
-    alone. The first makes an organization, its contact, a pledge and eight promises, two of them for two schools each.
-    Beside the partners of the wall, and for their newest year."""
+    """Save this many pledges for the first time, then again with other numbers, 8 at once. Return the bursts of POSTs.
+
+    The first save creates an organization, its contact, a pledge and eight promises, two of them for two schools each,
+    next to the partners of the public list and for their newest year.
+    """
     visitors = list(islice(numbers, many))
     links = [f"/imagine/promise/{token}/" for (token,) in stack.sql(STARTS, visitors)]
     bursts = [send_all(stack, links, visitors, more) for more in (0, 1)]

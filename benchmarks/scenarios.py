@@ -37,7 +37,7 @@ FULL, QUICK, TINY = Size(), Size(pairs=2, part=0.3), Size(pairs=1, part=0.02)
 
 
 def posts(stack: Stack, size: Size) -> list[Figure]:
-    """Sign-ups, 8 at once; the figure is on their POSTs. Their mails are stored and rung for; no worker takes them."""
+    """Measure the POSTs of sign-ups, 8 at once. Emails are stored and workers woken, but no worker runs."""
     baseline, product = web_pairs(stack, size, at_once=8)
     busiest = max(burst.own_share for burst in (*baseline, *product))
     notes = [f"The load generator used at most {busiest:.0%} of one core in these POSTs."]
@@ -157,7 +157,7 @@ def weight(burst: Burst) -> float:
 
 
 def wall(stack: Stack, size: Size) -> list[Figure]:
-    """Pages of the wall that somebody opened before: the whole year, each sector, each kind, the pages behind."""
+    """Measure cached pages of the public list: the whole year, each sector, each promise type, the pages behind."""
     partners.invent(stack, size.of(5000))
     sectors, kinds = ([code for (code,) in stack.sql(statement)] for statement in (partners.SECTORS, partners.KINDS))
     asked = ["", f"?year={partners.YEAR - 1}", "?page=2", "?page=3"]
@@ -167,7 +167,7 @@ def wall(stack: Stack, size: Size) -> list[Figure]:
 
 
 def partner(stack: Stack, size: Size) -> list[Figure]:
-    """The pages of a hundred partners that somebody opened before."""
+    """Measure the cached pages of a hundred partners."""
     partners.invent(stack, size.of(5000))
     pages = [f"{WALL}{slug}/" for (slug,) in stack.sql(partners.SHOWN, 150)]
     return partner_pages(stack, size, "partner", pages[:100], pages[100:])
@@ -262,7 +262,7 @@ def per_minute(stack: Stack, many: int) -> float:
 
 
 def delay(stack: Stack, size: Size) -> list[Figure]:
-    """20 RSVPs a second beside a running worker. A mail's time is counted from when it was written, just before the
+    """Measure 20 RSVPs a second beside a running worker. An email's time runs from when it is written, just before the
     commit, to the mail server's 250."""
     warm(stack)
     many = size.of(300)

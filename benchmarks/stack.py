@@ -34,7 +34,7 @@ WORKERS = {
 }
 RUNS_AS = {"bulk": "product"}  # whose settings
 QUEUES = ("transactional", "housekeeping", "bulk", "baseline")
-# A web request or a mail of an earlier row is nothing to the next one.
+# What the requests and emails of one row leave behind must not slow the next one.
 LEFT_OVER = (
     "summit_reminder_messages, mail_message, core_ratelimitcount, mail_queueheartbeat, mail_mailing, summit_invitation"
 )
@@ -142,8 +142,7 @@ class Stack:
 
     @contextlib.contextmanager
     def working(self, whose: str) -> Iterator[None]:
-        """A Celery worker runs during the block, with as many processes as there are cores; "bulk" is the product's for
-        mail to many."""
+        """Run a Celery worker during the block, with a process per core; "bulk" is the product's for mailings."""
         quiet = ["--concurrency", str(CORES), "--without-gossip", "--without-mingle", "-l", "INFO"]
         environment = self.environment(RUNS_AS.get(whose, whose))
         worker = self.program(f"{whose}-worker", "celery", *WORKERS[whose], *quiet, env=environment)
@@ -155,7 +154,7 @@ class Stack:
             self.running.remove(worker)
 
     def ring_baseline(self, addresses: list[str], a_task: int = 1) -> float:
-        """Hands in tasks of so many mails each; returns when."""
+        """Send tasks of `a_task` emails each. Return when the first was sent."""
         began = time.time()
         with Celery(broker=self.valkey.url) as app:
             for first in range(0, len(addresses), a_task):
@@ -169,7 +168,7 @@ class Stack:
         (self.folder / "sample_email.json").write_text(json.dumps(email))
 
     def noted(self) -> list[tuple[str, str]]:
-        """What the mail server noted since `clear`: when, and the recipient of a mail or a connection's mark."""
+        """Return what the mail server logged since `clear`: the time, and the recipient of an email or CONNECTED."""
         lines = self.noted_bytes().decode().splitlines()
         return [(at, what) for at, _space, what in (line.partition(" ") for line in lines)]
 
@@ -179,7 +178,7 @@ class Stack:
             return log.read()
 
     def taken(self) -> list[tuple[float, str]]:
-        """Of each mail that the mail server took since `clear`, when, and whose it is."""
+        """Return the time and the recipient of each email accepted since `clear`."""
         return [(float(at), to) for at, to in self.noted() if to != CONNECTED]
 
     def visits(self) -> int:
@@ -187,7 +186,7 @@ class Stack:
         return sum(what == CONNECTED for _at, what in self.noted())
 
     def await_mails(self, count: int, seconds: float = 120) -> list[tuple[float, str]]:
-        """Waits for so many mails, at next to no cost to whoever is measured."""
+        """Wait for this many emails, using as little CPU as possible."""
         connected = f" {CONNECTED}\n".encode()
 
         def are_there() -> bool:
@@ -198,7 +197,7 @@ class Stack:
         return self.taken()
 
     def clear(self) -> None:
-        """Forgets the mail of earlier rows: stored, rung for, and taken."""
+        """Delete the email of earlier rows: stored, queued, and accepted."""
         with Celery(broker=self.valkey.url) as app, app.connection_for_write() as broker:
             for queue in QUEUES:
                 broker.default_channel.queue_purge(queue)

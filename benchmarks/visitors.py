@@ -57,7 +57,7 @@ def address(visitor: int) -> str:
 
 
 def rsvp_form(visitor: int, size: int) -> dict[str, str | int]:
-    """What a browser sends of the event's page: every field, those that nobody filled too."""
+    """Return what a browser sends from the event's page: every field, also the empty ones."""
     return {
         "name": "Alma Reyes",
         "email": f"visitor-{visitor}@example.org",

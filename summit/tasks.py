@@ -49,7 +49,7 @@ def notify_guests(event_pk: int) -> None:
 @shared_task
 def resume_interrupted_mailings() -> None:
     """Send a task for each mailing, and for each changed event, that still has emails to write, in case its own task
-    was lost; stop mailings that nobody could answer any more."""
+    was lost; stop mailings whose events no longer take RSVPs."""
     for pk in event_changes.events_with_pending_notices():
         dispatch.send_task("summit.tasks.notify_guests", pk)
     writing.stop_closed_mailings()

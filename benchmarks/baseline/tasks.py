@@ -1,5 +1,5 @@
-"""The baseline of mail: a Celery task of one mail or many, the connection kept, nothing stored. The mail is one of the
-product's."""
+"""The baseline for email: a Celery task sends one email or many over a kept connection and stores nothing. It sends
+one of the product's emails."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The baselines of the web rows. Nothing is checked that a form does not check by itself; nobody is written to."""
+"""The baselines of the web rows. They check only what the form checks, and send no email."""
 
 from django.db import transaction
 from django.db.models import Sum

@@ -15,7 +15,7 @@ from imagine.core.models import AuditEntry
 
 
 class Actor(NamedTuple):
-    """Who acts: a guest by a personal link, a staff member by username, or the system by itself."""
+    """Who acts: a guest by a personal link, a staff member by username, or the system."""
 
     kind: str
     name: str = ""

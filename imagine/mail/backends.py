@@ -16,7 +16,7 @@ from imagine.mail.attachments import AttachmentFailed
 
 logger = logging.getLogger(__name__)
 
-IDLE_SECONDS = 10  # a connection that was idle for longer is not trusted any more
+IDLE_SECONDS = 10  # a connection that was idle for longer may be dead
 
 
 class LostReply(Exception):
@@ -100,8 +100,8 @@ class Server(threading.local):
         return self.connection is not None
 
     def open(self) -> None:
-        """Open the connection, or check that it still works: of an email that is lost with its connection nobody knows
-        whether it was accepted."""
+        """Open the connection, or check that it still works: when an email is lost with its connection, nobody
+        knows whether it was accepted."""
         if self.connection and not self.is_alive():
             self.close()
         if self.connection is None:

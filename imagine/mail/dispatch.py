@@ -2,7 +2,7 @@
 finds it.
 
 Only senders are impatient: a worker that gives up on an acknowledgement loses that place in its queue for good, and
-after two of them it takes nothing any more.
+after two of them it takes no more tasks.
 """
 
 import logging

@@ -47,7 +47,7 @@ def may_email(email: str, topic: str) -> bool:
 
 
 def skip_reason(preference: EmailPreference | None, topic: str) -> str:
-    """Return why email of a topic may not be sent any more; an empty string if it may."""
+    """Return why email of a topic may no longer be sent, or "" if it may."""
     if preference is None:
         return ""
     if preference.suppressed_at:
@@ -66,7 +66,7 @@ def set_topics(preference: EmailPreference, **topics: bool) -> None:
 
 
 def language_of(email: str) -> str:
-    """Return the language that people at an address are written to in; an empty string if no app knows the address."""
+    """Return the language that people at an address get email in, or "" if no app knows the address."""
     answers = (language for _receiver, language in language_asked.send(EmailPreference, email=email))
     return next((language for language in answers if language), "")
 
@@ -80,7 +80,7 @@ def save_choices(preference: EmailPreference, topics: Mapping[str, bool], *, lan
 
 
 def suppress(email: str, reason: str) -> None:
-    """Send no mailings to an address any more, because its mail server rejected it for good."""
+    """Exclude an address from mailings, because its mail server rejected it permanently."""
     now = timezone.now()
     EmailPreference.objects.get_or_create(email=email.lower())
     EmailPreference.objects.with_email(email).filter(suppressed_at__isnull=True).update(
@@ -96,7 +96,7 @@ def unsuppress(preference: EmailPreference) -> None:
 
 
 def discard_preference(email: str) -> None:
-    """Delete the row of an address that nobody uses any more. Keep it if the address bounced or its topics were
-    changed, so that this still holds when somebody enters the address again."""
+    """Delete the row of an address that is no longer used. Keep it if the address bounced or its topics were
+    changed, so that this still holds when someone enters the address again."""
     changed = must_not_email("invitations") | must_not_email("reminders") | Q(wants_news=True)
     EmailPreference.objects.with_email(email).exclude(changed).delete()

@@ -76,7 +76,7 @@ def wake_workers_on_commit(queue: str) -> None:
 
 
 def resend(message: Message) -> bool:
-    """Send an email once more because staff want it, as the app that knows its kind sees fit. Return whether there is
+    """Resend an email for staff, the way the app that knows its kind decides. Return whether there is
     something to send. Raise CannotResend, and DoesNotExist if the message or what it is about is gone."""
     if message.mailing and message.mailing.stopped_at:
         raise CannotResend(_("Its mailing was stopped: nothing of it is sent any more."))
@@ -102,7 +102,7 @@ def requeue(message: Message, fresh: Message | None = None) -> bool:
         return True
     if fresh:
         overwrite(message, fresh)
-    # What may have arrived the first time is unknown once more if the mailing is stopped (bulk/control.py).
+    # What may have arrived the first time is unknown again if the mailing is stopped (bulk/control.py).
     message.possible_duplicate = message.possible_duplicate or message.state == Message.State.UNKNOWN
     message.state, message.attempts, message.last_error = Message.State.QUEUED, 0, ""
     message.send_after, message.expires_at = Now(), None

@@ -6,10 +6,10 @@ from django.dispatch import Signal
 # sent, as queue.requeue does, or raises queue.CannotResend. Other receivers return None.
 resend_requested = Signal()
 
-# Which language does somebody read? Arguments: `email`. A receiver that knows the address returns the language, others
-# return an empty string. The first language wins, in the order of INSTALLED_APPS.
+# Asks for the language of an address. Arguments: `email`. A receiver that knows the address returns the language,
+# others return an empty string. The first language wins, in the order of INSTALLED_APPS.
 language_asked = Signal()
 
-# Somebody chose a language. Arguments: `email`, `language`. Receivers save it with their own rows, under their own
+# Someone chose a language. Arguments: `email`, `language`. Receivers save it with their own rows, under their own
 # locks.
 language_chosen = Signal()

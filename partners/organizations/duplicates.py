@@ -324,7 +324,7 @@ def store_candidates(found: dict[tuple[int, int], Match]) -> None:
     """Store the pairs; dismissed ones stay dismissed.
 
     The organizations of new pairs are locked first, as in a merge. A pair isn't stored if one of its organizations was
-    merged or deleted meanwhile.
+    merged or deleted in between.
     """
     pairs = DuplicateCandidate.objects.values_list("organization_a_id", "organization_b_id")
     organizations = profiles.lock_organizations({pk for pair in found.keys() - set(pairs) for pk in pair})

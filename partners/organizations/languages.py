@@ -20,7 +20,7 @@ def set_language_of_address(email: str, language: str) -> None:
     """Set the language of all contacts with this address, and of their pledges.
 
     Each contact has its own transaction, because only one organization may be locked at a time. A contact that is
-    merged or deleted meanwhile is skipped; a merge keeps another contact with the same address.
+    merged or deleted in between is skipped; a merge keeps another contact with the same address.
     """
     for contact in Contact.objects.with_email(email).order_by("pk"):
         with suppress(Contact.DoesNotExist):

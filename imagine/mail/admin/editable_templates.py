@@ -71,7 +71,7 @@ class TemplateOverrideForm(ConcurrentEditForm):
 
     @property
     def is_outdated(self) -> bool:
-        """Whether somebody else has saved since the form was shown."""
+        """Whether someone else has saved since the form was shown."""
         return parse_shown(self.data.get(self.add_prefix("shown"))) != self.state(self.locked_row())
 
 

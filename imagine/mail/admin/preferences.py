@@ -78,7 +78,7 @@ class EmailPreferenceAdmin(GuardedAdmin, ActionsAdmin):
     actions = (unsuppress,)
 
     def has_delete_permission(self, request, obj=None):
-        """Nothing is deleted, so that a later list can't email somebody who unsubscribed."""
+        """Nothing is deleted, so that a later list can't email someone who unsubscribed."""
         return False
 
     def get_fieldsets(self, request, obj=None):

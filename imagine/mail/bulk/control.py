@@ -15,7 +15,7 @@ from imagine.mail.models import Mailing, Message
 
 @transaction.atomic
 def pause(mailing: Mailing) -> None:
-    """Hand over no more of it until it is resumed. Harmless twice."""
+    """Send nothing more of the mailing until it is resumed. Pausing twice does no harm."""
     set_timestamp_once(mailing, paused_at=timezone.now())
 
 
@@ -35,8 +35,9 @@ def stop(mailing: Mailing) -> list[tuple[str, int]]:
 
 
 def recall(mailing: Mailing) -> list[tuple[str, int]]:
-    """Delete what was not handed over of a locked mailing; return the kind and the object's primary key of each. What
-    was unknown before staff resent it may have arrived the first time: it stays, and is unknown once more."""
+    """Delete the messages of a locked mailing that were not handed over. Return the kind and the object's primary key
+    of each. Keep those that were "delivery unknown" before staff resent them, since they may have arrived: they are
+    "delivery unknown" again."""
     waiting = list(mailing.messages.not_handed_over().lock())
     doubtful = [message.pk for message in waiting if message.possible_duplicate]
     recalled = [message for message in waiting if not message.possible_duplicate]

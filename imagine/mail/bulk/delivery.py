@@ -105,8 +105,8 @@ def filter_recipients(batch: list[Message]) -> list[Message]:
 
 
 def mark_handed_over(message: Message) -> bool:
-    """Commit that a message is handed to the mail server now. Return False if it must not be: the claim is not ours any
-    more, its mailing was paused or stopped, or nobody needs it any more."""
+    """Commit that a message is handed to the mail server now. Return False if it must not be: the claim is no
+    longer ours, its mailing was paused or stopped, or it is no longer needed."""
     is_held = Q(paused_at__isnull=False) | Q(stopped_at__isnull=False)
     held = Mailing.objects.filter(is_held, pk=OuterRef("mailing_id"))
     ours = Message.objects.filter(pk=message.pk, claim_id=message.claim_id, claim_expires_at__gt=Now())

@@ -78,7 +78,7 @@ def mailing_state(mailing: Mailing, waiting: int) -> str:
 
 
 def seconds_left(number: int, recent: int, state: str) -> int | None:
-    """Until so many more have left, at the office's send rate or at the speed of late, whichever is slower."""
+    """Return how long that many more emails will take, at the send rate or the recent speed, whichever is slower."""
     if state not in {"writing", "sending"} or not recent:
         return None
     return round(number / min(get_send_rate().per_second, recent / RECENT_SECONDS))
