@@ -95,7 +95,7 @@ class Stack:
             "EMAIL_URL": f"smtp://127.0.0.1:{self.mail_port}",
             "BASELINE_MAIL_PORT": str(self.mail_port),
             "SITE_URL": f"http://127.0.0.1:{port}",
-            "SECRET_KEY": "only-for-the-benchmarks",
+            "SECRET_KEY": "only-for-the-benchmarks-0123456789-abcdefghijklmnopqrstuvwxyz",
             "DEBUG": "0",
             "TRUSTED_PROXIES": "1",  # each sign-up is a visitor of its own
             "MAIL_FROM": "Imagine Promise <imagine@example.org>",

@@ -3,6 +3,7 @@
 A missing or wrong variable stops the start with one sentence that names it.
 """
 
+import ipaddress
 import os
 import sys
 from pathlib import Path
@@ -22,10 +23,31 @@ def stop(sentence: str) -> NoReturn:
 
 def variable(name: str, meaning: str, default: str | None = None) -> str:
     """Return the variable's value, stripped. End the process if it is missing and has no default."""
-    value = os.environ.get(name, "").strip() or default
+    value = stored_value(name) or default
     if value is None:
         stop(f"{name} is not set. It is {meaning}.")
     return value
+
+
+def stored_value(name: str) -> str:
+    """Return the variable's value or, if there is a variable NAME_FILE, what that file contains."""
+    value = os.environ.get(name, "").strip()
+    path = os.environ.get(f"{name}_FILE", "").strip()
+    if not path:
+        return value
+    if value:
+        stop(f"{name} must not be set together with {name}_FILE.")
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, ValueError):
+        stop(f"{name}_FILE must name a text file that this process can read.")
+
+
+def is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
 
 
 def address(name: str, meaning: str) -> str:
@@ -52,10 +74,14 @@ if debug not in {"0", "1"}:
     stop("DEBUG must be 1 for development or 0.")
 DEBUG = debug == "1"
 SECRET_KEY = variable("SECRET_KEY", "a long random string that signs cookies and stays secret")
+if len(SECRET_KEY) < 50 or len(set(SECRET_KEY)) < 10:
+    stop("SECRET_KEY must have at least 50 characters, chosen at random.")
 SITE_URL = address("SITE_URL", "the public address: scheme and host, without /imagine").rstrip("/")
 site = urlsplit(SITE_URL)
 if site.scheme not in {"http", "https"} or not site.hostname or site.path or site.query:
     stop("SITE_URL must look like https://www.example.org, without a path.")
+if DEBUG and not is_loopback(site.hostname):
+    stop("DEBUG must be 0 unless SITE_URL is on this machine, because error pages would show settings to the public.")
 
 try:
     database = dj_database_url.parse(

@@ -15,7 +15,7 @@ import pytest
 from imagine.demo.servers import Postgres, ServerError, Valkey
 
 SETTINGS = {
-    "SECRET_KEY": "only-for-the-tests",
+    "SECRET_KEY": "only-for-the-tests-0123456789-abcdefghijklmnopqrstuvwxyz",
     "SITE_URL": "http://127.0.0.1:8000",
     "MAIL_FROM": "Imagine Promise <imagine@example.org>",
     "MAIL_REPLY_TO": "community@example.org",

@@ -9,7 +9,7 @@ import socket
 import sys
 from pathlib import Path
 
-from imagine.demo.environment import VAR, delete_stored_environment, demo_environment, store_environment, variable_value
+from imagine.demo.environment import VAR, delete_stored_environment, demo_environment, is_set, store_environment
 from imagine.demo.locks import lock_folder, open_listener, wanted_port
 from imagine.demo.processes import LIBC, PR_SET_PDEATHSIG, end_leftover
 from imagine.demo.servers import Postgres, ServerError, Valkey
@@ -80,11 +80,11 @@ def serve(supervisor: Supervisor, port: int, env: dict[str, str]) -> None:
 def own_servers() -> dict:
     """Return the servers to start, by the environment variable that would replace each."""
     servers = {}
-    if not variable_value("DATABASE_URL"):
+    if not is_set("DATABASE_URL"):
         postgres = servers["DATABASE_URL"] = Postgres(VAR / "postgres", log=fresh_log("postgres"))
         if not postgres.folder.is_relative_to(VAR):
             print_line(f"{VAR} is closed to the user that PostgreSQL runs as; its data is in {postgres.folder}.")
-    if not variable_value("REDIS_URL"):
+    if not is_set("REDIS_URL"):
         servers["REDIS_URL"] = Valkey(VAR / "valkey", log=fresh_log("valkey"))
     return servers
 
@@ -145,7 +145,7 @@ def site_is_up(port: int) -> bool:
 
 
 def print_welcome(env: dict[str, str]) -> None:
-    site = env["SITE_URL"].rstrip("/")
+    site = env.get("SITE_URL", "").rstrip("/")
     print_line(f"""
 Imagine Promise is running.
 
@@ -157,7 +157,7 @@ Stop it with Ctrl-C. "make demo-reset" starts over with fresh data.""")
 
 
 def discard_data() -> None:
-    if variable_value("DATABASE_URL"):
+    if is_set("DATABASE_URL"):
         sys.exit("DATABASE_URL is set, and only the demo's own database is thrown away: unset it to do that.")
     Postgres(VAR / "postgres").discard()
     shutil.rmtree(VAR / "mail", ignore_errors=True)

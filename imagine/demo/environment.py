@@ -16,6 +16,11 @@ def variable_value(name: str) -> str:
     return os.environ.get(name, "").strip()
 
 
+def is_set(name: str) -> bool:
+    """Return whether the caller gave the variable, or a file with its value."""
+    return bool(variable_value(name) or variable_value(f"{name}_FILE"))
+
+
 def demo_environment(port: int, servers: dict[str, str]) -> dict[str, str]:
     """Return each variable that settings.py reads: the caller's value or the demo's. `servers` are URLs by variable."""
     defaults = {
@@ -28,7 +33,7 @@ def demo_environment(port: int, servers: dict[str, str]) -> dict[str, str]:
         "MAIL_POSTAL_ADDRESS": "701 N. Madison Street, Stockton, CA 95202",
         "DEMO_STAFF_PASSWORD": stored_secret("staff-password", 9),
     }
-    return {**os.environ, **{name: variable_value(name) or value for name, value in defaults.items()}}
+    return {**os.environ, **{name: value for name, value in defaults.items() if not is_set(name)}}
 
 
 def store_environment(env: dict[str, str]) -> None:

@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = ROOT / "imagine" / "settings.py"
 GOOD = {
-    "SECRET_KEY": "only-for-this-test",
+    "SECRET_KEY": "only-for-the-tests-0123456789-abcdefghijklmnopqrstuvwxyz",
     "SITE_URL": "https://www.example.org",
     "DATABASE_URL": "postgresql://user:password@127.0.0.1:5432/imagine",
     "REDIS_URL": "redis://127.0.0.1:6379/0",
@@ -85,6 +85,8 @@ def test_wrong_variable_stops_the_start_and_is_named(monkeypatch):
         ("MAIL_FROM", "Imagine Promise"),
         ("MAIL_REPLY_TO", "community"),
         ("MAIL_REPLY_TO", "community@example.org\nBcc: eve@example.org"),
+        ("SECRET_KEY", "x" * 50),
+        ("SECRET_KEY", GOOD["SECRET_KEY"][:49]),
         ("TRUSTED_PROXIES", "one"),
         ("TRUSTED_PROXIES", "-1"),
         ("TRUSTED_PROXIES", "1.5"),
@@ -116,6 +118,42 @@ def test_good_environment_is_read_as_meant(monkeypatch):
     assert (made["EMAIL_HOST_USER"], made["EMAIL_HOST_PASSWORD"]) == ("user", "p@ss")
     assert (made["TRUSTED_PROXIES"], made["DEBUG"]) == (2, False)
     assert "www.example.org" in made["ALLOWED_HOSTS"]
+
+
+def test_errors_are_shown_in_full_on_this_machine_alone(monkeypatch):
+    for url in ("http://127.0.0.1:8000", "http://localhost:8000", "http://imagine.localhost", "http://[::1]:8000"):
+        assert start(monkeypatch, DEBUG="1", SITE_URL=url)["DEBUG"] is True
+    for url in ("https://www.example.org", "http://192.168.1.5", "http://localhost.example.org", "http://0.0.0.0"):
+        with pytest.raises(SystemExit, match=r"^Imagine Promise cannot start: DEBUG must be 0 unless [^.]+\.$"):
+            start(monkeypatch, DEBUG="1", SITE_URL=url)
+
+
+def test_any_variable_can_be_read_from_a_file(monkeypatch, tmp_path):
+    for name, value in GOOD.items():
+        file = tmp_path / name
+        file.write_text(f"  {value}\n")
+        monkeypatch.setenv(f"{name}_FILE", str(file))
+    from_files = start(monkeypatch, **dict.fromkeys(GOOD))
+    for name in GOOD:
+        monkeypatch.delenv(f"{name}_FILE")
+    from_environment = start(monkeypatch)
+    names = ("SECRET_KEY", "SITE_URL", "DATABASES", "REDIS_URL", "EMAIL_HOST", "EMAIL_HOST_PASSWORD", "MAIL_FROM")
+    assert {name: from_files[name] for name in names} == {name: from_environment[name] for name in names}
+
+
+def test_file_that_says_nothing_stops_the_start(monkeypatch, tmp_path):
+    (tmp_path / "empty").write_text("\n")
+    (tmp_path / "binary").write_bytes(b"\xff\xfe")
+    unreadable = r"SECRET_KEY_FILE must name a text file that this process can read\."
+    for path, secret_key, sentence in [
+        (tmp_path / "empty", None, r"SECRET_KEY is not set\. It is .+\."),
+        (tmp_path / "binary", None, unreadable),
+        (tmp_path / "missing", None, unreadable),
+        (tmp_path, None, unreadable),
+        (tmp_path / "empty", GOOD["SECRET_KEY"], r"SECRET_KEY must not be set together with SECRET_KEY_FILE\."),
+    ]:
+        monkeypatch.setenv("SECRET_KEY_FILE", str(path))
+        assert re.fullmatch(f"Imagine Promise cannot start: {sentence}", refusal(monkeypatch, "SECRET_KEY", secret_key))
 
 
 def test_server_side_cursors_are_off_behind_a_pooler_in_transaction_mode(monkeypatch):

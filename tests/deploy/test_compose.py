@@ -6,14 +6,17 @@ import sys
 
 import pytest
 from django.conf import settings
+from ruamel.yaml import YAML
 
 from tests.deploy.image import OURS, PROJECT, SERVICES
 
 COMPOSE = PROJECT / "docker-compose.yml"
+SECRETS = PROJECT / "deploy" / "compose.secrets.yml"
 
 
-def test_compose_file_keeps_to_the_compose_schema():
-    check = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", str(COMPOSE)]
+@pytest.mark.parametrize("file", [COMPOSE, SECRETS], ids=["compose", "secrets"])
+def test_compose_file_keeps_to_the_compose_schema(file):
+    check = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", str(file)]
     run = subprocess.run(check, capture_output=True, text=True)
     assert run.returncode == 0, run.stdout + run.stderr
 
@@ -62,6 +65,18 @@ def test_no_secret_has_a_default_and_only_the_proxy_is_reached_from_outside():
     for name, reference in re.findall(r"\$\{(\w+)([^}]*)", COMPOSE.read_text()):
         assert reference.startswith((":?", ":-") if name in {"PORT", "TRUSTED_PROXIES", "WEB_CONCURRENCY"} else ":?")
     assert [name for name, service in SERVICES.items() if "ports" in service] == ["proxy"]
+
+
+def test_with_secrets_in_files_no_secret_is_left_in_an_environment():
+    override = YAML(typ="safe").load(SECRETS)
+    for name in (*OURS, "db"):
+        service = override["services"][name]
+        merged = SERVICES[name]["environment"] | service["environment"]
+        assert not re.search(r"\$\{(SECRET_KEY|EMAIL_URL|POSTGRES_PASSWORD)", str(merged)), name
+        files = {variable: path for variable, path in merged.items() if variable.endswith("_FILE")}
+        assert files == {f"{secret.upper()}_FILE": f"/run/secrets/{secret}" for secret in service["secrets"]}, name
+        assert all(merged[variable.removesuffix("_FILE")] == "" for variable in files), name
+        assert set(service["secrets"]) <= set(override["secrets"]), name
 
 
 def test_image_installs_production_packages_alone_and_runs_without_rights():

@@ -13,7 +13,7 @@ from tests.deploy import image
 from tests.deploy.image import OURS, SERVICES
 
 DOTENV = {
-    "SECRET_KEY": "only-for-the-tests",
+    "SECRET_KEY": "only-for-the-tests-0123456789-abcdefghijklmnopqrstuvwxyz",
     "SITE_URL": "https://www.example.org",
     "EMAIL_URL": "smtp://mail.example.org:587?starttls",
     "MAIL_FROM": "Imagine Promise <imagine@example.org>",
