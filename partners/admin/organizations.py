@@ -18,6 +18,7 @@ from django.utils.translation import ngettext_lazy
 from imagine.core import audit
 from imagine.core.admin.actions import ActionsAdmin, report_outcomes
 from imagine.core.admin.exports import ExportAdmin, csv_and_xlsx
+from imagine.core.admin.inlines import BoundedInline
 from imagine.core.errors import RuleViolation
 from imagine.core.uploads import takes_files
 from partners import exports
@@ -32,7 +33,7 @@ from partners.pledges.staff import StartedPledge
 MAX_SEARCH_WORDS = 10
 
 
-class ContactInline(admin.StackedInline):  # a tabular inline has no labels
+class ContactInline(BoundedInline):  # a tabular inline has no labels
     model = Contact
     form, formset = ContactForm, ContactFormSet
     fields = (("name", "role"), ("email", "phone", "language"), "is_primary", "shown")

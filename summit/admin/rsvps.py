@@ -16,6 +16,7 @@ from django.views.decorators.http import require_GET
 from imagine.core import audit
 from imagine.core.admin.actions import ActionsAdmin
 from imagine.core.admin.concurrent_edit import conflict_messages
+from imagine.core.admin.inlines import BoundedInline
 from imagine.core.admin.lookups import GuardedAdmin
 from imagine.core.audit import MAX_LENGTH_REASON
 from imagine.core.formatting import day, short_date
@@ -66,7 +67,7 @@ class StatusFilter(admin.SimpleListFilter):
         return queryset.filter(**(self.subsets | extra).get(self.value(), {}))
 
 
-class GuestInline(admin.StackedInline):  # TabularInline has no labels
+class GuestInline(BoundedInline):  # TabularInline has no labels
     model = Guest
     form = party.GuestAdminForm
     fields = (("name", "dietary_needs", "accessibility_needs"), "shown")

@@ -545,3 +545,17 @@ def test_no_filter_finds_out_a_private_link(staff, lookup):
     for value in (pledge.token[0], "~"):
         response = staff.get(f"{LIST}?{lookup}__startswith={value}")
         assert response.status_code in {302, 400}
+
+
+@pytest.mark.parametrize("total", ["2147483648", "1000", "23"])
+def test_more_contacts_than_a_page_can_hold_are_refused_at_once(staff, total):
+    organization = factories.organization()
+    for number in range(2):
+        factories.contact(organization, f"c{number}@example.org", "Alma")
+    before = snapshots.tables(but=KEPT)
+    response = change(staff, organization, **{"contacts-TOTAL_FORMS": total})
+    assert response.status_code == 200
+    [inline] = response.context["inline_admin_formsets"]
+    assert len(inline.formset.forms) == 22
+    assert "Please submit at most 22 forms." in inline.formset.non_form_errors()
+    assert snapshots.tables(but=KEPT) == before

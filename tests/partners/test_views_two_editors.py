@@ -180,3 +180,11 @@ def test_logo_alone_is_no_quarrel(pledge):
     profiles.set_logo(pledge.organization, factories.png())
     assert post(pledge, second, tick("tours", "9")).status_code == 302
     assert pledge.organization.logo.png
+
+
+def test_nested_json_in_the_hidden_field_counts_as_a_page_that_showed_nothing(pledge):
+    second = untouched(pledge.token)
+    submit(pledge.token, tick("tours", "8"))
+    for shown in ("[" * 100_000, '{"profile":' * 20_000, '{"promises": {"1": ' + "[" * 500 + "]" * 500 + "}}"):
+        words, _page = met(post(pledge, second | {"shown": shown}, tick("tours", "9")))
+        assert "Somebody changed this while you had it open" in words

@@ -327,3 +327,23 @@ def test_both_moved_one_event(staff):
     (said,) = complaints(page)["ends_at"]
     assert "23:30” while you had it open." in said
     assert save(staff, event, web_client.form_fields(page)).status_code == 302
+
+
+# What no page sends -----------------------------------------------------------------------------------------------
+
+
+def test_nested_json_in_the_hidden_field_is_ignored(staff, party):
+    for thing in (party, party.event):
+        mine = opened(staff, thing) | {"shown": "[" * 100_000, "guests-0-shown": '{"name":' * 50_000}
+        assert save(staff, thing, mine).status_code in {200, 302}
+
+
+def test_more_guests_than_the_party_has_are_refused_at_once(staff, party):
+    before = snapshots.tables(but=KEPT)
+    sent = {"guests-TOTAL_FORMS": "2147483648", "guests-INITIAL_FORMS": "0"}
+    mine = {name: value for name, value in opened(staff, party).items() if not name.startswith("guests-")}
+    response = save(staff, party, mine | sent)
+    assert response.status_code == 200
+    [inline] = response.context["inline_admin_formsets"]
+    assert len(inline.formset.forms) <= 23
+    assert snapshots.tables(but=KEPT) == before

@@ -10,6 +10,7 @@ from django.db.models import Model
 from django.utils.timezone import get_default_timezone, localtime
 from django.utils.translation import gettext_lazy as _
 
+MAX_LENGTH_SHOWN = 200_000
 CHANGED = "changed"  # the code of each conflict error
 CHANGED_BY_OTHER = _(
     "Somebody else saved while you had this open. Nothing is saved yet, and what you typed is still here."
@@ -36,8 +37,8 @@ def as_text(value) -> str:
 def parse_shown(shown: str | None) -> dict:
     """Return what a form showed, from its hidden field, or {} if the field doesn't hold what we sent."""
     try:
-        shown = json.loads(shown or "{}")
-    except ValueError:
+        shown = json.loads((shown or "{}")[:MAX_LENGTH_SHOWN])
+    except (ValueError, RecursionError):  # deep nesting raises RecursionError
         return {}
     return shown if isinstance(shown, dict) else {}
 
