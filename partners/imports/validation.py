@@ -14,7 +14,8 @@ from django.db.models import F, OuterRef, Q, Subquery
 from django.utils.translation import gettext as _
 
 from imagine.core.spreadsheets import reader as spreadsheet_reader
-from imagine.core.spreadsheets.reader import Sheet, Unreadable
+from imagine.core.spreadsheets.errors import Unreadable
+from imagine.core.spreadsheets.reader import Sheet
 from partners import exports
 from partners.imports import columns as imports_columns
 from partners.imports.cell_parsers import RowParser

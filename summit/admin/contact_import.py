@@ -13,7 +13,8 @@ from django.views.decorators.http import require_http_methods
 
 from imagine.core.admin.pagination import page_with_links
 from imagine.core.forms import SpreadsheetField
-from imagine.core.spreadsheets.reader import MAX_BYTES, Unreadable
+from imagine.core.spreadsheets.errors import Unreadable
+from imagine.core.spreadsheets.reader import MAX_BYTES
 from imagine.core.uploads import takes_files
 from summit.admin.audience_form import event_from_request, url_with_event
 from summit.invitations import contact_import

@@ -17,7 +17,8 @@ from django.utils.translation import gettext as _
 
 from imagine.core.errors import RuleViolation
 from imagine.core.spreadsheets import reader as spreadsheet_reader
-from imagine.core.spreadsheets.reader import Sheet, Unreadable
+from imagine.core.spreadsheets.errors import Unreadable
+from imagine.core.spreadsheets.reader import Sheet
 from imagine.mail import preferences
 from imagine.mail.models import EmailPreference
 from partners.imports import cell_parsers

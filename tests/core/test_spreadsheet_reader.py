@@ -3,14 +3,16 @@
 import contextlib
 import csv
 import io
+import time
 import zipfile
 from datetime import UTC, date, datetime
 
 import pytest
 from openpyxl import Workbook, load_workbook
 
+from imagine.core.spreadsheets import package
 from imagine.core.spreadsheets import reader as sheets
-from imagine.core.spreadsheets.reader import Unreadable
+from imagine.core.spreadsheets.errors import Unreadable
 from imagine.core.spreadsheets.writer import csv_blocks, xlsx_file
 
 HEADINGS = {"Name", "Año", "Note"}
@@ -197,6 +199,7 @@ def test_moment_of_ours_comes_back_as_its_day():
 NEITHER = "This is neither a CSV nor an XLSX file."
 DAMAGED = "This XLSX file is damaged, or another kind of file under its name."
 BOMB = "This XLSX file unpacks to more than can be read. Save the sheet as CSV."
+WIDE = "The table has more than 100 columns. Delete the ones you don’t need."
 
 
 @pytest.mark.parametrize("content", [b"", b"  \r\n \n"])
@@ -245,13 +248,90 @@ def test_xlsx_with_nonsense_inside():
     assert refusal(file.getvalue()) == DAMAGED
 
 
-@pytest.mark.slow
+def workbook_with(sheet: bytes, **parts: bytes) -> bytes:
+    """A workbook of openpyxl's with another first sheet, written in rows, and other parts."""
+    with zipfile.ZipFile(io.BytesIO(book(["Name"]))) as archive:
+        whole = {name: archive.read(name) for name in archive.namelist()}
+    namespace = b'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
+    whole["xl/worksheets/sheet1.xml"] = b"<worksheet %s><sheetData>%s</sheetData></worksheet>" % (namespace, sheet)
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in (whole | parts).items():
+            archive.writestr(name, content)
+    return file.getvalue()
+
+
+def text_cell(text: str, place: str = "") -> bytes:
+    where = f' r="{place}"' if place else ""
+    return f'<c{where} t="inlineStr"><is><t>{text}</t></is></c>'.encode()
+
+
+HEADER = b"<row>" + text_cell("Name") + text_cell("Note") + b"</row>"
+
+
+def processor_seconds(content: bytes, sentence: str) -> float:
+    """How long the processor takes to refuse a file."""
+    began = time.process_time()
+    assert refusal(content) == sentence
+    return time.process_time() - began
+
+
 def test_zip_bomb_is_not_unpacked():
-    bomb = packed(xl__workbook_xml=b"<x/>", xl__worksheets__sheet1_xml=b"\0" * (sheets.MAX_UNPACKED + 1))
+    bomb = packed(xl__workbook_xml=b"<x/>", xl__worksheets__sheet1_xml=b"\0" * (package.MAX_UNPACKED + 1))
     assert len(bomb) < sheets.MAX_BYTES
-    assert refusal(bomb) == BOMB
-    assert refusal(packed(xl__workbook_xml=b"<x/>", xl__sharedStrings_xml=b"\0" * (sheets.MAX_SHARED + 1))) == BOMB
-    assert refusal(packed(xl__workbook_xml=b"<x/>", **{f"part{n}": b"" for n in range(sheets.MAX_PARTS)})) == BOMB
+    assert processor_seconds(bomb, BOMB) < 1
+    half = b"\0" * (package.MAX_UNPACKED // 2)
+    assert refusal(packed(xl__workbook_xml=half, xl__sharedStrings_xml=half + b"\0")) == BOMB
+    assert refusal(packed(xl__workbook_xml=b"<x/>", **{f"part{n}": b"" for n in range(package.MAX_PARTS)})) == BOMB
+
+
+@pytest.mark.parametrize(
+    "sheet",
+    [
+        HEADER + b"<row>" + b"<c/>" * 400_000 + b"</row>",
+        HEADER + b"<row>" + b'<c r="A1"/>' * 101 + b"</row>",
+        HEADER + b"<row>" + text_cell("a", "CW2") + b"</row>",
+        HEADER + b'<row><c r="zzz2"><v>1</v></c></row>',
+        HEADER + b'<x:row xmlns:x="x">' + b"<x:c/>" * 101 + b"</x:row>",
+    ],
+    ids=["empty cells", "one cell", "far", "far lower case", "other prefix"],
+)
+def test_xlsx_with_more_than_a_hundred_columns_is_refused_at_once(sheet):
+    content = workbook_with(sheet)
+    assert len(content) < 10_000
+    assert processor_seconds(content, WIDE) < 1
+
+
+def test_hundred_columns_are_read_and_empty_cells_beyond_them_do_not_matter():
+    cells = b"".join(text_cell(f"h{number}") for number in range(98))
+    wide = workbook_with(HEADER.replace(b"</row>", cells + b"</row>") + b'<row><c r="XFD2" s="0"/></row>')
+    sheet = read(wide)
+    assert len(sheet.header) == 100
+    assert [row for row in sheet.rows if row[1]] == []
+
+
+def test_far_line_without_content_costs_nothing():
+    began = time.process_time()
+    assert rows(workbook_with(HEADER + b'<row r="1048576"><c/></row>')) == []
+    assert time.process_time() - began < 1
+    assert refusal(workbook_with(HEADER + b'<row r="1048576">' + text_cell("a") + b"</row>")) == BOMB
+
+
+@pytest.mark.parametrize("part", ["xl/styles.xml", "xl/sharedStrings.xml"])
+def test_more_elements_than_a_table_has_are_refused(monkeypatch, part):
+    monkeypatch.setattr(package, "MAX_OTHER_ELEMENTS", 1000)
+    monkeypatch.setattr(package, "MAX_CELL_ELEMENTS", 1000)
+    for element in (b"<a/>", b"<si/>"):
+        assert refusal(workbook_with(HEADER, **{part: b"<x>" + element * 1001 + b"</x>"})) == BOMB
+
+
+def test_csv_with_more_than_a_hundred_columns_is_refused_at_once():
+    header = "Name,Note" + "," * 5_000_000
+    for text in (header + "\nA,b\n", "Name,Note\nA" + ",b" * 100, "Name" + ",h" * 100 + "\nA\n"):
+        assert processor_seconds(text.encode(), WIDE) < 1
+    assert rows("Name,Note" + "," * 500 + "\nA,b" + "," * 500) == [["A", "b"]]
+    assert rows("Name" + ",h" * 99 + "\nA" + ",b" * 99) == [["A"] + ["b"] * 99]
+    assert rows("Name;Note\nA;" + "a,b" * 200 + "\n") == [["A", "a,b" * 200]]
 
 
 def test_zip_that_lies_about_its_size_unpacks_no_more_than_it_says():

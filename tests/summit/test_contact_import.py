@@ -5,7 +5,7 @@ import io
 import pytest
 from openpyxl import Workbook
 
-from imagine.core.spreadsheets.reader import Unreadable
+from imagine.core.spreadsheets.errors import Unreadable
 from imagine.mail import preferences
 from partners.models import Contact, Organization
 from summit.invitations import audience_query, contact_import

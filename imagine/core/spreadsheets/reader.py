@@ -9,7 +9,6 @@ import io
 import re
 import unicodedata
 import warnings
-import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -20,23 +19,18 @@ from django.utils.translation import gettext as _
 from openpyxl import load_workbook
 from openpyxl.worksheet._read_only import ReadOnlyWorksheet
 
+from imagine.core.spreadsheets.errors import Unreadable
+from imagine.core.spreadsheets.package import MAX_COLUMNS, check_package, too_wide
 from imagine.core.spreadsheets.writer import FORMULA, without_control_characters
 
 MAX_BYTES = 10 * 2**20
-MAX_UNPACKED = 200 * 2**20  # of an XLSX, by its table of contents; no more than that is ever unpacked
-MAX_SHARED = 32 * 2**20  # of an XLSX's shared strings, which are read as a whole
-MAX_PARTS = 1000
 MAX_SHEETS = 20
-MAX_COLUMNS = 100
+MAX_LENGTH_LINE = 1_000_000
 MAX_LENGTH_CELL = 5000
 HEADER_WITHIN = 20  # rows
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 
 Row = tuple[int, list[str]]  # its line in the file, its cells
-
-
-class Unreadable(Exception):
-    """The file can't be read as a table. The text is a sentence for the person who uploaded it."""
 
 
 @dataclass
@@ -68,10 +62,12 @@ def read_sheet(content: bytes, count_known: Callable[[list[str]], int]) -> Sheet
 
 def read_csv(content: bytes, count_known: Callable) -> Sheet:
     text, encoding = decode_csv(content)
+    if max(map(len, text.splitlines())) > MAX_LENGTH_LINE:
+        raise too_wide()
     text, named = split_delimiter_note(text)
     found = [(tried, *find_header(csv_rows(text, tried), count_known)) for tried in ([named] if named else DELIMITERS)]
     delimiter, _score, line, cells = max(found, key=lambda one: (one[1], len(one[3])))
-    rows = (row for row in csv_rows(text, delimiter) if row[0] > line)
+    rows = (row for row in csv_rows(text, delimiter, refuse_wide=True) if row[0] > line)
     return Sheet("csv", cells, rows, {"encoding": encoding, "delimiter": DELIMITERS.get(delimiter, delimiter)})
 
 
@@ -108,12 +104,14 @@ def split_delimiter_note(text: str) -> tuple[str, str]:
     return "\n" + text[note.end() :], "" if note[1] in '"\r' else note[1]
 
 
-def csv_rows(text: str, delimiter: str) -> Iterator[Row]:
+def csv_rows(text: str, delimiter: str, *, refuse_wide: bool = False) -> Iterator[Row]:
     # Strict: otherwise an unmatched quotation mark silently swallows all rows after it.
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     line = 1
     try:
         for cells in reader:
+            if refuse_wide and any(map(str.strip, cells[MAX_COLUMNS:])):
+                raise too_wide()
             yield line, clean_cells(cells[:MAX_COLUMNS])
             line = reader.line_num + 1
     except csv.Error:
@@ -125,13 +123,13 @@ def csv_rows(text: str, delimiter: str) -> Iterator[Row]:
 
 
 def read_xlsx(content: bytes, count_known: Callable) -> Sheet:
-    check_package(content)
+    last_lines = check_package(content)
     damaged = _("This XLSX file is damaged, or another kind of file under its name.")
     try:
         with warnings.catch_warnings(action="ignore"):  # about features that we don't read
             book = load_workbook(io.BytesIO(content), read_only=True, data_only=True, keep_links=False)
             sheets = [sheet for sheet in book.worksheets[:MAX_SHEETS] if sheet.sheet_state == "visible"]
-            found = [(sheet, *find_header(xlsx_rows(sheet), count_known)) for sheet in sheets]
+            found = [(sheet, *find_header(xlsx_rows(sheet, last_lines), count_known)) for sheet in sheets]
     except Unreadable:
         raise
     except Exception as error:  # openpyxl raises all kinds of errors on a damaged file
@@ -139,37 +137,26 @@ def read_xlsx(content: bytes, count_known: Callable) -> Sheet:
     if not found:
         raise Unreadable(_("This XLSX file has no sheet that can be seen."))
     sheet, _score, line, cells = max(found, key=lambda one: one[1])
-    return Sheet("xlsx", cells, rows_below(sheet, line, damaged), {"sheet": sheet.title})
+    rows = (row for row in undamaged(xlsx_rows(sheet, last_lines), damaged) if row[0] > line)
+    return Sheet("xlsx", cells, rows, {"sheet": sheet.title})
 
 
-def check_package(content: bytes) -> None:
-    """Check what an XLSX, which is a ZIP, would unpack to. zipfile unpacks no more than its table of contents says."""
-    try:
-        parts = zipfile.ZipFile(io.BytesIO(content)).infolist()
-    except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
-        raise Unreadable(_("This XLSX file is damaged, or another kind of file under its name.")) from error
-    names = {part.filename for part in parts}
-    if "xl/workbook.xml" not in names:
-        raise Unreadable(_("This is neither a CSV nor an XLSX file."))
-    shared = sum(part.file_size for part in parts if part.filename.lower().endswith("sharedstrings.xml"))
-    whole = sum(part.file_size for part in parts)
-    if len(parts) > MAX_PARTS or whole > MAX_UNPACKED or shared > MAX_SHARED:
-        raise Unreadable(_("This XLSX file unpacks to more than can be read. Save the sheet as CSV."))
-
-
-def rows_below(sheet: ReadOnlyWorksheet, line: int, damaged: str) -> Iterator[Row]:
+def undamaged(rows: Iterator[Row], damaged: str) -> Iterator[Row]:
     try:
         with warnings.catch_warnings(action="ignore"):
-            yield from (row for row in xlsx_rows(sheet) if row[0] > line)
+            yield from rows
     except (GeneratorExit, Unreadable):
         raise
     except Exception as error:
         raise Unreadable(damaged) from error
 
 
-def xlsx_rows(sheet: ReadOnlyWorksheet) -> Iterator[Row]:
+def xlsx_rows(sheet: ReadOnlyWorksheet, last_lines: dict[str, int]) -> Iterator[Row]:
     sheet.reset_dimensions()  # don't trust what the file says about them
-    rows = sheet.iter_rows(values_only=True, max_col=MAX_COLUMNS)
+    last_line = last_lines[sheet._worksheet_path]
+    if not last_line:
+        return iter(())
+    rows = sheet.iter_rows(values_only=True, max_col=MAX_COLUMNS, max_row=last_line)
     return ((line, clean_cells(map(cell_text, cells))) for line, cells in enumerate(rows, start=1))
 
 

@@ -1,0 +1,118 @@
+"""Check what an XLSX file, a ZIP of XML files, would cost to read, before openpyxl reads it."""
+
+import io
+import zipfile
+import zlib
+from dataclasses import dataclass
+from xml.parsers import expat  # reads elements only: no entity is expanded
+
+from django.utils.translation import gettext as _
+from openpyxl.utils import column_index_from_string
+from openpyxl.utils.exceptions import CellCoordinatesException
+
+from imagine.core.spreadsheets.errors import Unreadable
+
+MAX_UNPACKED = 32 * 2**20
+MAX_PARTS = 1000
+MAX_COLUMNS = 100
+MAX_LINES = 100_000
+MAX_CELL_ELEMENTS = 2_000_000  # 20,000 rows of 50 cells
+MAX_OTHER_ELEMENTS = 100_000  # styles, comments: openpyxl takes longer for each of these
+CELL_ELEMENTS = {"row", "c", "v", "f", "is", "si", "t"}
+DAMAGED_PART = (expat.ExpatError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError)
+
+
+def check_package(content: bytes) -> dict[str, int]:
+    """Return the last line with content of each part, or MAX_LINES if it is damaged.
+
+    Raise Unreadable if the file unpacks to too much, or holds too many columns, lines or elements. zipfile unpacks no
+    more of a part than the table of contents says.
+    """
+    try:
+        archive = zipfile.ZipFile(io.BytesIO(content))
+    except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+        raise Unreadable(_("This XLSX file is damaged, or another kind of file under its name.")) from error
+    parts = archive.infolist()
+    if "xl/workbook.xml" not in {part.filename for part in parts}:
+        raise Unreadable(_("This is neither a CSV nor an XLSX file."))
+    if len(parts) > MAX_PARTS or sum(part.file_size for part in parts) > MAX_UNPACKED:
+        raise too_large()
+    counter = ElementCounter()
+    return {part.filename: counter.count_part(archive, part) for part in parts}
+
+
+def too_large() -> Unreadable:
+    return Unreadable(_("This XLSX file unpacks to more than can be read. Save the sheet as CSV."))
+
+
+def too_wide() -> Unreadable:
+    message = _("The table has more than %(most)d columns. Delete the ones you don’t need.")
+    return Unreadable(message % {"most": MAX_COLUMNS})
+
+
+@dataclass
+class ElementCounter:
+    """Counts the elements of all parts, and follows the place in the current one."""
+
+    cell_elements: int = 0
+    other_elements: int = 0
+    line: int = 0
+    last_line: int = 0
+    cells_in_row: int = 0
+    column: int = 0
+
+    def count_part(self, archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> int:
+        """Return the part's last line with content. What is damaged is left for openpyxl to report."""
+        self.line = self.last_line = self.cells_in_row = self.column = 0
+        parser = expat.ParserCreate()
+        parser.StartElementHandler = self.start_element
+        parser.EntityDeclHandler = refuse_entity
+        try:
+            with archive.open(part) as file:
+                while block := file.read(2**16):
+                    parser.Parse(block)
+        except DAMAGED_PART:
+            return MAX_LINES
+        return self.last_line
+
+    def start_element(self, name: str, attributes: dict[str, str]) -> None:
+        name = name.rpartition(":")[2]
+        if name not in CELL_ELEMENTS:
+            self.other_elements += 1
+        else:
+            self.cell_elements += 1
+            if name == "c":
+                self.start_cell(attributes)
+            elif name == "row":
+                self.start_row(attributes)
+            elif name in {"v", "is"}:
+                self.start_value()
+        if self.cell_elements > MAX_CELL_ELEMENTS or self.other_elements > MAX_OTHER_ELEMENTS:
+            raise too_large()
+
+    def start_row(self, attributes: dict[str, str]) -> None:
+        try:
+            self.line = int(float(attributes.get("r", self.line + 1)))
+        except (ValueError, OverflowError):
+            raise too_large() from None
+        self.cells_in_row = self.column = 0
+
+    def start_cell(self, attributes: dict[str, str]) -> None:
+        self.cells_in_row += 1
+        if self.cells_in_row > MAX_COLUMNS:
+            raise too_wide()
+        try:
+            self.column = column_index_from_string(attributes["r"].rstrip("0123456789").upper())
+        except (KeyError, ValueError, CellCoordinatesException):
+            self.column += 1
+
+    def start_value(self) -> None:
+        if self.column > MAX_COLUMNS:
+            raise too_wide()
+        if self.line > MAX_LINES:
+            raise too_large()
+        self.last_line = max(self.last_line, self.line)
+
+
+def refuse_entity(*_declaration: object) -> None:
+    raise expat.ExpatError
