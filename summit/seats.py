@@ -18,6 +18,7 @@ from typing import Concatenate, NamedTuple, ParamSpec
 
 from django.db import connection, transaction
 from django.db.models import QuerySet, Sum
+from django.db.models.expressions import DatabaseDefault
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -87,12 +88,17 @@ def claimable_seats(rsvp: Rsvp) -> int:
     return min(rsvp.waitlisted_seats, max(available_seats(rsvp.event), 0))
 
 
-# Raw because RSVPs wait for one another under this lock, and the ORM takes several times as long over these two.
+# Raw because RSVPs wait for one another under this lock, and the ORM takes several times as long over these three.
 LOCK_EVENT = "SELECT * FROM summit_event WHERE id = %s FOR NO KEY UPDATE"
 HELD_AND_EXISTING = """
     SELECT coalesce(sum(held_seats), 0),
         (SELECT id FROM summit_rsvp WHERE event_id = %(event)s AND lower(email) = lower(%(email)s))
     FROM summit_rsvp WHERE event_id = %(event)s
+"""
+INSERT_PARTY = """
+    WITH rsvp AS (INSERT INTO summit_rsvp ({rsvp_columns}) VALUES ({rsvp}) RETURNING id),
+        guests AS (INSERT INTO summit_guest (rsvp_id, {guest_columns}) VALUES {guests})
+    SELECT id FROM rsvp
 """
 
 
@@ -109,6 +115,33 @@ def held_and_existing(event: Event, email: str) -> tuple[int, int | None]:
     with connection.cursor() as cursor:
         cursor.execute(HELD_AND_EXISTING, {"event": event.pk, "email": email})
         return cursor.fetchone()
+
+
+def insert_party(rsvp: Rsvp, guests: Sequence[Guest]) -> None:
+    """Store a new RSVP and its guests, who stay without primary keys."""
+    stored = column_values(rsvp)
+    party = [column_values(guest) for guest in guests]
+    sql = INSERT_PARTY.format(
+        rsvp_columns=", ".join(stored),
+        rsvp=", ".join(["%s"] * len(stored)),
+        guest_columns=", ".join(party[0]),
+        guests=", ".join([f"((SELECT id FROM rsvp){', %s' * len(party[0])})"] * len(party)),
+    )
+    values = [*stored.values(), *(value for guest in party for value in guest.values())]
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)
+        (rsvp.pk,) = cursor.fetchone()
+    rsvp._state.adding = False
+
+
+def column_values(instance: Rsvp | Guest) -> dict:
+    """Return what an unsaved instance knows by column: neither keys nor what the database fills in."""
+    return {
+        field.column: field.get_db_prep_save(value, connection)
+        for field in instance._meta.local_concrete_fields
+        if not (field.generated or field.primary_key or field.name == "rsvp")
+        and not isinstance(value := getattr(instance, field.attname), DatabaseDefault)
+    }
 
 
 def lock_events(events: QuerySet | Iterable[int]) -> list[int]:
@@ -262,8 +295,8 @@ def reserve(
         raise DuplicateRsvp(event.rsvps.get(pk=existing_pk))
     add_seats(rsvp, size, available=event.capacity - event.reserved_seats - held, over_capacity=bool(override_reason))
     rsvp.ics_sequence += 1  # of its first email; the entry of an invitation that it answers had one before
-    rsvp.save(force_insert=True)
-    party = Guest.objects.bulk_create(guests_for_seats(rsvp, list(guests)))
+    party = guests_for_seats(rsvp, list(guests))
+    insert_party(rsvp, party)
     enqueue_many([rsvp_emails.status_message(rsvp, party)])
     if by_staff:
         given = {name: getattr(rsvp, name) for name in ("held_seats", "waitlisted_seats", "overbooked_seats")}
