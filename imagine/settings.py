@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 import bootstrap
 import dj_database_url
+from celery.schedules import crontab
 from csp.constants import NONE, SELF
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -145,6 +146,7 @@ INSTALLED_APPS = [
     "imagine.demo",
     "partners",
     "summit",
+    "imagine.privacy",
     "crispy_forms",
     "crispy_bootstrap5",
     "csp",
@@ -271,16 +273,14 @@ CELERY_TASK_ROUTES = {
     "partners.tasks.scan_for_duplicates": {"queue": "housekeeping"},
     "partners.tasks.remind_drafts": {"queue": "housekeeping"},
     "partners.tasks.resume_imports": {"queue": "housekeeping"},
-    "partners.tasks.discard_stale_imports": {"queue": "housekeeping"},
-    "partners.tasks.delete_stale_pledge_requests": {"queue": "housekeeping"},
     "partners.tasks.run_import": {"queue": "housekeeping"},
     "summit.tasks.resume_interrupted_mailings": {"queue": "housekeeping"},
     "summit.tasks.match_rsvps": {"queue": "housekeeping"},
     "summit.tasks.notify_guests": {"queue": "bulk"},
     "summit.tasks.send_reminders": {"queue": "bulk"},
-    "summit.tasks.discard_stale_uploads": {"queue": "housekeeping"},
     "summit.tasks.link_rsvps_to_invitations": {"queue": "housekeeping"},
     "summit.tasks.write_invitations": {"queue": "bulk"},
+    "imagine.privacy.tasks.carry_out_retention": {"queue": "housekeeping"},
 }
 # Shorter than imagine.mail.delivery.CLAIM_DURATION: when a claim expires, nobody is still sending.
 CELERY_TASK_TIME_LIMIT = 80
@@ -323,15 +323,12 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 60,
         "options": {"expires": 60},
     },
-    "discard stale imports": {"task": "partners.tasks.discard_stale_imports", "schedule": 60 * 60},
     "send reminders": {
         "task": "summit.tasks.send_reminders",
         "schedule": 5 * 60,
         "options": {"expires": 5 * 60},
     },
-    "discard stale contact list uploads": {"task": "summit.tasks.discard_stale_uploads", "schedule": 60 * 60},
     "remind about unsigned pledges": {"task": "partners.tasks.remind_drafts", "schedule": 60 * 60},
-    "delete stale pledge requests": {"task": "partners.tasks.delete_stale_pledge_requests", "schedule": 60 * 60},
     "record transactional heartbeat": {
         "task": "imagine.mail.tasks.record_heartbeat",
         "schedule": 20,
@@ -343,6 +340,17 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 20,
         "args": ("bulk",),
         "options": {"queue": "bulk", "expires": 20},
+    },
+    "delete what expires within hours or days": {
+        "task": "imagine.privacy.tasks.carry_out_retention",
+        "schedule": 60 * 60,
+        "args": ("hourly",),
+        "options": {"expires": 60 * 60},
+    },
+    "delete what people's data is no longer needed for": {
+        "task": "imagine.privacy.tasks.carry_out_retention",
+        "schedule": crontab(hour=3, minute=10),
+        "args": ("nightly",),
     },
     "delete old rate limit counts": {"task": "imagine.core.tasks.delete_old_counts", "schedule": 60 * 60},
 }

@@ -10,6 +10,7 @@ from imagine.core import views as core_views
 from imagine.core.converters import TokenConverter
 from imagine.core.rate_limit import limit_posts
 from imagine.mail import health_views
+from imagine.privacy import views as privacy_views
 
 admin.site.enable_nav_sidebar = False  # the start page leads everywhere, and lists need the room
 admin.site.index_title = _("Where things stand")
@@ -21,7 +22,7 @@ under_imagine = [
     path("", include("summit.urls")),
     path("", include("imagine.mail.urls")),
     path("language/", set_language, name="language"),
-    path("privacy/", core_views.privacy, name="privacy"),
+    path("privacy/", privacy_views.privacy, name="privacy"),
     path("accessibility/", core_views.accessibility, name="accessibility"),
     path("health/live/", core_views.liveness, name="live"),
     path("health/ready/", health_views.ready, name="ready"),

@@ -29,11 +29,6 @@ def remind_drafts() -> None:
 
 
 @shared_task
-def delete_stale_pledge_requests() -> None:
-    pledge_signup.delete_stale_requests()
-
-
-@shared_task
 def scan_for_duplicates() -> None:
     duplicates.scan_for_duplicates()
 
@@ -46,8 +41,3 @@ def run_import(pk: int) -> None:
 @shared_task
 def resume_imports() -> None:
     import_workflow.resume_imports()
-
-
-@shared_task
-def discard_stale_imports() -> None:
-    import_workflow.discard_stale_imports()

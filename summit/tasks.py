@@ -5,7 +5,7 @@ from celery import shared_task
 from imagine.mail import dispatch
 from imagine.mail.models import Mailing
 from summit import event_changes, organization_matching, rsvp_links
-from summit.invitations import contact_import, responses, writing
+from summit.invitations import responses, writing
 from summit.models import LinkRequest
 from summit.reminders import sending as reminder_sending
 
@@ -60,8 +60,3 @@ def resume_interrupted_mailings() -> None:
 @shared_task
 def send_reminders() -> None:
     reminder_sending.send_due_reminders()
-
-
-@shared_task
-def discard_stale_uploads() -> None:
-    contact_import.discard_stale_uploads()

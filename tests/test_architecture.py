@@ -13,14 +13,16 @@ MAY_KNOW = {
     "mail": {"core"},
     "partners": {"core", "mail"},
     "summit": {"core", "mail", "partners"},
-    "demo": {"core", "mail", "partners", "summit", "project"},
-    "project": {"core", "mail", "partners", "summit", "demo"},
+    "privacy": {"core", "mail", "partners", "summit"},
+    "demo": {"core", "mail", "partners", "summit", "privacy", "project"},
+    "project": {"core", "mail", "partners", "summit", "privacy", "demo"},
 }
 CODE = {
     "core": "imagine/core",
     "mail": "imagine/mail",
     "partners": "partners",
     "summit": "summit",
+    "privacy": "imagine/privacy",
     "demo": "imagine/demo",
 }
 TEMPLATES = {
@@ -28,6 +30,7 @@ TEMPLATES = {
     "mail": ["mail", "admin/mail"],
     "partners": ["partners", "admin/partners", "mail/partners"],
     "summit": ["summit", "admin/summit", "mail/summit"],
+    "privacy": ["admin/privacy"],
 }
 # Inside an app: the first may be imported by all that follow, never the other way round.
 LAYERS = [{"models", "relations"}, {"views", "admin", "urls", "tasks", "templatetags", "management"}]

@@ -299,8 +299,12 @@ def test_periodic_tasks():
         options = entry.get("options", {})
         called = f"{entry['task']}({', '.join(map(repr, entry.get('args', ())))})"
         expires = f"expires after {options['expires']} s" if "expires" in options else "never expires"
-        rows.append(f"{called}: every {entry['schedule']} s, {expires}, {queue_of(entry['task'], options)}")
+        rows.append(f"{called}: {how_often(entry['schedule'])}, {expires}, {queue_of(entry['task'], options)}")
     check("internal_periodic_tasks", sorted(rows))
+
+
+def how_often(schedule) -> str:
+    return f"every {schedule} s" if isinstance(schedule, int) else str(schedule)
 
 
 def test_workers():

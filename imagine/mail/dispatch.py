@@ -44,7 +44,7 @@ broker = current_app.connection_for_write(transport_options=IMPATIENT)
 broker_backoff = Backoff()
 
 
-def send_task(task: str, *arguments: int) -> None:
+def send_task(task: str, *arguments: int | str) -> None:
     """Tell a worker that there is work on one row. Never raise if the broker is down."""
     with broker_available() as available:
         if available:
@@ -85,6 +85,6 @@ def broker_available() -> Iterator[bool]:
         logger.warning("The broker does not answer; the work waits for the next sweep.")
 
 
-def publish(task: str, arguments: tuple[int, ...] = ()) -> None:
+def publish(task: str, arguments: tuple[int | str, ...] = ()) -> None:
     with producers[broker].acquire(block=True) as producer:
         current_app.send_task(task, arguments, retry=False, producer=producer)

@@ -98,5 +98,9 @@ def unsuppress(preference: EmailPreference) -> None:
 def discard_preference(email: str) -> None:
     """Delete the row of an address that is no longer used. Keep it if the address bounced or its topics were
     changed, so that this still holds when someone enters the address again."""
-    changed = must_not_email("invitations") | must_not_email("reminders") | Q(wants_news=True)
-    EmailPreference.objects.with_email(email).exclude(changed).delete()
+    EmailPreference.objects.with_email(email).exclude(chosen()).delete()
+
+
+def chosen() -> Q:
+    """Match the rows of addresses that bounced or whose topics were changed."""
+    return must_not_email("invitations") | must_not_email("reminders") | Q(wants_news=True)

@@ -2,12 +2,14 @@
 
 import logging
 import time
+from collections.abc import Collection
 from datetime import timedelta
 from typing import NamedTuple
 
 from django.db import transaction
 from django.db.models import F, Q
-from django.db.models.functions import Now
+from django.db.models.fields.json import KT
+from django.db.models.functions import Lower, Now
 from django.utils import translation
 from django.utils.translation import gettext as _
 
@@ -27,6 +29,8 @@ TASK_SECONDS = 10  # after which a task lets another one continue, so that email
 ABANDONED_AFTER = timedelta(seconds=60)
 MAX_ATTEMPTS = 4  # per step
 CHECKED_LIFETIME = timedelta(days=14)
+FILE_NAME_LIFETIME = timedelta(days=183)
+REMOVED_FILE_NAME = "–"
 
 State = Import.State
 STEPS = {State.READING: validation.check_file, State.WRITING: writing.write_next, State.UNDOING: undo.undo_next}
@@ -196,9 +200,25 @@ def resume_imports() -> None:
         dispatch.send_task("partners.tasks.run_import", pk)
 
 
-def discard_stale_imports() -> None:
-    """Discard imports that were checked and never confirmed."""
-    for run in Import.objects.filter(state=State.CHECKED, created_at__lt=Now() - CHECKED_LIFETIME):
+def discard_stale_imports(held: Collection[str] = ()) -> int:
+    """Discard imports that were checked and never confirmed, unless they name people on hold. Return how many."""
+    stale = Import.objects.filter(state=State.CHECKED, created_at__lt=Now() - CHECKED_LIFETIME)
+    naming_held = ImportRow.objects.alias(address=Lower(KT("values__email"))).filter(address__in=held)
+    discarded = 0
+    for run in stale.exclude(pk__in=naming_held.values("run")):
         with transaction.atomic():
             if still := Import.objects.select_for_update().filter(pk=run.pk, state=State.CHECKED).first():
                 discard_rows(still)
+                discarded += 1
+    return discarded
+
+
+@transaction.atomic
+def remove_file_names() -> int:
+    """Remove the names of files imported long ago, which often contain people's names, also from the history of what
+    they changed. Return how many."""
+    old = Import.objects.filter(created_at__lt=Now() - FILE_NAME_LIFETIME).exclude(file_name=REMOVED_FILE_NAME)
+    runs = list(old.exclude(state__in=Import.IN_PROGRESS).select_for_update().order_by("pk"))
+    reasons = [run.file_name[: audit.MAX_LENGTH_REASON] for run in runs]
+    AuditEntry.objects.filter(reason__in=reasons, content_type__app_label="partners").update(reason="")
+    return Import.objects.filter(pk__in=[run.pk for run in runs]).update(file_name=REMOVED_FILE_NAME, not_undone=[])

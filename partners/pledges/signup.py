@@ -1,18 +1,24 @@
 """Store requests to start a pledge, and email their links."""
 
+from collections.abc import Collection
 from datetime import timedelta
 
+from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
-from django.db.models.functions import Now
+from django.db.models import Q
+from django.db.models.functions import Lower, Now
 from django.utils.translation import gettext as _
 
+from imagine.core.relations import about_rows
 from imagine.mail import dispatch
+from imagine.mail.models import Message
 from partners.emails import pledge as pledge_emails
 from partners.models import Contact, Pledge, PledgeRequest, PledgeYear
 from partners.pledges.links import MAX_LINKS_PER_DAY, MIN_INTERVAL, email_link
 from partners.pledges.page_state import PledgeClosed, find_known_contact
 
-REQUEST_LIFETIME = timedelta(days=60)  # of a request whose page was never saved
+REQUEST_LIFETIME = timedelta(days=60)  # of a request whose page was never saved, and of the emails about any request
+BATCH_SIZE = 500  # rows deleted in one transaction
 
 
 @transaction.atomic
@@ -117,8 +123,17 @@ def email_known_address(token: str) -> None:
 
 
 @transaction.atomic
-def delete_stale_requests() -> None:
-    """Delete requests that were never used, except those that are being saved right now."""
+def delete_stale_requests(held: Collection[str] = ()) -> int:
+    """Delete one batch of requests that were never used, except those that are being saved right now and those of
+    people on hold. Delete the emails about old requests, also about those that were used. Return how many rows."""
     stale = PledgeRequest.objects.filter(created_at__lt=Now() - REQUEST_LIFETIME)
-    unused = list(stale.select_for_update(skip_locked=True).values_list("pk", flat=True))
+    stale = stale.alias(address=Lower("email")).exclude(address__in=held).order_by("pk")
+    unused = list(stale.select_for_update(skip_locked=True).values_list("pk", flat=True)[:BATCH_SIZE])
+    about_old = about_rows(PledgeRequest, unused) | Q(
+        content_type=ContentType.objects.get_for_model(PledgeRequest), created_at__lt=Now() - REQUEST_LIFETIME
+    )
+    old = Message.objects.filter(about_old).alias(address=Lower("recipient")).exclude(address__in=held)
+    pks = list(old.order_by("pk").values_list("pk", flat=True)[:BATCH_SIZE])
+    Message.objects.filter(pk__in=pks).delete()
     PledgeRequest.objects.filter(pk__in=unused).delete()
+    return len(unused) + len(pks)

@@ -4,7 +4,7 @@ Columns are recognized by their headings: email and, optionally, name, organizat
 recognized by address alone. Other people become contacts of their organization, or without one.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import NamedTuple
@@ -321,6 +321,21 @@ def lock_upload(audience: Audience, seen: str) -> ContactListUpload | None:
     return upload
 
 
-def discard_stale_uploads() -> None:
-    """Delete lists that staff did nothing with for a day."""
-    ContactListUpload.objects.filter(uploaded_at__lt=Now() - KEEP_UPLOADS).delete()
+def discard_stale_uploads(held: Collection[str] = ()) -> int:
+    """Delete lists that staff did nothing with for a day, unless they name people on hold. Return how many."""
+    stale = ContactListUpload.objects.filter(uploaded_at__lt=Now() - KEEP_UPLOADS)
+    if held:
+        stale = stale.exclude(pk__in=[upload.pk for upload in stale if names_anyone(upload, held)])
+    return stale.delete()[0]
+
+
+def names_anyone(upload: ContactListUpload, emails: Collection[str]) -> bool:
+    """Whether one of these addresses, in lower case, is in a cell of the list. A list that can't be read may name
+    them."""
+    try:
+        sheet = spreadsheet_reader.read_sheet(bytes(upload.file), imports_columns.count_known_headings)
+        rows = [sheet.header, *(cells for _line, cells in sheet.rows)]
+    except Unreadable:
+        return True
+    text = "\n".join(cell for row in rows for cell in row).lower()
+    return any(email in text for email in emails)

@@ -28,6 +28,10 @@ class RsvpQuerySet(models.QuerySet):
     def active(self):
         return self.filter(canceled_at__isnull=True)
 
+    def personal(self):
+        """RSVPs whose personal data wasn't removed."""
+        return self.filter(anonymized_at__isnull=True)
+
     def for_coming_events(self):
         return self.filter(event__is_published=True, event__canceled_at__isnull=True, event__ends_at__gt=timezone.now())
 
@@ -115,6 +119,7 @@ class Rsvp(models.Model):
     # The Event.schedule_version that the party was notified of; empty until the event changes.
     notified_version = models.CharField(max_length=16, blank=True, default="", db_default="", editable=False)
     created_at = models.DateTimeField(_("made"), db_default=Now(), editable=False)
+    anonymized_at = models.DateTimeField(_("personal data removed"), null=True, editable=False)
     search_text = models.GeneratedField(
         expression=unaccented(join_columns("name", "email", "organization_name")),
         output_field=models.TextField(),

@@ -194,7 +194,7 @@ def test_old_starts_are_forgotten_with_their_links():
     old, new = factories.pledge_request("Old", "old@example.org"), factories.pledge_request("New", "new@example.org")
     PledgeRequest.objects.filter(pk=old.pk).update(created_at=timezone.now() - REQUEST_LIFETIME)
     for _twice in range(2):
-        tasks.delete_stale_pledge_requests()
+        pledge_signup.delete_stale_requests()
     assert list(PledgeRequest.objects.all()) == [new]
     with pytest.raises(LinkNotFound):
         page_state.load_page_state(old.token)

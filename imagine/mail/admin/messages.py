@@ -22,6 +22,8 @@ from imagine.mail.bulk import control
 from imagine.mail.html_preview import preview_document
 from imagine.mail.models import Message
 
+CONTENT_DELETED = _("We deleted the text of this email 30 days after it was sent.")
+
 
 @admin.register(Message)
 class MessageAdmin(GuardedAdmin, ActionsAdmin):
@@ -66,6 +68,8 @@ class MessageAdmin(GuardedAdmin, ActionsAdmin):
     @admin.display(description=_("text"))
     def plain_text(self, message: Message) -> str:
         """Return the text without personal links, because staff must not act as the recipient."""
+        if not message.body_text:
+            return CONTENT_DELETED
         return without_links(message.body_text)
 
     @admin.display(description=_("calendar part"))
@@ -99,6 +103,8 @@ class MessageAdmin(GuardedAdmin, ActionsAdmin):
 
     @admin.display(description=_("as the recipient sees it"))
     def html_preview(self, message: Message) -> str:
+        if not message.body_html:
+            return CONTENT_DELETED
         url = reverse("admin:mail_message_preview", args=[message.pk])
         frame = '<iframe class="email-preview" src="{}" title="{}"></iframe><p class="help">{}</p>'
         help_text = _("Its links lead nowhere here: they are the guest’s alone.")

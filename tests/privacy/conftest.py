@@ -1,0 +1,3 @@
+from tests.summit.conftest import staff
+
+__all__ = ["staff"]
