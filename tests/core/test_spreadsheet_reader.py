@@ -3,6 +3,8 @@
 import contextlib
 import csv
 import io
+import subprocess
+import sys
 import time
 import zipfile
 from datetime import UTC, date, datetime
@@ -363,3 +365,10 @@ def test_larger_than_the_limit():
     text = io.StringIO()
     csv.writer(text).writerows([["Name", "Note"]] + [["A", "x" * 1000]] * 11_000)
     assert refusal(text.getvalue()) == "The file is larger than 10 MB."
+
+
+@pytest.mark.slow
+def test_web_worker_starts_without_openpyxl():
+    """It would take 7 MB of each; benchmarks/scenarios.py measures the whole."""
+    code = "import imagine.wsgi, sys; sys.exit('openpyxl' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,2 +1,12 @@
+from django.utils.translation import gettext as _
+
+MAX_COLUMNS = 100
+
+
 class Unreadable(Exception):
     """The file can't be read as a table. The text is a sentence for the person who uploaded it."""
+
+
+def too_wide() -> Unreadable:
+    message = _("The table has more than %(most)d columns. Delete the ones you don’t need.")
+    return Unreadable(message % {"most": MAX_COLUMNS})

@@ -10,11 +10,10 @@ from django.utils.translation import gettext as _
 from openpyxl.utils import column_index_from_string
 from openpyxl.utils.exceptions import CellCoordinatesException
 
-from imagine.core.spreadsheets.errors import Unreadable
+from imagine.core.spreadsheets.errors import MAX_COLUMNS, Unreadable, too_wide
 
 MAX_UNPACKED = 32 * 2**20
 MAX_PARTS = 1000
-MAX_COLUMNS = 100
 MAX_LINES = 100_000
 MAX_CELL_ELEMENTS = 2_000_000  # 20,000 rows of 50 cells
 MAX_OTHER_ELEMENTS = 100_000  # styles, comments: openpyxl takes longer for each of these
@@ -43,11 +42,6 @@ def check_package(content: bytes) -> dict[str, int]:
 
 def too_large() -> Unreadable:
     return Unreadable(_("This XLSX file unpacks to more than can be read. Save the sheet as CSV."))
-
-
-def too_wide() -> Unreadable:
-    message = _("The table has more than %(most)d columns. Delete the ones you don’t need.")
-    return Unreadable(message % {"most": MAX_COLUMNS})
 
 
 @dataclass

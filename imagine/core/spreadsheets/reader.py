@@ -14,14 +14,15 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext as _
-from openpyxl import load_workbook
-from openpyxl.worksheet._read_only import ReadOnlyWorksheet
 
-from imagine.core.spreadsheets.errors import Unreadable
-from imagine.core.spreadsheets.package import MAX_COLUMNS, check_package, too_wide
+from imagine.core.spreadsheets.errors import MAX_COLUMNS, Unreadable, too_wide
 from imagine.core.spreadsheets.writer import FORMULA, without_control_characters
+
+if TYPE_CHECKING:
+    from openpyxl.worksheet._read_only import ReadOnlyWorksheet
 
 MAX_BYTES = 10 * 2**20
 MAX_SHEETS = 20
@@ -123,6 +124,11 @@ def csv_rows(text: str, delimiter: str, *, refuse_wide: bool = False) -> Iterato
 
 
 def read_xlsx(content: bytes, count_known: Callable) -> Sheet:
+    # Only here: openpyxl takes 7 MB of memory, in every web worker and for good.
+    from openpyxl import load_workbook
+
+    from imagine.core.spreadsheets.package import check_package
+
     last_lines = check_package(content)
     damaged = _("This XLSX file is damaged, or another kind of file under its name.")
     try:
@@ -151,7 +157,7 @@ def undamaged(rows: Iterator[Row], damaged: str) -> Iterator[Row]:
         raise Unreadable(damaged) from error
 
 
-def xlsx_rows(sheet: ReadOnlyWorksheet, last_lines: dict[str, int]) -> Iterator[Row]:
+def xlsx_rows(sheet: "ReadOnlyWorksheet", last_lines: dict[str, int]) -> Iterator[Row]:
     sheet.reset_dimensions()  # don't trust what the file says about them
     last_line = last_lines[sheet._worksheet_path]
     if not last_line:
