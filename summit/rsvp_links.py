@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from imagine.core import audit
 from imagine.core.models import new_token
+from imagine.core.security_events import Kind, record_event
 from imagine.mail import dispatch
 from imagine.mail.models import Message
 from summit import seats
@@ -70,6 +71,7 @@ def replace_rsvp_link(rsvp: Rsvp) -> Rsvp:
     rsvp.token, rsvp.browser_hash = new_token(), ""
     rsvp.save(update_fields=["token", "browser_hash"])
     audit.log_change(rsvp, {"link": ""}, {"link": "replaced"})
+    record_event(Kind.LINK_REPLACED, rsvp)
     reminder_emails.recall_party_reminders(rsvp)
     rsvp_emails.queue_new_rsvp_link(rsvp)
     return rsvp

@@ -26,6 +26,7 @@ from django.utils.translation import ngettext
 from imagine.core import audit
 from imagine.core.database import database_now
 from imagine.core.errors import RuleViolation
+from imagine.core.security_events import Kind, record_event
 from imagine.mail.models import Message
 from imagine.mail.queue import enqueue_many
 from summit.emails import rsvp as rsvp_emails
@@ -629,5 +630,6 @@ def delete_many(rsvps: Iterable[Rsvp]) -> None:
             Invitation.objects.filter(rsvp__in=leaving).lock()
             Message.objects.about_any(leaving).lock()
             for rsvp in leaving:
+                record_event(Kind.RECORD_DELETED, rsvp)
                 event.rsvps.filter(pk=rsvp.pk).delete()
             promote_waitlist(event)

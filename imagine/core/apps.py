@@ -16,9 +16,12 @@ OLD_LAYOUT = (
 
 class CoreConfig(AppConfig):
     name = "imagine.core"
-    verbose_name = _("History")
+    verbose_name = _("Activity")
 
     def ready(self):
+        # Models can be imported only now.
+        from imagine.core import receivers  # noqa: F401 (importing it connects them)
+
         pre_migrate.connect(reject_old_layout, sender=self)
         connection_created.connect(set_timeouts)
 

@@ -1,7 +1,8 @@
-"""The audit log, rate limit counts, and the secrets of personal links."""
+"""The change history, the activity log, rate limit counts, and the secrets of personal links."""
 
 import secrets
 
+from django.conf import settings
 from django.contrib.contenttypes.fields import GenericForeignKey
 from django.contrib.contenttypes.models import ContentType
 from django.db import models
@@ -40,6 +41,82 @@ class AuditEntry(models.Model):
 
     def __str__(self):
         return f"{self.content_type.model} {self.object_id} {self.created_at:%Y-%m-%d %H:%M}"
+
+
+class SecurityEvent(models.Model):
+    """One line of the activity log: who did something that matters for security or privacy, when and from where.
+    imagine.core.security_events writes it.
+
+    It is not the change history: AuditEntry says how the data of guests and partners changed, goes with them when they
+    are deleted, and is for the office. This one has no personal data of guests and partners, and the database refuses
+    to change it, or to delete what is younger than two years (migration 0004). So it has no foreign key that a deletion
+    would have to follow: a deleted account keeps its name here.
+    """
+
+    class Kind(models.TextChoices):
+        SIGNED_IN = "signed_in", _("Signed in")
+        SIGNED_OUT = "signed_out", _("Signed out")
+        SIGN_IN_FAILED = "sign_in_failed", _("Sign-in failed")
+        SESSION_ENDED = "session_ended", _("Session ended")
+        PASSWORD_CHANGED = "password_changed", _("Password changed")
+        SECOND_FACTOR_ADDED = "second_factor_added", _("Second factor added")
+        SECOND_FACTOR_REMOVED = "second_factor_removed", _("Second factor removed")
+        SECOND_FACTOR_RESET = "second_factor_reset", _("Second factor reset")
+        SECOND_FACTOR_FAILED = "second_factor_failed", _("Second factor failed")
+        RECOVERY_CODES_CREATED = "recovery_codes_created", _("Recovery codes created")
+        RECOVERY_CODE_USED = "recovery_code_used", _("Recovery code used")
+        ACCOUNT_CREATED = "account_created", _("Account created")
+        ACCOUNT_CHANGED = "account_changed", _("Account changed")
+        ACCOUNT_DELETED = "account_deleted", _("Account deleted")
+        ROLE_CHANGED = "role_changed", _("Role changed")
+        EXPORTED = "exported", _("Exported")
+        EMAIL_VIEWED = "email_viewed", _("Email opened as its recipient sees it")
+        MAILING_CREATED = "mailing_created", _("Mailing created")
+        MAILING_APPROVED = "mailing_approved", _("Mailing approved")
+        MAILING_PAUSED = "mailing_paused", _("Mailing paused")
+        MAILING_RESUMED = "mailing_resumed", _("Mailing resumed")
+        MAILING_STOPPED = "mailing_stopped", _("Mailing stopped")
+        LINK_REPLACED = "link_replaced", _("Personal link replaced")
+        ORGANIZATIONS_MERGED = "organizations_merged", _("Organizations merged")
+        PERSON_ERASED = "person_erased", _("Person erased")
+        RECORD_DELETED = "record_deleted", _("Record deleted")
+        SETTING_CHANGED = "setting_changed", _("Setting changed")
+
+    created_at = models.DateTimeField(_("when"), db_default=Now())
+    kind = models.CharField(_("what"), max_length=30, choices=Kind)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.DO_NOTHING, db_constraint=False, null=True, related_name="+"
+    )
+    user_name = models.CharField(_("who"), max_length=150, blank=True)
+    network = models.CharField(_("from where"), max_length=43, blank=True)
+    content_type = models.ForeignKey(
+        ContentType, on_delete=models.DO_NOTHING, db_constraint=False, null=True, related_name="+"
+    )
+    object_id = models.CharField(max_length=36, null=True)  # noqa: DJ001  GenericForeignKey sets both or none
+    about = GenericForeignKey()
+    facts = models.JSONField(_("details"), default=dict)
+
+    objects = AboutQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("activity")
+        verbose_name_plural = _("activity log")
+        default_permissions = ("view",)
+        # What a role needs besides the permissions of each model. Each of these is recorded here.
+        permissions = [
+            ("export_many", "Can export more than 500 rows"),
+            ("replace_links", "Can replace personal links"),
+            ("merge_organizations", "Can merge organizations"),
+            ("erase_person", "Can erase a person"),
+            ("act_on_many", "Can change several records at once"),
+        ]
+        indexes = [
+            models.Index(fields=["created_at"], name="security_event_created_at"),
+            models.Index(fields=["content_type", "object_id"], name="security_event_of_one_object"),
+        ]
+
+    def __str__(self):
+        return f"{self.pk}: {self.get_kind_display()}"
 
 
 class RateLimitCount(models.Model):

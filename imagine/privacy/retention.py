@@ -14,7 +14,7 @@ from django.conf import settings
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from imagine.core import rate_limit
+from imagine.core import rate_limit, security_events
 from imagine.mail import retention as mail_retention
 from imagine.privacy import expiry
 from imagine.privacy.models import Hold
@@ -262,6 +262,14 @@ RULES = [
         },
     ),
     Rule(
+        _("The activity log: which staff member signed in, exported a list, replaced a link and the like"),
+        _("To know who did what if something goes wrong."),
+        _("2 years. Until then nobody can change or delete a line."),
+        DELETED,
+        {"core.SecurityEvent": ("user", "user_name", "network", "object_id", "facts", "created_at")},
+        lambda held: security_events.delete_old_events(),
+    ),
+    Rule(
         _("The log of what staff saved in the admin"),
         _("To sort out mistakes."),
         _("2 years."),
@@ -290,6 +298,7 @@ RULES = [
 NOT_PERSONAL = {
     "core.AuditEntry": ("id", "content_type"),
     "core.RateLimitCount": ("id", "since", "count"),
+    "core.SecurityEvent": ("id", "kind", "content_type"),
     "mail.Mailing": (
         *("id", "content_type", "object_id", "template", "title", "recipient_count", "skipped_count"),
         *("created_at", "rendered_at", "paused_at", "stopped_at"),

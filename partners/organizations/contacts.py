@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from imagine.core import audit
 from imagine.core.relations import about_rows
+from imagine.core.security_events import Kind, record_event
 from imagine.mail import preferences
 from imagine.mail.models import Message, MessageQuerySet
 from partners.models import Contact, DuplicateCandidate, Organization, Pledge
@@ -163,6 +164,7 @@ def delete_organization(organization: Organization) -> None:
     Organization.DoesNotExist."""
     organizations_leaving.send(Organization, organizations=[organization.pk])
     organization = Organization.objects.select_for_update().get(pk=organization.pk)
+    record_event(Kind.RECORD_DELETED, organization)
     delete_locked_contacts(lock_contacts(organization))
     DuplicateCandidate.objects.of_organizations([organization.pk]).lock()
     organization.delete()
@@ -176,6 +178,7 @@ def delete_locked_contacts(contacts: Sequence[Contact]) -> None:
     """
     for contact in contacts:
         contact_deleted.send(Contact, contact=contact)
+        record_event(Kind.RECORD_DELETED, contact)
         contact.delete()
     emails = [contact.email for contact in contacts if not Contact.objects.with_email(contact.email).exists()]
     messages = {email: Message.objects.filter(recipient__iexact=email) for email in sorted(emails)}

@@ -19,6 +19,7 @@ from django.utils.translation import gettext as _
 from imagine.core import audit
 from imagine.core.errors import RuleViolation
 from imagine.core.relations import foreign_keys_to
+from imagine.core.security_events import Kind, record_event
 from imagine.mail.models import Message
 from partners.models import (
     Contact,
@@ -239,6 +240,7 @@ def merge_organizations(kept: Organization, other: Organization, *, shown: str =
     plan = MergePlan(*lock_both(kept.pk, other.pk))
     if shown and shown != plan.fingerprint:
         raise MergePlanOutdated
+    record_event(Kind.ORGANIZATIONS_MERGED, plan.kept, merged=plan.other.pk)
     kept, other = plan.both
     before, description = profiles.field_values(kept, [*PROFILE_FIELDS, "approved_at"]), plan.description()
     merge_profiles(plan)

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from imagine.core import audit
 from imagine.core.database import database_now
 from imagine.core.errors import RuleViolation
+from imagine.core.security_events import Kind, record_event
 from partners.emails import pledge as pledge_emails
 from partners.models import Contact, Organization, Pledge, Signature
 from partners.organizations import profiles
@@ -279,4 +280,5 @@ def delete_pledge(pledge: Pledge) -> None:
     Raise Pledge.DoesNotExist if it was merged into another or deleted.
     """
     profiles.lock_owning_organization(pledge)
+    record_event(Kind.RECORD_DELETED, pledge)
     Pledge.objects.filter(pk=pledge.pk).delete()

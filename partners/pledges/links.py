@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from imagine.core import audit
 from imagine.core.errors import RuleViolation
 from imagine.core.models import new_token
+from imagine.core.security_events import Kind, record_event
 from imagine.mail.models import Message
 from partners.emails import pledge as pledge_emails
 from partners.emails.kinds import EmailKind
@@ -68,6 +69,7 @@ def replace_link(pledge: Pledge) -> Pledge:
         each.token = new_token()
         each.save(update_fields=["token"])
         audit.log_change(each, {"link": ""}, {"link": "replaced"})
+        record_event(Kind.LINK_REPLACED, each)
     TokenRedirect.objects.filter(pledge__in=pledges).delete()
     pledge_emails.queue_new_link(pledges[-1])
     return next(each for each in pledges if each.pk == pledge.pk)

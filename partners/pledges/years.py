@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from imagine.core import audit
 from imagine.core.relations import about_rows
+from imagine.core.security_events import Kind, record_event
 from imagine.mail import preferences
 from imagine.mail.models import Message, MessageQuerySet
 from partners.emails import pledge as pledge_emails
@@ -43,6 +44,7 @@ def set_closed(year: PledgeYear, is_closed: bool) -> PledgeYear:
         audit.log_change(year, {"closed_at": not is_closed}, {"closed_at": is_closed})
         year.closed_at = timezone.now() if is_closed else None
         year.save(update_fields=["closed_at"])
+        record_event(Kind.SETTING_CHANGED, year, fields=["closed_at"])
     return year
 
 

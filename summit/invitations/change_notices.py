@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from imagine.core import audit
+from imagine.core.security_events import Kind, record_event
 from imagine.mail import dispatch, preferences, queue
 from imagine.mail.bulk import control
 from imagine.mail.models import Mailing, Message
@@ -76,6 +77,7 @@ def start_notices(event: Event) -> None:
             recipient_count=count,
             started_by=audit.current_actor().name,
         )
+        record_event(Kind.MAILING_CREATED, mailing, template=mailing.template, recipients=count)
         transaction.on_commit(lambda: dispatch.send_task("summit.tasks.write_invitations", mailing.pk), robust=True)
 
 
@@ -93,6 +95,7 @@ def recall_notices(event: Event) -> None:
         if recalled or not mailing.rendered_at:
             mailing.stopped_at = timezone.now()
             mailing.save(update_fields=["stopped_at"])
+            record_event(Kind.MAILING_STOPPED, mailing)
 
 
 def restore_notified_versions(messages: Iterable[tuple[str, int | None]]) -> None:

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from imagine.core import audit
 from imagine.core.models import new_token
+from imagine.core.security_events import Kind, record_event
 from imagine.mail import preferences
 from imagine.mail.queue import enqueue_many, message_key
 from partners.models import Organization
@@ -91,6 +92,7 @@ def replace_invitation_link(invitation: Invitation) -> None:
     invitation.token = new_token()
     invitation.save(update_fields=["token"])
     audit.log_change(invitation, {"link": ""}, {"link": "replaced"})
+    record_event(Kind.LINK_REPLACED, invitation)
     invitation_emails.delete_unsent_links(invitation)  # they have the old link
     if invitation.emailed_at and link_is_useful(invitation):
         message = invitation_emails.single_invitation_message(invitation)

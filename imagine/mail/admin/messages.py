@@ -17,6 +17,7 @@ from django.views.decorators.clickjacking import xframe_options_sameorigin
 from imagine.core.admin.actions import ActionsAdmin, Outcome, report_outcomes
 from imagine.core.admin.lookups import GuardedAdmin
 from imagine.core.logging import without_links
+from imagine.core.security_events import Kind, record_event
 from imagine.mail import queue
 from imagine.mail.bulk import control
 from imagine.mail.html_preview import preview_document
@@ -116,6 +117,7 @@ class MessageAdmin(GuardedAdmin, ActionsAdmin):
         if not self.has_view_permission(request):
             raise Http404
         message = get_object_or_404(Message, pk=pk)
+        record_event(Kind.EMAIL_VIEWED, message)
         return HttpResponse(preview_document(message.body_html, str(request.csp_nonce)))
 
     @admin.action(description=_("Send again"), permissions=["change"])

@@ -7,10 +7,17 @@ from django.db import transaction
 from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
+from imagine.core.security_events import Kind, record_event
 from imagine.mail import queue
 from imagine.mail.bulk.delivery import BULK, RELEASED
 from imagine.mail.dispatch import wake_workers
 from imagine.mail.models import Mailing, Message
+
+EVENT_KINDS = {
+    ("paused_at", True): Kind.MAILING_PAUSED,
+    ("paused_at", False): Kind.MAILING_RESUMED,
+    ("stopped_at", True): Kind.MAILING_STOPPED,
+}
 
 
 @transaction.atomic
@@ -50,9 +57,11 @@ def set_timestamp_once(mailing: Mailing, **timestamp) -> None:
     """Write one timestamp of a mailing under its lock: the first one stays, and after a stop nothing changes."""
     [(name, value)] = timestamp.items()
     locked = Mailing.objects.select_for_update(no_key=True).get(pk=mailing.pk)
-    if not locked.stopped_at and (value is None or getattr(locked, name) is None):
+    is_set = getattr(locked, name) is not None
+    if not locked.stopped_at and is_set != (value is not None):
         setattr(locked, name, value)
         locked.save(update_fields=[name])
+        record_event(EVENT_KINDS[name, value is not None], mailing)
     mailing.paused_at, mailing.stopped_at = locked.paused_at, locked.stopped_at
 
 

@@ -16,6 +16,7 @@ from django.db import transaction
 
 from imagine.core import audit
 from imagine.core.database import database_now
+from imagine.core.security_events import Kind, record_event
 from imagine.mail.models import SendRate
 
 RESERVE_SECONDS = 0.25  # for which a sender reserves slots ahead
@@ -28,10 +29,13 @@ def get_send_rate() -> SendRate:
     return SendRate.objects.filter(pk=1).first() or SendRate(pk=1)
 
 
+@transaction.atomic
 def set_send_rate(per_second: int) -> None:
     before = get_send_rate().per_second
     rate, _created = SendRate.objects.update_or_create(pk=1, defaults={"per_second": per_second})
-    audit.log_change(rate, {"per_second": before}, {"per_second": per_second})
+    if before != per_second:
+        audit.log_change(rate, {"per_second": before}, {"per_second": per_second})
+        record_event(Kind.SETTING_CHANGED, rate, fields=["per_second"], value=per_second)
 
 
 class Slot(NamedTuple):

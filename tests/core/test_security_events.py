@@ -1,0 +1,282 @@
+"""The activity log: what it records of accounts, who may read it, and that nobody can change it."""
+
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth import authenticate
+from django.contrib.auth.models import Group, Permission, User
+from django.db import connection, transaction
+from django.db.utils import ProgrammingError
+from django.test import Client, RequestFactory
+from django.utils import timezone
+
+from imagine.core import security_events
+from imagine.core.models import SecurityEvent
+from imagine.core.security_events import Kind, record_event, shorten_address
+from tests import factories, web_client
+
+pytestmark = pytest.mark.django_db
+
+LIST = "/imagine/admin/core/securityevent/"
+LOGIN = "/imagine/admin/login/"
+PASSWORD = "correct horse battery staple"
+REFUSED = "The activity log cannot be changed"
+TABLE = "core_securityevent"
+
+
+def events(*kinds: Kind) -> list[tuple]:
+    """Kind, who, about and facts of each event, oldest first."""
+    rows = SecurityEvent.objects.filter(kind__in=kinds) if kinds else SecurityEvent.objects.all()
+    return [(row.kind, row.user_name, row.about, row.facts) for row in rows.order_by("pk")]
+
+
+@pytest.fixture
+def anna() -> User:
+    user = User.objects.create_user("anna", password=PASSWORD, is_staff=True)
+    forget_events()
+    return user
+
+
+def forget_events() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER TABLE {TABLE} DISABLE TRIGGER USER; DELETE FROM {TABLE}")
+        cursor.execute(f"ALTER TABLE {TABLE} ENABLE TRIGGER USER")
+
+
+# Who, from where -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("203.0.113.77", "203.0.113.0/24"),
+        ("2001:db8:aa:bb:1:2:3:4", "2001:db8:aa::/48"),
+        ("::ffff:203.0.113.77", "203.0.113.0/24"),
+        ("", ""),
+        ("unknown", ""),
+    ],
+)
+def test_an_address_is_shortened(address, network):
+    assert shorten_address(address) == network
+
+
+def test_an_event_names_the_user_and_network_of_the_request(anna):
+    request = RequestFactory().get("/", REMOTE_ADDR="203.0.113.77")
+    request.user = anna
+    recorded = []
+    security_events.remember_request(lambda _request: recorded.append(record_event(Kind.EXPORTED, rows=3)))(request)
+    event = SecurityEvent.objects.get()
+    assert [event] == recorded
+    assert (event.user, event.user_name, event.network, event.facts) == (anna, "anna", "203.0.113.0/24", {"rows": 3})
+    assert timezone.now() - event.created_at < timedelta(minutes=1)
+
+
+def test_outside_of_a_request_nobody_is_named():
+    event = record_event(Kind.MAILING_CREATED)
+    assert (event.user, event.user_name, event.network) == (None, "", "")
+
+
+def test_an_event_is_gone_with_the_transaction_that_failed(anna):
+    with transaction.atomic():
+        record_event(Kind.EXPORTED)
+        transaction.set_rollback(True)
+    assert events() == []
+
+
+# Signing in ------------------------------------------------------------------------------------------------------
+
+
+def test_signing_in_and_out_is_recorded(anna):
+    client = Client(REMOTE_ADDR="203.0.113.77")
+    client.post(LOGIN, {"username": "anna", "password": PASSWORD})
+    client.post("/imagine/admin/logout/")
+    assert events() == [(Kind.SIGNED_IN, "anna", anna, {}), (Kind.SIGNED_OUT, "anna", anna, {})]
+    assert set(SecurityEvent.objects.values_list("network", flat=True)) == {"203.0.113.0/24"}
+
+
+def test_a_failed_sign_in_names_the_account_that_was_tried(anna):
+    Client().post(LOGIN, {"username": "anna", "password": "wrong"})
+    assert events() == [(Kind.SIGN_IN_FAILED, "", anna, {"account": "anna"})]
+
+
+def test_a_name_without_an_account_is_not_kept():
+    """Somebody typed the password where the name belongs."""
+    Client().post(LOGIN, {"username": PASSWORD, "password": "anna"})
+    assert events() == [(Kind.SIGN_IN_FAILED, "", None, {})]
+
+
+def test_signing_in_without_a_request_is_recorded(anna):
+    authenticate(username="anna", password="wrong")
+    assert events() == [(Kind.SIGN_IN_FAILED, "", anna, {"account": "anna"})]
+
+
+def test_signing_out_twice_is_recorded_once(anna):
+    client = Client()
+    client.post("/imagine/admin/logout/")
+    assert events() == []
+
+
+# Accounts and roles ----------------------------------------------------------------------------------------------
+
+
+def test_the_life_of_an_account_is_recorded():
+    user = User.objects.create_user("bob", password=PASSWORD)
+    user.is_staff, user.email = True, "bob@example.org"
+    user.save()
+    user.set_password("another long password")
+    user.save()
+    user.save()  # nothing changed
+    pk = user.pk
+    user.delete()
+    assert [row[::3] for row in events()] == [
+        (Kind.ACCOUNT_CREATED, {"account": "bob"}),
+        (Kind.ACCOUNT_CHANGED, {"account": "bob", "fields": ["email", "is_staff"]}),
+        (Kind.PASSWORD_CHANGED, {"account": "bob"}),
+        (Kind.ACCOUNT_DELETED, {"account": "bob"}),
+    ]
+    assert set(SecurityEvent.objects.values_list("object_id", flat=True)) == {str(pk)}
+
+
+def test_roles_given_and_taken_are_recorded_from_both_sides(anna):
+    role = Group.objects.create(name="Readers")
+    anna.groups.add(role)
+    anna.groups.clear()
+    role.user_set.add(anna)
+    role.user_set.clear()
+    added, removed = (
+        (Kind.ROLE_CHANGED, "", anna, {"account": "anna", "added": ["Readers"]}),
+        (Kind.ROLE_CHANGED, "", anna, {"account": "anna", "removed": ["Readers"]}),
+    )
+    assert events() == [added, removed, added, removed]
+
+
+def test_permissions_given_to_a_role_or_an_account_are_recorded(anna):
+    role, may = Group.objects.create(name="Readers"), Permission.objects.get(codename="view_rsvp")
+    role.permissions.set([may])
+    role.permissions.set([may])
+    anna.user_permissions.add(may)
+    anna.user_permissions.set([])
+    assert events() == [
+        (Kind.ROLE_CHANGED, "", role, {"role": "Readers", "added": ["summit.view_rsvp"]}),
+        (Kind.ROLE_CHANGED, "", anna, {"account": "anna", "added": ["summit.view_rsvp"]}),
+        (Kind.ROLE_CHANGED, "", anna, {"account": "anna", "removed": ["summit.view_rsvp"]}),
+    ]
+
+
+def test_a_deleted_account_keeps_its_name_in_the_log(anna):
+    record_event(Kind.EXPORTED, user=anna)
+    anna.delete()
+    event = SecurityEvent.objects.filter(kind=Kind.EXPORTED).get()
+    assert event.user_name == "anna"
+
+
+# Nobody changes it -----------------------------------------------------------------------------------------------
+
+STATEMENTS = {
+    "UPDATE": f"UPDATE {TABLE} SET user_name = 'somebody else'",
+    "DELETE": f"DELETE FROM {TABLE}",
+    "TRUNCATE": f"TRUNCATE {TABLE}",
+}
+
+
+def execute(statement: str) -> None:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(statement)
+
+
+@pytest.mark.parametrize("statement", STATEMENTS)
+def test_the_database_refuses_to_change_the_log(statement):
+    """Even the owner of the table, and tests sign in as a superuser."""
+    event = record_event(Kind.EXPORTED)
+    with pytest.raises(ProgrammingError, match=rf"{REFUSED} \({statement} refused\)"):
+        execute(STATEMENTS[statement])
+    assert SecurityEvent.objects.get() == event
+
+
+@pytest.mark.parametrize("change", [lambda rows: rows.update(user_name=""), lambda rows: rows.delete()])
+def test_the_orm_is_refused_too(change):
+    record_event(Kind.EXPORTED)
+    with pytest.raises(ProgrammingError, match=REFUSED), transaction.atomic():
+        change(SecurityEvent.objects.all())
+    assert SecurityEvent.objects.count() == 1
+
+
+def test_a_role_that_is_not_the_owner_reads_and_adds_and_no_more():
+    """As the README sets up an application's role of its own."""
+    record_event(Kind.EXPORTED)
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE ROLE imagine_app")
+        cursor.execute("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO imagine_app")
+        cursor.execute("GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO imagine_app")
+        cursor.execute(f"REVOKE UPDATE, DELETE ON {TABLE} FROM imagine_app")
+        cursor.execute("SET LOCAL ROLE imagine_app")
+    record_event(Kind.EXPORTED)
+    assert SecurityEvent.objects.count() == 2
+    for statement in STATEMENTS.values():
+        with pytest.raises(ProgrammingError, match="permission denied"):
+            execute(statement)
+    assert security_events.delete_old_events() == 0
+    assert SecurityEvent.objects.count() == 2
+
+
+def test_what_is_older_than_two_years_is_deleted():
+    old = SecurityEvent.objects.create(kind=Kind.EXPORTED, created_at=timezone.now() - timedelta(days=732))
+    young = SecurityEvent.objects.create(kind=Kind.EXPORTED, created_at=timezone.now() - timedelta(days=729))
+    assert security_events.delete_old_events() == 1
+    assert list(SecurityEvent.objects.all()) == [young]
+    assert old not in SecurityEvent.objects.all()
+
+
+# The page --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def reader() -> Client:
+    return web_client.staff_client("view_securityevent")
+
+
+def listed(client: Client, query: str = "") -> list[int]:
+    return [event.pk for event in client.get(f"{LIST}{query}").context["cl"].result_list]
+
+
+def test_the_page_shows_who_did_what(reader, anna):
+    event = record_event(Kind.LINK_REPLACED, factories.rsvp(factories.event()), user=anna, filters={"sector": "labor"})
+    text = web_client.page_text(reader.get(LIST))
+    assert f"anna Personal link replaced RSVP {event.object_id} filters: sector = labor" in text
+    assert "Alma" not in text
+
+
+def test_the_page_is_searched_by_person_and_number_and_filtered(reader, anna):
+    exported = record_event(Kind.EXPORTED, user=anna)
+    merged = record_event(Kind.ORGANIZATIONS_MERGED)
+    assert listed(reader, "?q=anna") == [exported.pk]
+    assert listed(reader, f"?q={merged.pk}") == [merged.pk]
+    assert listed(reader, "?kind__exact=organizations_merged") == [merged.pk]
+    today = timezone.localdate()
+    assert listed(reader, f"?created_at__year={today.year}")[-1] == exported.pk
+    assert listed(reader, f"?created_at__year={today.year - 1}") == []
+
+
+def test_the_page_changes_nothing(reader):
+    event = record_event(Kind.EXPORTED)
+    change = f"{LIST}{event.pk}/change/"
+    for url in (f"{LIST}add/", f"{LIST}{event.pk}/delete/"):
+        assert reader.get(url).status_code == 403
+        assert reader.post(url, {"post": "yes"}).status_code == 403
+    assert reader.get(change).status_code == 200
+    assert reader.post(change, {"user_name": "somebody"}).status_code == 403
+    assert "_save" not in reader.get(change).content.decode()
+    reader.post(LIST, {"action": "delete_selected", "_selected_action": [event.pk], "post": "yes"})
+    assert SecurityEvent.objects.filter(pk=event.pk, user_name="").exists()
+
+
+def test_the_page_is_closed_without_the_permission():
+    assert web_client.staff_client("view_rsvp").get(LIST).status_code == 403
+
+
+def test_the_page_takes_the_same_queries_for_one_row_and_thirty(reader, anna):
+    record_event(Kind.SIGNED_IN, anna, user=anna)
+    few = web_client.query_counts(reader.get, [LIST])
+    for _ in range(30):
+        record_event(Kind.SIGNED_IN, anna, user=anna)
+    assert web_client.query_counts(reader.get, [LIST]) == few

@@ -1,0 +1,174 @@
+"""What staff do for which the activity log has a line, rule by rule, in the transaction of the rule."""
+
+import json
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from imagine.core.models import SecurityEvent
+from imagine.core.security_events import Kind
+from imagine.mail import editable_templates
+from imagine.mail.bulk import control, send_rate
+from imagine.mail.models import Mailing, Message, SendRate, TemplateOverride
+from partners import checklist
+from partners.models import PromiseType
+from partners.organizations import contacts, merging
+from partners.pledges import editing as pledge_editing
+from partners.pledges import links as pledge_links
+from partners.pledges import years as pledge_years
+from summit import rsvp_links, seats
+from summit.invitations import responses, writing
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+
+
+def recorded(*, since: int = 0) -> list[tuple]:
+    """Kind, model and number of what it is about, and facts of each event, oldest first, without those of accounts."""
+    accounts = (Kind.ACCOUNT_CREATED, Kind.SIGNED_IN, Kind.ROLE_CHANGED)
+    events = SecurityEvent.objects.filter(pk__gt=since).exclude(kind__in=accounts).select_related("content_type")
+    return [(e.kind, e.content_type.model, int(e.object_id), e.facts) for e in events.order_by("pk")]
+
+
+def last_event() -> int:
+    newest = SecurityEvent.objects.order_by("pk").last()
+    return newest.pk if newest else 0
+
+
+def one(kind: Kind, about, **facts) -> list[tuple]:
+    return [(kind, about._meta.model_name, about.pk, facts)]
+
+
+def invited():
+    """An event and a mailing that was just started, to one person."""
+    event = factories.event()
+    return event, factories.start_mailing(event, factories.person("Ben Cho"))
+
+
+def test_replaced_links():
+    rsvp = factories.rsvp(factories.event())
+    rsvp_links.replace_rsvp_link(rsvp)
+    assert recorded() == one(Kind.LINK_REPLACED, rsvp)
+    pledge, before = factories.signed_pledge(), last_event()
+    pledge_links.replace_link(pledge)
+    assert recorded(since=before) == one(Kind.LINK_REPLACED, pledge)
+    event, _mailing = invited()
+    invitation, before = event.invitations.get(), last_event()
+    responses.replace_invitation_link(invitation)
+    assert recorded(since=before) == one(Kind.LINK_REPLACED, invitation)
+
+
+def test_a_merge():
+    kept, other = factories.organization("Port Gate"), factories.organization("Port Gate Logistics")
+    number = other.pk
+    merging.merge_organizations(kept, other)
+    assert recorded() == one(Kind.ORGANIZATIONS_MERGED, kept, merged=number)
+
+
+def test_a_refused_merge_leaves_no_line():
+    kept, other = factories.organization("Port Gate"), factories.organization("Port Gate Logistics")
+    with pytest.raises(merging.MergePlanOutdated):
+        merging.merge_organizations(kept, other, shown="something else")
+    assert recorded() == []
+
+
+def test_a_mailing_from_approval_to_its_end():
+    _event, mailing = invited()
+    approved = one(Kind.MAILING_APPROVED, mailing, template="invitation", recipients=1)
+    assert recorded() == approved
+    before = last_event()
+    for act in (control.pause, control.resume, writing.stop_mailing):
+        act(mailing)
+        act(mailing)  # twice does no harm and is recorded once
+    kinds = (Kind.MAILING_PAUSED, Kind.MAILING_RESUMED, Kind.MAILING_STOPPED)
+    assert recorded(since=before) == [row for kind in kinds for row in one(kind, mailing)]
+
+
+def test_a_mailing_that_tells_of_a_change():
+    event = factories.event()
+    factories.write_mailing(event, factories.person("Ben Cho"))
+    Message.objects.update(state=Message.State.SENT, sent_at=timezone.now())
+    before = last_event()
+    event.venue = "Elsewhere"
+    factories.save_event(event)
+    notice = Mailing.objects.latest("pk")
+    assert recorded(since=before) == one(Kind.MAILING_CREATED, notice, template="invitation_moved", recipients=1)
+    event.venue = "Elsewhere again"  # before it was written
+    factories.save_event(event)
+    again = Mailing.objects.latest("pk")
+    assert [row[:3] for row in recorded(since=before)[1:]] == [
+        (Kind.MAILING_STOPPED, "mailing", notice.pk),
+        (Kind.MAILING_CREATED, "mailing", again.pk),
+    ]
+
+
+def test_deleted_records():
+    rsvp = factories.rsvp(factories.event())
+    was = one(Kind.RECORD_DELETED, rsvp)
+    seats.delete_rsvp(rsvp)
+    assert recorded() == was
+    pledge, before = factories.signed_pledge(), last_event()
+    organization = pledge.organization
+    contact = organization.contacts.get()
+    was = one(Kind.RECORD_DELETED, pledge) + one(Kind.RECORD_DELETED, organization) + one(Kind.RECORD_DELETED, contact)
+    pledge_editing.delete_pledge(pledge)
+    contacts.delete_organization(organization)
+    assert recorded(since=before) == was
+
+
+def test_settings():
+    send_rate.set_send_rate(30)
+    send_rate.set_send_rate(30)
+    rate = SendRate.objects.get()
+    assert recorded() == one(Kind.SETTING_CHANGED, rate, fields=["per_second"], value=30)
+    before, template = last_event(), next(iter(editable_templates.TEMPLATES.values()))
+    text = template.default_text("en")
+    editable_templates.save_text(template, "en", text._replace(subject=f"{text.subject} Really."))
+    editable_templates.restore_default_text(template)
+    row = TemplateOverride.objects.get(template=template.code, language="en")
+    changed = one(Kind.SETTING_CHANGED, row, template=template.code, language="en")
+    assert recorded(since=before) == changed * 2
+    before, promise_type = last_event(), PromiseType.objects.first()
+    checklist.retire(promise_type)
+    checklist.retire(promise_type)
+    assert recorded(since=before) == one(Kind.SETTING_CHANGED, promise_type, fields=["is_retired"])
+    before, year = last_event(), factories.pledge_year()
+    pledge_years.close_year(year)
+    pledge_years.close_year(year)
+    assert recorded(since=before) == one(Kind.SETTING_CHANGED, year, fields=["closed_at"])
+
+
+def test_an_email_opened_as_its_recipient_sees_it():
+    factories.rsvp(factories.event())
+    message, client = Message.objects.get(), Client(REMOTE_ADDR="203.0.113.77")
+    anna = User.objects.create_superuser("anna")
+    client.force_login(anna)
+    client.get(reverse("admin:mail_message_preview", args=[message.pk]))
+    event = SecurityEvent.objects.get(kind=Kind.EMAIL_VIEWED)
+    assert (event.user, event.network, event.about) == (anna, "203.0.113.0/24", message)
+
+
+def test_a_rule_that_is_rolled_back_leaves_no_line():
+    rsvp = factories.rsvp(factories.event())
+    with transaction.atomic():
+        rsvp_links.replace_rsvp_link(rsvp)
+        transaction.set_rollback(True)
+    assert recorded() == []
+
+
+def test_no_line_names_a_guest():
+    """The canary went through every rule above: its name and address are in none of the log's columns."""
+    event = factories.event()
+    rsvp = factories.rsvp(event, "Canary Yellow", email="canary@example.org")
+    rsvp_links.replace_rsvp_link(rsvp)
+    person = factories.person("Canary Yellow", email="canary@example.com")
+    factories.start_mailing(event, person)
+    seats.delete_rsvp(rsvp)
+    contacts.delete_contact(person)
+    rows = json.dumps(list(SecurityEvent.objects.values("facts", "user_name", "network", "object_id")))
+    assert SecurityEvent.objects.count() == 4
+    assert "canary" not in rows.casefold()
