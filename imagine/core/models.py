@@ -120,7 +120,7 @@ class SecurityEvent(models.Model):
 
 
 class RateLimitCount(models.Model):
-    """How often something was tried in one window of time, counted by imagine.core.rate_limit."""
+    """How often something was tried in one part of a window of time, counted by imagine.core.rate_limit."""
 
     key = models.CharField(max_length=80)
     since = models.DateTimeField()

@@ -1,11 +1,18 @@
-"""Rate limits per visitor, counted in PostgreSQL: exact across processes, and no Redis to wait for."""
+"""Rate limits per visitor, counted in PostgreSQL: exact across processes, and no Redis to wait for.
 
+Windows slide: each is counted in STEPS parts, and a try is forgotten when the part it came in is as old as the window.
+Refused tries aren't counted, so waiting as long as Retry-After says is always enough.
+"""
+
+import ipaddress
+import math
 from collections.abc import Callable
 from datetime import timedelta
 from functools import wraps
 
 from django.conf import settings
 from django.db import connection
+from django.db.models import F, Sum
 from django.db.models.functions import Now
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -13,12 +20,30 @@ from django.utils.crypto import salted_hmac
 
 from imagine.core.models import RateLimitCount
 
-# Raw, because the ORM can't add to a row that may be new and return the sum in one statement.
-UPSERT = """
-    INSERT INTO core_ratelimitcount (key, since, count)
-    VALUES (%s, date_bin(make_interval(mins => %s), now(), timestamptz 'epoch'), %s)
-    ON CONFLICT (key, since) DO UPDATE SET count = core_ratelimitcount.count + excluded.count
-    RETURNING count
+STEPS = 20
+BY_VISITOR = ":visitor:"  # in the keys of counts of one visitor
+MIN_TRIES_TO_JUDGE = 50
+
+# Raw, because the ORM can't add to a row that may be new and return the sum of the window in one statement.
+COUNT = """
+    INSERT INTO core_ratelimitcount AS counted (key, since, count)
+    VALUES (%(key)s, date_bin(make_interval(secs => %(step)s), now(), timestamptz 'epoch'), %(weight)s)
+    ON CONFLICT (key, since) DO UPDATE SET count = counted.count + excluded.count
+    RETURNING since, count + (
+        SELECT coalesce(sum(count), 0) FROM core_ratelimitcount AS earlier
+        WHERE earlier.key = counted.key
+        AND earlier.since < counted.since AND earlier.since > now() - make_interval(secs => %(window)s)
+    )
+"""
+# Raw, because it has to be the database's clock in one statement: the newest part to forget before another try fits.
+WAIT = """
+    SELECT extract(epoch FROM since + make_interval(secs => %(window)s) - now())
+    FROM (
+        SELECT since, sum(count) OVER (ORDER BY since DESC) AS total FROM core_ratelimitcount
+        WHERE key = %(key)s AND since > now() - make_interval(secs => %(window)s)
+    ) AS newest
+    WHERE total + %(weight)s > %(most)s
+    ORDER BY since DESC LIMIT 1
 """
 
 
@@ -32,28 +57,64 @@ def client_address(request: HttpRequest) -> str:
     return request.META.get("REMOTE_ADDR", "")
 
 
+def client_network(request: HttpRequest) -> str:
+    """Return what counts as one visitor: an IPv4 address, or the /64 of an IPv6 address, which is one home's."""
+    try:
+        address = ipaddress.ip_address(client_address(request))
+    except ValueError:
+        return client_address(request)
+    if isinstance(address, ipaddress.IPv6Address):
+        if not address.ipv4_mapped:
+            return str(ipaddress.ip_network((int(address), 64), strict=False))
+        address = address.ipv4_mapped
+    return str(address)
+
+
 def count_try(key: str, *, minutes: int, weight: int = 1) -> int:
-    """Count one more try under a key, weighted, and return the total for the current window of `minutes`."""
+    """Count one more try under a key, weighted, and return the total of the last `minutes`."""
+    _since, total = execute(COUNT, key, minutes=minutes, weight=weight)
+    return total
+
+
+def wait_for_try(key: str, *, most: int, minutes: int, weight: int = 1) -> int:
+    """Count one more try under a key and return 0. If that would be more than `most` in `minutes`, count nothing and
+    return how many seconds to wait."""
+    since, total = execute(COUNT, key, minutes=minutes, weight=weight)
+    if total <= most:
+        return 0
+    RateLimitCount.objects.filter(key=key, since=since).update(count=F("count") - weight)
+    return seconds_to_wait(key, most=most, minutes=minutes, weight=weight) or 1
+
+
+def seconds_to_wait(key: str, *, most: int, minutes: int, weight: int = 1) -> int:
+    """Return in how many seconds one more try is within the limit, and 0 if it is already."""
+    row = execute(WAIT, key, minutes=minutes, weight=weight, most=most)
+    return max(1, math.ceil(row[0])) if row else 0
+
+
+def execute(statement: str, key: str, *, minutes: int, **values: int) -> tuple:
+    step = minutes * 60 / STEPS
+    # A part counts until its last moment, not its first, is as old as the window.
     with connection.cursor() as cursor:
-        cursor.execute(UPSERT, [key, minutes, weight])
-        return cursor.fetchone()[0]
+        cursor.execute(statement, {"key": key, "step": step, "window": step * (STEPS + 1), **values})
+        return cursor.fetchone() or ()
 
 
-def is_over(request: HttpRequest, scope: str, *, most: int, minutes: int, weight: int = 1) -> bool:
-    """Count one more try of this visitor and return whether there were more than `most`. A school is one IP address for
-    hundreds of people, so set limits with a whole open house in mind."""
-    visitor = salted_hmac("imagine.core.rate_limit", client_address(request)).hexdigest()[:32]
-    return count_try(f"{scope}:{visitor}", minutes=minutes, weight=weight) > most
+def wait_for_visitor(request: HttpRequest, scope: str, *, most: int, minutes: int) -> int:
+    """Like wait_for_try, for this visitor. A school is one IP address for hundreds of people, so set limits with a
+    whole open house in mind."""
+    visitor = salted_hmac("imagine.core.rate_limit", client_network(request)).hexdigest()[:32]
+    return wait_for_try(f"{scope}{BY_VISITOR}{visitor}", most=most, minutes=minutes)
 
 
 def limit_posts(scope: str, *, most: int, minutes: int) -> Callable:
-    """Decorate a view: after `most` POSTs in a window of `minutes`, a visitor gets the 429 page."""
+    """Decorate a view: after `most` POSTs in `minutes`, a visitor gets the 429 page."""
 
     def decorate(view: Callable) -> Callable:
         @wraps(view)
         def wrapper(request: HttpRequest, *args, **kwargs) -> HttpResponse:
-            if request.method == "POST" and is_over(request, scope, most=most, minutes=minutes):
-                return too_many_requests(request, minutes=minutes)
+            if request.method == "POST" and (seconds := wait_for_visitor(request, scope, most=most, minutes=minutes)):
+                return too_many_requests(request, seconds)
             return view(request, *args, **kwargs)
 
         return wrapper
@@ -61,11 +122,19 @@ def limit_posts(scope: str, *, most: int, minutes: int) -> Callable:
     return decorate
 
 
-def too_many_requests(request: HttpRequest, *, minutes: int) -> HttpResponse:
-    """Return the 429 page, which says to come back when the window of `minutes` is over."""
-    response = render(request, "429.html", {"minutes": minutes}, status=429)
-    response.headers["Retry-After"] = str(minutes * 60)
+def too_many_requests(request: HttpRequest, seconds: int) -> HttpResponse:
+    """Return the 429 page, which says when to come back."""
+    response = render(request, "429.html", {"minutes": math.ceil(seconds / 60)}, status=429)
+    response.headers["Retry-After"] = str(seconds)
     return response
+
+
+def all_visitors_are_one() -> bool:
+    """Return whether all of a day's many tries came from one address, as from a proxy that isn't declared."""
+    tries = RateLimitCount.objects.filter(key__contains=BY_VISITOR, since__gt=Now() - timedelta(days=1))
+    if (tries.aggregate(total=Sum("count"))["total"] or 0) < MIN_TRIES_TO_JUDGE:
+        return False
+    return len({key.rpartition(":")[2] for key in tries.values_list("key", flat=True).distinct()}) == 1
 
 
 def delete_old_counts() -> None:

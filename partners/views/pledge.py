@@ -71,8 +71,8 @@ def write(request: HttpRequest, token: str, answers: PledgeAnswers) -> HttpRespo
     state = None if answers.is_valid() else page_state.load_page_state(token)
     if state and not answers.is_valid_for(state):
         return show(request, state, answers, status=422)
-    if answers.is_signing and signs_too_often(token):
-        return too_many_requests(request, minutes=60)
+    if answers.is_signing and (seconds := wait_to_sign(token)):
+        return too_many_requests(request, seconds)
     try:
         pledge = answers.write(token)
     except pledge_editing.PledgeChanged as changed:
@@ -99,10 +99,11 @@ def show_conflict(request: HttpRequest, state: PageState, answers: PledgeAnswers
     return show(request, state, meanwhile.answers, status=409, meanwhile=meanwhile)
 
 
-def signs_too_often(token: str) -> bool:
-    """Count a signature of this link. Each one sends an email, and the address may not be the visitor's."""
+def wait_to_sign(token: str) -> int:
+    """Count a signature of this link, or return how many seconds to wait. Each one sends an email, and the address may
+    not be the visitor's."""
     key = salted_hmac("partners.signatures", token).hexdigest()[:32]  # the link must not be stored in the cache
-    return rate_limit.count_try(f"signatures:{key}", minutes=60) > MAX_SIGNATURES_PER_HOUR
+    return rate_limit.wait_for_try(f"signatures:{key}", most=MAX_SIGNATURES_PER_HOUR, minutes=60)
 
 
 @require_safe

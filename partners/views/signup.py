@@ -16,7 +16,7 @@ page_or_post = require_http_methods(["GET", "HEAD", "POST"])
 
 
 @page_or_post
-@limit_posts("begin", most=60, minutes=10)
+@limit_posts("begin", most=300, minutes=10)
 def pledge_begin(request: HttpRequest) -> HttpResponse:
     """Show the form to start a pledge. A known address gets the same response as an unknown one, and as fast."""
     form = BeginForm(request.POST) if request.method == "POST" else BeginForm()

@@ -119,8 +119,8 @@ def accept_invitation(request: HttpRequest, invitation: Invitation) -> HttpRespo
         return render_invitation(request, invitation, status=409)
     if not form.is_valid():
         return render_invitation(request, invitation, form=form, status=422)
-    if count_email(invitation) > MAX_EMAILS_PER_HOUR:
-        return too_many_requests(request, minutes=60)
+    if seconds := wait_for_email(invitation):
+        return too_many_requests(request, seconds)
     try:
         responses.accept_invitation(invitation, form.rsvp(), size=form.cleaned_data["size"], guests=form.guests())
     except seats.DuplicateRsvp as duplicate:  # it answers another invitation
@@ -143,7 +143,7 @@ def decline_invitation(request: HttpRequest, invitation: Invitation) -> HttpResp
     form = DeclineForm(request.POST)
     if not form.is_valid():
         return render_invitation(request, invitation, decline=form, status=422)
-    count_email(invitation)  # never refused
+    wait_for_email(invitation)  # counts it; declining is never refused
     try:
         responses.decline_invitation(invitation, form.cleaned_data["decline_message"])
     except seats.RsvpClosed as error:
@@ -151,7 +151,7 @@ def decline_invitation(request: HttpRequest, invitation: Invitation) -> HttpResp
     return redirect(invitation)
 
 
-def count_email(invitation: Invitation) -> int:
-    """Count the email that an answer causes, and return how many there were in this hour. Views allow no more than a
-    person needs."""
-    return rate_limit.count_try(f"invitation_emails:{invitation.pk}", minutes=60)
+def wait_for_email(invitation: Invitation) -> int:
+    """Count the email that an answer causes, or return how many seconds to wait. Views allow no more than a person
+    needs."""
+    return rate_limit.wait_for_try(f"invitation_emails:{invitation.pk}", most=MAX_EMAILS_PER_HOUR, minutes=60)

@@ -15,8 +15,7 @@ from summit.calendar import entries as calendar_entries
 from summit.forms import FindForm, RsvpForm, empty_fields
 from summit.models import Event, Rsvp
 
-RSVP_LIMIT = {"most": 300, "minutes": 10}  # per visitor, who may be a school
-DUPLICATE_WEIGHT = 10  # an address with an RSVP counts as ten, so that nobody can mine for addresses
+MAX_KNOWN_ADDRESSES = 30  # told to a visitor in ten minutes; apart from RSVPs, which go on
 
 page_or_post = require_http_methods(["GET", "HEAD", "POST"])
 
@@ -28,7 +27,7 @@ def landing(request: HttpRequest) -> HttpResponse:
 
 
 @page_or_post
-@limit_posts("rsvp", **RSVP_LIMIT)
+@limit_posts("rsvp", most=600, minutes=10)  # 300 people in a school, each with a mistake
 def event(request: HttpRequest, slug: str) -> HttpResponse:
     """Show one event; a POST is an RSVP."""
     if request.method == "POST":
@@ -97,8 +96,8 @@ def respond_to_duplicate(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
     browser_hash = browser_hash_of(request)
     if browser_hash and constant_time_compare(rsvp.browser_hash, browser_hash):
         return redirect(rsvp)
-    if rate_limit.is_over(request, "rsvp", **RSVP_LIMIT, weight=DUPLICATE_WEIGHT):
-        return too_many_requests(request, minutes=RSVP_LIMIT["minutes"])
+    if seconds := rate_limit.wait_for_visitor(request, "known", most=MAX_KNOWN_ADDRESSES, minutes=10):
+        return too_many_requests(request, seconds)
     rsvp_links.mail_rsvp_link(rsvp)
     return render(request, "summit/rsvp_exists.html", {"event": rsvp.event}, status=409)
 
@@ -122,7 +121,7 @@ def calendar_file(text: str, name: str) -> HttpResponse:
 
 
 @page_or_post
-@limit_posts("find", most=60, minutes=10)
+@limit_posts("find", most=300, minutes=10)
 def find_rsvp(request: HttpRequest) -> HttpResponse:
     """Email a lost link. The response is the same, and as fast, whether the address is known or not."""
     form = FindForm(request.POST) if request.method == "POST" else FindForm()

@@ -355,7 +355,7 @@ def error_429() -> Place:
         RateLimitCount.objects.all().delete()
         send_find("nobody@example.org")(page)
         page.wait_for_url("**/found/")
-        RateLimitCount.objects.update(count=60)
+        RateLimitCount.objects.update(count=300)
         send_find("nobody@example.org")(page)
 
     return Place(FIND, lambda: _("A short break, please"), go, 429)

@@ -366,6 +366,6 @@ def test_mail_whose_words_staff_may_change_is_spanish(code):
 @pytest.mark.parametrize("status", [400, 403, "403_csrf", 404, 413, 415, 429, 500, 503])
 def test_error_page_is_spanish(status):
     with translation.override("es"):
-        page = render_to_string(f"{status}.html")
+        page = render_to_string(f"{status}.html", {"minutes": 10})
     assert english_in(page) == []
     assert "<title>" in page

@@ -253,7 +253,8 @@ def test_too_many_signatures_of_one_link_get_a_break():
     submit(pledge.token, tick("tours", "7"), signature())
     RateLimitCount.objects.filter(key__startswith="signatures:").update(count=20)
     response = submit(pledge.token, tick("tours", "8"), signature())
-    assert (response.status_code, response["Retry-After"]) == (429, "3600")
+    assert response.status_code == 429
+    assert 3600 <= int(response["Retry-After"]) <= 3780
     assert snapshots.promised_amounts(pledge) == {"tours": 7}
 
 

@@ -121,10 +121,11 @@ def test_begin_wants_the_token_of_its_form():
 
 def test_begin_too_often_gets_a_break():
     begin()
-    RateLimitCount.objects.filter(key__startswith="begin:").update(count=60)
+    RateLimitCount.objects.filter(key__startswith="begin:").update(count=300)
     before = snapshots.tables(but=BUT_LIMITS)
     response = begin()
-    assert (response.status_code, response["Retry-After"]) == (429, "600")
+    assert response.status_code == 429
+    assert 600 <= int(response["Retry-After"]) <= 630
     assert snapshots.tables(but=BUT_LIMITS) == before
 
 

@@ -1,0 +1,105 @@
+"""Limits slide, count exactly, and say when to come back."""
+
+from datetime import timedelta
+
+import pytest
+from django.db.models import F
+from django.test import RequestFactory
+
+from imagine.core import rate_limit
+from imagine.core.models import RateLimitCount
+from tests.concurrency import run_at_once
+
+pytestmark = pytest.mark.django_db
+
+
+def tries(number: int, *, most: int = 10, weight: int = 1) -> list[int]:
+    return [rate_limit.wait_for_try("key", most=most, minutes=10, weight=weight) for _ in range(number)]
+
+
+def pass_time(seconds: float) -> None:
+    """As if all tries had been so many seconds earlier."""
+    RateLimitCount.objects.update(since=F("since") - timedelta(seconds=seconds))
+
+
+def test_tries_up_to_the_limit_pass_and_refused_ones_do_not_count():
+    assert tries(10) == [0] * 10
+    refused = tries(50)
+    assert all(600 < seconds <= 630 for seconds in refused)
+    assert RateLimitCount.objects.get().count == 10
+
+
+def test_no_turn_of_a_window_lets_twice_the_number_pass():
+    tries(10)
+    for _minute in range(10):
+        pass_time(60)
+        assert tries(1) != [0]
+    pass_time(30)
+    assert tries(11)[:10] == [0] * 10
+
+
+def test_early_tries_are_forgotten_one_part_after_the_other():
+    tries(4)
+    pass_time(300)
+    tries(6)
+    pass_time(330)
+    assert [seconds == 0 for seconds in tries(6)] == [True] * 4 + [False] * 2
+
+
+@pytest.mark.parametrize("weight", [1, 3])
+def test_waiting_as_long_as_it_says_is_enough_and_a_second_less_is_not(weight):
+    for _part in range(5):
+        tries(2)
+        pass_time(60)
+    [seconds] = tries(1, weight=weight)
+    pass_time(seconds - 1)
+    assert tries(1, weight=weight) != [0]
+    pass_time(1)
+    assert tries(1, weight=weight) == [0]
+
+
+def test_without_a_limit_the_total_of_the_window_is_returned():
+    assert [rate_limit.count_try("key", minutes=10) for _ in range(3)] == [1, 2, 3]
+    pass_time(90)
+    assert rate_limit.count_try("key", minutes=10, weight=2) == 5
+    pass_time(600)
+    assert rate_limit.count_try("key", minutes=10, weight=0) == 2
+    assert rate_limit.seconds_to_wait("key", most=3, minutes=10) == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_limit_holds_for_tries_at_once():
+    waits = run_at_once([lambda: rate_limit.wait_for_try("key", most=20, minutes=10)] * 40, ())
+    assert sum(wait == 0 for wait in waits) == 20
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("2001:db8:1:2::1", "2001:db8:1:2::/64"),
+        ("2001:DB8:1:2:ffff:ffff:ffff:ffff", "2001:db8:1:2::/64"),
+        ("2001:db8:1:3::1", "2001:db8:1:3::/64"),
+        ("unknown", "unknown"),
+        ("", ""),
+    ],
+)
+def test_ipv6_counts_by_the_network_of_one_home(address, network):
+    assert rate_limit.client_network(RequestFactory(REMOTE_ADDR=address).get("/")) == network
+
+
+def visit(address: str, number: int) -> None:
+    request = RequestFactory(REMOTE_ADDR=address).post("/")
+    for _ in range(number):
+        rate_limit.wait_for_visitor(request, "rsvp", most=1000, minutes=10)
+
+
+def test_many_tries_of_one_address_alone_look_like_an_undeclared_proxy():
+    rate_limit.count_try("signatures:1", minutes=10)
+    visit("10.0.0.2", 49)
+    assert not rate_limit.all_visitors_are_one()
+    visit("10.0.0.2", 1)
+    assert rate_limit.all_visitors_are_one()
+    visit("192.0.2.1", 1)
+    assert not rate_limit.all_visitors_are_one()
