@@ -1,6 +1,6 @@
 # Commands for people. `make demo` needs Python 3.11 or newer and a package index, nothing else.
 #   make demo [PORT=8001]   run the whole product on this machine   make demo-reset   start over with fresh demo data
-#   make test               run every test                          make quick        run the fast ones
+#   make test               run every test                          make quick        try each rule and page once
 #   make lint               check style, types, layout, settings    make bench        measure speed beside bare Django
 #   make pictures           retake the documents' pictures          make migrations   rewrite 0001_initial from the models
 #   make quick-image        run the fast tests on the image's Python
@@ -37,8 +37,9 @@ test: $(VENV)/test.stamp
 	$(PY) -m pytest -rs -m browser; browser=$$?; \
 	wait $$faults; faults=$$?; cat var/faults.log; exit $$((browser | faults))
 
+# Every rule and every page once; what is marked slow tries the rest.
 quick: $(VENV)/test.stamp
-	@SEAT_SEQUENCES=10 $(PY) -m pytest -n logical -m "not browser and not faults and not slow"
+	@SEAT_SEQUENCES=4 $(PY) -m pytest -n logical -m "not browser and not faults and not slow"
 
 # `make test` uses the Python there is; this one uses the image's. (PYENV_VERSION selects a pyenv Python.)
 IMAGE_PYTHON = $(shell sed -n 's/^FROM python:\([0-9]*\.[0-9]*\).*/\1/p' Dockerfile)

@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -44,10 +45,10 @@ def sources(folder: str) -> list[Path]:
     return sorted(path for path in (ROOT / folder).rglob("*.py") if "migrations" not in path.parts)
 
 
-def code() -> Iterator[tuple[str, Path, ast.AST]]:
-    for folder in ("imagine", "partners", "summit"):
-        for path in sources(folder):
-            yield part_of(path), path.relative_to(ROOT), ast.parse(path.read_text())
+@cache
+def code() -> list[tuple[str, Path, ast.AST]]:
+    paths = [path for folder in ("imagine", "partners", "summit") for path in sources(folder)]
+    return [(part_of(path), path.relative_to(ROOT), ast.parse(path.read_text())) for path in paths]
 
 
 def part_of(path: Path) -> str:

@@ -140,6 +140,7 @@ def test_public_titles():
     check("public_titles", looks(Client(), public_pages(sample.rows())))
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 def test_public_titles_in_each_state():
     check("public_titles_by_state", looks(Client(), sample.states()))

@@ -47,6 +47,7 @@ def fail(email: str) -> None:
     raise ValueError(f"Nobody mails {email}")
 
 
+@pytest.mark.slow
 def test_a_whole_walk_is_logged_by_route_and_status(log, post_office):
     event = factories.event()
     browser = web_client.visitor(event)

@@ -97,6 +97,7 @@ def test_wrong_variable_stops_the_start_and_is_named(monkeypatch):
     assert [case for case in wrong if not re.fullmatch(sentence.format(case[0]), said[case])] == []
 
 
+@pytest.mark.slow
 def test_start_is_stopped_with_one_sentence_and_no_traceback():
     environment = {"PATH": os.environ["PATH"]} | GOOD
     del environment["SITE_URL"]

@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from functools import cache
 from html.parser import HTMLParser
 
 import polib
@@ -186,6 +187,7 @@ def english_in(html: str) -> list[str]:
     return sorted({piece for piece in english_pieces() if piece in text})
 
 
+@cache
 def english_pieces() -> set[str]:
     """What stands between placeholders and tags in each English string."""
     pieces = set()

@@ -10,6 +10,8 @@ import pytest
 from imagine.demo import binaries
 from imagine.demo.servers import MAX_LENGTH_SOCKET_PATH, Postgres, ServerError, Valkey
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def folder(roomy, request):
@@ -49,7 +51,6 @@ def ping(server: Valkey) -> bytes:
         return client.recv(100)
 
 
-@pytest.mark.slow
 def test_postgres_keeps_its_data_and_address_when_started_again(postgres):
     postgres.start()
     url = postgres.url
@@ -86,7 +87,6 @@ def test_postgres_writes_no_statement_and_no_value_into_its_log(postgres):
     assert "alma" not in postgres.log.read_text()
 
 
-@pytest.mark.slow
 def test_postgres_killed_while_a_session_is_open_comes_back_with_all_it_committed(postgres):
     postgres.settings = {}
     postgres.start()
@@ -98,7 +98,6 @@ def test_postgres_killed_while_a_session_is_open_comes_back_with_all_it_committe
     assert ask(postgres.url, "select kinds from promise") == 8
 
 
-@pytest.mark.slow
 def test_postgres_ends_the_server_that_an_earlier_parent_left_on_its_data(postgres):
     postgres.start()
     another = Postgres(postgres.folder, durable=False)

@@ -12,6 +12,8 @@ from imagine.demo.servers import Valkey, wait_until
 from tests.deploy import image
 from tests.deploy.image import OURS, SERVICES
 
+pytestmark = pytest.mark.slow
+
 DOTENV = {
     "SECRET_KEY": "only-for-the-tests-0123456789-abcdefghijklmnopqrstuvwxyz",
     "SITE_URL": "https://www.example.org",
@@ -94,7 +96,6 @@ def test_tree_without_the_demo_is_noticed(tmp_path):
     assert "No module named 'imagine.demo'" in run.stderr
 
 
-@pytest.mark.slow
 def test_build_commands_run(container):
     commands = [command for command in image.instructions("RUN") if "manage.py" in command]
     assert sum(command.count("python manage.py") for command in commands) == 2
@@ -104,7 +105,6 @@ def test_build_commands_run(container):
     assert list(container.tree.glob("locale/*/LC_MESSAGES/django.mo"))
 
 
-@pytest.mark.slow
 def test_every_command_of_ours_can_be_loaded(container):
     names = container.succeed(
         ["python", "-c", LOAD_COMMANDS], **container.environment(DJANGO_SETTINGS_MODULE="imagine.settings")
@@ -113,13 +113,11 @@ def test_every_command_of_ours_can_be_loaded(container):
     assert names.split() == sorted(file.stem for file in files if file.stem != "__init__")
 
 
-@pytest.mark.slow
 def test_web_server_accepts_its_command_line(container):
     command = [*image.command_line("web"), "--check-config"]
     container.succeed(command, **container.environment("web"))
 
 
-@pytest.mark.slow
 def test_services_accept_their_options(container):
     """With --help nothing starts, but an option that does not exist is an error."""
     checks = [SERVICES[service]["healthcheck"].get("test", ()) for service in OURS]
@@ -152,7 +150,6 @@ def broker(tmp_path):
     valkey.stop()
 
 
-@pytest.mark.slow
 def test_services_start_after_migrations(container, database, broker, tmp_path):
     servers = {"DATABASE_URL": database, "REDIS_URL": broker}
     container.succeed(image.command_line("migrate"), **container.environment("migrate", **servers))

@@ -73,6 +73,7 @@ def test_saving_what_is_there_changes_nothing(staff):
     assert not TemplateOverride.objects.active().exists()
 
 
+@pytest.mark.slow
 def test_words_that_do_not_fit_come_back_with_their_sentence(subtests, staff):
     for button in ["_save", "_preview"]:
         for field, words, sentence in [

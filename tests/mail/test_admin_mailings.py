@@ -111,6 +111,7 @@ def test_list_shows_each_with_its_state(staff, kickoff):
     assert f"{sending.title} being sent 3 1 1 office" in text
 
 
+@pytest.mark.slow
 def test_pages_take_as_many_queries_for_3_as_for_30(staff, kickoff, django_assert_num_queries):
     def some(number: int) -> Mailing:
         event = factories.event(invitation_only=True, capacity=100)
@@ -173,6 +174,7 @@ def test_stopped_ones_are_told_from_done_ones(staff, kickoff):
 # Word of a move --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_page_of_word_of_a_move_says_what_it_is(staff, kickoff):
     mailing(kickoff)
     Message.objects.update(state=State.SENT, sent_at=timezone.now())
@@ -211,6 +213,7 @@ def test_staff_say_what_became_of_unknown_ones(staff, kickoff):
     assert states(sending) == ["sent", "queued", "queued"]
 
 
+@pytest.mark.slow
 def test_staff_say_it_of_all_at_once(staff, kickoff):
     sending = mailing(kickoff, 30)
     became(sending, State.UNKNOWN, 30)
@@ -219,6 +222,7 @@ def test_staff_say_it_of_all_at_once(staff, kickoff):
     assert set(states(sending)) == {"sent"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("message", [[], ["~"], [str(uuid.uuid4())]])
 def test_nothing_ticked_decides_nothing(staff, kickoff, message):
     sending = mailing(kickoff)
@@ -247,6 +251,7 @@ def test_pace_is_set_and_kept_in_history(staff, kickoff):
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("typed", ["0", "-1", "10001", "many", "", "9" * 40])
 def test_pace_out_of_bounds_is_refused_beside_the_field(staff, kickoff, typed):
     sending = mailing(kickoff)
@@ -270,6 +275,7 @@ BUTTONS = [
 ]
 
 
+@pytest.mark.slow
 def test_who_may_only_look_presses_nothing(kickoff):
     sending = mailing(kickoff)
     became(sending, State.UNKNOWN)
@@ -299,6 +305,7 @@ def test_closed_to_who_is_not_staff(kickoff):
     assert Invitation.objects.count() == 3
 
 
+@pytest.mark.slow
 def test_looking_changes_nothing(staff, kickoff):
     sending = mailing(kickoff)
     before = snapshots.tables(but=UNCHANGED)

@@ -162,6 +162,7 @@ def test_reason_of_a_refusal_is_shown(staff):
     assert "550 5.1.1 … no such user" in web_client.page_text(staff.get(LIST))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("query", ["", "?q=alma", "?state__exact=queued"])
 def test_list_takes_the_same_number_of_queries_for_1_and_30(staff, query, django_assert_num_queries):
     new_message("a:0")

@@ -127,6 +127,7 @@ def test_no_page_shows_or_finds_out_the_private_link(staff):
         assert staff.get(f"{LIST}?token__startswith={value}").status_code in {302, 400}
 
 
+@pytest.mark.slow
 def test_list_takes_as_many_queries_for_3_as_for_30(staff, django_assert_num_queries):
     preferences.get_preferences(f"a{number}@example.org" for number in range(3))
     with CaptureQueriesContext(connection) as queries:

@@ -57,6 +57,7 @@ def test_mail_to_many_without_a_mailing_is_sent_too(post_office):
     assert states() == ["sent", "sent"]
 
 
+@pytest.mark.slow
 def test_many_batches_leave_by_one_connection(post_office):
     letters(mailing(), 2 * bulk_delivery.BATCH_SIZE + 7)
     mail_tasks.deliver_bulk()
@@ -84,6 +85,7 @@ def test_claim_takes_a_batch_of_fifty_or_what_leaves_in_a_second():
     assert [len(bulk_delivery.claim()) for _claim in range(2)] == [51 - 7, 0]
 
 
+@pytest.mark.slow
 def test_deliver_ends_when_its_time_is_up_and_gives_the_rest_back(post_office, monkeypatch):
     monkeypatch.setattr(bulk_delivery, "DELIVER_SECONDS", 0.2)
     letters(mailing(), 20)
@@ -103,6 +105,7 @@ def test_two_mails_to_one_address_leave_in_the_order_in_which_they_were_written(
     assert [sent["Subject"] for sent in post_office.mails] == ["First", "Second"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("queue", ["transactional", "bulk"])
 def test_what_is_due_is_found_by_indexes_also_when_statistics_know_of_nothing_queued(queue):
     """They are of before ten thousand were queued. A join with what is ahead went through all of it for each row."""
@@ -157,6 +160,7 @@ def test_who_unsubscribed_or_refused_since_it_was_written_is_not_written_to(post
 # Refused and put off ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("where", "said", "dead"),
     [
@@ -198,6 +202,7 @@ def test_refusals_cost_no_connection(post_office):
     assert post_office.visits == 1
 
 
+@pytest.mark.slow
 def test_temporary_refusals_wait_longer_each_time_and_hold_up_no_other(post_office):
     [message] = letters(mailing(), 1)
     pauses = []
@@ -248,6 +253,7 @@ def test_server_that_is_down_costs_no_message_a_try_and_all_follow(post_office):
     assert set(Message.objects.values_list("state", "attempts", "last_error")) == {("sent", 1, "")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("said", "asked"), [("550 5.7.1 who are you", 1), ("450 4.7.1 too fast", 1)])
 def test_server_that_refuses_our_sender_is_left_alone_for_a_breath(post_office, said, asked):
     letters(mailing(), 5)

@@ -171,6 +171,7 @@ def test_refusal_holds_up_no_other_mail(post_office):
     assert (outcome(refused)[0], outcome(fine)[0]) == ("rejected", "sent")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ["at_recipient", "at_data"])
 def test_temporary_refusals_wait_longer_each_time_then_it_is_sent(post_office, where):
     setattr(post_office, where, "451 4.3.0 later, please")

@@ -105,6 +105,7 @@ def test_mail_that_was_taken_is_marked_also_when_the_next_claim_fails(post_offic
     assert len(post_office.mails) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_many_workers_send_a_message_once(post_office):
     message = new_message()

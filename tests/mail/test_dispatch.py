@@ -115,6 +115,7 @@ def test_worker_that_finds_mail_to_many_wakes_another_before_it_sends(own_broker
     assert tasks_in(own_broker, "bulk") == []
 
 
+@pytest.mark.slow
 def test_worker_whose_time_is_up_wakes_for_what_it_gives_back(own_broker, post_office, monkeypatch):
     """Another may have looked while all was claimed here, and found nothing."""
     monkeypatch.setattr(bulk_delivery, "DELIVER_SECONDS", 0.1)
@@ -185,6 +186,7 @@ def seconds(key: str) -> float:
     return time.monotonic() - began
 
 
+@pytest.mark.slow
 def test_broker_that_does_not_answer_costs_half_a_second_once(dead_broker):
     """The best of three tries: on a busy machine the others measure the machine."""
     first, then = [], []

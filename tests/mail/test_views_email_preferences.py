@@ -253,6 +253,7 @@ def test_pages_of_mail_are_neither_stored_nor_indexed(client):
         assert response["X-Robots-Tag"] == "noindex, nofollow"
 
 
+@pytest.mark.slow
 def test_mail_choices_ask_as_much_for_an_address_known_once_and_thirty_times(client, django_assert_num_queries):
     preference = preferences.get_preference(EMAIL)
     factories.contact(factories.organization(), EMAIL)

@@ -91,6 +91,7 @@ def test_new_kind_takes_its_place_in_the_order(staff):
     assert snapshots.changes(PromiseType.objects.get(code="books"))[0]["name"] == ["", "Give books"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fields", "sentence"),
     [
@@ -123,6 +124,7 @@ def test_two_people_on_one_kind_do_not_overwrite_each_other_unseen(staff):
     assert (promise_type.name, promise_type.order, promise_type.example) == ("Mine", 7, "Theirs too")
 
 
+@pytest.mark.slow
 def test_retired_kind_stays_on_old_pledges_and_is_offered_no_more(staff):
     pledge = factories.signed_pledge()
     promise_type = tours()
@@ -209,6 +211,7 @@ def test_year_is_added_and_opens_on_its_day(staff):
     assert snapshots.changes(PledgeYear(pk=2028))[0]["opens_on"] == ["", today(30).isoformat()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fields", "sentence"),
     [
@@ -325,6 +328,7 @@ def test_list_of_years_counts_signed_pledges_and_drafts(staff):
 # All of them -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("at", "action"),
     [
@@ -345,6 +349,7 @@ def test_action_on_what_was_erased_meanwhile(staff, at, action):
     assert snapshots.tables(but=KEPT) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at", [KINDS, SCHOOLS, YEARS])
 def test_lists_take_the_same_number_of_queries_for_3_and_30(staff, at, django_assert_num_queries):
     def more(numbers) -> None:
@@ -363,6 +368,7 @@ def test_lists_take_the_same_number_of_queries_for_3_and_30(staff, at, django_as
     assert len(queries) <= 12
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at", [KINDS, SCHOOLS, YEARS])
 def test_who_may_only_look_changes_nothing(at):
     row = {KINDS: tours, SCHOOLS: factories.school, YEARS: factories.pledge_year}[at]()

@@ -42,6 +42,7 @@ def alone(email: str = "ines@example.org", name: str = "Inés Peña") -> Contact
 # Its list --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("query", "found"),
     [
@@ -76,6 +77,7 @@ def test_list_says_whose_contact_it_is_and_what_mail_it_wants(staff):
     assert "wants no invitations" in page
 
 
+@pytest.mark.slow
 def test_list_takes_as_many_queries_for_3_as_for_30(staff, django_assert_num_queries):
     here = factories.organization()
     for number in range(2):

@@ -58,6 +58,7 @@ def test_page_shows_schools_with_the_least_first_and_what_is_for_anywhere_apart(
     ]
 
 
+@pytest.mark.slow
 def test_every_number_leads_to_the_promises_behind_it(staff, district):
     page = staff.get(PAGE).content.decode()
     links = re.findall(rf'<a href="({PROMISES}\?[^"]*)">(\d+)</a>', page)
@@ -89,6 +90,7 @@ def test_coverage_is_for_who_may_see_promises(district):
     assert other.post(PAGE).status_code == 405
 
 
+@pytest.mark.slow
 def test_coverage_takes_at_most_8_queries_whatever_there_is(district, django_assert_num_queries):
     user = User.objects.create_user("clerk", is_staff=True)
     user.user_permissions.set(Permission.objects.filter(codename="view_promise"))
@@ -166,6 +168,7 @@ def test_each_sees_on_the_start_page_what_they_may(district):
     assert "Coverage" not in words
 
 
+@pytest.mark.slow
 def test_start_page_takes_the_same_number_of_queries_for_1_and_10(staff, district, django_assert_num_queries):
     staff.get(START)
     with CaptureQueriesContext(connection) as queries:

@@ -133,6 +133,7 @@ def test_a_hundred_thousand_rows_are_refused_plainly(staff):
 # Looked through --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_bad_rows_are_named_and_left_out_when_that_is_said(staff):
     run = sent(staff, row(), row(organization="Zeta <b>Freight</b>", quantity="many", e_mail="z@"))
     page = web_client.page_text(staff.get(page_of(run)))
@@ -185,6 +186,7 @@ def test_twin_in_the_file_is_shown_and_answered(staff):
     assert Organization.objects.get().name == "Port Gate Logistics"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", ["", "x", "-1", "9" * 50, "²"])
 def test_nonsense_is_no_answer(staff, value):
     factories.organization("Port Gate Logistic Group")
@@ -218,6 +220,7 @@ def test_dropped(staff):
     assert not Organization.objects.exists()
 
 
+@pytest.mark.slow
 def test_lists_are_paged_and_take_as_many_queries_for_one_as_for_thirty(staff, monkeypatch):
     monkeypatch.setattr(admin_imports, "ERRORS_PER_PAGE", 30)
     counts = []
@@ -287,6 +290,7 @@ def test_undone_and_what_stays_is_told(staff):
     assert (snapshots.organizations(), Promise.objects.count()) == (["Zeta Freight"], 0)
 
 
+@pytest.mark.slow
 def test_only_the_last_import_offers_to_be_undone(staff):
     first = sent(staff, row())
     press(staff, first, "confirm")
@@ -297,6 +301,7 @@ def test_only_the_last_import_offers_to_be_undone(staff):
     assert said(press(staff, first, "undo", confirmed="1")) == ["Only the last import can be undone."]
 
 
+@pytest.mark.slow
 def test_sent_twice_writes_once(staff):
     for _time in range(2):
         press(staff, sent(staff, row()), "confirm")
@@ -322,6 +327,7 @@ def test_list_of_imports(staff):
     assert staff.get(f"{LIST}{run.pk}/delete/").status_code == 403
 
 
+@pytest.mark.slow
 def test_list_takes_as_many_queries_for_one_as_for_thirty(staff):
     counts = []
     for many in (1, 30):
@@ -353,6 +359,7 @@ def test_strangers_are_kept_out(client, staff):
     assert staff.get(f"{LIST}999999/change/").status_code == 404
 
 
+@pytest.mark.slow
 def test_messy_file_in_the_browser(staff):
     """300 organizations as an office kept them: everything is found on the pages, and goes the whole way."""
     lines, bad = messy(300)

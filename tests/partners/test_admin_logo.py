@@ -52,6 +52,7 @@ def test_logo_that_staff_send_keeps_the_approval(staff):
     assert organization.is_listed
 
 
+@pytest.mark.slow
 def test_file_that_is_no_logo_gets_a_sentence_at_its_field_and_loses_nothing(subtests, staff):
     organization = factories.organization()
     opened = web_client.form_fields(staff.get(page_of(organization)))
@@ -74,6 +75,7 @@ def test_good_picture_beside_a_mistake_is_asked_for_once_more(staff):
     assert Logo.objects.count() == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("typed", [{"new_logo": True}, {"no_logo": "on"}])
 def test_logo_that_the_partner_changed_meanwhile_is_not_replaced_unseen(staff, typed):
     organization = factories.organization()

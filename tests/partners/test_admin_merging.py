@@ -59,6 +59,7 @@ def test_list_shows_the_likeliest_first_with_what_speaks_for_it(staff, both):
     assert f'href="{page_of(*both)}"' in staff.get(LIST).content.decode()
 
 
+@pytest.mark.slow
 def test_list_is_paged_and_takes_as_many_queries_for_one_as_for_thirty(staff):
     counts = []
     for many in (1, 30):
@@ -189,6 +190,7 @@ def test_these_are_two(staff, both):
     assert "staff said on" in web_client.page_text(staff.get(page_of(*both)))
 
 
+@pytest.mark.slow
 def test_closed_pledges_are_merged_too(staff):
     mine, theirs = factories.signed_pledge(), factories.signed_pledge("Zeta Freight", "zeta@example.org")
     factories.close_year()

@@ -53,6 +53,7 @@ def with_logo(organization: Organization) -> Organization:
 # Its list --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_search_finds_names_without_their_accents_and_contacts(subtests, staff):
     factories.contact(factories.organization("Peña & Núñez, Inc."), "ines@example.org", "Inés")
     union = factories.organization("Delta Union")
@@ -79,6 +80,7 @@ def test_search_finds_names_without_their_accents_and_contacts(subtests, staff):
             assert [organization.name for organization in response.context["cl"].result_list] == found
 
 
+@pytest.mark.slow
 def test_filters_show_their_own_alone(staff):
     factories.pledge_signed_last_year("Past", "past@example.org")
     signed = factories.signed_pledge("Signed", "signed@example.org", sector="labor").organization
@@ -176,6 +178,7 @@ def test_logo_is_shown_to_staff_alone(staff):
     assert other.get(address).status_code == 404
 
 
+@pytest.mark.slow
 def test_page_takes_the_same_number_of_queries_for_1_and_10_contacts(staff, django_assert_num_queries):
     organization = factories.signed_pledge().organization
     staff.get(page_of(organization))
@@ -200,6 +203,7 @@ def test_new_organization_gets_its_address_and_its_contacts(staff):
     assert snapshots.changes(organization) == [{"name": ["", "Slough House Bakery"]}]
 
 
+@pytest.mark.slow
 def test_mistake_is_said_and_nothing_is_kept(subtests, staff):
     organization = factories.organization()
     factories.contact(organization)
@@ -220,6 +224,7 @@ def test_mistake_is_said_and_nothing_is_kept(subtests, staff):
             assert snapshots.tables(but=KEPT) == before
 
 
+@pytest.mark.slow
 def test_two_new_contacts_with_one_address(staff):
     organization = factories.organization()
     new = {"contacts-TOTAL_FORMS": "2"}
@@ -231,6 +236,7 @@ def test_two_new_contacts_with_one_address(staff):
     assert not Contact.objects.exists()
 
 
+@pytest.mark.slow
 def test_saved_untouched_nothing_changes(staff):
     organization = with_logo(factories.signed_pledge().organization)
     profiles.change_organization(
@@ -290,6 +296,7 @@ def test_contacts_are_corrected_added_and_erased_in_one_go(staff):
     assert not {"Alma", "Ben", "Chue", "Dung"} & set(log.split())
 
 
+@pytest.mark.slow
 def test_corrected_address_gets_the_link(staff):
     pledge = factories.signed_pledge()
     change(staff, pledge.organization, **{"contacts-0-email": "right@example.org"})
@@ -312,6 +319,7 @@ def test_two_people_on_one_profile_do_not_overwrite_each_other_unseen(staff):
     assert (organization.description, organization.phone, organization.website) == ("Mine", "2", "https://example.org")
 
 
+@pytest.mark.slow
 def test_two_people_on_one_contact_do_not_overwrite_each_other_unseen(staff):
     organization = factories.organization()
     contact = factories.contact(organization, phone="1")
@@ -326,6 +334,7 @@ def test_two_people_on_one_contact_do_not_overwrite_each_other_unseen(staff):
     assert (contact.phone, contact.role) == ("3", "Owner")
 
 
+@pytest.mark.slow
 def test_contact_that_was_erased_meanwhile(staff):
     organization = factories.organization()
     contact = factories.contact(organization)
@@ -339,6 +348,7 @@ def test_contact_that_was_erased_meanwhile(staff):
     assert snapshots.tables(but=KEPT) == before
 
 
+@pytest.mark.slow
 def test_organization_that_was_erased_meanwhile(staff):
     organization = factories.organization()
     opened = web_client.form_fields(staff.get(page_of(organization)))
@@ -407,6 +417,7 @@ def test_approval_without_having_read_is_refused(staff):
     assert Organization.objects.listed().count() == 0
 
 
+@pytest.mark.slow
 def test_question_takes_the_same_number_of_queries_for_1_and_10(staff, django_assert_num_queries):
     some = [with_logo(factories.organization(f"Partner {number}", wants_listing=True)) for number in range(10)]
     act(staff, "approve", some[0])
@@ -438,6 +449,7 @@ def test_buttons_on_the_page_lead_to_the_actions(staff):
     assert f'<input type="hidden" name="action" value="hide">{ticked}' in page
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("action", ["approve", "hide", "organization_organizations_csv", "delete_selected"])
 def test_action_on_what_was_erased_meanwhile(staff, action):
     gone = factories.organization()
@@ -472,6 +484,7 @@ def test_delete_of_what_has_a_likely_twin(staff):
     assert not DuplicateCandidate.objects.exists()
 
 
+@pytest.mark.slow
 def test_log_of_the_admin_forgets_the_name_of_what_was_erased(staff):
     one, other = factories.organization(), factories.organization("Port Gate")
     for organization in (one, other):
@@ -512,6 +525,7 @@ def viewer() -> Client:
     return client
 
 
+@pytest.mark.slow
 def test_who_may_only_look_changes_nothing():
     organization = with_logo(factories.signed_pledge().organization)
     by_the_partner(organization, wants_listing=True)
@@ -539,6 +553,7 @@ def test_closed_to_who_is_not_staff(address):
         assert client.post(address, {"action": "approve"}).status_code == 302
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lookup", ["pledges__token", "pledges__token_redirects__token", "contacts__pledges__token"])
 def test_no_filter_finds_out_a_private_link(staff, lookup):
     pledge = factories.signed_pledge()

@@ -56,6 +56,7 @@ def several(db):
     return school
 
 
+@pytest.mark.slow
 def test_filters_show_their_own_alone(staff, several):
     promise_types = dict(PromiseType.objects.values_list("code", "pk"))
     for query, names in {
@@ -80,6 +81,7 @@ def test_filters_show_their_own_alone(staff, several):
     assert set(shown(staff, "?clearance=none", PROMISES)) == {"Old", "Bakery", "Clinic"}
 
 
+@pytest.mark.slow
 def test_filters_for_kind_and_school_speak_of_one_promise(staff):
     school = factories.school()
     both = [factories.promised("tours", schools=(school,)), factories.promised("service")]
@@ -100,6 +102,7 @@ def test_filters_for_kind_and_school_speak_of_one_promise(staff):
         assert set(shown(staff, query, PROMISES)) == names, query
 
 
+@pytest.mark.slow
 def test_draft_of_a_closed_year_was_never_signed(staff, several):
     factories.close_year()
     assert shown(staff, "?state=never") == ["Clinic"]
@@ -107,6 +110,7 @@ def test_draft_of_a_closed_year_was_never_signed(staff, several):
     assert "never signed" in web_client.page_text(staff.get(f"{LIST}?q=clinic"))
 
 
+@pytest.mark.slow
 def test_who_signed_is_found_too(staff, several):
     assert set(shown(staff, "?q=alma+reyes")) == {"Old", "Bakery", "Church", "Clinic"}
     pledge = factories.signed_pledge("Union", "u@example.org")
@@ -114,6 +118,7 @@ def test_who_signed_is_found_too(staff, several):
     assert shown(staff, "?q=nguyễn") == ["Union"]
 
 
+@pytest.mark.slow
 def test_retired_kind_and_school_stay_in_the_filters_and_on_their_promises(staff, several):
     promise_type = checklist.retire(PromiseType.objects.get(code="mentors"))
     checklist.retire(several)
@@ -122,6 +127,7 @@ def test_retired_kind_and_school_stay_in_the_filters_and_on_their_promises(staff
     assert "Be mentors and role models" in web_client.page_text(staff.get(PROMISES))
 
 
+@pytest.mark.slow
 def test_school_is_chosen_from_a_menu_that_keeps_the_other_filters(staff, several):
     page = web_client.page_html(staff.get(f"{PROMISES}?year=2027&q=bakery&o=1&school={several.pk}"))
     menu = page[
@@ -200,6 +206,7 @@ def test_page_speaks_spanish(staff):
     assert "oct" in words
 
 
+@pytest.mark.slow
 def test_staff_are_not_led_to_the_private_link(staff):
     pledge = factories.signed_pledge()
     pledge_links.replace_link(pledge)
@@ -225,6 +232,7 @@ def test_staff_are_not_led_to_the_private_link(staff):
 TOKENS = ["token", "token_redirects__token", "organization__pledges__token", "contact__pledges__token"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lookup", TOKENS)
 def test_no_filter_finds_out_a_private_link(staff, lookup):
     pledge = factories.signed_pledge()
@@ -270,6 +278,7 @@ def test_nothing_is_added_or_changed_here(staff):
     assert snapshots.tables(but=KEPT) == before
 
 
+@pytest.mark.slow
 def test_page_takes_the_same_number_of_queries_for_1_and_8_promises(staff, django_assert_num_queries):
     school = factories.school()
     pledge = factories.signed_pledge(promises=[factories.promised("tours", schools=(school,))])
@@ -324,6 +333,7 @@ def test_buttons_on_the_page_lead_to_the_actions(staff):
         assert f'<input type="hidden" name="action" value="{action}">{ticked}' in page
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("action", ["mail_links", "replace_links", "pledge_promises_csv", "delete_selected"])
 def test_action_on_what_was_erased_meanwhile(staff, action):
     gone = factories.signed_pledge()
@@ -362,6 +372,7 @@ def test_delete_of_many(staff):
 # Who may what ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_who_may_only_look_acts_on_nothing():
     pledge = factories.signed_pledge()
     user = User.objects.create_user("viewer", is_staff=True)

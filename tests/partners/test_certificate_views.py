@@ -63,6 +63,7 @@ def test_an_older_link_leads_to_the_newest_and_by_its_year_to_the_older():
         assert words(certificate(token, year="2028"))[3] == "2028–29"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("year", ["2026", "0", "-1", "9" * 30, "2027x", "٢٠٢٧", "\0"])
 def test_a_year_without_a_pledge_has_none(year):
     assert certificate(factories.signed_pledge().token, year=year).status_code == 404
@@ -111,6 +112,7 @@ def test_it_stays_when_the_year_is_closed():
     assert words(certificate(pledge.token))[8] == "Alma Reyes"
 
 
+@pytest.mark.slow
 def test_as_many_queries_for_many_versions_as_for_one(django_assert_num_queries, django_assert_max_num_queries):
     pledge = factories.signed_pledge()
     with django_assert_max_num_queries(6) as once:

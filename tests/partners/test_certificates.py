@@ -133,6 +133,7 @@ def test_it_is_drawn_once():
     assert (certificates.rendered_pdf.cache_info().misses, certificates.rendered_pdf.cache_info().hits) == (2, 2)
 
 
+@pytest.mark.slow
 def test_several_at_once():
     certificates.rendered_pdf.cache_clear()
     names = [f"Partner {number}" for number in range(12)]
@@ -189,6 +190,7 @@ def test_a_name_that_begins_with_an_abbreviation_keeps_its_capitals():
 # Names --------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [
@@ -218,6 +220,7 @@ def test_names_of_every_family_are_drawn_and_read(name):
     pdf.said(pdf.opened(page).pages[0], pdf.opened(page))  # no box stands for a letter
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "font"),
     [
@@ -248,6 +251,7 @@ def test_letters_typed_apart_are_put_together():
     assert name_on(certificates.certificate_pdf(signature("Nguye\u0302\u0303n"), "en")) == "Nguyễn"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [
@@ -299,6 +303,7 @@ def test_every_letter_that_is_known_can_be_drawn():
     certificates.compile_pdf(json.dumps(words, ensure_ascii=False))
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=120),
@@ -317,6 +322,7 @@ def test_any_text_gives_one_page(typed, language):
 CROWDED = "Hmong and Khmer Families’ Association of San Joaquin County and the Greater Stockton Delta, Chapter 7"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("language", ["en", "es"])
 @pytest.mark.parametrize(
     ("name", "promises"),

@@ -111,6 +111,7 @@ def test_promise_counts_as_it_was_signed_last():
     assert School.objects.get() == found.schools[0].school
 
 
+@pytest.mark.slow
 def test_three_queries_for_any_number_of_pledges(district, django_assert_num_queries):
     with django_assert_num_queries(3):
         coverage.coverage_of(district)

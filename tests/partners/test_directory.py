@@ -116,6 +116,7 @@ def three() -> None:
     factories.listed_partner("Local 47", promised("tours"), sector="labor")
 
 
+@pytest.mark.slow
 def test_narrowed(subtests, client):
     three()
     for query, found in [
@@ -161,6 +162,7 @@ def test_nothing_found_says_how_to_go_back(client):
     assert f'<a class="btn btn-outline-primary" href="{WALL}">Show all partners</a>' in page
 
 
+@pytest.mark.slow
 def test_what_is_not_there_is_not_found(subtests, client):
     three()
     factories.pledge_year(2028, opens_on=timezone.localdate() + timedelta(days=1))
@@ -169,6 +171,7 @@ def test_what_is_not_there_is_not_found(subtests, client):
             assert client.get(f"{WALL}{query}").status_code == 404
 
 
+@pytest.mark.slow
 def test_each_school_year_has_its_wall(client):
     old, gone = factories.listed_partner("Old Growers"), factories.listed_partner("Gone Growers")
     factories.renewed_pledge(old, 2028, promised("service", 2))
@@ -202,6 +205,7 @@ def five(monkeypatch):
         factories.listed_partner(f"{letter} Growers")
 
 
+@pytest.mark.slow
 def test_pages_are_turned_and_keep_what_was_asked(client, five):
     assert names(client, "?kind=tours") == ["A Growers", "B Growers"]
     assert names(client, "?kind=tours&page=2") == ["C Growers", "D Growers"]
@@ -215,6 +219,7 @@ def test_pages_are_turned_and_keep_what_was_asked(client, five):
     assert f'<a href="{WALL}?sector=business&amp;kind=tours">Business and industry</a>' in page
 
 
+@pytest.mark.slow
 def test_page_that_is_none_leads_to_one(subtests, client, five):
     for page, leads in [
         ("1", ""),
@@ -266,6 +271,7 @@ def test_coverage_has_a_number_or_an_open_cell_for_each_kind_and_grades(client):
     assert "Promise what is still open" not in words(client)
 
 
+@pytest.mark.slow
 def test_coverage_is_darker_the_more_partners_promise(client):
     for number in range(12):
         factories.listed_partner(
@@ -322,6 +328,7 @@ def test_new_year_with_nobody_yet_leaves_the_wall_to_the_last_one(client):
 # Addresses --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_every_address_may_be_indexed_and_names_its_own(client, five):
     for query, own in {
         "": "",
@@ -371,6 +378,7 @@ def test_wall_asks_as_much_for_three_partners_as_for_thirty(client):
     assert max(few.values()) <= 13, few
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["get", "head", "options"])
 def test_looking_writes_no_row_in_any_table(client, method):
     partner = factories.listed_partner()
@@ -391,6 +399,7 @@ def test_site_leads_to_wall_and_pledge(client):
 # Kept -------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_page_is_kept_until_anything_it_shows_changes(client, post_office):
     partner = factories.listed_partner("Port Gate Logistics", promised("tours", schools=(factories.school(),)))

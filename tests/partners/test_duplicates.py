@@ -84,6 +84,7 @@ def test_likelier_first_and_no_more_than_five():
     assert (len(some), some[0]) == (5, ("Delta Growers", ["name"]))
 
 
+@pytest.mark.slow
 def test_as_many_queries_for_one_as_for_thirty(django_assert_num_queries):
     for number in range(30):
         factories.contact(factories.organization(f"Partner {number}"), f"a@host{number}.example")

@@ -122,6 +122,7 @@ def test_pledge_that_nobody_answers_for_has_the_main_contact(staff):
     assert read_columns(staff.get(f"{PROMISES}promises.csv"), "Contact", "E-mail") == [("", "")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("address", [f"{PROMISES}promises.csv", f"{PROMISES}promises.xlsx"])
 def test_list_speaks_the_language_of_who_asks_to_its_last_row(staff, district, address):
     staff.cookies["django_language"] = "es"
@@ -177,6 +178,7 @@ def test_organizations_have_their_main_contact_and_this_years_pledge(staff, dist
     ]
 
 
+@pytest.mark.slow
 def test_file_is_named_by_the_day_and_kept_nowhere(subtests, staff, district):
     for address in EVERY:
         with subtests.test(address=address):
@@ -279,6 +281,7 @@ def test_never_signed_of_a_closed_year(staff, several):
     assert staff.get(f"{PROMISES}promises.csv?state=draft").status_code == 302
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("at", "name"), [(PLEDGES, "pledge"), (PROMISES, "promise")])
 def test_action_takes_the_ticked_rows(staff, several, at, name):
     rows = list((Pledge if name == "pledge" else Promise).objects.order_by("pk"))
@@ -316,6 +319,7 @@ def test_buttons_of_the_list_keep_its_filters(staff, several):
 # What is refused -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_file_of_nothing_says_so_on_the_same_list(subtests, staff, several):
     for query in ["?q=nobody", "?q=%22%3B"]:
         for address in EVERY:
@@ -334,6 +338,7 @@ def test_pledge_without_a_promise_is_no_row(staff):
     assert NOTHING in web_client.page_text(staff.get(PLEDGES))
 
 
+@pytest.mark.slow
 def test_filter_that_makes_no_sense_is_passed_over(subtests, staff, several):
     for query in ["?year=x", "?promise_type=99999999999999999999", "?school=%00", "?e=1&state=nonsense"]:
         with subtests.test(query=query):
@@ -345,6 +350,7 @@ def test_lookup_of_no_filter_leads_back_to_the_list(staff, several):
     assert (response.status_code, response["Location"]) == (302, PROMISES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("address", [*EVERY, f"{PROMISES}coverage.csv"])
 def test_file_is_closed_to_who_may_not_see_its_list(address):
     factories.signed_pledge()
@@ -360,6 +366,7 @@ def test_file_is_closed_to_who_may_not_see_its_list(address):
             assert response["Location"].startswith(reverse("admin:login"))
 
 
+@pytest.mark.slow
 def test_who_may_only_look_has_the_files_too():
     factories.signed_pledge()
     viewer = User.objects.create_user("viewer", is_staff=True)
@@ -373,6 +380,7 @@ def test_who_may_only_look_has_the_files_too():
     assert client.get(f"{ORGANIZATIONS}.csv").status_code == 403
 
 
+@pytest.mark.slow
 def test_file_is_fetched_only_and_changes_nothing(subtests, staff, district):
     before = snapshots.tables()
     for address in [*EVERY, f"{PROMISES}coverage.csv"]:

@@ -629,6 +629,7 @@ def test_file_with_neither_kinds_nor_their_columns_is_refused(year):
     assert run.rejection_reason.startswith("There is no column for: kind, quantity.")
 
 
+@pytest.mark.slow
 def test_exported_list_with_a_row_an_organization_is_imported_again(year):
     signed = [row(), row(kind="internships", quantity="1200"), row(organization="Núñez & Peña", signed_by="Inés")]
     write(begin(*signed))

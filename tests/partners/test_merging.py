@@ -279,6 +279,7 @@ def test_pledges_of_a_closed_year_become_one_that_is_closed():
     assert (pledge.state, snapshots.promised_amounts(pledge)) == ("closed", {"tours": 6, "mentors": 12})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sign", [(True, True), (False, True)])
 def test_both_links_open_the_kept_pledge_also_after_the_next_merge(sign):
     mine, theirs = two_pledges((), (), sign)
@@ -324,6 +325,7 @@ def test_messages_of_a_folded_pledge_are_the_kept_ones_and_nobody_is_written_to(
     assert not Message.objects.filter(content_type__model="pledge").exists()
 
 
+@pytest.mark.slow
 def test_messages_stay_with_the_pledge_that_is_kept_after_many_merges():
     pledge = factories.signed_pledge()
     for number in range(10):
@@ -387,6 +389,7 @@ def new_logo(kept, other):
     Logo.objects.create(organization=other, png=b"x", width=1, height=1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", [changed_name, new_contact, new_pledge, new_logo])
 def test_what_became_another_since_it_was_shown_is_not_merged(both, change):
     shown = MergePlan(*both).fingerprint
@@ -458,6 +461,7 @@ def test_plan_is_what_happens():
     assert snapshots.promised_amounts(Pledge.objects.get()) == {"tours": 6, "mentors": 12}
 
 
+@pytest.mark.slow
 def test_plan_takes_as_many_queries_for_one_contact_as_for_thirty(both, django_assert_num_queries):
     for many in (1, 30):
         for number in range(many):

@@ -29,7 +29,7 @@ from tests.partners.pledge_form import pledge_url
 from tests.partners.test_admin_organizations import LIST, act, page_of
 from tests.summit.test_contact_import import read
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 PLEDGES_OF = 'INNER JOIN "partners_pledgeyear"'  # of the query of an organization's pledges
 ROW_LOCK = "FOR (NO KEY )?UPDATE"

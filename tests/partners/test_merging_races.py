@@ -11,7 +11,7 @@ from partners.pledges import editing as pledge_editing
 from partners.pledges import page_state
 from tests import concurrency, factories, snapshots
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 
 def at_once(*calls: Callable) -> list[str]:

@@ -53,6 +53,7 @@ def test_what_was_typed_is_text(client):
     assert "&lt;script&gt;alert(1)&lt;/script&gt; {{ token }}" in html(client)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("slug", ["nobody", "draft-growers", "silent-growers", "hidden-growers"])
 def test_nobody_else_has_a_page_or_a_logo(client, slug):
     draft = factories.draft_pledge("Draft Growers", "draft@example.org").organization
@@ -149,6 +150,7 @@ def test_page_is_only_looked_at(client):
     assert client.head(PAGE).status_code == 200
 
 
+@pytest.mark.slow
 def test_page_asks_as_much_for_one_promise_as_for_many(client):
     def asked() -> int:
         with CaptureQueriesContext(connection) as captured:

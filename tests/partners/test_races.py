@@ -16,7 +16,7 @@ from partners.pledges import signup as pledge_signup
 from partners.pledges import years as pledge_years
 from tests import concurrency, factories, snapshots
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 CROWD = 8
 

@@ -107,6 +107,7 @@ def test_refused_plainly_without_a_contact_or_an_open_year(port):
     assert (Pledge.objects.count(), snapshots.emails_to()) == (0, [])
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_begun_many_times_at_once_is_one_pledge_and_one_mail(port):
     start = threading.Barrier(6)

@@ -8,7 +8,7 @@ from partners.models import Pledge, PromiseType
 from tests import factories, snapshots, web_client
 from tests.partners.pledge_form import pledge_url, send, signature, submit, tick, untouched
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 BUT_LIMITS = ("core.RateLimitCount",)
 HOW_MANY = "How many? Write a whole number from 1 to 100,000."

@@ -61,6 +61,7 @@ def stored() -> Image.Image:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("content", "size", "mode"),
     [
@@ -116,6 +117,7 @@ WRONG = {
 }
 
 
+@pytest.mark.slow
 def test_file_that_is_no_logo_gets_a_sentence_and_loses_nothing(subtests, token):
     opened = untouched(token)
     for wrong, (content, said) in WRONG.items():
@@ -134,6 +136,7 @@ def test_file_that_is_no_logo_gets_a_sentence_and_loses_nothing(subtests, token)
             assert (Pledge.objects.count(), Logo.objects.count()) == (0, 0)
 
 
+@pytest.mark.slow
 def test_good_picture_beside_a_mistake_is_asked_for_once_more(token):
     response = submit(token, name="", logo=file(picture()))
     assert response.status_code == 422

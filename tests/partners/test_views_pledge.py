@@ -248,6 +248,7 @@ def test_draft_asks_for_no_signature_and_keeps_what_was_typed_there():
     assert "Sign with your name." not in page
 
 
+@pytest.mark.slow
 def test_too_many_signatures_of_one_link_get_a_break():
     pledge = factories.signed_pledge()
     submit(pledge.token, tick("tours", "7"), signature())
@@ -294,6 +295,7 @@ def test_reopened_year_can_be_changed_again():
     assert snapshots.promised_amounts(pledge) == {"tours": 8}
 
 
+@pytest.mark.slow
 def test_renewal_proposes_last_years_promises_and_writes_nothing_until_it_is_sent():
     before = factories.pledge_signed_last_year(
         promises=(factories.promised("tours", 6), factories.promised("mentors", 2))
@@ -311,6 +313,7 @@ def test_renewal_proposes_last_years_promises_and_writes_nothing_until_it_is_sen
     assert (response.status_code, response["Location"]) == (302, pledge.get_absolute_url())
 
 
+@pytest.mark.slow
 def test_retired_kind_stays_on_its_pledge_and_is_offered_to_nobody_else():
     pledge = factories.signed_pledge(promises=(factories.promised("mentors", 2),))
     PromiseType.objects.filter(code="mentors").update(is_retired=True)
@@ -430,6 +433,7 @@ def test_private_pages_are_neither_stored_nor_indexed_nor_told_to_other_sites():
     assert Client().post(pledge_url(pledge.token), {"sign": "1"})["Cache-Control"] == "private, no-store"
 
 
+@pytest.mark.slow
 def test_reading_writes_no_row_in_any_table():
     tokens = [
         factories.signed_pledge().token,
@@ -451,6 +455,7 @@ def test_page_shows_no_other_organization():
         assert private not in page
 
 
+@pytest.mark.slow
 def test_page_takes_the_same_queries_for_one_promise_and_for_eight(django_assert_num_queries):
     schools = tuple(factories.school(f"School {number}") for number in range(20))
     codes = PromiseType.objects.values_list("code", flat=True)
@@ -470,6 +475,7 @@ def statements(sent: dict, token: str) -> int:
     return sum("SAVEPOINT" not in query["sql"] for query in queries)
 
 
+@pytest.mark.slow
 def test_save_takes_the_same_statements_for_two_promises_and_for_eight():
     schools = tuple(factories.school(f"School {number}") for number in range(20))
     codes = list(PromiseType.objects.values_list("code", flat=True))
@@ -485,6 +491,7 @@ def test_save_takes_the_same_statements_for_two_promises_and_for_eight():
     assert counts[0] <= (17, 14)
 
 
+@pytest.mark.slow
 def test_errors_of_one_partner_show_on_no_other_page():
     """crispy-forms writes into the fields of a form that it shows."""
     token, other = factories.draft_pledge().token, factories.draft_pledge("Other", "other@example.org").token

@@ -9,7 +9,7 @@ from partners.organizations import profiles
 from tests import factories, snapshots, web_client
 from tests.partners.pledge_form import pledge_url, signature, submit, tick, untouched
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 
 @pytest.fixture

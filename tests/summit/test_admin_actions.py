@@ -92,6 +92,7 @@ def test_action_works_and_repeats_harmlessly(staff, action, on, more, words, sta
     assert snapshots.tables(but=KEPT) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("action", "on", "more", "_words", "_stands", "_email", "_again", "over"), EACH, ids=NAMES)
 def test_action_on_an_event_of_the_past_is_refused(staff, action, on, more, _words, _stands, _email, _again, over):
     event = factories.event()
@@ -103,6 +104,7 @@ def test_action_on_an_event_of_the_past_is_refused(staff, action, on, more, _wor
     assert snapshots.tables(but=KEPT) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("action", [*NAMES, "replace_links", "guests_csv", "guests_xlsx", "delete_selected"])
 def test_action_on_what_was_erased_in_the_meantime_says_so_and_does_nothing(staff, action):
     gone = factories.rsvp(factories.event())
@@ -112,6 +114,7 @@ def test_action_on_what_was_erased_in_the_meantime_says_so_and_does_nothing(staf
     assert snapshots.tables(but=KEPT) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("action", "on", "more", "words", "stands", "_email", "_again", "_over"), EACH, ids=NAMES)
 def test_action_is_done_to_the_others_when_one_was_erased_in_the_meantime(
     staff, action, on, more, words, stands, _email, _again, _over
@@ -123,6 +126,7 @@ def test_action_is_done_to_the_others_when_one_was_erased_in_the_meantime(
     assert (stays.held_seats, stays.waitlisted_seats) == stands
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("action", "said_then"),
     [("cancel_rsvps", SAME), ("promote_rsvps", SAME), ("move_to_waitlist", "This RSVP is cancelled.")],
@@ -143,6 +147,7 @@ def test_action_in_a_filtered_list_leaves_alone_what_the_filter_shows_no_more(st
     assert snapshots.tables(but=KEPT) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", ["abc", "1.5", "", "\0", "-1", "9" * 30])
 @pytest.mark.parametrize(
     ("to", "action"),
@@ -158,6 +163,7 @@ def test_action_without_a_ticked_row_says_so(staff):
     ]
 
 
+@pytest.mark.slow
 def test_actions_that_change_are_not_for_those_who_may_only_look():
     rsvp = seated(factories.event())
     user = User.objects.create_user("viewer", is_staff=True)
@@ -243,6 +249,7 @@ def test_put_on_the_waiting_list_its_seats_go_to_those_in_front(staff):
     assert "held seats: 2 → 0 waiting seats: 0 → 2" in page
 
 
+@pytest.mark.slow
 def test_many_refusals_are_one_sentence(staff):
     """They travel in a cookie: one sentence each would push each other out."""
     event = factories.event(capacity=40)
@@ -283,6 +290,7 @@ def test_export_of_an_event_of_the_past_is_a_file(staff, kind):
     file.close()
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_two_members_of_staff_promoting_the_last_seat_give_it_once():
     event = factories.event(capacity=1)
@@ -306,6 +314,7 @@ def test_two_members_of_staff_promoting_the_last_seat_give_it_once():
     assert sum(email.startswith("promoted") for email in snapshots.emails()) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_two_members_of_staff_putting_one_party_on_the_list_do_it_once():
     event = factories.event(capacity=2)
@@ -345,6 +354,7 @@ def test_canceling_what_ended_while_the_question_was_open_is_refused(staff):
     assert snapshots.emails() == letters
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("more", [{}, {"sure": "yes"}])
 def test_canceling_what_was_erased_in_the_meantime_says_so(staff, more):
     event = factories.event()
@@ -372,6 +382,7 @@ def test_erasing_an_event_with_rsvps_is_refused(staff):
 # Messages ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_sending_again_works_repeats_and_meets_what_was_erased(staff):
     rsvp = factories.rsvp(factories.event())
     Message.objects.update(state="rejected", last_error="550 no")

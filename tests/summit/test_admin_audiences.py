@@ -97,6 +97,7 @@ def test_audience_is_put_together(staff):
     assert (audience.sectors, audience.attendance) == ([], ["came", "no_show"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("typed", "said"),
     [
@@ -130,6 +131,7 @@ def test_new_audience_leads_back_to_the_event(staff):
     assert answer["Location"] == f"{list_of(audience)}?event={event.pk}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("event", ["", "~", "-1", "999999", "9" * 40])
 def test_address_of_no_event_leads_to_the_list(staff, event):
     typed = web_client.form_fields(staff.get(f"{LIST}add/?event={event}")) | {
@@ -141,6 +143,7 @@ def test_address_of_no_event_leads_to_the_list(staff, event):
     assert Audience.objects.count() == 1
 
 
+@pytest.mark.slow
 def test_list_says_who_is_in_it_and_takes_as_many_queries_for_3_as_for_30(staff, django_assert_num_queries):
     year, school = factories.pledge_year(), factories.school()
     for _number in range(3):
@@ -184,6 +187,7 @@ def test_list_is_checked_first_and_then_put_in(staff):
     assert "This list was put in or dropped before. Nothing was done." in web_client.page_text(page)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("button", ["put_in", "drop"])
 def test_list_that_nobody_looked_through_is_neither_put_in_nor_dropped(staff, button):
     """Somebody else sent another one for the same audience meanwhile."""
@@ -273,6 +277,7 @@ def test_put_in_leads_on_to_the_event(staff):
     assert answer["Location"] == f"/imagine/admin/summit/event/{event.pk}/invite/{audience.pk}/"
 
 
+@pytest.mark.slow
 def test_long_list_comes_page_by_page_in_as_many_queries(staff, django_assert_num_queries):
     def sent(number: int) -> Audience:
         audience = factories.audience()
@@ -308,6 +313,7 @@ def sent(db) -> Audience:
     return audience
 
 
+@pytest.mark.slow
 def test_who_may_only_look_puts_nobody_in(sent):
     client = staff_client("view_audience")
     for address in (LIST, page_of(sent), list_of(sent)):

@@ -61,6 +61,7 @@ def test_save_without_a_change_writes_to_nobody(staff):
     assert snapshots.tables(but=("sessions.Session", "admin.LogEntry")) == before
 
 
+@pytest.mark.slow
 def test_event_that_cannot_be_is_refused_in_a_sentence_beside_its_field(subtests, staff):
     event = factories.event()
     factories.event(slug="taken")
@@ -152,6 +153,7 @@ def test_canceling_what_is_over_is_refused(staff):
     assert Event.objects.get().canceled_at is None
 
 
+@pytest.mark.slow
 def test_list_shows_seats_with_the_same_number_of_queries_for_1_and_30(staff, django_assert_num_queries):
     event = factories.event(capacity=5, reserved_seats=1)
     factories.rsvp(event, size=3)

@@ -51,6 +51,7 @@ def shown(staff: Client, query: str = "") -> list[str]:
     return sorted(invitation.contact.name for invitation in staff.get(LIST + query).context["cl"].result_list)
 
 
+@pytest.mark.slow
 def test_list_finds_and_filters(subtests, staff, answers):
     Message.objects.filter(recipient="dee.núñez@example.org").update(state="rejected", last_error="550 no")
     for query, found in [
@@ -92,6 +93,7 @@ def test_page_shows_answer_mail_and_history(staff, answers):
     assert "2 seats, confirmed" in web_client.page_text(staff.get(f"{LIST}{of(answers, 'Alma Reyes').pk}/change/"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("language", "said"),
     [
@@ -108,6 +110,7 @@ def test_history_says_the_answer_in_words(staff, answers, language, said):
         assert words in text
 
 
+@pytest.mark.slow
 def test_lists_take_as_many_queries_for_3_as_for_30(staff, kickoff, django_assert_num_queries):
     factories.write_mailing(kickoff, *(factories.person(f"Person {n:03}") for n in range(3)))
     with CaptureQueriesContext(connection) as queries:
@@ -178,12 +181,14 @@ def test_viewer_reads_and_takes_away(answers):
     assert len(read_rows(client.get(f"{LIST}list.csv"))) == 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("address", [LIST, f"{LIST}list.csv", f"{LIST}list.xlsx"])
 def test_desk_sees_none_of_it(answers, address):
     assert staff_client("view_event", "view_rsvp", "change_rsvp").get(address).status_code == 403
     assert Client().get(address).status_code == 302
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lookup", ["token", "rsvp__token", "contact__pledges__token", "mailing__messages__text"])
 def test_no_filter_finds_out_a_private_link(staff, answers, lookup):
     for value in (of(answers, "Alma Reyes").token[0], "~"):
@@ -223,6 +228,7 @@ def test_a_viewer_replaces_no_link(answers):
 # Where other pages lead to, and what goes with a person ----------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_links_of_other_pages_lead_to_what_they_say(staff, answers):
     asked = of(answers, "Alma Reyes")
     mailing = f"mailing__id__exact={asked.mailing_id}"
@@ -243,6 +249,7 @@ def test_invited_contact_is_erased_with_the_invitation(staff, answers):
     assert not Message.objects.filter(recipient=asked.contact.email).exists()
 
 
+@pytest.mark.slow
 def test_organization_of_an_invited_contact_is_erased(staff, answers):
     gate = of(answers, "Alma Reyes").contact.organization
     address = f"/imagine/admin/partners/organization/{gate.pk}/delete/"

@@ -226,6 +226,7 @@ def test_repeated_press_invites_nobody_twice(staff, kickoff):
     assert (Mailing.objects.count(), len(asked(kickoff))) == (1, 3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "said"),
     [
@@ -249,6 +250,7 @@ def test_number_may_be_written_as_people_write_it(number):
     assert ConfirmForm({"number": number, "shown": "1200"}).is_valid()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shown", ["", "~", "-1", "9" * 30])
 def test_page_that_was_tampered_with_invites_nobody(staff, kickoff, shown):
     audience = factories.audience(uploaded_contacts=people())
@@ -257,6 +259,7 @@ def test_page_that_was_tampered_with_invites_nobody(staff, kickoff, shown):
     assert not Invitation.objects.exists()
 
 
+@pytest.mark.slow
 def test_audience_that_changed_in_the_meantime_is_shown_again(staff, kickoff):
     alma, ben, chue = people()
     audience = factories.audience(uploaded_contacts=[alma, ben])
@@ -283,6 +286,7 @@ def came_and_went(audience: Audience, alma: Contact, chue: Contact) -> None:
     preferences.set_topics(preferences.get_preference(alma.email), invitations=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("happens", [edited, corrected, came_and_went])
 def test_as_many_other_people_are_shown_before_they_are_invited(staff, kickoff, happens):
     alma, ben, chue = people()
@@ -321,6 +325,7 @@ def test_who_is_shown_is_marked_the_same_whatever_their_addresses_are(staff, kic
     assert len(asked(kickoff)) == 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mark", [None, "", "~", "0" * 32, "0" * 500])
 def test_page_without_the_mark_of_who_was_shown_invites_nobody(staff, kickoff, mark):
     audience = factories.audience(uploaded_contacts=people())
@@ -343,6 +348,7 @@ def early(event: Event) -> None:
     Event.objects.filter(pk=event.pk).update(rsvp_opens_at=timezone.now() + timedelta(days=1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("happens", "said"),
     [
@@ -380,6 +386,7 @@ def test_audience_of_nobody_has_no_button(staff, kickoff):
 # Who may what ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_who_may_only_look_sees_and_invites_nobody(kickoff):
     factories.signed_pledge()
     audience, client = factories.audience(uploaded_contacts=people()), staff_client(*LOOKS)
@@ -424,6 +431,7 @@ def test_other_methods_are_refused(staff, kickoff, method):
         assert getattr(staff, method)(address).status_code == 405
 
 
+@pytest.mark.slow
 def test_looking_changes_nothing(staff, kickoff):
     audience = factories.audience(uploaded_contacts=people())
     before = snapshots.tables(but=UNCHANGED)

@@ -67,6 +67,7 @@ def test_list_proposes_and_one_button_accepts_for_all_with_the_name(staff, event
     assert not Contact.objects.exists()
 
 
+@pytest.mark.slow
 def test_list_is_paged_and_takes_as_many_queries_for_one_as_for_thirty(staff, event):
     factories.organization("Partner 00")
     factories.rsvp(event, "Guest", organization_name="Partner 00")
@@ -164,6 +165,7 @@ def test_organization_that_is_not_there_is_told(staff, rsvp, sent):
     assert partner(rsvp) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("button", ["choose", "none", "new", "again"])
 def test_what_somebody_else_said_in_the_meantime_stands(staff, gate, rsvp, button):
     other = factories.organization("Zeta Freight")

@@ -73,6 +73,7 @@ def test_add_for_an_event_whose_rsvp_is_closed_is_possible_and_for_one_that_is_o
     assert Rsvp.objects.count() == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fields", "said"),
     [

@@ -8,7 +8,7 @@ from summit import seats
 from summit.models import Event, Guest, Rsvp
 from tests import factories, snapshots, web_client
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 HERE = "Nothing is saved yet, and what you typed is still here."
 KEPT = ("sessions.Session",)
@@ -277,7 +277,6 @@ def test_page_that_was_not_ours_is_no_error_and_writes_over_nothing(subtests, st
             assert (snapshots.seats(party.event), needs(party)) == before
 
 
-@pytest.mark.slow
 def test_page_of_thousands_of_guests_is_no_error_and_writes_over_nothing(staff, party):
     before = (snapshots.seats(party.event), needs(party))
     assert save(staff, party, opened(staff, party) | {"guests-TOTAL_FORMS": "2000"}).status_code in {200, 302}

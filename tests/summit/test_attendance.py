@@ -155,6 +155,7 @@ def test_page_saved_as_it_was_keeps_who_came_to_the_second(staff):
     assert snapshots.tables(but=("sessions.Session", "admin.LogEntry")) == before
 
 
+@pytest.mark.slow
 def test_what_another_ticked_in_the_meantime_stays(staff):
     rsvp = party(size=2)
     mine = web_client.form_fields(staff.get(page_of(rsvp)))
@@ -163,6 +164,7 @@ def test_what_another_ticked_in_the_meantime_stays(staff):
     assert who_came(rsvp) == [1, 2]
 
 
+@pytest.mark.slow
 def test_guest_who_was_let_in_in_the_meantime_keeps_their_tick(staff):
     rsvp = factories.rsvp(factories.event(), size=2)
     Event.objects.filter(pk=rsvp.event_id).update(starts_at=timezone.now(), rsvp_closes_at=timezone.now())

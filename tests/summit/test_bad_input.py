@@ -10,7 +10,7 @@ from django.urls import reverse
 from summit.models import Event, Rsvp
 from tests import factories, snapshots, web_client
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 URLENCODED = "application/x-www-form-urlencoded"
 KEPT = ("core.RateLimitCount",)  # tries are counted

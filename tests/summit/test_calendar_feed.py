@@ -93,6 +93,7 @@ def test_events_leads_to_the_feed_and_the_foot_of_each_page_to_it(client, settin
     assert f'href="{PAGE}"' in client.get("/imagine/").content.decode()
 
 
+@pytest.mark.slow
 def test_events_asks_as_much_for_one_as_for_thirty(client, django_assert_num_queries):
     for number in range(30):
         factories.event(title=f"Gathering {number}")
@@ -194,6 +195,7 @@ def test_feed_without_any_event_is_an_empty_calendar(client):
     assert read(client.get(FEED)).events == []
 
 
+@pytest.mark.slow
 def test_feed_asks_as_much_for_one_as_for_thirty(client, django_assert_num_queries):
     for number in range(30):
         change(factories.event(), title=f"Gathering {number}")

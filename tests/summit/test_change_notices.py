@@ -79,6 +79,7 @@ def test_who_has_not_answered_is_told_once_of_the_new_place(django_capture_on_co
     assert progress.mailing_progress(mailing).state == "sending"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     [
@@ -239,6 +240,7 @@ def test_moved_back_tells_only_who_heard_of_the_move():
     assert told() == ["Heard moved 1 PUBLISH", "Heard moved 2 PUBLISH"]
 
 
+@pytest.mark.slow
 def test_a_third_place_after_one_that_never_left_is_told():
     event = asked("Alma")
     for venue in ("One Hall", "Another Hall", "One Hall"):
@@ -325,6 +327,7 @@ def test_what_waits_until_the_event_is_over_never_leaves():
 # Answered meanwhile ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("answer", ["accept", "decline", "tie"])
 @pytest.mark.parametrize("is_written", [True, False])
 def test_who_answers_before_it_leaves_is_not_told(answer, is_written):
@@ -374,6 +377,7 @@ def test_a_corrected_address_gets_what_has_not_left():
 # Writing ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_interrupted_writing_goes_on(monkeypatch):
     monkeypatch.setattr(writing, "BATCH_SIZE", 2)
     event = asked(*(f"Person {n}" for n in range(5)))
@@ -401,6 +405,7 @@ def test_it_is_one_of_many_with_one_click_unsubscribing():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [1, 30])
 def test_any_number_is_told_by_as_many_queries(number, django_assert_num_queries):
     event = asked(*(f"Person {n}" for n in range(number)))
@@ -411,6 +416,7 @@ def test_any_number_is_told_by_as_many_queries(number, django_assert_num_queries
     assert mailing.messages.count() == number
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [1, 30])
 def test_the_move_itself_takes_as_many_queries(number, django_assert_num_queries):
     event = asked(*(f"Person {n}" for n in range(number)))

@@ -257,6 +257,7 @@ def test_who_is_bad_doubled_or_unwilling_is_not_taken():
     assert [email for email, *_rest in people()] == ["jun@example.org"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [1, 30])
 def test_any_number_is_taken_by_as_many_queries(number, django_assert_num_queries):
     checked = read(*((f"person{n}@example.org", f"Person {n}", f"Works {n}") for n in range(number)))

@@ -53,6 +53,7 @@ def test_the_request_writes_no_email_and_the_worker_all():
     assert event_changes.events_with_pending_notices() == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", ["move", "cancel"])
 def test_the_request_takes_as_many_queries_for_1_party_as_for_1500(change, django_assert_num_queries):
     counts = []

@@ -76,6 +76,7 @@ def test_chart_is_drawn_with_the_numbers_of_its_table(staff, full):
     assert "style=" not in page.partition('<div class="admin-page">')[2].partition("<form")[0]
 
 
+@pytest.mark.slow
 def test_links_lead_to_the_filtered_list_of_this_event(subtests, staff, full):
     factories.rsvp(factories.event(), "Elsewhere", size=2)
     lists = staff.get(page_of(full)).context["overview"]["lists"] | {
@@ -146,6 +147,7 @@ def test_page_with_errors_begins_with_them(staff, full):
     assert "Write 0 or more." in web_client.page_text(response)
 
 
+@pytest.mark.slow
 def test_page_costs_the_same_queries_for_3_and_30(staff, full, django_assert_num_queries):
     staff.get(page_of(full))
     with CaptureQueriesContext(connection) as queries:
@@ -213,6 +215,7 @@ def test_next_spring_is_shown_before_it_is_saved(staff, last_year, where):
     ]
 
 
+@pytest.mark.slow
 def test_next_spring_a_second_time_says_that_the_address_is_taken(staff, last_year):
     address = staff.get(page_of(last_year)).context["next_spring"]
     sent = web_client.form_fields(staff.get(address))
@@ -239,6 +242,7 @@ def test_copy_of_a_summit_long_past_is_the_coming_springs(staff):
     assert initial["starts_at"].strftime("%A %H") == "Thursday 08"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("copied", ["", "x", "0", "99999999999999999999", "١"])
 def test_copy_of_nothing_is_an_empty_form(staff, copied):
     page = staff.get(f"{LIST}add/", {"copied": copied})
@@ -288,6 +292,7 @@ def test_yes_saves_all_that_was_typed_and_writes_once(staff, full):
     assert len(moved) == 4
 
 
+@pytest.mark.slow
 def test_back_brings_what_was_typed_and_saves_nothing(staff, full):
     before = snapshots.tables(but=UNCHANGED)
     question = answer(staff, full, venue=PLACE, title="The Summit")
@@ -303,6 +308,7 @@ def test_back_brings_what_was_typed_and_saves_nothing(staff, full):
     assert "writes to 4 parties" in web_client.page_text(staff.post(page_of(full), typed))
 
 
+@pytest.mark.slow
 def test_back_with_a_mistake_in_what_was_typed_says_both(staff, full):
     question = answer(staff, full, venue=PLACE)
     page = staff.post(page_of(full), web_client.form_fields(question) | {"_back": "yes", "capacity": "-1"})
@@ -311,6 +317,7 @@ def test_back_with_a_mistake_in_what_was_typed_says_both(staff, full):
         assert words.count(said) == 1
 
 
+@pytest.mark.slow
 def test_yes_to_a_page_that_others_overtook_saves_nothing(staff, full):
     yes = web_client.form_fields(answer(staff, full, venue=PLACE)) | {"_sure": "yes"}
     answer(staff, full, venue="Civic Auditorium", _sure="yes")
@@ -320,6 +327,7 @@ def test_yes_to_a_page_that_others_overtook_saves_nothing(staff, full):
     assert snapshots.tables(but=UNCHANGED) == before
 
 
+@pytest.mark.slow
 def test_move_by_another_is_kept_and_asks_nothing(staff, full):
     opened = web_client.form_fields(staff.get(page_of(full)))
     answer(staff, full, venue=PLACE, _sure="yes")
@@ -331,6 +339,7 @@ def test_move_by_another_is_kept_and_asks_nothing(staff, full):
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("which", ["no RSVPs", "cancelled RSVPs", "over", "called off", "not moved"])
 def test_where_nobody_is_written_to_nothing_is_asked(staff, which):
     event = factories.event()
@@ -374,6 +383,7 @@ def test_moving_says_how_many_invited_people_are_told_and_what_they_read(staff, 
     assert (mailing.recipient_count, mailing.started_by) == (2, "staff")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("which", ["queued", "declined"])
 def test_where_only_such_people_are_invited_nothing_is_asked(staff, which):
     event = factories.event()
@@ -430,6 +440,7 @@ def test_canceling_says_how_many_invited_people_are_told_and_what_they_read(staf
     assert "Alma, we had to cancel Imagine Promise Summit, to which we invited you, and we are sorry." in page
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [1, 30])
 def test_questions_take_as_many_queries_for_any_number_of_invited(staff, number, django_assert_num_queries):
     event = factories.event()

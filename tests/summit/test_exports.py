@@ -127,6 +127,7 @@ def test_header_and_row_are_as_long():
 # Who is on it ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("address", [CSV, XLSX])
 def test_list_has_the_guests_of_what_the_filters_and_the_search_show(staff, address):
     event, other = factories.event(capacity=3), factories.event()
@@ -187,6 +188,7 @@ def test_buttons_of_the_list_keep_its_filters(staff):
 # What is refused -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("address", [CSV, XLSX])
 @pytest.mark.parametrize("query", ["?", "?q=nobody", "?status=waitlisted"])
 def test_list_of_nobody_says_so_on_the_same_list(staff, address, query):

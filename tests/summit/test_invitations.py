@@ -154,6 +154,7 @@ def test_a_guest_of_an_organization_with_a_main_contact_is_another_one():
     assert sorted(port.contacts.values_list("name", "is_primary")) == [("Alma Reyes", True), ("Jun", False)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [1, 30])
 def test_any_number_of_people_is_started_by_as_many_queries(number, django_assert_num_queries):
     past = factories.event(capacity=100)
@@ -266,6 +267,7 @@ def test_nothing_of_a_stopped_mailing_is_written():
     assert not Message.objects.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [1, 30])
 def test_any_number_is_written_by_as_many_queries(number, django_assert_num_queries):
     mailing = start_mailing(factories.event(), *(person(f"Person {n}", language="en") for n in range(number)))

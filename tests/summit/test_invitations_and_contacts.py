@@ -84,6 +84,7 @@ def mail_is(invitation: Invitation, state: str, **fields) -> None:
     invitation.messages.update(state=state, sent_at=sent_at, **leased, **fields)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sent", [0, 1])
 @pytest.mark.parametrize("state", ["queued", "sending", "unknown", "rejected", "failed"])
 def test_without_an_answer_the_one_whose_mail_was_sent_is_kept(two, sent, state):
@@ -97,6 +98,7 @@ def test_without_an_answer_the_one_whose_mail_was_sent_is_kept(two, sent, state)
     assert (stands.state, both[sent].get_absolute_url() in stands.body_text) == ("sent", True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("maybe", [{"state": "unknown"}, {"state": "sending", "handed_over_at": timezone.now()}])
 @pytest.mark.parametrize("state", ["queued", "sending", "rejected", "failed"])
 def test_without_an_answer_mail_that_may_have_arrived_counts_for_more_than_mail_that_did_not(two, maybe, state):
@@ -107,6 +109,7 @@ def test_without_an_answer_mail_that_may_have_arrived_counts_for_more_than_mail_
     assert Invitation.objects.get().pk == both[1].pk
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("failed", ["rejected", "failed"])
 def test_without_an_answer_mail_that_is_still_to_leave_counts_for_more_than_mail_that_failed(two, failed):
     both = both_invited(factories.event(), two)
@@ -133,6 +136,7 @@ def test_a_new_link_that_was_sent_counts_as_mail_that_was_sent(two):
     assert Invitation.objects.get().pk == both[1].pk
 
 
+@pytest.mark.slow
 def test_mail_of_the_other_one_that_a_worker_has_in_its_batch_does_not_leave(two):
     """Its link would open nothing."""
     both = both_invited(factories.event(), two)
@@ -142,6 +146,7 @@ def test_mail_of_the_other_one_that_a_worker_has_in_its_batch_does_not_leave(two
     assert not any(map(bulk_delivery.mark_handed_over, batch))
 
 
+@pytest.mark.slow
 def test_mail_of_the_other_one_that_was_sent_stays_known(two):
     both = both_invited(factories.event(), two)
     Message.objects.update(state="sent", sent_at=timezone.now())
@@ -160,6 +165,7 @@ def test_both_on_one_list_is_once(two):
 # Corrected -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("state", ["queued", "rejected", "failed"])
 @pytest.mark.parametrize("of_organization", [True, False])
 def test_what_did_not_reach_a_wrong_address_is_written_to_the_right_one(state, of_organization):
@@ -237,6 +243,7 @@ def correct(invitation: Invitation, **fields) -> None:
     contacts.correct_contact(invitation.contact, **({"email": "alma@example.org"} | fields))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("state", ["rejected", "failed", "queued"])
 def test_a_replaced_link_that_did_not_reach_a_wrong_address_is_written_to_the_right_one(state):
     invitation = replaced(state=state)
@@ -293,6 +300,7 @@ def test_a_replaced_link_that_was_sent_or_is_being_sent_is_not_written_again(sta
     assert list(Message.objects.order_by("idempotency_key").values_list("body_text", "state")) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", [factories.end_event, factories.cancel_event_unnoticed, None])
 def test_a_replaced_link_of_use_to_nobody_is_not_written_again(end):
     invitation = replaced()

@@ -21,7 +21,7 @@ from summit.models import Event, Guest, Invitation, Rsvp
 from tests import concurrency, factories, snapshots
 from tests.factories import person
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 MAY_HAPPEN = (invitations_starting.CannotInvite, RuleViolation, Invitation.DoesNotExist, merging.MergeRefused)
 
@@ -119,7 +119,6 @@ def test_what_is_stopped_while_it_is_written_leaves_nothing_half(monkeypatch):
         assert mailing.stopped_at
 
 
-@pytest.mark.slow
 def test_an_event_that_moves_while_word_of_it_is_written_is_told_once_to_everybody(monkeypatch):
     """However the two meet: each has one mail that waits, and it says where the event is now."""
     monkeypatch.setattr(writing, "BATCH_SIZE", 2)

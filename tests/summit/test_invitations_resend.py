@@ -163,6 +163,7 @@ def test_what_is_on_its_way_is_left_alone(state):
     assert snapshots.tables() == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("state", [State.SENT, State.REJECTED, State.UNKNOWN])
 @pytest.mark.parametrize(
     ("change", "said"),
@@ -225,6 +226,7 @@ def test_what_may_have_arrived_and_is_true_no_more_is_said_to_have_arrived_first
     assert queue.resend(mail_of(asked))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["invitation_moved", "unanswered", "invitation_link"])
 def test_other_mail_is_sent_again_while_it_is_true_and_else_the_invitation_is_to_be(asked, kind):
     moves(asked.event)
@@ -271,6 +273,7 @@ def test_button_on_the_page_of_the_message_sends_the_facts_of_today(staff, asked
     assert THERE in Message.objects.get(idempotency_key__contains=":again:").body_text
 
 
+@pytest.mark.slow
 def test_of_unknown_ones_on_the_page_of_a_mailing_those_are_sent_again_that_are_true(staff):
     event = factories.event()
     mailing = factories.write_mailing(event, person("Alma"), person("Jun"), person("Mai"))

@@ -23,7 +23,7 @@ from tests import factories, snapshots
 from tests.summit import reminder_fixtures
 from tests.summit.reminder_fixtures import moment
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 # What no mail of these says is not tried: a new kind of letter belongs here.
 KINDS = {*EmailKind.values, *PledgeEmailKind.values} - {EmailKind.INVITATION_MERGED}

@@ -37,7 +37,7 @@ from tests import factories
 from tests.concurrency import run_at_once
 from tests.partners.import_files import as_csv, row, table
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 BLOCKED = "SELECT cardinality(pg_blocking_pids(%s)) > 0"
 
@@ -330,7 +330,6 @@ def pairs(world) -> Iterator[Pairs]:
     both.close()
 
 
-@pytest.mark.slow
 def test_every_pair_of_rules_that_locks_two_tables_in_common_ends(world, pairs):
     tables = {name: set(first_locks(locking_statements(rule, world))) for name, rule in RULES.items()}
     deadlocks, number = [], 0

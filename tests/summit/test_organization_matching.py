@@ -190,6 +190,7 @@ def test_names_to_match_the_newest_first_each_once(event, gate):
     assert found == [("pgl, Inc.", 2, ["Dara Keo", "Ben Ochoa"]), ("Zeta", 1, ["Chue Vang"])]
 
 
+@pytest.mark.slow
 def test_page_of_names_takes_as_many_queries_for_one_as_for_thirty(event, gate, django_assert_num_queries):
     for number in range(30):
         factories.rsvp(event, f"Guest {number}", email=f"g@host{number}.example", organization_name=f"Partner {number}")

@@ -43,6 +43,7 @@ def test_each_is_said_at_nine_on_its_day_and_once():
     assert [row[2:] for row in reminder_fixtures.reminder_rows()] == [(1, False, True)] * 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("month", "day", "week_utc", "day_utc"),
     [
@@ -66,6 +67,7 @@ def test_nine_in_the_morning_is_nine_whatever_the_clocks_do(month, day, week_utc
     assert run_reminders(due, due + second, due + timedelta(hours=1)) == ["week alma.reyes@example.org"]
 
 
+@pytest.mark.slow
 def test_hour_that_the_clocks_repeat_says_nothing_twice():
     event = reminder_fixtures.event(11, 6, 1, ends_at=moment(11, 6, 4))
     reminder_fixtures.rsvp(event)
@@ -281,6 +283,7 @@ def test_run_that_was_interrupted_goes_on(monkeypatch):
     assert reminder_fixtures.reminder_rows() == [("week", "04-07", 7, False, True)]
 
 
+@pytest.mark.slow
 def test_queries_do_not_grow_with_the_parties():
     counted = []
     for day, number in ((7, 3), (8, 30)):

@@ -111,6 +111,7 @@ def test_what_was_sent_stays_when_the_rest_is_taken_back():
     assert ("day", "04-07", 1, True, True) in reminder_rows()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ["cancel", "waits", "moved", "called off"])
 def test_reminder_that_is_not_true_any_more_is_taken_back(what):
     party = reminder_fixtures.rsvp(reminder_fixtures.event())
@@ -129,6 +130,7 @@ def test_reminder_that_is_not_true_any_more_is_taken_back(what):
     assert run_reminders(moment(4, 6, 9, 5), sent=False) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ["called off", "another hour", "another place"])
 @pytest.mark.parametrize("claimed", [False, True])
 def test_reminder_that_tells_of_the_event_as_it_was_does_not_leave_after_the_change(what, claimed):
@@ -218,6 +220,7 @@ def test_four_runs_at_once_say_each_thing_once(monkeypatch):
     assert len(set(reminder_fixtures.sent_reminders())) == len(reminder_fixtures.sent_reminders())
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_who_cancels_at_the_same_moment_is_reminded_before_or_not_at_all():
     parties = [reminder_fixtures.rsvp(reminder_fixtures.event(4, 7), f"Guest {number}") for number in range(6)]

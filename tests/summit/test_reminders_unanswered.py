@@ -120,6 +120,7 @@ def test_organizations_contact_is_asked_with_its_name_in_staffs_words():
     assert only_reminder("unanswered").subject == "And Port Gate Logistics?"
 
 
+@pytest.mark.slow
 def test_queries_do_not_grow_with_the_invitations():
     counted = []
     for number in (3, 30):

@@ -32,6 +32,7 @@ def lists() -> dict[str, str]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("role", "closed"),
     [

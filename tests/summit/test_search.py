@@ -25,6 +25,7 @@ def found(staff, words: str) -> list[str]:
     return [rsvp.name for rsvp in staff.get(LIST, {"q": words}).context["cl"].result_list][::-1]
 
 
+@pytest.mark.slow
 def test_words_find(subtests, staff, people):
     for words, names in [
         ("munoz", ["Íñigo Muñoz"]),

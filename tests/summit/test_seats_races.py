@@ -10,7 +10,7 @@ from summit import seats
 from summit.models import Event, Rsvp
 from tests import concurrency, factories, snapshots
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 CROWD = 20
 

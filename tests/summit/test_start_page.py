@@ -130,6 +130,7 @@ def test_each_sees_what_they_may(db):
     assert "summit/rsvp/" not in page
 
 
+@pytest.mark.slow
 def test_same_queries_for_1_and_10_events(staff, django_assert_num_queries):
     factories.rsvp(factories.event())
     staff.get(START)

@@ -206,6 +206,7 @@ def test_failed_mail_is_this_events_alone():
     assert list(stats.failed_messages(event)) == [failed]
 
 
+@pytest.mark.slow
 def test_each_figure_is_one_query_for_3_and_for_30(django_assert_num_queries):
     event = factories.event(capacity=20)
     for number in range(3):

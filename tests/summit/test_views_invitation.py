@@ -177,6 +177,7 @@ def test_accept_takes_the_contacts_address_whatever_is_sent(client, asked):
     assert list(Rsvp.objects.values_list("email", flat=True)) == ["alma@example.org"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
@@ -387,6 +388,7 @@ def test_accepted_invitation_after_the_event_can_only_be_looked_at(client, asked
 # For all ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["get", "head"])
 def test_links_that_a_mail_scanner_opens_change_nothing(method, asked):
     accepted = factories.invitation(asked.event, factories.contact(factories.organization("Two"), "two@example.org"))
@@ -440,6 +442,7 @@ def test_pages_of_invitations_are_neither_stored_nor_indexed(client, asked):
         assert response["Referrer-Policy"] == "same-origin"
 
 
+@pytest.mark.slow
 def test_one_link_causes_no_flood_of_mail(client, asked):
     for _time in range(10):
         assert accept(client, asked).status_code == 302

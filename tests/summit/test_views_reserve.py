@@ -199,6 +199,7 @@ def fill_event(event: Event, number: int) -> None:
         factories.rsvp(event, f"Guest {one}", size=1 + one % 3)
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("number", [1, 60])
 @pytest.mark.parametrize("size", [1, 6])
@@ -212,6 +213,7 @@ def test_rsvp_takes_at_most_eight_queries(number, size):
     assert len(asked) <= 8, "\n".join(asked)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [1, 60])
 def test_landing_takes_at_most_four_queries(number, client):
     event = factories.event(capacity=30)

@@ -195,6 +195,7 @@ def test_growing_beyond_the_largest_party_is_told_so(client):
     assert snapshots.tables(but=BUT_LIMITS) == before
 
 
+@pytest.mark.slow
 def test_button_that_sends_no_number_gets_the_400_page_and_nothing_is_stored(subtests, client):
     rsvp = factories.rsvp(factories.event(), size=2)
     contact = rsvp.guests.first()
@@ -234,6 +235,7 @@ def test_free_seats_after_promotion_stopped_are_for_whoever_asks(client):
     assert "No seat is free right now." in page(client, second)
 
 
+@pytest.mark.slow
 def test_one_rsvp_causes_no_flood_of_mail(client):
     rsvp = factories.rsvp(factories.event(), size=1)
     answers = {post(client, "change_party", rsvp, grow="2").status_code for _try in range(20)}

@@ -29,6 +29,7 @@ def addresses(rsvp: Rsvp) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["get", "head", "options"])
 def test_reading_writes_no_row_in_any_table(client, method):
     event = factories.event(capacity=2)
@@ -47,6 +48,7 @@ def test_reading_writes_no_row_in_any_table(client, method):
 # A wrong link -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_wrong_old_and_cut_links_get_one_constant_page():
     rsvp = factories.rsvp(factories.event())
     erased = factories.rsvp(rsvp.event, "Erased")
@@ -102,6 +104,7 @@ def answers_of_every_kind(rsvp: Rsvp) -> dict:
     }
 
 
+@pytest.mark.slow
 def test_every_answer_forbids_inline_code_and_other_hosts():
     for kind, response in answers_of_every_kind(factories.rsvp(factories.event())).items():
         policy = response.get("Content-Security-Policy", "")
