@@ -35,6 +35,7 @@ TEMPLATES = {
 }
 # Inside an app: the first may be imported by all that follow, never the other way round.
 LAYERS = [{"models", "relations"}, {"views", "admin", "urls", "tasks", "templatetags", "management"}]
+LOADED_WHEN_USED = ("openpyxl", "imagine.core.spreadsheets.package")  # for the memory of web workers
 URL_NAME = re.compile(r"""(?:\breverse\(|\bredirect\(|\{% url )\s*["']([\w:]+)["']""")
 TEMPLATE_TAG = re.compile(r"""\{% (?:include|extends) "([\w/.]+)\"""")
 SEATS = {"held_seats", "waitlisted_seats", "waitlisted_since", "overbooked_seats"}
@@ -167,7 +168,10 @@ def test_models_and_rules_know_nothing_of_pages():
             node for top in tree.body if not isinstance(top, ast.Import | ast.ImportFrom) for node in ast.walk(top)
         ]
         wrong += [
-            f"{path}:{node.lineno}: an import inside" for node in inner if isinstance(node, ast.Import | ast.ImportFrom)
+            f"{path}:{node.lineno}: an import inside"
+            for node in inner
+            if isinstance(node, ast.Import | ast.ImportFrom)
+            if not any(name.startswith(LOADED_WHEN_USED) for name in imported(node))
         ]
     assert wrong == []
 
