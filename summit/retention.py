@@ -12,7 +12,6 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Lower, Now
 
-from imagine.core.models import new_token
 from imagine.core.retention import hide_values
 from summit import seats
 from summit.models import Guest, Invitation, Rsvp
@@ -65,9 +64,10 @@ def anonymize_rsvps(rsvps: Iterable[Rsvp]) -> None:
 def anonymize(rsvps: list[Rsvp]) -> None:
     for rsvp in rsvps:
         rsvp.name, rsvp.email = REMOVED_NAME, f"removed-{rsvp.pk}@removed.invalid"
-        rsvp.phone = rsvp.organization_name = rsvp.note = rsvp.browser_hash = ""
-        rsvp.token, rsvp.anonymized_at = new_token(), Now()
-    fields = ["name", "email", "phone", "organization_name", "note", "browser_hash", "token", "anonymized_at"]
+        rsvp.phone = rsvp.organization_name = rsvp.note = ""
+        rsvp.renew_link()
+        rsvp.anonymized_at = Now()
+    fields = ["name", "email", "phone", "organization_name", "note", "anonymized_at", *Rsvp.LINK_FIELDS]
     Rsvp.objects.bulk_update(rsvps, fields)
     Guest.objects.filter(rsvp__in=rsvps).exclude(name="").update(name=REMOVED_NAME)
     clear_needs_of(rsvps)

@@ -7,16 +7,16 @@ from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
-from imagine.core import audit
-from imagine.core.models import new_token
-from imagine.core.security_events import Kind, record_event
+from imagine.core import links
 from imagine.mail import dispatch
 from imagine.mail.models import Message
 from summit import seats
+from summit.emails import invitation as invitation_emails
 from summit.emails import reminder as reminder_emails
 from summit.emails import rsvp as rsvp_emails
 from summit.emails.kinds import EmailKind
-from summit.models import LinkRequest, Rsvp
+from summit.models import Invitation, LinkRequest, Rsvp
+from summit.models.invitations import InvitationQuerySet
 
 MAX_PER_DAY = 10  # emails with the link of one RSVP or invitation, unless staff ask
 MIN_INTERVAL = timedelta(minutes=10)  # between two such emails to one address
@@ -54,27 +54,45 @@ def mail_link_by_staff(rsvp: Rsvp) -> bool:
 
 @transaction.atomic
 def change_email(rsvp: Rsvp, email: str) -> Rsvp:
-    """Correct the address for staff: unsent emails go to the new one, and so does the link."""
+    """Correct the address for staff. Unless only its case changes, the old address's links stop working, and the new
+    address gets one with what is true now."""
+    before = seats.lock_rsvp(rsvp).email
     rsvp = seats.update_contact(rsvp, email=email)
-    messages = rsvp.messages.filter(queue=Message.Queue.TRANSACTIONAL)
-    messages.exclude(state=Message.State.SENT).update(recipient=email)
-    reminder_emails.recall_party_reminders(rsvp)  # their unsubscribe link belongs to the address
-    if not rsvp.event.is_over:
-        mail_rsvp_link(rsvp, by_staff=True)
+    if links.is_same_address(before, email):
+        return rsvp
+    end_links(rsvp, Invitation.objects.filter(rsvp=rsvp))
+    if rsvp.event.is_editable and not rsvp.canceled_at:
+        rsvp_emails.queue_status(rsvp)
+    elif not rsvp.event.is_over:
+        rsvp_emails.queue_rsvp_link(rsvp)
     return rsvp
 
 
 @transaction.atomic
 def replace_rsvp_link(rsvp: Rsvp) -> Rsvp:
-    """Give the RSVP a new link and email it. The old one stops working in every browser."""
+    """Give the RSVP a new link and email it. The old ones stop working in every browser."""
     rsvp = seats.lock_rsvp(rsvp)  # its emails are numbered: one writer at a time
-    rsvp.token, rsvp.browser_hash = new_token(), ""
-    rsvp.save(update_fields=["token", "browser_hash"])
-    audit.log_change(rsvp, {"link": ""}, {"link": "replaced"})
-    record_event(Kind.LINK_REPLACED, rsvp)
-    reminder_emails.recall_party_reminders(rsvp)
+    unsent = end_links(rsvp, Invitation.objects.leading_to(rsvp))
     rsvp_emails.queue_new_rsvp_link(rsvp)
+    if not rsvp.canceled_at and rsvp.event.is_editable and not unsent.isdisjoint(EmailKind.with_seats()):
+        rsvp_emails.queue_status(rsvp)
     return rsvp
+
+
+def end_links(rsvp: Rsvp, invitations: InvitationQuerySet) -> set[str]:
+    """Replace the link of a locked RSVP, and those of invitations, whose pages lead to it. Delete unsent email with the
+    old links, and return its kinds."""
+    invitations.lock()
+    for invitation in invitations:
+        links.replace_link(invitation)
+        invitation_emails.delete_unsent_links(invitation)
+    links.replace_link(rsvp)
+    reminder_emails.recall_party_reminders(rsvp)
+    unsent = rsvp.messages.filter(state=Message.State.QUEUED).exclude(kind=EmailKind.EVENT_CANCELED)  # has no link
+    kinds = set(unsent.values_list("kind", flat=True))
+    unsent.delete()
+    rsvp.messages.filter(state=Message.State.QUEUED).update(recipient=rsvp.email)
+    return kinds
 
 
 @transaction.atomic

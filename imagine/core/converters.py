@@ -1,5 +1,5 @@
 class TokenConverter:
-    """The secret of a personal link, as imagine.core.models.new_token makes it."""
+    """The secret of a personal link, as imagine.core.links.new_token makes it."""
 
     regex = "[A-Za-z0-9_-]{32}"
 

@@ -1,6 +1,4 @@
-"""The change history, the activity log, rate limit counts, and the secrets of personal links."""
-
-import secrets
+"""The change history, the activity log and rate limit counts."""
 
 from django.conf import settings
 from django.contrib.contenttypes.fields import GenericForeignKey
@@ -10,11 +8,6 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from imagine.core.relations import AboutQuerySet
-
-
-def new_token() -> str:
-    """Return the secret of a personal link: 192 random bits as 32 characters that need no quoting in a URL."""
-    return secrets.token_urlsafe(24)
 
 
 class AuditEntry(models.Model):

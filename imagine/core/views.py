@@ -1,14 +1,19 @@
-"""Statements, error pages and the liveness check."""
+"""Statements, error pages, the liveness check, and what all pages behind personal links have in common."""
 
 import sys
+from collections.abc import Callable
+from functools import wraps
 
 from django.conf import settings
+from django.core.exceptions import ObjectDoesNotExist
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
+
+from imagine.core.links import LinkNotFound
 
 
 @require_safe
@@ -58,3 +63,23 @@ def server_error(request: HttpRequest) -> HttpResponse:
     return HttpResponse(
         render_to_string(f"{status}.html"), status=status, headers={"Retry-After": "5"} if away else None
     )
+
+
+# Personal links -----------------------------------------------------------------------------------------------------
+
+
+def personal_page(view: Callable) -> Callable:
+    """Decorate a view behind a personal link. If the link is wrong in any way, respond with the standard 404 page. No
+    cache stores a response, and no search engine indexes it."""
+
+    @wraps(view)
+    def wrapper(request: HttpRequest, *args, **kwargs) -> HttpResponse:
+        try:
+            response = view(request, *args, **kwargs)
+        except (LinkNotFound, ObjectDoesNotExist, Http404) as error:
+            response = not_found(request, error)
+        response.headers["Cache-Control"] = "private, no-store"
+        response.headers["X-Robots-Tag"] = "noindex, nofollow"
+        return response
+
+    return wrapper

@@ -8,8 +8,8 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
-from imagine.core.private_links import private_response
 from imagine.core.rate_limit import limit_posts
+from imagine.core.views import personal_page
 from imagine.mail import preferences
 from imagine.mail.forms import EmailPreferencesForm
 from imagine.mail.models import EmailPreference
@@ -46,7 +46,7 @@ UNSUBSCRIBE_TEXTS = {
 
 @page_or_post
 @limit_posts("change", most=300, minutes=10)
-@private_response
+@personal_page
 def email_preferences(request: HttpRequest, token: str) -> HttpResponse:
     preference = get_object_or_404(EmailPreference, token=token)
     language = preferences.language_of(preference.email)
@@ -73,7 +73,7 @@ def render_preferences(
 
 @csrf_exempt  # email programs have no cookie of ours; the token is the secret
 @page_or_post
-@private_response
+@personal_page
 def unsubscribe(request: HttpRequest, token: str, topic: str) -> HttpResponse:
     """Unsubscribe from a topic: with one POST by an email program (RFC 8058), or with the button on this page. Bulk
     email that is queued already is dropped when its turn comes (bulk.delivery.filter_recipients).

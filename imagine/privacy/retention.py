@@ -90,7 +90,7 @@ RULES = [
         {
             "summit.Rsvp": (
                 *("name", "email", "phone", "organization_name", "normalized_organization_name", "search_text"),
-                *("token", "browser_hash"),
+                *("token", "browser_hash", "verified_at"),
             ),
             "summit.Guest": ("name", "search_text", "checked_in_at"),
         },
@@ -104,7 +104,7 @@ RULES = [
         {
             "partners.Contact": ("name", "role", "email", "phone", "language", "is_primary", "created_at"),
             "summit.Invitation": (
-                *("contact", "token", "emailed_at", "declined_at", "rsvp"),
+                *("contact", "token", "verified_at", "emailed_at", "declined_at", "rsvp"),
                 *("notified_version", "previous_notified_version"),
             ),
         },
@@ -118,7 +118,7 @@ RULES = [
         {
             "partners.PledgeRequest": (
                 *("organization", "name", "email", "language", "sector", "token", "source"),
-                *("email_verified", "answered_at", "created_at"),
+                *("email_verified", "verified_at", "answered_at", "created_at"),
             )
         },
         pledge_signup.delete_stale_requests,
@@ -130,7 +130,7 @@ RULES = [
         _("Until the person asks us to remove their name."),
         _("The organization keeps its promises, without the name."),
         {
-            "partners.Pledge": ("contact", "signed_by", "signed_role", "token", "language"),
+            "partners.Pledge": ("contact", "signed_by", "signed_role", "token", "verified_at", "language"),
             "partners.Signature": ("signed_by", "signed_role", "content"),
             "partners.Promise": ("note",),
             "partners.TokenRedirect": ("token",),
@@ -321,7 +321,15 @@ NOT_PERSONAL = {
         *("work_based_learning", "is_retired"),
     ),
     "partners.DirectoryVersion": ("id",),
-    "partners.Organization": ("id", "sector", "size", "wants_listing", "approved_at", "created_at"),
+    "partners.Organization": (
+        "id",
+        "sector",
+        "size",
+        "wants_listing",
+        "links_replaced_at",
+        "approved_at",
+        "created_at",
+    ),
     "partners.Logo": ("organization", "width", "height", "changed_at"),
     "partners.Contact": ("id", "organization"),
     "partners.PledgeYear": ("school_year", "opens_on", "announced_deadline", "closed_at"),

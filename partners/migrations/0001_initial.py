@@ -1,4 +1,3 @@
-
 import django.contrib.postgres.fields
 import django.contrib.postgres.indexes
 import django.core.validators
@@ -7,7 +6,7 @@ import django.db.models.functions.comparison
 import django.db.models.functions.datetime
 import django.db.models.functions.text
 import django.utils.timezone
-import imagine.core.models
+import imagine.core.links
 from django.db import migrations, models
 
 
@@ -114,6 +113,7 @@ class Migration(migrations.Migration):
                 ('wants_listing', models.BooleanField(default=False, help_text='On the public page of partners, once staff approved it.', verbose_name='wants to be shown')),
                 ('approved_at', models.DateTimeField(blank=True, editable=False, null=True, verbose_name='approved')),
                 ('approved_by', models.CharField(blank=True, editable=False, max_length=150, verbose_name='approved by')),
+                ('links_replaced_at', models.DateTimeField(editable=False, null=True)),
                 ('slug', models.SlugField(max_length=60, unique=True, verbose_name='web address')),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='known since')),
                 ('normalized_name', models.GeneratedField(db_persist=True, expression=django.db.models.functions.comparison.Coalesce(django.db.models.functions.comparison.NullIf(django.db.models.functions.text.Trim(models.Func(django.db.models.functions.text.Trim(models.Func(models.Func(django.db.models.functions.text.Lower(models.Func(models.Func(models.F('name'), models.Value('ĐđØøŁł'), models.Value('DdOoLl'), function='TRANSLATE', output_field=models.TextField()), output_field=models.TextField(), template='NORMALIZE(%(expressions)s, NFKD)')), models.Value("[̀-ͯ'`‘’]"), models.Value(''), models.Value('g'), function='REGEXP_REPLACE', output_field=models.TextField()), models.Value('[\\s!-/:-@\\[-_{-~\\u00a1-\\u00bf\\u2010-\\u2027]+'), models.Value(' '), models.Value('g'), function='REGEXP_REPLACE', output_field=models.TextField())), models.Value('(^| )((the|and|of|inc|incorporated|llc|ltd|corp|corporation|company|co)( |$))+'), models.Value(' '), models.Value('g'), function='REGEXP_REPLACE', output_field=models.TextField())), models.Value('')), django.db.models.functions.text.Trim(models.Func(models.Func(django.db.models.functions.text.Lower(models.Func(models.Func(models.F('name'), models.Value('ĐđØøŁł'), models.Value('DdOoLl'), function='TRANSLATE', output_field=models.TextField()), output_field=models.TextField(), template='NORMALIZE(%(expressions)s, NFKD)')), models.Value("[̀-ͯ'`‘’]"), models.Value(''), models.Value('g'), function='REGEXP_REPLACE', output_field=models.TextField()), models.Value('[\\s!-/:-@\\[-_{-~\\u00a1-\\u00bf\\u2010-\\u2027]+'), models.Value(' '), models.Value('g'), function='REGEXP_REPLACE', output_field=models.TextField())), output_field=models.TextField()), output_field=models.TextField(), verbose_name='folded name')),
@@ -128,8 +128,9 @@ class Migration(migrations.Migration):
             name='Pledge',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('token', models.CharField(default=imagine.core.links.new_token, editable=False, max_length=32, unique=True)),
+                ('verified_at', models.DateTimeField(editable=False, null=True, verbose_name='address verified')),
                 ('language', models.CharField(choices=[('en', 'English'), ('es', 'Español')], default='en', max_length=5, verbose_name='language')),
-                ('token', models.CharField(default=imagine.core.models.new_token, editable=False, max_length=32, unique=True)),
                 ('version', models.PositiveIntegerField(default=1, editable=False, verbose_name='version')),
                 ('signed_by', models.CharField(blank=True, editable=False, max_length=100, verbose_name='signed by')),
                 ('signed_role', models.CharField(blank=True, editable=False, max_length=100, verbose_name='role of who signed')),
@@ -148,12 +149,13 @@ class Migration(migrations.Migration):
             name='PledgeRequest',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('token', models.CharField(default=imagine.core.links.new_token, editable=False, max_length=32, unique=True)),
+                ('verified_at', models.DateTimeField(editable=False, null=True, verbose_name='address verified')),
                 ('organization', models.CharField(max_length=120, verbose_name='organization')),
                 ('name', models.CharField(max_length=100, verbose_name='name')),
                 ('email', models.EmailField(max_length=254, verbose_name='e-mail')),
                 ('language', models.CharField(choices=[('en', 'English'), ('es', 'Español')], default='en', max_length=5, verbose_name='language')),
                 ('sector', models.CharField(blank=True, max_length=12)),
-                ('token', models.CharField(default=imagine.core.models.new_token, editable=False, max_length=32, unique=True)),
                 ('email_verified', models.BooleanField(default=True)),
                 ('source', models.CharField(blank=True, max_length=40)),
                 ('answered_at', models.DateTimeField(blank=True, null=True)),

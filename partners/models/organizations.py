@@ -95,6 +95,8 @@ class Organization(models.Model):
     )
     approved_at = models.DateTimeField(_("approved"), null=True, blank=True, editable=False)
     approved_by = models.CharField(_("approved by"), max_length=150, blank=True, editable=False)
+    # Pledge requests from before this open nothing of the organization.
+    links_replaced_at = models.DateTimeField(null=True, editable=False)
     slug = models.SlugField(_("web address"), max_length=60, unique=True)
     created_at = models.DateTimeField(_("known since"), default=timezone.now, editable=False)
     normalized_name = models.GeneratedField(

@@ -11,7 +11,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from imagine.core.models import AuditEntry, new_token
+from imagine.core.links import PersonalLink
+from imagine.core.models import AuditEntry
 from imagine.mail.models import Message
 from partners.models.checklist import MONTHS, Grade, PromiseType, School
 from partners.models.organizations import Contact, Organization
@@ -93,7 +94,7 @@ class PledgeQuerySet(models.QuerySet):
         return self.filter(signed_at__isnull=False)
 
 
-class Pledge(models.Model):
+class Pledge(PersonalLink):
     """An organization's promises for one school year. Only partners.pledges writes pledges.
 
     Each save increments the version, so that concurrent edits are noticed. A signed pledge can only be changed by
@@ -124,7 +125,6 @@ class Pledge(models.Model):
         help_text=_("Who has its link."),
     )
     language = models.CharField(_("language"), max_length=5, choices=settings.LANGUAGES, default="en")
-    token = models.CharField(max_length=32, unique=True, default=new_token, editable=False)
     version = models.PositiveIntegerField(_("version"), default=1, editable=False)
     signed_by = models.CharField(_("signed by"), max_length=100, blank=True, editable=False)
     signed_role = models.CharField(_("role of who signed"), max_length=100, blank=True, editable=False)
@@ -253,7 +253,7 @@ class PledgeRequestQuerySet(models.QuerySet):
         return self.alias(lower_email=Lower("email")).filter(lower_email=email.lower())
 
 
-class PledgeRequest(models.Model):
+class PledgeRequest(PersonalLink):
     """A request to start a pledge. The organization is created when the page behind its link is first saved.
 
     The email address is verified if the link was only ever emailed, and not if the page was opened from `source`, such
@@ -265,7 +265,6 @@ class PledgeRequest(models.Model):
     email = models.EmailField(_("e-mail"))
     language = models.CharField(_("language"), max_length=5, choices=settings.LANGUAGES, default="en")
     sector = models.CharField(max_length=12, blank=True)
-    token = models.CharField(max_length=32, unique=True, default=new_token, editable=False)
     email_verified = models.BooleanField(default=True)
     source = models.CharField(max_length=40, blank=True)
     answered_at = models.DateTimeField(null=True, blank=True)

@@ -10,7 +10,7 @@ from operator import or_
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from imagine.core import audit
+from imagine.core import audit, links
 from imagine.core.relations import about_rows
 from imagine.core.security_events import Kind, record_event
 from imagine.mail import preferences
@@ -18,7 +18,6 @@ from imagine.mail.models import Message, MessageQuerySet
 from partners.models import Contact, DuplicateCandidate, Organization, Pledge
 from partners.organizations import profiles
 from partners.pledges import links as pledge_links
-from partners.pledges import years as pledge_years
 from partners.signals import contact_deleted, contact_email_changed, contacts_locked, organizations_leaving
 
 BATCH_SIZE = 2000  # rows in one statement
@@ -102,8 +101,8 @@ def keep_contacts(pks: Collection[int]) -> int:
 def correct_contact(contact: Contact, **fields) -> Contact:
     """Change fields of a contact.
 
-    A new primary contact replaces the current one. If the email address changes, send unsent email and the link of the
-    newest pledge to the new address.
+    A new primary contact replaces the current one. Unless only its case changes, links that the old address got stop
+    working, and the new one gets what it needs.
     """
     contact = lock_contact(contact)
     organization, before = contact.organization, contact.email
@@ -112,23 +111,11 @@ def correct_contact(contact: Contact, **fields) -> Contact:
         for other in organization.contacts.filter(is_primary=True).exclude(pk=contact.pk):
             profiles.change_contact(other, is_primary=False)
     contact = profiles.change_contact(contact, **fields)
-    if contact.email != before:
-        readdress_emails(contact, before)
+    if not links.is_same_address(contact.email, before):
+        contacts_locked.send(Contact, contacts=[contact])
+        contact_email_changed.send(Contact, contact=contact)
+        pledge_links.end_links_of_address(organization, before, answers=contact.pledges.exists())
     return contact
-
-
-def readdress_emails(contact: Contact, before: str) -> None:
-    """Send unsent email of a locked contact to the new address: email about pledges, and from other apps."""
-    contacts_locked.send(Contact, contacts=[contact])
-    contact_email_changed.send(Contact, contact=contact)
-    if contact.organization is None:
-        return
-    unsent = messages_about(contact.organization).filter(recipient=before)
-    unsent.filter(queue=Message.Queue.TRANSACTIONAL).exclude(state=Message.State.SENT).update(recipient=contact.email)
-    pledge_years.renew_reminders(unsent)
-    newest = contact.organization.pledges.order_by("-year_id").first()
-    if newest and (newest.contact_id == contact.pk or (newest.contact_id is None and contact.is_primary)):
-        pledge_links.email_link(newest, by_staff=True)
 
 
 def messages_about(organization: Organization) -> MessageQuerySet:
@@ -138,9 +125,9 @@ def messages_about(organization: Organization) -> MessageQuerySet:
 
 @transaction.atomic
 def delete_contact(contact: Contact) -> None:
-    """Delete a contact with its change history and the email to its address, without notifying anyone.
+    """Delete a contact with its change history and the email to its address, without notifying them.
 
-    The primary contact takes over its pledges. A contact that is already deleted is ignored.
+    The primary contact takes over its pledges, with new links. A contact that is already deleted is ignored.
     """
     try:
         organization = profiles.lock_owning_organization(contact) if contact.organization_id else None
@@ -152,7 +139,9 @@ def delete_contact(contact: Contact) -> None:
     if current is None:
         return
     contacts_locked.send(Contact, contacts=[current])
+    answers = current.pledges.exists()
     delete_locked_contacts([current])
+    pledge_links.end_links_of_address(organization, contact.email, answers=answers)
     if organization:
         messages_about(organization).filter(recipient=contact.email).delete()
         audit.log_change(organization, {"contact": "…"}, {"contact": ""})

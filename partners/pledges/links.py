@@ -3,18 +3,19 @@
 from datetime import timedelta
 
 from django.db import transaction
+from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
-from imagine.core import audit
+from imagine.core import links
 from imagine.core.errors import RuleViolation
-from imagine.core.models import new_token
-from imagine.core.security_events import Kind, record_event
+from imagine.core.relations import about_rows
 from imagine.mail.models import Message
 from partners.emails import pledge as pledge_emails
 from partners.emails.kinds import EmailKind
-from partners.models import Contact, Pledge, PledgeRequest, TokenRedirect
+from partners.models import Contact, Organization, Pledge, PledgeRequest, TokenRedirect
 from partners.organizations import profiles
+from partners.pledges import years as pledge_years
 
 MAX_LINKS_PER_DAY = 10  # emails with a link about one pledge, except those that staff request
 MIN_INTERVAL = timedelta(minutes=10)  # between two such emails to one address
@@ -64,12 +65,47 @@ def replace_link(pledge: Pledge) -> Pledge:
     """Give every pledge of the organization a new link and email the newest one; the old links stop working. Raise
     Pledge.DoesNotExist."""
     organization = profiles.lock_owning_organization(pledge)
+    end_links(organization)
+    return organization.pledges.get(pk=pledge.pk)
+
+
+def end_links(organization: Organization) -> None:
+    """Replace the links of all pledges of a locked organization, because the link of one leads to the newest, and end
+    those of pledge requests, which lead there too. Unsent email with the old links is written anew."""
+    organization.links_replaced_at = Now()
+    organization.save(update_fields=["links_replaced_at"])
     pledges = list(organization.pledges.select_related("contact", "year").order_by("year_id"))
-    for each in pledges:
-        each.token = new_token()
-        each.save(update_fields=["token"])
-        audit.log_change(each, {"link": ""}, {"link": "replaced"})
-        record_event(Kind.LINK_REPLACED, each)
+    for pledge in pledges:
+        pledge.organization = organization
+        links.replace_link(pledge)
     TokenRedirect.objects.filter(pledge__in=pledges).delete()
-    pledge_emails.queue_new_link(pledges[-1])
-    return next(each for each in pledges if each.pk == pledge.pk)
+    messages = Message.objects.about_any(pledges)
+    unsent = messages.filter(state=Message.State.QUEUED, queue=Message.Queue.TRANSACTIONAL)
+    unsent_signatures = set(unsent.filter(kind=EmailKind.PLEDGE_SIGNED).values_list("attachment_object_id", flat=True))
+    unsent.delete()
+    pledge_years.renew_reminders(messages)
+    if pledges:
+        pledge_emails.queue_new_link(pledges[-1])
+    for pledge in pledges:
+        last = pledge.signatures.order_by("-number").first()
+        if last and last.pk in unsent_signatures:
+            pledge_emails.queue_signed(pledge, last)
+
+
+def end_links_of_address(organization: Organization | None, email: str, *, answers: bool) -> None:
+    """End all links that were sent to `email`, which is no longer the address of a contact of this locked organization.
+
+    `answers` is whether the contact was that of a pledge. Requests that someone is using right now are skipped, because
+    they are locked before organizations; they are refused once they get the organization's lock.
+    """
+    requests = PledgeRequest.objects.with_email(email).select_for_update(skip_locked=True)
+    gone = list(requests.values_list("pk", flat=True))
+    Message.objects.filter(about_rows(PledgeRequest, gone), state=Message.State.QUEUED).delete()
+    PledgeRequest.objects.filter(pk__in=gone).delete()
+    if organization and (answers or was_emailed_link(organization, email)):
+        end_links(organization)
+
+
+def was_emailed_link(organization: Organization, email: str) -> bool:
+    about = about_rows(Pledge, organization.pledges.order_by().values("pk")) | Q(kind=EmailKind.PLEDGE_REQUEST)
+    return Message.objects.filter(about, recipient__iexact=email).exists()

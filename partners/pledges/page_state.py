@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from imagine.core.errors import RuleViolation
+from imagine.core.links import LinkNotFound
 from partners.models import Contact, Organization, Pledge, PledgeRequest, PledgeYear, TokenRedirect, normalize_name
 from partners.organizations import profiles
 from partners.organizations.profiles import CONTACT_FIELDS, PROFILE_FIELDS
@@ -23,10 +24,6 @@ CURRENT_YEAR_FOR_SHARE = """
     ORDER BY school_year DESC LIMIT 1 FOR SHARE
 """
 MIN_NAME_SIMILARITY = 0.45  # to match a typed name with the organization of a contact with the same email address
-
-
-class LinkNotFound(RuleViolation):
-    """The link never existed, or staff replaced it."""
 
 
 class PledgeClosed(RuleViolation):
@@ -94,14 +91,22 @@ def load_page_state(token: str) -> PageState:
     request = PledgeRequest.objects.filter(token=token).first()
     if request is None:
         return load_page_state(redirected_token(token))
-    return page_state_for_request(request, year, find_known_contact(request) if request.email_verified else None)
+    contact = find_known_contact(request) if request.email_verified else None
+    check_not_replaced(request, contact.organization if contact else None)
+    return page_state_for_request(request, year, contact)
+
+
+def check_not_replaced(request: PledgeRequest, organization: Organization | None) -> None:
+    """Raise LinkNotFound if the links of the organization were replaced after the request was made."""
+    if organization and organization.links_replaced_at and organization.links_replaced_at >= request.created_at:
+        raise LinkNotFound
 
 
 def redirected_token(token: str) -> str:
     """Return the token of the pledge that the pledge with this token was merged into. Raise LinkNotFound."""
     redirected = TokenRedirect.objects.filter(token=token).values_list("pledge__token", flat=True).first()
     if redirected is None:
-        raise LinkNotFound(_("This link opens nothing any more."))
+        raise LinkNotFound
     return redirected
 
 
@@ -201,6 +206,7 @@ def lock_pledge_request(token: str) -> PageState:
         organization = Organization.objects.select_for_update(no_key=True).filter(pk=contact.organization_id).first()
         if organization is None:  # staff merged it while we waited
             return lock_page_state(token)
+        check_not_replaced(request, organization)
         contact.organization = organization
     return page_state_for_request(request, lock_current_year_for_share(), contact)
 

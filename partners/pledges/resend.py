@@ -4,15 +4,17 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from imagine.core import audit
+from imagine.core.links import LinkNotFound
 from imagine.mail.models import Message
 from imagine.mail.queue import CannotResend, requeue
 from partners.emails import pledge as pledge_emails
 from partners.emails.kinds import EmailKind
-from partners.models import Pledge, Signature
+from partners.models import Pledge, PledgeRequest, Signature
 from partners.organizations import profiles
+from partners.pledges import page_state
 
 KINDS = (
-    *(EmailKind.PLEDGE_BEGUN, EmailKind.PLEDGE_LINK, EmailKind.PLEDGE_NEW_LINK),
+    *(EmailKind.PLEDGE_REQUEST, EmailKind.PLEDGE_BEGUN, EmailKind.PLEDGE_LINK, EmailKind.PLEDGE_NEW_LINK),
     *(EmailKind.PLEDGE_SIGNED, EmailKind.PLEDGE_DRAFT),
 )
 
@@ -23,10 +25,24 @@ def resend_pledge_email(message: Message) -> bool:
 
     Raise CannotResend, Pledge.DoesNotExist or Message.DoesNotExist.
     """
+    if message.kind == EmailKind.PLEDGE_REQUEST:
+        check_link_works(message)
+        return requeue(message)
     pledge = Pledge.objects.get(messages__pk=message.pk)
     pledge = profiles.lock_owning_organization(pledge).pledges.get(pk=pledge.pk)
     check_still_true(message, pledge)
     return requeue(message)
+
+
+def check_link_works(message: Message) -> None:
+    """Raise CannotResend if the link to start a pledge was used, replaced or deleted since."""
+    request = message.about
+    try:
+        page_state.load_page_state(request.token if isinstance(request, PledgeRequest) else "")
+    except LinkNotFound:
+        raise CannotResend(
+            _("The link in this email doesn't work anymore. If there's a pledge, email its link from its page instead.")
+        ) from None
 
 
 def check_still_true(message: Message, pledge: Pledge) -> None:

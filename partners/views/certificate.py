@@ -7,14 +7,14 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import get_language
 from django.views.decorators.http import require_safe
 
-from imagine.core.private_links import private_response
+from imagine.core.views import personal_page
 from partners import certificates
 from partners.models import Signature
 from partners.pledges import page_state
 
 
 @require_safe
-@private_response
+@personal_page
 def certificate(request: HttpRequest, token: str) -> HttpResponse:
     """Return the certificate of the last signed version in ?language or the reader's language, of ?year or the newest
     year. The file name doesn't identify the organization."""
@@ -29,11 +29,9 @@ def certificate(request: HttpRequest, token: str) -> HttpResponse:
 
 
 def last_signature(token: str, year: str) -> Signature:
-    """Return the last signed version of the link's organization, or of its pledge for `year`. Raise Http404."""
-    try:
-        organization = page_state.load_page_state(token).organization
-    except page_state.LinkNotFound:
-        raise Http404 from None
+    """Return the last signed version of the link's organization, or of its pledge for `year`. Raise LinkNotFound, or
+    Http404 if there is none."""
+    organization = page_state.load_page_state(token).organization
     signatures = Signature.objects.select_related("pledge").filter(pledge__organization=organization)
     if year:
         signatures = signatures.filter(pledge__year=year if re.fullmatch("[0-9]{4}", year) else None)

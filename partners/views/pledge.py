@@ -1,10 +1,7 @@
 """The pages behind the personal link of a pledge."""
 
-from collections.abc import Callable
-from functools import wraps
-
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
@@ -12,9 +9,9 @@ from django.views.decorators.http import require_safe
 
 from imagine.core import rate_limit
 from imagine.core.errors import RuleViolation
-from imagine.core.private_links import private_response
 from imagine.core.rate_limit import limit_posts, too_many_requests
 from imagine.core.uploads import takes_files
+from imagine.core.views import personal_page
 from partners.models import Logo
 from partners.organizations import logos
 from partners.pledges import editing as pledge_editing
@@ -28,24 +25,10 @@ from partners.views.signup import page_or_post
 MAX_SIGNATURES_PER_HOUR = 20  # with the same link
 
 
-def by_link(view: Callable) -> Callable:
-    """Decorate a view to raise Http404 if the link doesn't exist."""
-
-    @private_response
-    @wraps(view)
-    def answer(request: HttpRequest, token: str) -> HttpResponse:
-        try:
-            return view(request, token)
-        except page_state.LinkNotFound:
-            raise Http404 from None
-
-    return answer
-
-
 @takes_files(max_size=logos.MAX_FILE_SIZE)
 @page_or_post
 @limit_posts("pledge", most=300, minutes=10)
-@by_link
+@personal_page
 def pledge(request: HttpRequest, token: str) -> HttpResponse:
     """Show the pledge's page with profile, checklist and signature. A POST saves a draft or signs."""
     if request.method == "POST":
@@ -107,7 +90,7 @@ def wait_to_sign(token: str) -> int:
 
 
 @require_safe
-@by_link
+@personal_page
 def pledge_thanks(request: HttpRequest, token: str) -> HttpResponse:
     state = page_state.load_page_state(token)
     if not (state.is_signed and state.is_open):
@@ -116,7 +99,7 @@ def pledge_thanks(request: HttpRequest, token: str) -> HttpResponse:
 
 
 @require_safe
-@by_link
+@personal_page
 def pledge_logo(request: HttpRequest, token: str) -> HttpResponse:
     """Return the organization's logo, even if it isn't listed."""
     logo = get_object_or_404(Logo, organization=page_state.load_page_state(token).organization)

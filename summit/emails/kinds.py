@@ -24,3 +24,8 @@ class EmailKind(TextChoices):
     REMINDER_DAY = templates.DAY.code
     REMINDER_NAMES = templates.NAMES.code
     THANKS = templates.THANKS.code
+
+    @classmethod
+    def with_seats(cls) -> "set[EmailKind]":
+        """Emails that say what seats a party has, or that the event changed."""
+        return {cls.RSVP_CONFIRMED, cls.RSVP_WAITLISTED, cls.RSVP_PROMOTED, cls.RSVP_CHANGED, cls.EVENT_RESCHEDULED}

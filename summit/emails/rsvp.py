@@ -32,6 +32,11 @@ def status_message(rsvp: Rsvp, guests: Sequence[Guest]) -> Message:
     return next_message(rsvp, Kind.RSVP_WAITLISTED if rsvp.waitlisted_seats else Kind.RSVP_CONFIRMED, guests=guests)
 
 
+def queue_status(rsvp: Rsvp) -> None:
+    """What the party has now, because an earlier email with it was deleted or went to another address."""
+    queue_next(rsvp, Kind.RSVP_WAITLISTED if rsvp.waitlisted_seats else Kind.RSVP_CONFIRMED)
+
+
 def queue_confirmed(rsvp: Rsvp) -> None:
     """The party holds all the seats it asked for."""
     queue_next(rsvp, Kind.RSVP_CONFIRMED)

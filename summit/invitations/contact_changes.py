@@ -5,6 +5,7 @@ Before any of it, `lock_invitations_of_contacts` locks all that is known about a
 
 from collections.abc import Sequence
 
+from imagine.core import links
 from imagine.core.relations import about_rows
 from imagine.mail.models import Mailing, Message
 from imagine.mail.models.messages import MessageQuerySet
@@ -14,7 +15,7 @@ from partners.organizations import merging
 from summit.emails import invitation as invitation_emails
 from summit.emails import reminder as reminder_emails
 from summit.emails.kinds import EmailKind
-from summit.invitations import change_notices
+from summit.invitations import change_notices, responses
 from summit.invitations import resend as invitation_resend
 from summit.models import Event, Invitation
 
@@ -52,17 +53,22 @@ def delivery_progress(invitation: Invitation) -> int:
 
 
 def readdress_invitations(contact: Contact) -> None:
-    """The contact's address was corrected: send invitations and new links that didn't reach the old address to the new
-    one. Nothing more is sent to the old one."""
+    """The contact's address was corrected: the links that the old one got stop working, and nothing more is sent there.
+    Whoever hasn't answered gets the invitation with its new link at the new address."""
     messages = messages_about([contact])
-    messages.filter(queue=Message.Queue.TRANSACTIONAL).exclude(state=State.SENT).update(recipient=contact.email)
     reminder_emails.delete_unsent_reminders(messages.filter(reminder__isnull=False, expires_at__isnull=False))
-    for invitation in contact.invitations.select_related("event", "mailing"):
+    for invitation in contact.invitations.select_related("event", "mailing", "rsvp", "contact__organization"):
         change_notices.rewrite_unsent_notices(invitation)
-        if reset_undelivered(invitation):
-            invitation_resend.delete_unsent_own_messages(invitation)
-        else:
-            invitation_resend.resend_to_new_address(invitation)
+        links.replace_link(invitation)
+        is_written_again = reset_undelivered(invitation)
+        invitation_emails.delete_unsent_links(invitation)
+        invitation_resend.delete_undelivered_own_messages(invitation)
+        if invitation.emailed_at and not is_written_again and is_waiting(invitation):
+            responses.queue_new_link(invitation)
+
+
+def is_waiting(invitation: Invitation) -> bool:
+    return invitation.answer == Answer.OPEN and responses.link_is_useful(invitation)
 
 
 def reset_undelivered(invitation: Invitation) -> bool:

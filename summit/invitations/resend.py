@@ -1,16 +1,15 @@
 """Resend emails about an invitation, for staff or to a corrected address, with what is true now."""
 
 from django.db import transaction
-from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from imagine.core import audit
 from imagine.mail import preferences
 from imagine.mail.models import Message
-from imagine.mail.queue import CannotResend, overwrite, requeue
+from imagine.mail.queue import CannotResend, requeue
 from summit.emails import invitation as invitation_emails
 from summit.emails.kinds import EmailKind
-from summit.invitations.responses import link_is_useful, lock_invitation
+from summit.invitations.responses import lock_invitation
 from summit.invitations.starting import EventNotInvitable, check_invitable
 from summit.models import Invitation
 
@@ -101,28 +100,12 @@ def check_still_true(message: Message, invitation: Invitation) -> None:
     )
 
 
-# Corrected addresses ---------------------------------------------------------------------------------------------
-
-
-def resend_to_new_address(invitation: Invitation) -> None:
-    """The contact's address was corrected: rewrite the last of its own emails with the link, if it didn't reach the old
-    address, and send it to the new one."""
-    message = own_messages(invitation).select_for_update(of=("self",)).order_by("-created_at").first()
-    if message and message.state in NOT_ACCEPTED and link_is_useful(invitation):
-        overwrite(message, rewritten_message(message, invitation))
-        requeue(message)
-        mark_notified(invitation)
-
-
-def delete_unsent_own_messages(invitation: Invitation) -> None:
-    """The invitation will be written with its mailing and today's link: delete other unsent emails with the link."""
-    own_messages(invitation).filter(state__in=NOT_ACCEPTED).delete()
-
-
-def own_messages(invitation: Invitation) -> QuerySet[Message]:
-    """Return the emails of the invitation that were sent outside its mailing: with a new link, or resent by staff."""
+def delete_undelivered_own_messages(invitation: Invitation) -> None:
+    """Delete emails of the invitation that were sent outside its mailing (with a new link, or resent by staff) and that
+    no mail server accepted. They have an old link."""
     kinds = (EmailKind.INVITATION, EmailKind.INVITATION_NEW_LINK)
-    return invitation.messages.filter(kind__in=kinds, queue=Message.Queue.TRANSACTIONAL)
+    own = invitation.messages.filter(kind__in=kinds, queue=Message.Queue.TRANSACTIONAL)
+    own.filter(state__in=NOT_ACCEPTED).delete()
 
 
 def mark_notified(invitation: Invitation) -> None:

@@ -8,13 +8,11 @@ from django.db.models import Exists, OuterRef
 from django.db.models.functions import Lower
 from django.utils import timezone
 
-from imagine.core import audit
-from imagine.core.models import new_token
-from imagine.core.security_events import Kind, record_event
+from imagine.core import audit, links
 from imagine.mail import preferences
 from imagine.mail.queue import enqueue_many, message_key
 from partners.models import Organization
-from summit import seats
+from summit import rsvp_links, seats
 from summit.calendar import entries as calendar_entries
 from summit.emails import invitation as invitation_emails
 from summit.emails.kinds import EmailKind
@@ -85,22 +83,27 @@ def decline_invitation(invitation: Invitation, message: str = "") -> Invitation:
 
 @transaction.atomic
 def replace_invitation_link(invitation: Invitation) -> None:
-    """Give an invitation a new link, because others saw the old one, which stops working. Email the new one now, unless
-    the invitation will be written with it anyway, the event is over or canceled, or the address has opted out. Raise
+    """Give an invitation a new link, because others saw the old one, which stops working. Its page leads to an RSVP
+    once there is one, so the link of that is replaced, too. Email the new link now, unless the invitation will be
+    written with it anyway, the event is over or canceled, or the address has opted out. Raise
     Invitation.DoesNotExist."""
     invitation = lock_invitation(invitation)
-    invitation.token = new_token()
-    invitation.save(update_fields=["token"])
-    audit.log_change(invitation, {"link": ""}, {"link": "replaced"})
-    record_event(Kind.LINK_REPLACED, invitation)
+    if rsvp := invitation.rsvp or rsvp_of_contact(invitation):
+        rsvp_links.replace_rsvp_link(rsvp)
+        return
+    links.replace_link(invitation)
     invitation_emails.delete_unsent_links(invitation)  # they have the old link
     if invitation.emailed_at and link_is_useful(invitation):
-        message = invitation_emails.single_invitation_message(invitation)
-        message.kind = EmailKind.INVITATION_NEW_LINK
-        message.idempotency_key = message_key(message.kind, invitation, timezone.now().isoformat())
-        enqueue_many([message])
-        invitation.notified_version = invitation.event.schedule_version
-        invitation.save(update_fields=["notified_version"])
+        queue_new_link(invitation)
+
+
+def queue_new_link(invitation: Invitation) -> None:
+    """Email the invitation with its new link now, with what is true now."""
+    message = invitation_emails.single_invitation_message(invitation)
+    message.kind = EmailKind.INVITATION_NEW_LINK
+    message.idempotency_key = message_key(message.kind, invitation, timezone.now().isoformat())
+    enqueue_many([message])
+    Invitation.objects.filter(pk=invitation.pk).update(notified_version=invitation.event.schedule_version)
 
 
 def link_is_useful(invitation: Invitation) -> bool:

@@ -1,4 +1,3 @@
-
 import django.contrib.postgres.fields
 import django.contrib.postgres.indexes
 import django.core.validators
@@ -8,7 +7,7 @@ import django.db.models.functions.comparison
 import django.db.models.functions.datetime
 import django.db.models.functions.text
 import django.utils.timezone
-import imagine.core.models
+import imagine.core.links
 import uuid
 from django.db import migrations, models
 
@@ -110,6 +109,8 @@ class Migration(migrations.Migration):
             name='Rsvp',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('token', models.CharField(default=imagine.core.links.new_token, editable=False, max_length=32, unique=True)),
+                ('verified_at', models.DateTimeField(editable=False, null=True, verbose_name='address verified')),
                 ('name', models.CharField(max_length=100, verbose_name='name')),
                 ('email', models.EmailField(max_length=254, verbose_name='e-mail')),
                 ('phone', models.CharField(blank=True, max_length=30, verbose_name='phone')),
@@ -128,7 +129,6 @@ class Migration(migrations.Migration):
                 ('canceled_at', models.DateTimeField(editable=False, null=True, verbose_name='cancelled')),
                 ('skipped_at', models.DateTimeField(editable=False, help_text='A later party was seated, as this one did not fit.', null=True, verbose_name='passed over')),
                 ('canceled_late', models.BooleanField(default=False, editable=False, verbose_name='cancelled late')),
-                ('token', models.CharField(default=imagine.core.models.new_token, editable=False, max_length=32, unique=True)),
                 ('browser_hash', models.CharField(blank=True, editable=False, max_length=64)),
                 ('ics_uid', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
                 ('ics_sequence', models.PositiveIntegerField(default=0, editable=False)),
@@ -149,7 +149,8 @@ class Migration(migrations.Migration):
             name='Invitation',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('token', models.CharField(default=imagine.core.models.new_token, editable=False, max_length=32, unique=True)),
+                ('token', models.CharField(default=imagine.core.links.new_token, editable=False, max_length=32, unique=True)),
+                ('verified_at', models.DateTimeField(editable=False, null=True, verbose_name='address verified')),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='made')),
                 ('emailed_at', models.DateTimeField(blank=True, editable=False, null=True, verbose_name='mail written')),
                 ('notified_version', models.CharField(blank=True, editable=False, max_length=16)),

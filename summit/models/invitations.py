@@ -11,7 +11,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from imagine.core.models import AuditEntry, new_token
+from imagine.core.links import PersonalLink
+from imagine.core.models import AuditEntry
 from imagine.mail.models import Mailing, Message
 from partners.models import Contact, PledgeYear, PromiseType, School, Sector
 from summit.models.events import Event
@@ -121,12 +122,17 @@ class InvitationQuerySet(models.QuerySet):
     def unanswered(self):
         return self.filter(OPEN)
 
+    def leading_to(self, rsvp: Rsvp):
+        """Those whose page leads to an RSVP: the one that it answers, and unanswered ones to the same address."""
+        same_address = Q(rsvp=None, event=rsvp.event_id, contact__email__iexact=rsvp.email)
+        return self.filter(Q(rsvp=rsvp) | same_address)
+
     def lock(self) -> None:
         """Lock these invitations until the transaction ends: after their mailings, before their messages."""
         list(self.order_by("pk").select_for_update(no_key=True, of=("self",)).values_list("pk"))
 
 
-class Invitation(models.Model):
+class Invitation(PersonalLink):
     """An invitation of one contact to one event. It is accepted while its RSVP stands, and declined if the contact said
     no or canceled the RSVP.
 
@@ -149,7 +155,6 @@ class Invitation(models.Model):
     mailing = models.ForeignKey(
         Mailing, verbose_name=_("mailing"), on_delete=models.PROTECT, related_name="invitations", editable=False
     )
-    token = models.CharField(max_length=32, unique=True, default=new_token, editable=False)
     created_at = models.DateTimeField(_("made"), default=timezone.now, editable=False)
     emailed_at = models.DateTimeField(_("mail written"), null=True, blank=True, editable=False)
     notified_version = models.CharField(max_length=16, blank=True, editable=False)

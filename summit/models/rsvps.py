@@ -13,7 +13,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from imagine.core.models import AuditEntry, new_token
+from imagine.core.links import PersonalLink
+from imagine.core.models import AuditEntry
 from imagine.core.text_normalization import join_columns, unaccented
 from imagine.mail.models import Message
 from partners.models import Organization, Sector, normalize_name
@@ -58,8 +59,10 @@ class RsvpQuerySet(models.QuerySet):
         return self.filter(waitlisted_seats__gt=0).order_by("waitlisted_since", "pk")
 
 
-class Rsvp(models.Model):
+class Rsvp(PersonalLink):
     """One party's answer to one event. Only seats.py writes seats."""
+
+    LINK_FIELDS = (*PersonalLink.LINK_FIELDS, "browser_hash")
 
     class Status(models.TextChoices):
         CONFIRMED = "confirmed", _("confirmed")
@@ -112,7 +115,6 @@ class Rsvp(models.Model):
     )
     canceled_late = models.BooleanField(_("cancelled late"), default=False, editable=False)
 
-    token = models.CharField(max_length=32, unique=True, default=new_token, editable=False)
     browser_hash = models.CharField(max_length=64, blank=True, editable=False)
     ics_uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     ics_sequence = models.PositiveIntegerField(default=0, editable=False)
@@ -175,6 +177,10 @@ class Rsvp(models.Model):
 
     def get_absolute_url(self):
         return reverse("rsvp", args=[self.token])
+
+    def renew_link(self):
+        super().renew_link()
+        self.browser_hash = ""
 
     @property
     def party_size(self) -> int:

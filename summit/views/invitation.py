@@ -5,13 +5,13 @@ from functools import wraps
 
 from crispy_forms.utils import render_crispy_form
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
 from imagine.core import rate_limit
-from imagine.core.private_links import private_response
 from imagine.core.rate_limit import limit_posts, too_many_requests
+from imagine.core.views import personal_page
 from summit import seats
 from summit.forms import DeclineForm, InvitationForm
 from summit.invitations import responses
@@ -23,15 +23,12 @@ Answer = Invitation.Answer
 
 
 def invitation_by_link(view: Callable) -> Callable:
-    """Decorate a view that acts for one invitation: fetch it by its token, or answer 404."""
+    """Decorate a view that acts for one invitation: fetch it by its token."""
 
-    @private_response
+    @personal_page
     @wraps(view)
     def wrapper(request: HttpRequest, token: str) -> HttpResponse:
-        try:
-            return view(request, get_invitation(token))
-        except Invitation.DoesNotExist:  # never existed, or was withdrawn just now
-            raise Http404 from None
+        return view(request, get_invitation(token))
 
     return wrapper
 

@@ -7,14 +7,14 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from imagine.core.rate_limit import limit_posts
+from imagine.core.views import personal_page
 from partners.pledges import page_state
-from partners.views.pledge import by_link
 from summit import partner_year as summit_partner_year
 from summit.views.public import page_or_post
 
 
 @require_safe
-@by_link
+@personal_page
 def partner_year(request: HttpRequest, token: str) -> HttpResponse:
     """Show the pledge, the events with their answers, and the invitations."""
     state = page_state.load_page_state(token)
@@ -32,7 +32,7 @@ def partner_year(request: HttpRequest, token: str) -> HttpResponse:
 
 @page_or_post
 @limit_posts("change", most=300, minutes=10)
-@by_link
+@personal_page
 def mail_year_link(request: HttpRequest, token: str) -> HttpResponse:
     """Email the pledge's contact their own link for one event."""
     state = page_state.load_page_state(token)

@@ -14,8 +14,8 @@ from django.views.decorators.http import require_safe
 
 from imagine.core import rate_limit
 from imagine.core.errors import RuleViolation
-from imagine.core.private_links import private_response
 from imagine.core.rate_limit import limit_posts, too_many_requests
+from imagine.core.views import personal_page
 from imagine.mail.models import Message
 from partners.models import PledgeRequest, PledgeYear
 from partners.pledges import page_state
@@ -30,18 +30,12 @@ MAX_EMAILS_PER_HOUR = 20  # about one RSVP
 
 
 def rsvp_by_link(view: Callable) -> Callable:
-    """Decorate a view that acts for one RSVP: fetch it by its token, or answer 404."""
+    """Decorate a view that acts for one RSVP: fetch it by its token."""
 
-    @private_response
+    @personal_page
     @wraps(view)
     def wrapper(request: HttpRequest, token: str) -> HttpResponse:
-        rsvp = Rsvp.objects.select_related("event").filter(token=token).first()
-        if rsvp is None:
-            raise Http404
-        try:
-            return view(request, rsvp)
-        except Rsvp.DoesNotExist:  # staff deleted it just now
-            raise Http404 from None
+        return view(request, Rsvp.objects.select_related("event").get(token=token))
 
     return wrapper
 

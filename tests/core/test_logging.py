@@ -10,8 +10,8 @@ from django.test import Client, RequestFactory
 from django.urls import reverse
 
 from imagine.celery import app
+from imagine.core.links import new_token
 from imagine.core.logging import JsonFormatter
-from imagine.core.models import new_token
 from imagine.mail import delivery
 from imagine.mail.models import Message
 from summit.models import Rsvp

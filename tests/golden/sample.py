@@ -96,7 +96,7 @@ def rsvp_emails(box: Mailbox) -> None:
     box.collect("Party made smaller, and another moved up from the waiting list")
     for rsvp in mine:
         rsvp_links.mail_rsvp_link(rsvp)
-    box.collect("Lost link of an RSVP")
+    sent(*box.collect("Lost link of an RSVP"), *(message for _heading, message in box.sent))
     for rsvp in mine:
         rsvp_links.replace_rsvp_link(rsvp)
     box.collect("New link of an RSVP")
@@ -174,7 +174,7 @@ def pledge_emails(box: Mailbox) -> None:
         box.collect(heading)
     for pledge in drafts:
         pledge_links.email_link(pledge)
-    box.collect("Lost link of a pledge")
+    sent(*box.collect("Lost link of a pledge"), *(message for _heading, message in box.sent))
     for pledge in drafts:
         pledge_links.replace_link(pledge)
     box.collect("New link of a pledge")

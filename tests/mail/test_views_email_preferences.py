@@ -5,7 +5,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from imagine.core.models import new_token
+from imagine.core.links import new_token
 from imagine.mail import preferences
 from imagine.mail.models import EmailPreference
 from partners.models import Contact, Pledge

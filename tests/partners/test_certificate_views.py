@@ -4,7 +4,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from imagine.core.models import new_token
+from imagine.core.links import new_token
 from partners.models import Pledge
 from partners.pledges import editing as pledge_editing
 from tests import factories, snapshots

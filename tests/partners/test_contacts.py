@@ -55,7 +55,7 @@ def test_main_contact_changes_hands():
     assert snapshots.changes(alma)[-1] == {"is_primary": [True, False]}
 
 
-def test_corrected_address_gets_what_was_not_sent_and_the_link():
+def test_corrected_address_gets_what_was_not_sent_and_a_new_link():
     pledge = factories.signed_pledge()
     contact = pledge.contact
     Message.objects.filter(kind__in=("pledge_link", "pledge_request")).update(
@@ -64,9 +64,15 @@ def test_corrected_address_gets_what_was_not_sent_and_the_link():
     contacts.correct_contact(contact, email="right@example.org")
     assert snapshots.emails_to() == [
         "link 1 alma@example.org",
+        "new_link 1 right@example.org",
         "signed 1 right@example.org",
-        "link 1 right@example.org",
     ]
+    old = pledge.token
+    pledge.refresh_from_db()
+    assert pledge.token != old
+    for message in pledge.messages.all():
+        assert pledge.token in message.body_text
+        assert old not in message.body_text + message.body_html
     assert snapshots.changes(contact)[-1] == {"email": ["alma@example.org", "right@example.org"]}
     contacts.correct_contact(contact, email="right@example.org")
     assert len(snapshots.emails_to()) == 3
@@ -77,7 +83,7 @@ def test_link_was_just_mailed_to_the_wrong_address_and_is_mailed_to_the_right_on
     pledge_links.email_link(pledge)
     sent("alma@example.org")
     contacts.correct_contact(pledge.contact, email="right@example.org")
-    assert snapshots.emails_to()[-1] == "link 2 right@example.org"
+    assert snapshots.emails_to()[-1] == "new_link 1 right@example.org"
 
 
 def test_corrected_address_of_who_answers_for_nothing_gets_no_link():
@@ -101,7 +107,11 @@ def test_erased_contact_leaves_no_mail_and_no_history_and_its_pledge_stays():
     assert people(pledge.organization) == [("ben@example.org", True)]
     pledge.refresh_from_db()
     assert (pledge.contact, pledge.signed_by) == (None, "Alma Reyes")
-    assert snapshots.emails_to() == ["link 1 alma@example.org"]  # to the one who began, before there was a pledge
+    assert snapshots.emails_to() == [
+        "link 1 alma@example.org",  # to the one who began, before there was a pledge
+        "new_link 1 ben@example.org",
+        "signed 1 ben@example.org",  # had not been sent
+    ]
     assert not AuditEntry.objects.about(contact).exists()
     assert snapshots.changes(pledge.organization)[-1] == {"contact": ["…", ""]}
     assert pledge_links.resend_link(pledge)

@@ -4,6 +4,7 @@ import pytest
 from django.db import IntegrityError
 from django.utils import timezone
 
+from imagine.core.links import LinkNotFound
 from imagine.core.models import AuditEntry
 from imagine.mail import mime
 from imagine.mail.models import Message
@@ -309,7 +310,7 @@ def test_replaced_link_ends_the_old_one_too():
     merge_organizations(*organizations(mine, theirs))
     pledge_links.replace_link(Pledge.objects.get())
     for token in (mine.token, theirs.token):
-        with pytest.raises(page_state.LinkNotFound):
+        with pytest.raises(LinkNotFound):
             page_state.load_page_state(token)
     assert not TokenRedirect.objects.exists()
 

@@ -5,13 +5,14 @@ from django.utils import timezone, translation
 
 from imagine.core import audit
 from imagine.core.errors import RuleViolation
+from imagine.core.links import LinkNotFound
 from imagine.mail.models import Message
 from partners.models import Contact, Organization, Pledge, PledgeRequest, PledgeYear, PromiseType, School, Signature
 from partners.organizations import profiles
 from partners.pledges import editing as pledge_editing
 from partners.pledges import page_state
 from partners.pledges.editing import InvalidPromises, NothingPromised, PledgeAlreadySigned, PledgeChanged
-from partners.pledges.page_state import LinkNotFound, PledgeClosed
+from partners.pledges.page_state import PledgeClosed
 from partners.pledges.promises import PromiseData
 from tests import factories, snapshots
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from imagine.core.links import LinkNotFound
 from imagine.mail.models import Message
 from partners import tasks
 from partners.models import Contact, PledgeRequest
@@ -12,7 +13,7 @@ from partners.pledges import editing as pledge_editing
 from partners.pledges import links as pledge_links
 from partners.pledges import page_state
 from partners.pledges import signup as pledge_signup
-from partners.pledges.page_state import AddressAlreadyKnown, LinkNotFound, PledgeClosed
+from partners.pledges.page_state import AddressAlreadyKnown, PledgeClosed
 from partners.pledges.signup import REQUEST_LIFETIME
 from tests import factories, snapshots
 

@@ -5,7 +5,8 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from imagine.core.models import RateLimitCount, new_token
+from imagine.core.links import new_token
+from imagine.core.models import RateLimitCount
 from partners.models import Pledge, PledgeRequest, PromiseType, School
 from partners.organizations import profiles
 from partners.pledges import signup as pledge_signup

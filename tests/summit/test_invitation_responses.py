@@ -341,7 +341,10 @@ def test_what_was_answered_stays_with_a_new_link(asked):
     rsvp = accept(asked)
     responses.replace_invitation_link(asked)
     assert answer(asked) == ("accepted", "", "Alma Reyes")
-    assert rsvp.messages.count() == 1
+    kinds = sorted(rsvp.messages.values_list("kind", flat=True))
+    assert kinds == ["rsvp_confirmed", "rsvp_new_link"]  # the first is written anew, with the new link
+    rsvp.refresh_from_db()
+    assert all(rsvp.get_absolute_url() in message.body_text for message in rsvp.messages.all())
 
 
 # Answered elsewhere ----------------------------------------------------------------------------------------------

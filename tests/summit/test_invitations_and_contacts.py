@@ -33,6 +33,7 @@ def both_invited(event: Event, two) -> tuple[Invitation, Invitation]:
     made = factories.invite(event, person("Alma", two[0])), factories.invite(event, other)
     contacts.correct_contact(other, email="alma@example.org")
     writing.write_mailing(made[1].mailing)
+    made[1].refresh_from_db()
     return made
 
 
@@ -192,7 +193,7 @@ def test_what_a_worker_has_in_its_batch_and_has_not_begun_goes_to_the_right_addr
     assert [message.recipient for message in bulk_delivery.claim()] == ["alma@example.org"]
 
 
-def test_what_was_sent_or_may_have_been_is_not_written_again():
+def test_what_was_sent_or_may_have_been_is_written_anew_with_another_link():
     some = [person(name) for name in ("Sent", "Unknown", "Sending")]
     mailing = factories.write_mailing(factories.event(), *some)
     Message.objects.filter(recipient="sent@example.org").update(state="sent", sent_at=timezone.now())
@@ -201,7 +202,11 @@ def test_what_was_sent_or_may_have_been_is_not_written_again():
     Message.objects.filter(recipient="sending@example.org").update(state="sending", **lease)
     for contact in some:
         contacts.correct_contact(contact, email=f"new.{contact.email}")
-    assert Message.objects.count() == 3
+    new = Message.objects.filter(kind="invitation_new_link")
+    assert {message.recipient for message in new} == {f"new.{contact.email}" for contact in some}
+    for message in new:
+        assert message.about.get_absolute_url() in message.body_text
+    assert Message.objects.count() == 6
     mailing.refresh_from_db()
     assert mailing.rendered_at
 
@@ -214,7 +219,7 @@ def test_what_waits_about_an_invitation_that_was_sent_does_not_go_to_the_wrong_a
     invitation_links.mail_invitation_link(invitation)
     contacts.correct_contact(contact, email="alma@example.org")
     assert list(Message.objects.filter(state="queued").values_list("kind", "object_id", "recipient")) == [
-        ("invitation_link", invitation.pk, "alma@example.org")
+        ("invitation_new_link", invitation.pk, "alma@example.org")
     ]
     reminder_sending.write_unanswered_batch(invitation.event, timezone.now())
     assert Message.objects.get(queue="bulk", state="queued").recipient == "alma@example.org"
@@ -226,7 +231,8 @@ def test_a_stopped_mailing_is_not_written_again():
     Message.objects.update(state="rejected")
     writing.stop_mailing(mailing)
     contacts.correct_contact(contact, email="new@example.org")
-    assert Message.objects.get().recipient == "alma@example.org"
+    assert Message.objects.get(state="rejected").recipient == "alma@example.org"
+    assert Message.objects.get(state="queued").recipient == "new@example.org"
 
 
 def replaced(*, invited_mail: str = "sent", state: str = "rejected") -> Invitation:
@@ -241,6 +247,7 @@ def replaced(*, invited_mail: str = "sent", state: str = "rejected") -> Invitati
 
 def correct(invitation: Invitation, **fields) -> None:
     contacts.correct_contact(invitation.contact, **({"email": "alma@example.org"} | fields))
+    invitation.refresh_from_db()
 
 
 @pytest.mark.slow
@@ -269,8 +276,8 @@ def test_the_newest_of_replaced_links_is_written_to_the_right_address():
     responses.replace_invitation_link(invitation)
     Message.objects.filter(kind="invitation_new_link").update(state="rejected")
     correct(invitation)
-    links = invitation.messages.filter(kind="invitation_new_link").order_by("pk")
-    assert [message.state for message in sorted(links, key=lambda link: link.idempotency_key)] == ["rejected", "queued"]
+    message = invitation.messages.get(kind="invitation_new_link")
+    assert (message.state, message.recipient) == ("queued", "alma@example.org")
 
 
 def test_an_invitation_that_is_written_again_brings_the_replaced_link_along():
@@ -292,12 +299,16 @@ def test_a_replaced_link_is_written_again_though_its_mailing_was_stopped():
 
 
 @pytest.mark.parametrize("state", ["sent", "sending"])
-def test_a_replaced_link_that_was_sent_or_is_being_sent_is_not_written_again(state):
+def test_a_replaced_link_that_was_sent_or_is_being_sent_is_followed_by_another(state):
     invitation = replaced(state="queued")
     mail_is(invitation, state, handed_over_at=timezone.now())
     before = list(Message.objects.order_by("idempotency_key").values_list("body_text", "state"))
     correct(invitation)
-    assert list(Message.objects.order_by("idempotency_key").values_list("body_text", "state")) == before
+    sent = Message.objects.exclude(state="queued").order_by("idempotency_key")
+    assert list(sent.values_list("body_text", "state")) == before
+    message = Message.objects.get(state="queued")
+    assert message.recipient == "alma@example.org"
+    assert invitation.get_absolute_url() in message.body_text
 
 
 @pytest.mark.slow
@@ -318,8 +329,9 @@ def test_an_invitation_that_staff_sent_again_to_a_wrong_address_is_written_to_th
     queue.resend(Message.objects.get())
     Message.objects.filter(idempotency_key__contains=":again:").update(state="rejected")
     correct(invitation)
-    message = Message.objects.get(idempotency_key__contains=":again:")
-    assert (message.recipient, message.state) == ("alma@example.org", "queued")
+    message = Message.objects.get(state="queued")
+    assert (message.recipient, message.kind) == ("alma@example.org", "invitation_new_link")
+    assert not Message.objects.filter(state="rejected").exists()
 
 
 # Erased ----------------------------------------------------------------------------------------------------------

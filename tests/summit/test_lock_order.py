@@ -247,8 +247,18 @@ def undone(rule: Callable, made: SimpleNamespace) -> None:
 
 
 def first_locks(statements: list[tuple[str, str]]) -> list[str]:
-    """The tables in the order in which they are locked first, those that the order names."""
-    return [table_name for table_name in dict.fromkeys(name for name, _sql in statements) if table_name in ORDER]
+    """The tables in the order in which they are locked first, those that the order names. Where another table was
+    locked before, a statement that skips locked rows waits for nobody, so it doesn't count."""
+    ordered: list[str] = []
+    unordered = set()
+    for table_name, sql in statements:
+        if table_name not in ORDER or table_name in {*ordered, *unordered}:
+            continue
+        if ordered and "SKIP LOCKED" in sql:
+            unordered.add(table_name)
+        else:
+            ordered.append(table_name)
+    return ordered
 
 
 def first_of(table_name: str, statements: list[tuple[str, str]]) -> list[str]:

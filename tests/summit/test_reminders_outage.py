@@ -161,7 +161,7 @@ def test_reminder_that_waits_goes_with_the_partys_links_of_now(what):
     run_reminders(moment(4, 6, 9), sent=False)
     before = only_reminder("day")
     if what == "address":
-        rsvp_links.change_email(party, "right@example.org")
+        party = rsvp_links.change_email(party, "right@example.org")
     else:
         party = rsvp_links.replace_rsvp_link(party)
     run_reminders(moment(4, 6, 9, 5), sent=False)

@@ -56,13 +56,33 @@ def test_link_is_mailed_at_most_ten_times_a_day_unless_staff_ask():
     assert rsvp_links.mail_rsvp_link(rsvp, by_staff=True) is True
 
 
-def test_corrected_address_gets_the_link_and_what_was_not_sent():
+def test_corrected_address_gets_the_seats_with_a_new_link():
     rsvp = factories.rsvp(factories.event())
+    old = rsvp.get_absolute_url()
     rsvp_links.mail_rsvp_link(rsvp)
-    Message.objects.filter(kind="rsvp_confirmed", object_id=rsvp.pk).update(state="rejected")
+    rsvp = rsvp_links.change_email(rsvp, "right@example.org")
+    message = rsvp.messages.get()
+    assert (message.kind, message.recipient, message.ics_method) == ("rsvp_confirmed", "right@example.org", "REQUEST")
+    assert rsvp.get_absolute_url() in message.body_text
+    assert old not in message.body_text + message.body_html + message.ics
+
+
+def test_address_that_changes_only_its_case_keeps_its_link():
+    rsvp = factories.rsvp(factories.event())
+    assert rsvp_links.change_email(rsvp, "Alma.Reyes@example.org").token == rsvp.token
+    assert rsvp.messages.count() == 1
+
+
+def test_notice_of_a_canceled_event_goes_to_the_corrected_address():
+    rsvp = factories.rsvp(factories.event())
+    Message.objects.update(state="sent", sent_at=timezone.now())
+    factories.cancel_event(rsvp.event)
     rsvp_links.change_email(rsvp, "right@example.org")
-    assert set(Message.objects.values_list("recipient", flat=True)) == {"right@example.org"}
-    assert rsvp.messages.filter(kind="rsvp_link").count() == 1  # the one on its way goes there, too
+    waiting = rsvp.messages.filter(state="queued").order_by("created_at")
+    assert [(message.kind, message.recipient) for message in waiting] == [
+        ("event_canceled", "right@example.org"),
+        ("rsvp_link", "right@example.org"),
+    ]
 
 
 def test_no_member_of_staff_is_led_to_a_guests_link(client, django_user_model):

@@ -49,7 +49,7 @@ def test_confirmation_has_todays_party_place_and_link(rsvp):
     seats.grow_party(rsvp, size=3)
     rsvp_links.replace_rsvp_link(rsvp)
     Event.objects.update(venue="Stockton Civic Auditorium")
-    email = resent(rsvp.messages.get(kind="rsvp_confirmed"))
+    email = resent(rsvp.messages.get(kind="rsvp_confirmed", state=State.SENT))
     rsvp.refresh_from_db()
     assert "You have 3 seats" in email.body_text
     assert "Stockton Civic Auditorium" in email.body_text

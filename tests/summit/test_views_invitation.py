@@ -7,7 +7,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from imagine.core.models import new_token
+from imagine.core.links import new_token
 from imagine.mail.models import Message
 from partners.models import Contact
 from summit import seats

@@ -6,7 +6,8 @@ from django.test import Client, RequestFactory
 from django.urls import reverse
 
 from imagine.core import rate_limit
-from imagine.core.models import RateLimitCount, new_token
+from imagine.core.links import new_token
+from imagine.core.models import RateLimitCount
 from imagine.mail.models import Message
 from summit import seats
 from summit.models import LinkRequest, Rsvp

@@ -1,4 +1,3 @@
-
 import datetime
 import django.core.validators
 import django.db.models.deletion
@@ -6,7 +5,7 @@ import django.db.models.expressions
 import django.db.models.functions.datetime
 import django.db.models.functions.text
 import django.utils.timezone
-import imagine.core.models
+import imagine.core.links
 import uuid
 from django.db import migrations, models
 
@@ -32,7 +31,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('email', models.EmailField(help_text='In lower case.', max_length=254, unique=True, verbose_name='e-mail')),
-                ('token', models.CharField(default=imagine.core.models.new_token, editable=False, max_length=32, unique=True)),
+                ('token', models.CharField(default=imagine.core.links.new_token, editable=False, max_length=32, unique=True)),
                 ('wants_invitations', models.BooleanField(default=True, verbose_name='wants invitations')),
                 ('wants_reminders', models.BooleanField(default=True, verbose_name='wants reminders')),
                 ('wants_news', models.BooleanField(default=False, verbose_name='wants news')),

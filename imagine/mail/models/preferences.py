@@ -7,7 +7,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from imagine.core.models import new_token
+from imagine.core.links import new_token
 
 
 class EmailPreferenceQuerySet(models.QuerySet):

@@ -1,0 +1,321 @@
+"""Who gets in by which link. Each test tells a story in which every link that is emailed or shown is written down, lets
+something happen, and tries all of them in fresh browsers."""
+
+import re
+from collections import defaultdict
+from datetime import timedelta
+
+import pytest
+from django.core.exceptions import ObjectDoesNotExist
+from django.test import Client
+from django.utils import timezone
+
+from imagine.mail import queue
+from imagine.mail.models import EmailPreference, Message
+from imagine.mail.queue import CannotResend
+from partners.models import Contact, Organization, Pledge, PledgeRequest
+from partners.organizations import contacts
+from partners.pledges import editing as pledge_editing
+from partners.pledges import links as pledge_links
+from partners.pledges import signup as pledge_signup
+from partners.pledges import years as pledge_years
+from summit import rsvp_links, seats
+from summit.invitations import links as invitation_links
+from summit.invitations import responses
+from summit.models import Invitation, Rsvp
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+
+LINK = re.compile(r"/imagine/((rsvp|promise|invitation|mail)/[A-Za-z0-9_-]{32}/[\w/.-]*)")
+ALL_DOORS = {"rsvp": ("", "cancel/", "calendar.ics"), "promise": ("", "thanks/", "certificate.pdf", "year/")}
+
+
+class Story:
+    """What happened so far: who knows which links."""
+
+    def __init__(self):
+        self.known: dict[tuple[str, str], set[str]] = defaultdict(set)
+
+    def note(self, text: str, who: str) -> None:
+        for path, kind in LINK.findall(text):
+            self.known[kind, who].add(f"/imagine/{path}")
+
+    def deliver(self) -> None:
+        """All email that waits is sent, and its readers know its links."""
+        for message in Message.objects.filter(state="queued"):
+            assert not self.is_dead(message), f"{message} has a dead link"
+            self.note(message.body_text + message.body_html + message.ics.replace("\r\n ", ""), message.recipient)
+        Message.objects.filter(state="queued").update(state="sent", sent_at=timezone.now())
+
+    def is_dead(self, message: Message) -> bool:
+        return any(not opens(f"/imagine/{path}") for path, _kind in LINK.findall(message.body_text))
+
+    def who_gets_in(self) -> set[tuple[str, str]]:
+        return {
+            (kind, who)
+            for (kind, who), links in self.known.items()
+            if any(opens(link + door) for link in links for door in ALL_DOORS.get(kind, ("",)))
+        }
+
+    def resend_everything(self) -> None:
+        """Staff press "Send again" on every email there is. What is refused stays unsent."""
+        for message in Message.objects.all():
+            try:
+                queue.resend(message)
+            except (CannotResend, ObjectDoesNotExist):
+                continue
+        self.deliver()
+
+
+def opens(path: str) -> bool:
+    response = Client().get(path, follow=True)
+    if response.status_code == 404:
+        assert response.content == Client().get("/imagine/rsvp/cut-off").content
+        return False
+    assert response.status_code == 200
+    return True
+
+
+@pytest.fixture
+def story() -> Story:
+    return Story()
+
+
+# RSVPs -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def rsvp(story) -> Rsvp:
+    """Rosa saved seats, and was mailed every kind of email with her link."""
+    rsvp = factories.rsvp(factories.event(), "Rosa", email="wrong@example.org", size=2)
+    story.deliver()
+    rsvp_links.mail_rsvp_link(rsvp)
+    seats.grow_party(rsvp, size=3)
+    story.deliver()
+    assert story.who_gets_in() == {("rsvp", "wrong@example.org")}
+    return rsvp
+
+
+def test_rsvp_of_a_corrected_address_opens_to_the_new_one_alone(story, rsvp):
+    seats.grow_party(rsvp, size=4)  # its email hasn't left
+    rsvp_links.change_email(rsvp, "rosa@example.org")
+    story.deliver()
+    story.resend_everything()
+    assert story.who_gets_in() == {("rsvp", "rosa@example.org")}
+    assert Message.objects.filter(recipient="wrong@example.org", state="queued").count() == 0
+
+
+def test_rsvp_whose_link_was_replaced_opens_by_the_new_one_alone(story, rsvp):
+    old = story.known.pop(("rsvp", "wrong@example.org"))
+    seats.grow_party(rsvp, size=4)
+    rsvp_links.replace_rsvp_link(rsvp)
+    story.deliver()
+    story.resend_everything()
+    assert not any(map(opens, old))
+    assert story.who_gets_in() == {("rsvp", "wrong@example.org")}
+
+
+def test_rsvp_opens_after_it_was_canceled_and_not_after_it_was_deleted(story, rsvp):
+    seats.cancel(rsvp)
+    story.deliver()
+    assert story.who_gets_in() == {("rsvp", "wrong@example.org")}
+    seats.delete_rsvp(rsvp)
+    story.resend_everything()
+    assert story.who_gets_in() == set()
+
+
+# Invitations -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def invitation(story) -> Invitation:
+    """Alma was invited, and had her link mailed again."""
+    contact = factories.contact(factories.organization(), "wrong@example.org")
+    invitation = factories.invite(factories.event(), contact)
+    story.deliver()
+    invitation_links.mail_invitation_link(invitation)
+    story.deliver()
+    assert story.who_gets_in() == {("invitation", "wrong@example.org"), ("mail", "wrong@example.org")}
+    return invitation
+
+
+def accept(story: Story, invitation: Invitation) -> None:
+    responses.accept_invitation(invitation, Rsvp(name="Alma"), size=1)
+    story.deliver()
+    assert ("rsvp", "wrong@example.org") in story.who_gets_in()
+
+
+def test_invitation_of_a_corrected_address_opens_to_the_new_one_alone(story, invitation):
+    contacts.correct_contact(invitation.contact, email="alma@example.org")
+    story.deliver()
+    story.resend_everything()
+    assert {who for kind, who in story.who_gets_in() if kind != "mail"} == {"alma@example.org"}
+
+
+@pytest.mark.parametrize("accepts", [False, True])
+@pytest.mark.parametrize("what", ["invitation", "rsvp"])
+def test_invitation_and_its_rsvp_open_by_new_links_alone_once_one_was_replaced(story, invitation, accepts, what):
+    """Each page leads to the other."""
+    if accepts:
+        accept(story, invitation)
+    elif what == "rsvp":
+        rsvp = factories.rsvp(invitation.event, email="wrong@example.org")
+        story.deliver()
+        seats.cancel(rsvp)
+        story.deliver()
+    preferences = story.known.pop(("mail", "wrong@example.org"))
+    old = {link for links in story.known.values() for link in links}
+    story.known.clear()
+    if what == "rsvp":
+        rsvp_links.replace_rsvp_link(Rsvp.objects.get())
+    else:
+        responses.replace_invitation_link(invitation)
+    story.deliver()
+    story.resend_everything()
+    assert not any(map(opens, old))
+    assert any(map(opens, preferences))
+    assert {who for _kind, who in story.who_gets_in()} == {"wrong@example.org"}
+
+
+def test_invitation_of_an_erased_contact_opens_to_nobody(story, invitation):
+    contacts.delete_contact(invitation.contact)
+    story.resend_everything()
+    assert story.who_gets_in() == set()
+
+
+# Pledges ---------------------------------------------------------------------------------------------------------
+
+
+def later() -> None:
+    """The limits on how often a link is mailed are over."""
+    PledgeRequest.objects.update(answered_at=timezone.now() - timedelta(minutes=11))
+    Message.objects.update(created_at=timezone.now() - timedelta(minutes=11))
+
+
+@pytest.fixture
+def pledge(story) -> Pledge:
+    """Alma asked twice for a link, signed by the first, and again a year later. Her colleague Chue was mailed the link,
+    too, and asked for one that leads there."""
+    first = factories.pledge_request(email="wrong@example.org")
+    story.deliver()
+    later()
+    factories.pledge_request(email="wrong@example.org")
+    story.deliver()
+    pledge_editing.sign_pledge(
+        first.token, **factories.pledge_data(first.token, factories.promised()), name="Alma", role="Owner"
+    )
+    story.deliver()
+    organization = Organization.objects.get()
+    factories.contact(organization, "chue@example.org", "Chue")
+    factories.close_year()
+    pledge = factories.renewed_pledge(organization, 2028, factories.promised("mentors", 2))
+    story.deliver()
+    later()
+    factories.pledge_request(email="chue@example.org")
+    pledge_links.email_link(pledge)
+    story.deliver()
+    assert len(story.known["promise", "wrong@example.org"]) == 3
+    assert story.who_gets_in() == {("promise", "wrong@example.org"), ("promise", "chue@example.org")}
+    return pledge
+
+
+def forget(story: Story) -> set[str]:
+    """Every link so far; what is emailed from now on is noted anew."""
+    old = {link for links in story.known.values() for link in links}
+    story.known.clear()
+    return old
+
+
+def test_pledge_of_a_corrected_contact_opens_to_the_new_address_alone(story, pledge):
+    pledge_links.email_link(pledge)  # hasn't left
+    old = forget(story)
+    contacts.correct_contact(pledge.contact, email="alma@example.org")
+    story.deliver()
+    story.resend_everything()
+    assert not any(map(opens, old))
+    assert story.who_gets_in() == {("promise", "alma@example.org")}
+
+
+def test_pledge_of_a_corrected_colleague_opens_by_new_links_alone(story, pledge):
+    old = forget(story)
+    contacts.correct_contact(Contact.objects.get(email="chue@example.org"), email="chue.vang@example.org")
+    story.deliver()
+    story.resend_everything()
+    assert not any(map(opens, old))
+    assert story.who_gets_in() == {("promise", "wrong@example.org")}  # who answers for it
+
+
+def test_pledge_whose_link_was_replaced_opens_by_the_new_one_alone(story, pledge):
+    old = forget(story)
+    pledge_links.replace_link(Pledge.objects.get(year=2027))
+    story.deliver()
+    story.resend_everything()
+    assert not any(map(opens, old))
+    assert story.who_gets_in() == {("promise", "wrong@example.org")}
+
+
+def test_pledge_can_be_asked_for_anew_after_its_link_was_replaced(story, pledge):
+    pledge_links.replace_link(pledge)
+    story.deliver()
+    later()
+    forget(story)
+    factories.pledge_request(email="chue@example.org")
+    story.deliver()
+    assert story.who_gets_in() == {("promise", "chue@example.org")}
+
+
+def test_pledge_opens_to_the_others_alone_after_its_contact_was_erased(story, pledge):
+    contacts.correct_contact(Contact.objects.get(email="chue@example.org"), is_primary=True)
+    old = forget(story)
+    contacts.delete_contact(pledge.contact)
+    story.deliver()
+    story.resend_everything()
+    assert not any(map(opens, old))
+    assert story.who_gets_in() == {("promise", "chue@example.org")}
+
+
+def test_pledge_opens_after_its_year_was_closed_and_not_after_it_was_deleted(story, pledge):
+    factories.close_year(2028)
+    assert len(story.who_gets_in()) == 2
+    for each in Pledge.objects.all():
+        pledge_editing.delete_pledge(each)
+    Contact.objects.all().delete()
+    PledgeRequest.objects.update(created_at=timezone.now() - pledge_signup.REQUEST_LIFETIME)
+    pledge_signup.delete_stale_requests()
+    story.resend_everything()
+    assert story.who_gets_in() == set()
+
+
+def test_request_of_an_address_that_was_corrected_since_opens_nothing(story):
+    """The page behind it was never saved."""
+    contact = factories.contact(factories.organization(), "wrong@example.org")
+    factories.pledge_request(email="wrong@example.org")
+    story.deliver()
+    assert story.who_gets_in() == {("promise", "wrong@example.org")}
+    contacts.correct_contact(contact, email="alma@example.org")
+    story.deliver()
+    story.resend_everything()
+    assert story.who_gets_in() == set()
+
+
+def test_reminder_of_a_draft_is_written_anew_with_the_new_link(story):
+    pledge = factories.draft_pledge(email="wrong@example.org")
+    story.deliver()
+    factories.backdate_pledge(pledge, 6)
+    pledge_years.remind_drafts()
+    pledge_links.replace_link(pledge)
+    assert not Message.objects.filter(kind="draft").exists()
+    pledge_years.remind_drafts()
+    story.deliver()
+    assert Message.objects.filter(kind="draft").count() == 1
+
+
+# Email preferences -----------------------------------------------------------------------------------------------
+
+
+def test_email_preferences_open_as_long_as_something_is_remembered(story, invitation):
+    preference = EmailPreference.objects.get(email="wrong@example.org")
+    Client().post(f"{preference.get_absolute_url()}invitations/", {"List-Unsubscribe": "One-Click"})
+    contacts.delete_contact(invitation.contact)
+    assert story.who_gets_in() == {("mail", "wrong@example.org")}
