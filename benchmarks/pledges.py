@@ -1,7 +1,7 @@
 """The office's rows: the pledge list as a file, coverage, the certificate. Each is measured in a process of its own
 that is warm.
 
-Their pledges are for school years of long ago, beside those of the wall.
+Their pledges are for school years of long ago, beside those of the list.
 """
 
 from typing import TYPE_CHECKING

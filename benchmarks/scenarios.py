@@ -15,7 +15,7 @@ from benchmarks.visitors import Site
 
 slugs = (f"gathering-{number}" for number in count(1))
 BASELINE_PAGE = "/events/summit/"
-WALL = "/imagine/partners/"
+DIRECTORY = "/imagine/partners/"
 
 
 class LeftOut(Exception):
@@ -156,20 +156,20 @@ def weight(burst: Burst) -> float:
     return len(burst.replies[0].raw.partition(b"\r\n\r\n")[2]) / 1000
 
 
-def wall(stack: Stack, size: Size) -> list[Figure]:
+def directory(stack: Stack, size: Size) -> list[Figure]:
     """Measure cached pages of the public list: the whole year, each sector, each promise type, the pages behind."""
     partners.invent(stack, size.of(5000))
     sectors, kinds = ([code for (code,) in stack.sql(statement)] for statement in (partners.SECTORS, partners.KINDS))
     asked = ["", f"?year={partners.YEAR - 1}", "?page=2", "?page=3"]
     asked += [f"?sector={sector}" for sector in sectors] + [f"?kind={kind}" for kind in kinds]
-    new = [f"{WALL}?sector={sector}&kind={kind}" for sector in sectors for kind in kinds]
-    return partner_pages(stack, size, "wall", [f"{WALL}{query}" for query in asked], new)
+    new = [f"{DIRECTORY}?sector={sector}&kind={kind}" for sector in sectors for kind in kinds]
+    return partner_pages(stack, size, "directory", [f"{DIRECTORY}{query}" for query in asked], new)
 
 
 def partner(stack: Stack, size: Size) -> list[Figure]:
     """Measure the cached pages of a hundred partners."""
     partners.invent(stack, size.of(5000))
-    pages = [f"{WALL}{slug}/" for (slug,) in stack.sql(partners.SHOWN, 150)]
+    pages = [f"{DIRECTORY}{slug}/" for (slug,) in stack.sql(partners.SHOWN, 150)]
     return partner_pages(stack, size, "partner", pages[:100], pages[100:])
 
 
@@ -298,7 +298,7 @@ SCENARIOS: dict[str, Callable[[Stack, Size], list[Figure]]] = {
     "crowd": crowd,
     "race": race,
     "landing": landing,
-    "wall": wall,
+    "directory": directory,
     "partner": partner,
     "pledge": pledge,
     "exports": exports,

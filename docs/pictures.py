@@ -196,7 +196,7 @@ def photograph(address: str, take: Callable[[Browser, str, dict[str, str]], None
 def public(browser: Browser, address: str, pages: dict[str, str]) -> None:
     keep(opened(browser, address, "/imagine/", width=390, height=844, scale=1.5), "landing-phone")
     keep(opened(browser, address, pages["own"], width=1180, height=1000), "rsvp-desk")
-    keep(opened(browser, address, "/imagine/partners/", width=1180, height=1150), "wall")
+    keep(opened(browser, address, "/imagine/partners/", width=1180, height=1150), "directory")
 
 
 def signed_in(browser: Browser, address: str) -> Page:

@@ -42,26 +42,24 @@ class RsvpChart:
     top_label_y: int = TOP + 10
 
 
-def rsvp_chart(stretches: list[Period]) -> RsvpChart | None:
+def rsvp_chart(periods: list[Period]) -> RsvpChart | None:
     """Return the chart of RSVPs by day, or None if there are none yet."""
-    if not stretches:
+    if not periods:
         return None
-    most = max(stretches, key=lambda stretch: stretch.seats)
-    step = max(1, min(MAX_BAR_WIDTH, (WIDTH - LEFT) // len(stretches)))
+    most = max(periods, key=lambda period: period.seats)
+    step = max(1, min(MAX_BAR_WIDTH, (WIDTH - LEFT) // len(periods)))
     return RsvpChart(
-        bars=[
-            rsvp_chart_bar(stretch, LEFT + place * step, step, most.seats) for place, stretch in enumerate(stretches)
-        ],
-        first=stretches[0],
-        last=stretches[-1],
+        bars=[rsvp_chart_bar(period, LEFT + place * step, step, most.seats) for place, period in enumerate(periods)],
+        first=periods[0],
+        last=periods[-1],
         most=most,
-        rsvps=sum(stretch.rsvps for stretch in stretches),
-        seats=sum(stretch.seats for stretch in stretches),
-        by_week=len(stretches) > 1 and (stretches[1].day - stretches[0].day).days > 1,
-        last_x=min(WIDTH, max(LEFT + len(stretches) * step, MIN_LABELED_WIDTH)),
+        rsvps=sum(period.rsvps for period in periods),
+        seats=sum(period.seats for period in periods),
+        by_week=len(periods) > 1 and (periods[1].day - periods[0].day).days > 1,
+        last_x=min(WIDTH, max(LEFT + len(periods) * step, MIN_LABELED_WIDTH)),
     )
 
 
-def rsvp_chart_bar(stretch: Period, x: int, step: int, most: int) -> RsvpChartBar:
-    seats, rsvps = (round(number * (BASELINE - TOP) / most) for number in (stretch.seats, stretch.rsvps))
+def rsvp_chart_bar(period: Period, x: int, step: int, most: int) -> RsvpChartBar:
+    seats, rsvps = (round(number * (BASELINE - TOP) / most) for number in (period.seats, period.rsvps))
     return RsvpChartBar(x, max(1, step - step // 4), BASELINE - seats, seats, BASELINE - rsvps, rsvps)

@@ -68,11 +68,11 @@ def rsvps_by_day(event: Event) -> list[Period]:
         return []
     first, last = min(made), max(made)
     step = 1 if (last - first).days < MAX_DAYS else 7
-    stretches = []
+    periods = []
     for begins in range(0, (last - first).days + 1, step):
         days = [made.get(first + timedelta(days=begins + more), (0, 0)) for more in range(step)]
-        stretches.append(Period(first + timedelta(days=begins), sum(r for r, _s in days), sum(s for _r, s in days)))
-    return stretches
+        periods.append(Period(first + timedelta(days=begins), sum(r for r, _s in days), sum(s for _r, s in days)))
+    return periods
 
 
 def attendance_counts(event: Event) -> dict[str, int]:

@@ -95,7 +95,7 @@ class OrganizationAdmin(ActionsAdmin, ExportAdmin):
         lambda organizations: organizations,
         export_organizations,
     )
-    readonly_fields = ("standing", "picture", "pledges", "mail", "history")
+    readonly_fields = ("listing_status", "picture", "pledges", "mail", "history")
 
     def get_queryset(self, request):
         organizations = super().get_queryset(request).with_primary_contact().with_pledge_of(filters.this_year(request))
@@ -138,13 +138,13 @@ class OrganizationAdmin(ActionsAdmin, ExportAdmin):
         logo += ["no_logo"] if logo and hasattr(obj, "logo") else []
         return [
             (None, {"fields": [*profile, "shown"]}),
-            (_("Shown in public"), {"fields": ["wants_listing", "standing", "picture", *logo]}),
+            (_("Shown in public"), {"fields": ["wants_listing", "listing_status", "picture", *logo]}),
             (_("Pledges and mail"), {"fields": ["pledges", "mail"]}),
             (_("History"), {"fields": ["history"]}),
         ]
 
     @admin.display(description=_("state"))
-    def standing(self, organization: Organization) -> str:
+    def listing_status(self, organization: Organization) -> str:
         return render_to_string("admin/partners/organization/listing_status.html", {"organization": organization})
 
     @admin.display(description=_("logo"))

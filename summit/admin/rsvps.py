@@ -109,7 +109,7 @@ class RsvpAdmin(GuardedAdmin, ActionsAdmin):
     show_full_result_count = False
     actions = (*rsvp_actions.ACTIONS, "guests_csv", "guests_xlsx")
     state_fields = (
-        "standing",
+        "matched_organization",
         "status",
         "held_seats",
         "waitlisted_seats",
@@ -171,7 +171,7 @@ class RsvpAdmin(GuardedAdmin, ActionsAdmin):
         return rsvp.code
 
     @admin.display(description=_("partner"))
-    def standing(self, rsvp: Rsvp) -> str:
+    def matched_organization(self, rsvp: Rsvp) -> str:
         return matching.organization_status(rsvp)
 
     @admin.display(description=_("history"))

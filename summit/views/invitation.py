@@ -69,7 +69,7 @@ def render_invitation(
         "invitation": invitation,
         "event": event,
         "state": state,
-        "standing": status_on_page,
+        "status": status_on_page,
         "fields": render_crispy_form(form) if can_accept else None,
         "decline": decline or DeclineForm(),
         "wrong": next((one for one in (form, decline) if one and one.errors), None),

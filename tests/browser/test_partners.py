@@ -1,11 +1,11 @@
-"""The wall and partners' pages: in each state, in both languages, on a phone and on a desktop; and walked through."""
+"""The list of partners and their own pages: in each state, in both languages, on a phone and on a desktop."""
 
 import pytest
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 from playwright.sync_api import expect
 
-from partners.directory import queries as wall
+from partners.directory import queries as directory
 from partners.models import MONTHS, Grade, Organization, Pledge, Promise, PromiseType, Sector
 from tests import factories
 from tests.browser.axe_checks import DESKTOP, PHONE
@@ -14,13 +14,13 @@ from tests.factories import promised
 
 pytestmark = pytest.mark.browser
 
-WALL = "/imagine/partners/"
+DIRECTORY = "/imagine/partners/"
 LONG = "Fundación Nuestra Señora de Guadalupe para la Educación, la Ciencia y las Artes del Valle de San Joaquín, Inc."
 
 
 def title(*before: str) -> str:
-    wall = _("Imagine Promise Partners %(year)s") % {"year": "2027–28"}
-    return ": ".join([", ".join(before), wall]) if before else wall
+    partners = _("Imagine Promise Partners %(year)s") % {"year": "2027–28"}
+    return ": ".join([", ".join(before), partners]) if before else partners
 
 
 def district() -> Organization:
@@ -64,58 +64,58 @@ def many(count: int) -> None:
     Promise.objects.bulk_create(Promise(pledge=pledge, promise_type=tours, quantity=6) for pledge in pledges)
 
 
-def wall_whole() -> Place:
+def directory_whole() -> Place:
     district()
-    return Place(WALL, title)
+    return Place(DIRECTORY, title)
 
 
-def wall_table_open() -> Place:
+def directory_table_open() -> Place:
     district()
 
     def go(page):
-        page.goto(WALL)
+        page.goto(DIRECTORY)
         page.click(".chart summary")
 
-    return Place(WALL, title, go)
+    return Place(DIRECTORY, title, go)
 
 
-def wall_year_before() -> Place:
+def directory_year_before() -> Place:
     district()
-    return Place(f"{WALL}?year=2026", lambda: title().replace("2027–28", "2026–27"))
+    return Place(f"{DIRECTORY}?year=2026", lambda: title().replace("2027–28", "2026–27"))
 
 
-def wall_closed() -> Place:
+def directory_closed() -> Place:
     district()
     factories.close_year()
-    return Place(WALL, title)
+    return Place(DIRECTORY, title)
 
 
-def wall_narrowed() -> Place:
+def directory_narrowed() -> Place:
     district()
     promise_type = PromiseType.objects.get(code="tours")
     return Place(
-        f"{WALL}?sector=nonprofit&kind=tours&q=fundacion",
+        f"{DIRECTORY}?sector=nonprofit&kind=tours&q=fundacion",
         lambda: title(str(Sector.NONPROFIT.label), promise_type.localized_name, "“fundacion”"),
     )
 
 
-def wall_nothing_found() -> Place:
+def directory_nothing_found() -> Place:
     district()
-    return Place(f"{WALL}?q=zzzz", lambda: title("“zzzz”"))
+    return Place(f"{DIRECTORY}?q=zzzz", lambda: title("“zzzz”"))
 
 
-def wall_second_page() -> Place:
-    many(2 * wall.PAGE_SIZE + 1)
-    return Place(f"{WALL}?page=2", lambda: _("%(title)s, page %(page)s") % {"title": title(), "page": 2})
+def directory_second_page() -> Place:
+    many(2 * directory.PAGE_SIZE + 1)
+    return Place(f"{DIRECTORY}?page=2", lambda: _("%(title)s, page %(page)s") % {"title": title(), "page": 2})
 
 
-def wall_nobody() -> Place:
+def directory_nobody() -> Place:
     factories.pledge_year()
-    return Place(WALL, title)
+    return Place(DIRECTORY, title)
 
 
-def wall_no_year() -> Place:
-    return Place(WALL, lambda: _("Imagine Promise Partners"))
+def directory_no_year() -> Place:
+    return Place(DIRECTORY, lambda: _("Imagine Promise Partners"))
 
 
 def partner() -> Place:
@@ -124,8 +124,15 @@ def partner() -> Place:
 
 
 PLACES = [
-    *(wall_whole, wall_table_open, wall_year_before, wall_closed, wall_narrowed, wall_nothing_found),
-    *(wall_second_page, wall_nobody, wall_no_year, partner),
+    *(
+        directory_whole,
+        directory_table_open,
+        directory_year_before,
+        directory_closed,
+        directory_narrowed,
+        directory_nothing_found,
+    ),
+    *(directory_second_page, directory_nobody, directory_no_year, partner),
 ]
 
 

@@ -1,4 +1,4 @@
-"""The wall's chart as numbers: which bars, how long."""
+"""The chart of the list of partners as numbers: which bars, how long."""
 
 from partners.directory import charts
 

@@ -1,4 +1,4 @@
-"""The wall: who is shown, with what, how it is narrowed and turned, and its totals."""
+"""The list of partners: who is shown, with what, how it is narrowed and turned, and its totals."""
 
 import re
 from datetime import timedelta
@@ -18,17 +18,17 @@ from tests.factories import promised
 
 pytestmark = pytest.mark.django_db
 
-WALL = "/imagine/partners/"
+DIRECTORY = "/imagine/partners/"
 
 
 def html(client, query: str = "", **headers) -> str:
-    response = client.get(f"{WALL}{query}", headers=headers)
+    response = client.get(f"{DIRECTORY}{query}", headers=headers)
     assert response.status_code == 200, response
     return web_client.page_html(response)
 
 
 def words(client, query: str = "", **headers) -> str:
-    return web_client.page_text(client.get(f"{WALL}{query}", headers=headers))
+    return web_client.page_text(client.get(f"{DIRECTORY}{query}", headers=headers))
 
 
 def names(client, query: str = "") -> list[str]:
@@ -88,7 +88,7 @@ def test_nothing_private_is_told(client):
     )
     partner.contacts.update(role="Yard boss", phone="209 555 0199")
     token = partner.pledges.get().token
-    for path in (WALL, partner.get_absolute_url()):
+    for path in (DIRECTORY, partner.get_absolute_url()):
         page = client.get(path).content.decode()
         assert "Port Gate Logistics" in page
         for secret in ("Alma", "@example.org", "Yard boss", "Owner", "209 555", "Dock Street", "Rosa", token):
@@ -150,8 +150,8 @@ def test_narrowed_page_says_to_what_and_how_to_go_back(client):
     assert '<option value="tours" selected>' in page
     assert 'name="q" value="local"' in page
     assert '<input type="hidden" name="sector" value="labor" id="sector">' in page
-    assert f'href="{WALL}?sector=families&amp;kind=tours&amp;q=local"' in page
-    assert f'<a href="{WALL}?kind=tours&amp;q=local">All sectors</a>' in page
+    assert f'href="{DIRECTORY}?sector=families&amp;kind=tours&amp;q=local"' in page
+    assert f'<a href="{DIRECTORY}?kind=tours&amp;q=local">All sectors</a>' in page
     assert "coverage" not in page
 
 
@@ -159,7 +159,7 @@ def test_nothing_found_says_how_to_go_back(client):
     three()
     page = html(client, "?q=bakery&kind=tours")
     assert "No partner matches this" in page
-    assert f'<a class="btn btn-outline-primary" href="{WALL}">Show all partners</a>' in page
+    assert f'<a class="btn btn-outline-primary" href="{DIRECTORY}">Show all partners</a>' in page
 
 
 @pytest.mark.slow
@@ -168,21 +168,21 @@ def test_what_is_not_there_is_not_found(subtests, client):
     factories.pledge_year(2028, opens_on=timezone.localdate() + timedelta(days=1))
     for query in ["?year=1999", "?year=2028", "?year=x", "?year=２０２７", "?sector=x", "?kind=x"]:
         with subtests.test(query=query):
-            assert client.get(f"{WALL}{query}").status_code == 404
+            assert client.get(f"{DIRECTORY}{query}").status_code == 404
 
 
 @pytest.mark.slow
-def test_each_school_year_has_its_wall(client):
+def test_each_school_year_has_its_page(client):
     old, gone = factories.listed_partner("Old Growers"), factories.listed_partner("Gone Growers")
     factories.renewed_pledge(old, 2028, promised("service", 2))
     assert names(client) == ["Old Growers"]
     assert names(client, "?year=2027") == [gone.name, old.name]
     assert "2 projects" in html(client)
     page = html(client, "?year=2027&sector=business")
-    assert f'<a href="{WALL}?year=2027">All sectors</a>' in page
-    assert f'<a href="{WALL}">2028–29</a><a href="{WALL}?year=2027" aria-current="true">2027–28</a>' in page
-    assert f'rel="canonical" href="http://127.0.0.1:8000{WALL}?year=2027&amp;sector=business"' in page
-    assert f'rel="canonical" href="http://127.0.0.1:8000{WALL}"' in html(client, "?year=2028")
+    assert f'<a href="{DIRECTORY}?year=2027">All sectors</a>' in page
+    assert f'<a href="{DIRECTORY}">2028–29</a><a href="{DIRECTORY}?year=2027" aria-current="true">2027–28</a>' in page
+    assert f'rel="canonical" href="http://127.0.0.1:8000{DIRECTORY}?year=2027&amp;sector=business"' in page
+    assert f'rel="canonical" href="http://127.0.0.1:8000{DIRECTORY}"' in html(client, "?year=2028")
 
 
 def test_a_kind_that_was_retired_stays_where_it_was_promised(client):
@@ -211,12 +211,12 @@ def test_pages_are_turned_and_keep_what_was_asked(client, five):
     assert names(client, "?kind=tours&page=2") == ["C Growers", "D Growers"]
     assert names(client, "?kind=tours&page=3") == ["E Growers"]
     page = html(client, "?kind=tours&page=2")
-    assert f'rel="prev" href="{WALL}?kind=tours"' in page
-    assert f'rel="next" href="{WALL}?kind=tours&amp;page=3"' in page
+    assert f'rel="prev" href="{DIRECTORY}?kind=tours"' in page
+    assert f'rel="next" href="{DIRECTORY}?kind=tours&amp;page=3"' in page
     assert "Page 2 of 3" in page
     assert "Business and industry 5 partners" in words(client, "?kind=tours&page=2")
     assert 'rel="next"' not in html(client, "?kind=tours&page=3")
-    assert f'<a href="{WALL}?sector=business&amp;kind=tours">Business and industry</a>' in page
+    assert f'<a href="{DIRECTORY}?sector=business&amp;kind=tours">Business and industry</a>' in page
 
 
 @pytest.mark.slow
@@ -234,12 +234,12 @@ def test_page_that_is_none_leads_to_one(subtests, client, five):
         ("9" * 5000, ""),
     ]:
         with subtests.test(page=page, leads=leads):
-            response = client.get(f"{WALL}?kind=tours&page={page}")
-            assert (response.status_code, response.headers["Location"]) == (302, f"{WALL}?kind=tours{leads}")
+            response = client.get(f"{DIRECTORY}?kind=tours&page={page}")
+            assert (response.status_code, response.headers["Location"]) == (302, f"{DIRECTORY}?kind=tours{leads}")
 
 
 def test_page_of_nothing_leads_to_the_first(client):
-    assert client.get(f"{WALL}?page=2").headers["Location"] == WALL
+    assert client.get(f"{DIRECTORY}?page=2").headers["Location"] == DIRECTORY
 
 
 # Totals -----------------------------------------------------------------------------------------------------------
@@ -315,14 +315,14 @@ def test_nobody_yet_leads_to_a_pledge_while_the_year_is_open(client):
     assert 'class="btn btn-primary" href="/imagine/promise/"' not in html(client)
 
 
-def test_new_year_with_nobody_yet_leaves_the_wall_to_the_last_one(client):
+def test_new_year_with_nobody_yet_leaves_the_list_to_the_last_one(client):
     factories.listed_partner()
     factories.pledge_year(2028)
     assert names(client) == ["Port Gate Logistics"]
-    assert f'<a href="{WALL}?year=2028">2028–29</a>' in html(client)
+    assert f'<a href="{DIRECTORY}?year=2028">2028–29</a>' in html(client)
     page = html(client, "?year=2028")
     assert "Nobody is shown for 2028–29 yet" in page
-    assert f'<a href="{WALL}">2027–28</a>' in page
+    assert f'<a href="{DIRECTORY}">2027–28</a>' in page
 
 
 # Addresses --------------------------------------------------------------------------------------------------------
@@ -339,8 +339,8 @@ def test_every_address_may_be_indexed_and_names_its_own(client, five):
     }.items():
         page = html(client, query)
         assert "noindex" not in page
-        assert f'<link rel="canonical" href="http://127.0.0.1:8000{WALL}{own}">' in page
-        assert f'<meta property="og:url" content="http://127.0.0.1:8000{WALL}{own}">' in page
+        assert f'<link rel="canonical" href="http://127.0.0.1:8000{DIRECTORY}{own}">' in page
+        assert f'<meta property="og:url" content="http://127.0.0.1:8000{DIRECTORY}{own}">' in page
     assert web_client.page_title(html(client)) == "Imagine Promise Partners 2027–28"
     title = "Business and industry: Imagine Promise Partners 2027–28, page 2"
     assert web_client.page_title(html(client, "?sector=business&page=2")) == title
@@ -350,21 +350,21 @@ def test_every_address_may_be_indexed_and_names_its_own(client, five):
 
 def test_other_language_opens_the_same_address(client):
     three()
-    assert f'name="next" value="{WALL}?sector=labor&amp;kind=tours"' in html(client, "?kind=tours&sector=labor")
+    assert f'name="next" value="{DIRECTORY}?sector=labor&amp;kind=tours"' in html(client, "?kind=tours&sector=labor")
     page = words(client, "?kind=tours", **{"accept-language": "es"})
     assert "Quién prometió qué" in page
     assert "2 participantes Recibir visitas y excursiones" in page
     assert "6 visitas" in page
 
 
-def test_wall_is_only_looked_at(client):
+def test_list_is_read_only(client):
     factories.listed_partner()
-    assert client.post(WALL).status_code == 405
-    assert client.head(WALL).status_code == 200
+    assert client.post(DIRECTORY).status_code == 405
+    assert client.head(DIRECTORY).status_code == 200
 
 
 @pytest.mark.slow
-def test_wall_asks_as_much_for_three_partners_as_for_thirty(client):
+def test_list_asks_as_much_for_three_partners_as_for_thirty(client):
     queries = ["", "?sector=business&kind=tours", "?q=growers", "?q=nothing"]
     schools = factories.school(), factories.school("Edison High")
     for number in range(3):
@@ -383,17 +383,23 @@ def test_wall_asks_as_much_for_three_partners_as_for_thirty(client):
 def test_looking_writes_no_row_in_any_table(client, method):
     partner = factories.listed_partner()
     before = snapshots.tables()
-    for path in (WALL, f"{WALL}?q=port", f"{WALL}?page=9", partner.get_absolute_url(), f"{WALL}nobody/"):
+    for path in (
+        DIRECTORY,
+        f"{DIRECTORY}?q=port",
+        f"{DIRECTORY}?page=9",
+        partner.get_absolute_url(),
+        f"{DIRECTORY}nobody/",
+    ):
         assert getattr(client, method)(path).status_code < 500
     assert snapshots.tables() == before
 
 
-def test_site_leads_to_wall_and_pledge(client):
+def test_site_leads_to_list_and_pledge(client):
     page = web_client.page_html(client.get("/imagine/"))
-    assert f'<a href="{WALL}">Partners</a>' in page
+    assert f'<a href="{DIRECTORY}">Partners</a>' in page
     assert '<a href="/imagine/promise/">Make a promise</a>' in page
-    assert f'<a href="{WALL}">See who promised what</a>' in page
-    assert f'<a href="{WALL}" aria-current="page">Partners</a>' in html(client)
+    assert f'<a href="{DIRECTORY}">See who promised what</a>' in page
+    assert f'<a href="{DIRECTORY}" aria-current="page">Partners</a>' in html(client)
 
 
 # Kept -------------------------------------------------------------------------------------------------------------

@@ -64,7 +64,7 @@ def test_dates_without_a_language_are_english():
 
 
 @pytest.mark.parametrize(
-    ("held", "waiting", "standing", "seats", "on_day"),
+    ("held", "waiting", "label", "seats", "on_day"),
     [
         (1, 0, "Confirmed", "You have 1 seat", "You have 1 seat on April 4"),
         (3, 0, "Confirmed", "You have 3 seats", "You have 3 seats on April 4"),
@@ -74,14 +74,14 @@ def test_dates_without_a_language_are_english():
         (0, 4, "Waiting list", "You are waiting for 4 seats", "You are waiting for 4 seats on April 4"),
     ],
 )
-def test_what_a_party_has(held, waiting, standing, seats, on_day):
+def test_what_a_party_has(held, waiting, label, seats, on_day):
     rsvp = Rsvp(event=Event(starts_at=EIGHT), held_seats=held, waitlisted_seats=waiting)
     assert (
         formatting.status_label(rsvp),
         formatting.seats_sentence(rsvp),
         formatting.seats_sentence_with_day(rsvp),
     ) == (
-        standing,
+        label,
         seats,
         on_day,
     )
