@@ -161,6 +161,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "imagine.core.middleware.log_request",
+    "imagine.core.headers.add_security_headers",
     "csp.middleware.CSPMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "imagine.core.middleware.refuse_unreadable",
@@ -168,6 +169,7 @@ MIDDLEWARE = [
     "django.middleware.gzip.GZipMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
+    "imagine.core.headers.refuse_cross_site_posts",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -211,6 +213,7 @@ LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE = "America/Los_Angeles"
 USE_TZ = True
 
+ADMIN_PATH = "/imagine/admin/"
 STATIC_URL = "/imagine/static/"
 STATIC_ROOT = BASE_DIR / "var" / "static"
 WHITENOISE_KEEP_ONLY_HASHED_FILES = True  # no page links to an unhashed one, and compressing takes half the time
@@ -230,11 +233,19 @@ CSRF_COOKIE_SECURE = SESSION_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = site.schem
 CSRF_COOKIE_HTTPONLY = True
 CSRF_COOKIE_SAMESITE = SESSION_COOKIE_SAMESITE = LANGUAGE_COOKIE_SAMESITE = "Lax"
 LANGUAGE_COOKIE_AGE = 365 * 24 * 60 * 60
-MESSAGE_STORAGE = "django.contrib.messages.storage.cookie.CookieStorage"
+MESSAGE_STORAGE = "imagine.core.message_storage.message_storage"
 SECURE_HSTS_SECONDS = 365 * 24 * 60 * 60 if site.scheme == "https" else 0
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
-# Not "no-referrer": with that, browsers send "Origin: null" with a form, and the CSRF check rejects it.
-SECURE_REFERRER_POLICY = "same-origin"
+# Only the host, because paths are personal links, and the district's other pages may share our origin. With
+# "no-referrer" browsers would send "Origin: null" with a form, and the CSRF check would reject it.
+SECURE_REFERRER_POLICY = "strict-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+UNUSED_FEATURES = ("accelerometer", "browsing-topics", "camera", "display-capture", "geolocation", "gyroscope", "hid")
+UNUSED_FEATURES += ("magnetometer", "microphone", "midi", "payment", "screen-wake-lock", "serial", "usb")
+SECURITY_HEADERS = {
+    "Permissions-Policy": ", ".join(f"{feature}=()" for feature in UNUSED_FEATURES),
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
 X_FRAME_OPTIONS = "DENY"
 # The district's proxy and domain decide about subdomains, preloading and the redirect to https.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W008", "security.W021"]

@@ -42,6 +42,7 @@ def run_demo(supervisor: Supervisor, port: int, listener: socket.socket | None) 
     supervisor.heed_signals()
     try:
         print_line("Preparing the demo ...")
+        make_mail_folder()
         supervisor.start(supervisor.servers.values())
         env = demo_environment(port, {name: server.url for name, server in supervisor.servers.items()})
         prepare_data(supervisor, env)
@@ -56,6 +57,13 @@ def run_demo(supervisor: Supervisor, port: int, listener: socket.socket | None) 
     finally:
         delete_stored_environment()
         supervisor.stop()
+
+
+def make_mail_folder() -> None:
+    """Emails hold personal links, so other users of this machine must not read them."""
+    folder = VAR / "mail"
+    folder.mkdir(exist_ok=True)
+    folder.chmod(0o700)
 
 
 def prepare_data(supervisor: Supervisor, env: dict[str, str]) -> None:

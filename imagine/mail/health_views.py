@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from imagine.core.rate_limit import all_visitors_are_one
 from imagine.mail import dispatch, health
 
 MAX_DELAY = 300  # seconds
@@ -18,20 +19,33 @@ MAX_HEARTBEAT_AGE = 120  # seconds
 def ready(request: HttpRequest) -> HttpResponse:
     """Answer 200 if this process can serve requests, 503 if PostgreSQL doesn't respond.
 
-    The state of the broker and of outgoing email doesn't change the status: RSVPs work without them, and email is sent
-    later. Monitors read "broker", "mail" and "mail to many".
+    A monitor on the same machine also reads how the database, the broker, outgoing email and the visitors' addresses
+    are. Email and broker don't change the status: RSVPs work without them, and email is sent later.
     """
     try:
-        state = {
-            "database": "ok",
-            "mail": mail_state("transactional", health.seconds_overdue),
-            "mail to many": mail_state("bulk", health.bulk_seconds_overdue),
-        }
+        state = database_state()
     except DatabaseError:
         connection.close()
-        state = {"database": "down", "mail": "unknown", "mail to many": "unknown", "broker": broker_state()}
-        return JsonResponse(state, status=503)
-    return JsonResponse(state | {"broker": broker_state()})
+        state = {"database": "down", "mail": "unknown", "mail to many": "unknown", "visitors": "unknown"}
+    is_ready = state["database"] == "ok"
+    facts = {"ready": is_ready} | (state | {"broker": broker_state()} if is_from_this_machine(request) else {})
+    return JsonResponse(facts, status=200 if is_ready else 503)
+
+
+def is_from_this_machine(request: HttpRequest) -> bool:
+    """Return whether no proxy passed the request on, and it comes from a loopback address."""
+    forwarded = {"X-Forwarded-For", "Forwarded", "X-Real-IP"} & set(request.headers)
+    return not forwarded and request.META.get("REMOTE_ADDR", "").startswith(("127.", "::1"))
+
+
+def database_state() -> dict[str, str]:
+    """Return what the database knows. Raise DatabaseError if it doesn't respond."""
+    return {
+        "database": "ok",
+        "mail": mail_state("transactional", health.seconds_overdue),
+        "mail to many": mail_state("bulk", health.bulk_seconds_overdue),
+        "visitors": "one address" if all_visitors_are_one() else "ok",
+    }
 
 
 def mail_state(queue: str, seconds_overdue: Callable[[], float]) -> str:

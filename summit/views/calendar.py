@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import translation
-from django.utils.cache import get_conditional_response
+from django.utils.cache import get_conditional_response, patch_vary_headers
 from django.utils.http import http_date
 from django.views.decorators.http import require_safe
 
@@ -38,9 +38,9 @@ def events(request: HttpRequest) -> HttpResponse:
 @require_safe
 def events_feed(request: HttpRequest) -> HttpResponse:
     """Return the calendar in ?language or the reader's language, or 304 if the program has the current one."""
-    language = request.GET.get("language")
-    if language not in dict(settings.LANGUAGES):
-        language = translation.get_language()
+    asked = request.GET.get("language")
+    names_language = asked in dict(settings.LANGUAGES)
+    language = asked if names_language else translation.get_language()
     with translation.override(language):
         feed = calendar_feed.build_feed()
     etag, changed = f'"{feed.mark}"', feed.changed_at and int(feed.changed_at.timestamp())
@@ -48,6 +48,8 @@ def events_feed(request: HttpRequest) -> HttpResponse:
     response = get_conditional_response(request, etag=etag, last_modified=changed, response=response)
     response.headers["ETag"] = etag
     response.headers["Cache-Control"] = "public, max-age=900"
+    if not names_language:
+        patch_vary_headers(response, ["Cookie", "Accept-Language"])
     if changed:
         response.headers["Last-Modified"] = http_date(changed)
     return response

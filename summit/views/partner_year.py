@@ -42,8 +42,8 @@ def mail_year_link(request: HttpRequest, token: str) -> HttpResponse:
         except summit_partner_year.NoLink:
             raise Http404 from None
         if is_sent:
-            message = _("Your link is on the way to %(email)s. It can take a few minutes.")
+            message = _("We’re emailing you your link. It can take a few minutes.")
         else:
-            message = _("We mailed this link to %(email)s not long ago. Look in the spam folder, too.")
-        messages.success(request, message % {"email": state.answering_contact.email})
+            message = _("We emailed you this link not long ago. Please check your spam folder, too.")
+        messages.success(request, message)
     return redirect("partner_year", token)

@@ -153,6 +153,7 @@ def test_demo_prints_two_addresses_that_work(running):
     assert sign_in(admin, name, password) == admin
     for secret in ("secret-key", "staff-password"):
         assert (running.project / "var" / secret).stat().st_mode & 0o777 == 0o600
+    assert (running.project / "var" / "mail").stat().st_mode & 0o777 == 0o700
 
 
 def test_manage_py_speaks_to_the_running_demo(running):

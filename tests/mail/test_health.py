@@ -37,7 +37,8 @@ def test_alive_without_a_database():
 
 
 def well(**but: str) -> tuple[int, dict]:
-    return 200, {"database": "ok", "mail": "ok", "mail to many": "ok", "broker": "ok"} | but
+    state = {"database": "ok", "mail": "ok", "mail to many": "ok", "visitors": "ok", "broker": "ok"}
+    return 200, {"ready": True} | state | but
 
 
 @pytest.mark.django_db
@@ -95,13 +96,38 @@ def test_mail_to_many_that_is_held_back_is_not_late(workers, moment):
 @pytest.mark.django_db
 def test_ready_says_nothing_of_anybody():
     factories.rsvp(factories.event())
-    assert set(ready()[1].values()) <= {"ok", "late", "no worker", "down", "unknown"}
+    assert set(ready()[1].values()) <= {True, "ok", "late", "no worker", "down", "unknown"}
 
 
 def test_ready_without_a_database_is_503(no_database):
     status, state = ready()
     assert status == 503
-    assert state | {"broker": ""} == {"database": "down", "mail": "unknown", "mail to many": "unknown", "broker": ""}
+    unknown = dict.fromkeys(("mail", "mail to many", "visitors"), "unknown")
+    assert state | {"broker": ""} == {"ready": False, "database": "down", "broker": ""} | unknown
+
+
+PROXIED = [{"REMOTE_ADDR": "192.0.2.1"}, {"HTTP_X_FORWARDED_FOR": "127.0.0.1"}, {"HTTP_FORWARDED": "for=127.0.0.1"}]
+
+
+@pytest.mark.parametrize("request_of", PROXIED)
+@pytest.mark.django_db
+def test_public_reads_no_more_than_yes(request_of):
+    response = Client(**request_of).get("/imagine/health/ready/")
+    assert (response.status_code, response.json()) == (200, {"ready": True})
+
+
+def test_public_reads_no_more_than_no(no_database):
+    response = Client(REMOTE_ADDR="192.0.2.1").get("/imagine/health/ready/")
+    assert (response.status_code, response.json()) == (503, {"ready": False})
+
+
+@pytest.mark.django_db
+def test_ready_tells_when_every_visitor_comes_from_one_address(workers):
+    for _number in range(50):
+        Client(REMOTE_ADDR="10.0.0.2").post("/imagine/rsvp/find/", {})
+    assert ready() == well(visitors="one address")
+    Client(REMOTE_ADDR="192.0.2.1").post("/imagine/rsvp/find/", {})
+    assert ready() == well()
 
 
 def test_page_without_a_database_is_a_plain_503_and_comes_back(no_database):

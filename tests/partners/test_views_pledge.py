@@ -430,7 +430,7 @@ def test_private_pages_are_neither_stored_nor_indexed_nor_told_to_other_sites():
         assert response.status_code == 200
         assert response["Cache-Control"] == "private, no-store"
         assert response["X-Robots-Tag"] == "noindex, nofollow"
-        assert response["Referrer-Policy"] == "same-origin"
+        assert response["Referrer-Policy"] == "strict-origin"
     assert Client().post(pledge_url(pledge.token), {"sign": "1"})["Cache-Control"] == "private, no-store"
 
 

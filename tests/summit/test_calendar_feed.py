@@ -212,3 +212,11 @@ def test_calendar_is_read_only(client, path):
     for method in ("post", "put", "delete"):
         assert getattr(client, method)(path).status_code == 405
     assert snapshots.tables() == before
+
+
+def test_caches_keep_languages_apart_unless_the_address_names_one(client):
+    public = "public, max-age=900"
+    without, with_language = client.get(FEED), client.get(f"{FEED}?language=es")
+    assert (without["Cache-Control"], with_language["Cache-Control"]) == (public, public)
+    assert {"Cookie", "Accept-Language"} <= set(without["Vary"].split(", "))
+    assert "Cookie" not in with_language.get("Vary", "")

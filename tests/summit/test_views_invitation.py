@@ -439,7 +439,7 @@ def test_pages_of_invitations_are_neither_stored_nor_indexed(client, asked):
     for response in (*answers, decline(client, asked), client.get(asked.get_absolute_url())):
         assert response["Cache-Control"] == "private, no-store"
         assert response["X-Robots-Tag"] == "noindex, nofollow"
-        assert response["Referrer-Policy"] == "same-origin"
+        assert response["Referrer-Policy"] == "strict-origin"
 
 
 @pytest.mark.slow

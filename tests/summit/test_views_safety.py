@@ -1,6 +1,10 @@
 """What holds for every address: reading writes nothing, a wrong link says nothing, headers, language, limits."""
 
+import re
+from pathlib import Path
+
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.test import Client, RequestFactory
 from django.urls import reverse
@@ -89,10 +93,14 @@ def answers_of_every_kind(rsvp: Rsvp) -> dict:
     event = rsvp.event.get_absolute_url()
     return {
         **{f"GET {address}": plain.get(address) for address in addresses(rsvp)},
+        "301": plain.get("/imagine/privacy"),
+        "302": plain.get("/"),
+        "302 to sign in": plain.get("/imagine/admin/"),
         "303": plain.post(event, web_client.rsvp_form(email="new@example.org")),
         "400": plain.get("/imagine/", headers={"host": "evil.example.com"}),
         "403": strict.post(event, web_client.rsvp_form()),
         "409": Client().post(event, web_client.rsvp_form(email=rsvp.email)),
+        "405": plain.put(event),
         "413": plain.post(event, web_client.rsvp_form(note="x" * 600_000)),
         "415": plain.post(event, "{}", content_type="application/json"),
         "422": plain.post(event, {}),
@@ -114,7 +122,11 @@ def test_every_answer_forbids_inline_code_and_other_hosts():
         assert "http" not in policy, kind
         assert "data:" not in policy, kind
         assert response["X-Content-Type-Options"] == "nosniff", kind
-        assert response["Referrer-Policy"] == "same-origin", kind
+        assert response["Referrer-Policy"] == "strict-origin", kind
+        assert response["Cross-Origin-Resource-Policy"] == "same-origin", kind
+        assert response["Cross-Origin-Opener-Policy"] == "same-origin", kind
+        assert "camera=(), " in response["Permissions-Policy"], kind
+        assert response["Cache-Control"], kind
         if response.streaming:
             response.close()
         else:
@@ -130,6 +142,59 @@ def test_no_other_site_may_frame_a_page(client):
     assert "frame-ancestors 'none'" in response["Content-Security-Policy"]
 
 
+def test_public_pages_are_kept_by_no_shared_cache(client):
+    event = factories.event()
+    urls = [reverse(name) for name in ("landing", "find_rsvp", "pledge_begin", "partners", "privacy")]
+    for address in (*urls, event.get_absolute_url()):
+        response = client.get(address)
+        assert "csrfmiddlewaretoken" in response.content.decode(), address
+        assert response["Cache-Control"] == "private, no-cache", address
+
+
+def test_forms_of_other_sites_are_refused_by_the_admin(client, staff):
+    address = f"/imagine/admin/summit/event/{factories.event().pk}/change/"
+    sent = web_client.form_fields(staff.get(address))
+    before = snapshots.tables()
+    for site in ("cross-site", "same-site", "nonsense"):
+        assert staff.post(address, sent, headers={"sec-fetch-site": site}).status_code == 403
+    assert snapshots.tables() == before
+    for headers in ({"sec-fetch-site": "same-origin"}, {"sec-fetch-site": "none"}, {}):
+        assert staff.post(address, sent, headers=headers).status_code == 302
+    assert staff.get(address, headers={"sec-fetch-site": "cross-site"}).status_code == 200
+
+
+# Cookies ------------------------------------------------------------------------------------------------------------
+
+
+def test_every_cookie_stays_under_our_path_and_names_nobody(client, staff):
+    rsvp = factories.rsvp(factories.event(), size=2)
+    in_admin = f"/imagine/admin/summit/rsvp/{rsvp.pk}/change/"
+    answers = [
+        client.get("/imagine/"),
+        client.post(reverse("change_party", args=[rsvp.token]), {"size": "2"}),
+        client.get(rsvp.get_absolute_url()),  # shows the message, and takes the cookie back
+        client.post("/imagine/language/", {"language": "es"}),
+        Client().get("/imagine/admin/login/"),
+        staff.post(in_admin, web_client.form_fields(staff.get(in_admin))),
+    ]
+    set_cookies = [cookie for response in answers for cookie in response.cookies.values()]
+    assert {cookie.key for cookie in set_cookies} >= {"csrftoken", "messages", "django_language"}
+    assert {cookie["path"] for cookie in set_cookies} == {"/imagine/"}
+    assert "messages" not in answers[-1].cookies, "staff's messages name people, so they are in the session"
+    assert "was changed successfully" in web_client.page_text(staff.get("/imagine/admin/summit/rsvp/"))
+
+
+def test_messages_of_public_views_hold_nothing_that_was_typed():
+    root = Path(settings.BASE_DIR)
+    views = [*(root / "summit" / "views").glob("*.py"), *(root / "partners" / "views").glob("*.py")]
+    for path in (*views, root / "imagine" / "mail" / "views.py"):
+        source = path.read_text()
+        assert "messages." not in source or not re.search(r"%\((name|email|organization)\)s", source), path
+
+
+# Private pages ------------------------------------------------------------------------------------------------------
+
+
 def test_private_pages_are_neither_stored_nor_indexed(client):
     rsvp = factories.rsvp(factories.event())
     answers = [
@@ -143,7 +208,7 @@ def test_private_pages_are_neither_stored_nor_indexed(client):
     for response in answers:
         assert response["Cache-Control"] == "private, no-store"
         assert response["X-Robots-Tag"] == "noindex, nofollow"
-        assert response["Referrer-Policy"] == "same-origin"
+        assert response["Referrer-Policy"] == "strict-origin"
 
 
 # Language -----------------------------------------------------------------------------------------------------------
