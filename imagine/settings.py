@@ -5,6 +5,7 @@ A missing or wrong variable stops the start with one sentence that names it.
 
 import ipaddress
 import os
+import re
 import sys
 from pathlib import Path
 from typing import NoReturn
@@ -132,6 +133,13 @@ for name, value in {"MAIL_FROM": MAIL_FROM, "MAIL_REPLY_TO": MAIL_REPLY_TO}.item
         stop(f"{name} must hold one e-mail address.")
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = MAIL_FROM
 
+ADMIN_URL_HOST = variable("ADMIN_URL_HOST", "the admin's host name if it isn't SITE_URL's", "").lower()
+if ADMIN_URL_HOST and not re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)+", ADMIN_URL_HOST):
+    stop("ADMIN_URL_HOST must be a host name such as admin.example.org.")
+if site.hostname == ADMIN_URL_HOST:
+    stop("ADMIN_URL_HOST must be another host than SITE_URL's.")
+ADMIN_SITE_URL = SITE_URL.replace(site.hostname, ADMIN_URL_HOST, 1) if ADMIN_URL_HOST else SITE_URL
+
 TRUSTED_PROXIES = whole_number("TRUSTED_PROXIES", "how many proxies stand in front of the web server", "0")
 
 # Django ------------------------------------------------------------------------------------------------------
@@ -170,6 +178,7 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "imagine.core.headers.refuse_cross_site_posts",
+    "imagine.core.admin_host.keep_admin_on_its_host",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -225,8 +234,8 @@ STORAGES = {
 
 # Safety ------------------------------------------------------------------------------------------------------
 
-ALLOWED_HOSTS = [site.hostname, "localhost", "127.0.0.1", "[::1]"]
-CSRF_TRUSTED_ORIGINS = [SITE_URL]
+ALLOWED_HOSTS = [site.hostname, *([ADMIN_URL_HOST] if ADMIN_URL_HOST else []), "localhost", "127.0.0.1", "[::1]"]
+CSRF_TRUSTED_ORIGINS = sorted({SITE_URL, ADMIN_SITE_URL})
 CSRF_FAILURE_VIEW = "imagine.core.views.csrf_failure"
 CSRF_COOKIE_PATH = SESSION_COOKIE_PATH = LANGUAGE_COOKIE_PATH = "/imagine/"
 CSRF_COOKIE_SECURE = SESSION_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = site.scheme == "https"

@@ -26,7 +26,7 @@ GOOD = {
 
 def start(monkeypatch, **changed: str | None) -> dict:
     """The settings that come of a good environment with some variables changed; None takes one away."""
-    for name in ("DEBUG", "TRUSTED_PROXIES"):
+    for name in ("DEBUG", "TRUSTED_PROXIES", "ADMIN_URL_HOST"):
         monkeypatch.delenv(name, raising=False)
     for name, value in (GOOD | changed).items():
         if value is None:
@@ -87,6 +87,10 @@ def test_wrong_variable_stops_the_start_and_is_named(monkeypatch):
         ("MAIL_REPLY_TO", "community@example.org\nBcc: eve@example.org"),
         ("SECRET_KEY", "x" * 50),
         ("SECRET_KEY", GOOD["SECRET_KEY"][:49]),
+        ("ADMIN_URL_HOST", "www.example.org"),
+        ("ADMIN_URL_HOST", "https://admin.example.org"),
+        ("ADMIN_URL_HOST", "admin.example.org/imagine"),
+        ("ADMIN_URL_HOST", "admin"),
         ("TRUSTED_PROXIES", "one"),
         ("TRUSTED_PROXIES", "-1"),
         ("TRUSTED_PROXIES", "1.5"),
@@ -155,6 +159,13 @@ def test_file_that_says_nothing_stops_the_start(monkeypatch, tmp_path):
     ]:
         monkeypatch.setenv("SECRET_KEY_FILE", str(path))
         assert re.fullmatch(f"Imagine Promise cannot start: {sentence}", refusal(monkeypatch, "SECRET_KEY", secret_key))
+
+
+def test_admin_has_a_host_of_its_own_if_one_is_named(monkeypatch):
+    assert start(monkeypatch)["ADMIN_SITE_URL"] == "https://www.example.org"
+    made = start(monkeypatch, ADMIN_URL_HOST="Admin.example.org")
+    assert made["ADMIN_SITE_URL"] == "https://admin.example.org"
+    assert {"www.example.org", "admin.example.org"} <= set(made["ALLOWED_HOSTS"])
 
 
 def test_server_side_cursors_are_off_behind_a_pooler_in_transaction_mode(monkeypatch):
