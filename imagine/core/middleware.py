@@ -12,11 +12,13 @@ from django.shortcuts import render
 from django.utils import translation
 
 from imagine.core.logging import request_id
+from imagine.core.rate_limit import too_many_requests, wait_for_visitor
 from imagine.core.uploads import MAX_BODY, accepts_files
 
 logger = logging.getLogger("imagine.core.request")
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
+LARGE_BODY_LIMIT = {"most": 100, "minutes": 10}
 FORM_TYPES = {"application/x-www-form-urlencoded", "multipart/form-data"}
 
 
@@ -48,12 +50,23 @@ def refuse_unreadable(get_response: GetResponse) -> GetResponse:
 
     def middleware(request: HttpRequest) -> HttpResponse:
         status = rejection_status(request)
-        if not status:
+        seconds = 0 if status else wait_for_large_body(request)
+        if not status and not seconds:
             return get_response(request)
         with translation.override(translation.get_language_from_request(request)):
+            if seconds:
+                return too_many_requests(request, seconds)
             return render(request, f"{status}.html", status=status)
 
     return middleware
+
+
+def wait_for_large_body(request: HttpRequest) -> int:
+    """Count a body that is larger than a form, or return how many seconds the visitor has to wait. It is read before
+    the view can tell whether the link in the URL is one of ours."""
+    if int(request.META.get("CONTENT_LENGTH") or "0") <= settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+        return 0
+    return wait_for_visitor(request, "large_bodies", **LARGE_BODY_LIMIT)
 
 
 def rejection_status(request: HttpRequest) -> int | None:

@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.urls import Resolver404, resolve
 
 MAX_FILE_SIZE_ATTRIBUTE = "largest_file"  # the attribute that marks a view which takes files
-MAX_BODY = 64 * 1024 * 1024  # as in deploy/nginx.conf
+MAX_BODY = 32 * 1024 * 1024  # as in deploy/nginx.conf
 
 
 def takes_files(*, max_size: int) -> Callable:

@@ -7,6 +7,7 @@ from django.test import Client
 from django.urls import path
 
 from imagine.core import uploads
+from imagine.core.models import RateLimitCount
 from imagine.core.rate_limit import limit_posts
 from imagine.urls import handler404, handler500, urlpatterns  # noqa: F401  the handlers are looked up here
 
@@ -67,3 +68,11 @@ def test_form_without_files_is_as_small_there_as_everywhere():
 
 def test_decorators_around_it_keep_the_mark():
     assert limit_posts("x", most=1, minutes=1)(taken).largest_file == 1_000_000
+
+
+def test_many_large_bodies_are_refused_before_they_are_read(client):
+    assert client.post("/taken/", {"file": file(600_000)}).status_code == 200
+    RateLimitCount.objects.update(count=100)
+    assert client.post("/taken/", {"file": file(600_000)}).status_code == 429
+    assert client.post("/taken/", {"note": "x"}).status_code == 200
+    assert Client(REMOTE_ADDR="192.0.2.1").post("/taken/", {"file": file(600_000)}).status_code == 200

@@ -1,0 +1,68 @@
+"""nginx lets through what each page takes, and no more."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from django.conf import settings
+from django.urls import URLResolver, get_resolver
+
+from imagine.core.uploads import MAX_BODY, MAX_FILE_SIZE_ATTRIBUTE
+from tests.deploy.image import PROJECT
+
+CONF = (PROJECT / "deploy" / "nginx.conf").read_text()
+SIZES = {"k": 2**10, "m": 2**20}
+EXAMPLES = {"token": "x" * 32, "int": "17", "path": "17", "slug": "port-gate", "str": "x"}
+
+
+def size(text: str) -> int:
+    number, unit = re.fullmatch(r"(\d+)([km])", text).groups()
+    return int(number) * SIZES[unit]
+
+
+GENERAL = size(re.search(r"^    client_max_body_size (\w+);", CONF, re.MULTILINE)[1])
+LOCATIONS = {
+    re.compile(regex): size(limit)
+    for regex, limit in re.findall(r'location ~ "?(\S+?)"? \{\s+client_max_body_size (\w+);', CONF)
+}
+
+
+def limit_of(path: str) -> int:
+    """nginx takes the first regular expression that matches."""
+    return next((limit for regex, limit in LOCATIONS.items() if regex.search(path)), GENERAL)
+
+
+def pages(resolver: URLResolver, prefix: str = "/") -> Iterator[tuple[str, int]]:
+    """An example of each path, and the largest file that its page takes."""
+    for pattern in resolver.url_patterns:
+        path = prefix + str(pattern.pattern)
+        if isinstance(pattern, URLResolver):
+            yield from pages(pattern, path)
+        elif "(?P" not in path:
+            example = re.sub(r"<(?:(\w+):)?\w+>", lambda place: EXAMPLES.get(place[1] or "str", "x"), path)
+            yield example, getattr(pattern.callback, MAX_FILE_SIZE_ATTRIBUTE, 0)
+
+
+def test_pages_that_take_a_file_get_as_much_as_they_read():
+    takers = {path for path, largest in pages(get_resolver()) if largest}
+    assert len(takers) >= 5
+    assert {path: limit_of(path) for path in takers} == dict.fromkeys(takers, MAX_BODY)
+    assert all(largest < MAX_BODY for _path, largest in pages(get_resolver()))
+
+
+def test_every_other_page_gets_more_than_a_form_and_says_itself_that_it_is_too_much():
+    takers = {path for path, largest in pages(get_resolver()) if largest}
+    others = {path for path, _largest in pages(get_resolver())} - takers
+    assert len(others) > 100
+    assert [path for path in others if limit_of(path) != GENERAL] == []
+    assert settings.DATA_UPLOAD_MAX_MEMORY_SIZE < GENERAL < 10 * 2**20
+
+
+@pytest.mark.parametrize("path", ["/imagine/promise/", "/imagine/promise/a/b/", "/imagine/x/promise/a/", "/imagine/"])
+def test_what_is_no_page_with_a_file_gets_the_general_limit(path):
+    assert limit_of(path) == GENERAL
+
+
+def test_readme_says_the_same():
+    assert re.findall(r"client_max_body_size (\w+);", (PROJECT / "README.md").read_text()) == ["32m"]
+    assert size("32m") == MAX_BODY
