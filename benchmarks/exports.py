@@ -37,11 +37,13 @@ def product(kind: str) -> Callable[[str], int]:
 
     django.setup()
 
-    from summit import exports  # needs the loaded apps
+    from imagine.core.spreadsheets import writer  # these need the loaded apps
+    from summit import exports
     from summit.models import Rsvp
 
     def export(slug: str) -> int:
-        response = exports.guest_file(exports.guests_of(Rsvp.objects.filter(event__slug=slug)), kind)
+        guests = exports.guests_of(Rsvp.objects.filter(event__slug=slug))
+        response = writer.export_response(exports.guest_export(guests, with_needs=True), f"guests.{kind}", kind)
         size = sum(len(block) for block in response.streaming_content)
         response.close()
         return size

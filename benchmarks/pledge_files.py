@@ -39,11 +39,13 @@ def product(kind: str) -> Callable[[list[int]], int]:
 
     django.setup()
 
-    from partners import exports  # needs the loaded apps
+    from imagine.core.spreadsheets import writer  # these need the loaded apps
+    from partners import exports
     from partners.models import Promise
 
     def export(years: list[int]) -> int:
-        response = exports.promise_file(Promise.objects.filter(pledge__year__in=years), kind)
+        promises = exports.promise_export(Promise.objects.filter(pledge__year__in=years))
+        response = writer.export_response(promises, f"promises.{kind}", kind)
         size = sum(len(block) for block in response.streaming_content)
         response.close()
         return size

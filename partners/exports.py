@@ -10,13 +10,12 @@ from django.conf import settings
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Exists, FilteredRelation, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce
-from django.http import StreamingHttpResponse
 from django.utils import timezone
 from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from imagine.core.spreadsheets.writer import RESPONSES, Cell, csv_response
+from imagine.core.spreadsheets.writer import Cell, Export
 from partners.coverage import Coverage
 from partners.models import Grade, Organization, PledgeYear, Promise, PromiseType, School, Sector, listing_status_of
 from partners.models.organizations import OrganizationQuerySet
@@ -44,10 +43,6 @@ OF_PLEDGE = (
 OF_PROMISE = ("promise_type", "quantity", "grades", "months", "note", "school_pks")
 
 
-def file_name(what: str, file_format: str) -> str:
-    return f"{what}-{timezone.localdate():%Y-%m-%d}.{file_format}"
-
-
 def column_headings(labels: Iterable) -> list[str]:
     return [capfirst(str(label)) for label in labels]
 
@@ -55,21 +50,18 @@ def column_headings(labels: Iterable) -> list[str]:
 # Pledges ---------------------------------------------------------------------------------------------------------
 
 
-def promise_file(promises: QuerySet[Promise], file_format: str) -> StreamingHttpResponse:
-    """Return a file with one row per promise. `file_format` is a key of RESPONSES."""
-    return RESPONSES[file_format](
-        file_name("promises", file_format), column_headings(BY_PROMISE), promise_rows(promises)
-    )
+def promise_export(promises: QuerySet[Promise]) -> Export:
+    """Return a list with one row per promise."""
+    return Export("promises", column_headings(BY_PROMISE), promises.count(), promise_rows(promises))
 
 
-def pledge_file(promises: QuerySet[Promise], file_format: str) -> StreamingHttpResponse:
-    """Return a file with one row per organization and school year, and one column per promise type."""
+def pledge_export(promises: QuerySet[Promise]) -> Export:
+    """Return a list with one row per organization and school year, and one column per promise type."""
     promise_types = promise_types_of(promises)
     columns = [f"{promise_type.localized_name} ({promise_type.localized_units})" for promise_type in promise_types]
     rows = pledge_rows(promises, [promise_type.pk for promise_type in promise_types])
-    return RESPONSES[file_format](
-        file_name("pledges", file_format), [*column_headings(BY_ORGANIZATION), *columns], rows
-    )
+    number = promises.order_by().values("pledge").distinct().count()
+    return Export("pledges", [*column_headings(BY_ORGANIZATION), *columns], number, rows)
 
 
 def ordered_promises(promises: QuerySet[Promise]) -> QuerySet[Promise]:
@@ -188,14 +180,15 @@ def pledge_row(sectors: dict, promise_types: list[int], pledge: tuple[int, Itera
 # Coverage --------------------------------------------------------------------------------------------------------
 
 
-def coverage_file(coverage: Coverage) -> StreamingHttpResponse:
-    """Return a CSV file with one row per school, those with the fewest promises first, one column per promise type, and
+def coverage_export(coverage: Coverage) -> Export:
+    """Return a list with one row per school, those with the fewest promises first, one column per promise type, and
     totals at the end."""
     promise_types = [column.promise_type.localized_name for column in coverage.promise_types]
     before = PledgeYear(school_year=coverage.year.pk - 1).school_years
     headings = [gettext("school"), gettext("level"), *promise_types]
     headings += [gettext("promises"), gettext("promises in %(year)s") % {"year": before}]
-    return csv_response(f"coverage-{coverage.year.pk}.csv", column_headings(headings), coverage_rows(coverage))
+    rows = list(coverage_rows(coverage))
+    return Export(f"coverage-{coverage.year.pk}", column_headings(headings), len(rows), rows)
 
 
 def coverage_rows(coverage: Coverage) -> Iterator[tuple[Cell, ...]]:
@@ -259,15 +252,11 @@ OF_ORGANIZATION = (
 )
 
 
-def organization_file(
-    organizations: OrganizationQuerySet, year: PledgeYear | None, file_format: str
-) -> StreamingHttpResponse:
-    """Return a file with one row per organization, its primary contact and its pledge for a school year."""
+def organization_export(organizations: OrganizationQuerySet, year: PledgeYear | None) -> Export:
+    """Return a list with one row per organization, its primary contact and its pledge for a school year."""
     pledge = gettext("Pledge for %(year)s") % {"year": year.school_years} if year else gettext("Pledge")
     rows = organization_rows(organizations, year)
-    return RESPONSES[file_format](
-        file_name("organizations", file_format), [*column_headings(ORGANIZATION), pledge], rows
-    )
+    return Export("organizations", [*column_headings(ORGANIZATION), pledge], organizations.count(), rows)
 
 
 def organization_rows(organizations: OrganizationQuerySet, year: PledgeYear | None) -> Iterator[tuple[Cell, ...]]:

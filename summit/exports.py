@@ -2,21 +2,22 @@
 
 from collections.abc import Iterator, Mapping
 from functools import partial
+from itertools import compress
 
 from django.conf import settings
 from django.db.models import QuerySet
-from django.http import StreamingHttpResponse
 from django.utils import timezone
 from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from imagine.core.spreadsheets.writer import RESPONSES, Cell
+from imagine.core.spreadsheets.writer import Cell, Export
 from partners.exports import sector_labels
 from summit.models import Event, Guest, Invitation, Rsvp, RsvpQuerySet, answer_of, door_code, status_of
 
 FETCH_SIZE = 500  # rows
 
+NEEDS = (_("food needs"), _("access or language needs"))
 GUEST_HEADER = (
     _("event"),
     _("date"),
@@ -28,8 +29,7 @@ GUEST_HEADER = (
     _("phone"),
     _("organization"),
     _("sector"),
-    _("food needs"),
-    _("access or language needs"),
+    *NEEDS,
     _("state"),
     _("seat"),
     _("waiting since"),
@@ -100,9 +100,12 @@ def guests_of(rsvps: RsvpQuerySet, *, include_canceled: bool = False) -> QuerySe
     return Guest.objects.filter(rsvp__in=rsvps if include_canceled else rsvps.active())
 
 
-def guest_file(guests: QuerySet[Guest], kind: str) -> StreamingHttpResponse:
-    """Return a file of these guests with today's date in its name. `kind` is a key of RESPONSES."""
-    return RESPONSES[kind](f"guests-{timezone.localdate():%Y-%m-%d}.{kind}", guest_header(), guest_rows(guests))
+def guest_export(guests: QuerySet[Guest], *, with_needs: bool) -> Export:
+    """Return the list of these guests. Their needs are health information, so not everyone who may have the list may
+    have those."""
+    shown = [with_needs or heading not in NEEDS for heading in GUEST_HEADER]
+    rows = (tuple(compress(row, shown)) for row in guest_rows(guests))
+    return Export("guests", list(compress(guest_header(), shown)), guests.count(), rows)
 
 
 def guest_header() -> list[str]:
@@ -163,10 +166,9 @@ def guest_row(events: dict[int, tuple], labels: Labels, guest: tuple) -> tuple[C
 # Invitations -----------------------------------------------------------------------------------------------------
 
 
-def invitation_file(invitations: QuerySet[Invitation], kind: str) -> StreamingHttpResponse:
-    """Return a file of these invitations with today's date in its name. `kind` is a key of RESPONSES."""
-    name = f"invitations-{timezone.localdate():%Y-%m-%d}.{kind}"
-    return RESPONSES[kind](name, [capfirst(str(words)) for words in INVITATION_HEADER], invitation_rows(invitations))
+def invitation_export(invitations: QuerySet[Invitation]) -> Export:
+    header = [capfirst(str(words)) for words in INVITATION_HEADER]
+    return Export("invitations", header, invitations.count(), invitation_rows(invitations))
 
 
 def invitation_rows(invitations: QuerySet[Invitation]) -> Iterator[tuple[Cell, ...]]:

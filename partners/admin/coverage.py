@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
+from imagine.core.admin.exports import recorded_response
 from partners import coverage, exports
 from partners.admin.filters import NEEDED_MOST, latest_year
 from partners.coverage import Coverage, PromiseTypeCoverage, SchoolCoverage
@@ -43,7 +44,10 @@ def coverage_page(request: HttpRequest, site: AdminSite) -> HttpResponse:
 @require_GET
 def coverage_csv(request: HttpRequest) -> HttpResponse:
     _years, year = chosen_year(request)
-    return exports.coverage_file(coverage.coverage_of(year)) if year else redirect("admin:partners_coverage")
+    if year is None:
+        return redirect("admin:partners_coverage")
+    filters = {"year": str(year.pk)}
+    return recorded_response(request, exports.coverage_export(coverage.coverage_of(year)), "csv", filters=filters)
 
 
 def coverage_context(found: Coverage) -> dict:

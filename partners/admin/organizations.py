@@ -20,6 +20,7 @@ from imagine.core.admin.actions import ActionsAdmin, report_outcomes
 from imagine.core.admin.exports import ExportAdmin, csv_and_xlsx
 from imagine.core.admin.inlines import BoundedInline
 from imagine.core.errors import RuleViolation
+from imagine.core.spreadsheets.writer import Export
 from imagine.core.uploads import takes_files
 from partners import exports
 from partners.admin import components, filters
@@ -67,8 +68,8 @@ def is_filler(word: str) -> Exact:
     return Exact(normalize_name(Value(f"{word} name")), Value("name"))
 
 
-def export_organizations(request: HttpRequest, organizations: QuerySet[Organization], file_format: str) -> HttpResponse:
-    return exports.organization_file(organizations, filters.this_year(request), file_format)
+def export_organizations(request: HttpRequest, organizations: QuerySet[Organization]) -> Export:
+    return exports.organization_export(organizations, filters.this_year(request))
 
 
 def start_pledge_or_error(organization: Organization, *, emails_link: bool) -> StartedPledge | Exception:

@@ -21,6 +21,7 @@ from imagine.core.admin.actions import ActionsAdmin, Outcome, report_outcomes
 from imagine.core.admin.exports import ExportAdmin, csv_and_xlsx
 from imagine.core.admin.lookups import GuardedAdmin
 from imagine.core.errors import RuleViolation
+from imagine.core.spreadsheets.writer import Export
 from partners import certificates, exports
 from partners.admin import components, coverage, filters
 from partners.admin.organizations import search_organizations
@@ -33,19 +34,19 @@ ROW_PER_PROMISE = {"csv": _("Pledge list as CSV"), "xlsx": _("Pledge list as XLS
 ROW_PER_ORGANIZATION = {"csv": _("One row an organization, CSV"), "xlsx": _("One row an organization, XLSX")}
 
 
-def write_promises(request: HttpRequest, promises: QuerySet[Promise], file_format: str) -> HttpResponse:
-    return exports.promise_file(promises, file_format)
+def export_promises(request: HttpRequest, promises: QuerySet[Promise]) -> Export:
+    return exports.promise_export(promises)
 
 
-def write_pledges(request: HttpRequest, promises: QuerySet[Promise], file_format: str) -> HttpResponse:
-    return exports.pledge_file(promises, file_format)
+def export_pledges(request: HttpRequest, promises: QuerySet[Promise]) -> Export:
+    return exports.pledge_export(promises)
 
 
 def files(promises) -> list:
     """Return both exports. `promises` is a function that maps the rows of a list to promises."""
     return [
-        *csv_and_xlsx("promises", ROW_PER_PROMISE, promises, write_promises),
-        *csv_and_xlsx("organizations", ROW_PER_ORGANIZATION, promises, write_pledges),
+        *csv_and_xlsx("promises", ROW_PER_PROMISE, promises, export_promises),
+        *csv_and_xlsx("organizations", ROW_PER_ORGANIZATION, promises, export_pledges),
     ]
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from django.contrib import admin
 from django.db.models import Subquery
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.html import format_html
@@ -16,6 +16,7 @@ from imagine.core.admin.actions import Outcome, report_outcomes
 from imagine.core.admin.exports import ExportAdmin, csv_and_xlsx
 from imagine.core.admin.lookups import GuardedAdmin
 from imagine.core.formatting import day, short_date
+from imagine.core.spreadsheets.writer import Export
 from imagine.mail.models import Message
 from imagine.mail.queue import key_expression
 from partners.admin.contacts import search_contacts
@@ -58,8 +59,8 @@ def invitation_outcome(action: Callable[[Invitation], object], invitation: Invit
         return error
 
 
-def export_invitations(request: HttpRequest, invitations, kind: str) -> HttpResponse:
-    return exports.invitation_file(invitations, kind)
+def export_invitations(request: HttpRequest, invitations) -> Export:
+    return exports.invitation_export(invitations)
 
 
 @admin.register(Invitation)

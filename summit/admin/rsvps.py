@@ -16,6 +16,7 @@ from django.views.decorators.http import require_GET
 from imagine.core import audit
 from imagine.core.admin.actions import ActionsAdmin
 from imagine.core.admin.concurrent_edit import conflict_messages
+from imagine.core.admin.exports import file_or_list, redirect_to_list
 from imagine.core.admin.inlines import BoundedInline
 from imagine.core.admin.lookups import GuardedAdmin
 from imagine.core.audit import MAX_LENGTH_REASON
@@ -27,6 +28,7 @@ from summit.admin import matching, rsvp_actions
 from summit.admin.rsvp_form import RsvpAdminForm
 from summit.models import CODE_COUNT, Guest, Rsvp, door_number
 
+VIEW_NEEDS = "summit.view_needs"
 CONTACT_FIELDS = ("name", "phone", "organization_name", "sector", "language", "note")
 
 
@@ -281,8 +283,9 @@ class RsvpAdmin(GuardedAdmin, ActionsAdmin):
         """Return the file, or go back to the list with a message if it would be empty."""
         include_canceled = request.GET.get(StatusFilter.parameter_name) in StatusFilter.canceled_values
         guests = exports.guests_of(rsvps, include_canceled=include_canceled)
-        if guests.exists():
-            return exports.guest_file(guests, kind)
+        export = exports.guest_export(guests, with_needs=request.user.has_perm(VIEW_NEEDS))
+        if export.row_count:
+            return file_or_list(self, request, export, kind)
         message = _("There is no guest to list. Who cancelled is listed only when you filter by a cancelled state.")
         self.message_user(request, message, messages.WARNING)
-        return redirect(f"{reverse('admin:summit_rsvp_changelist')}?{request.GET.urlencode()}")
+        return redirect_to_list(self, request)

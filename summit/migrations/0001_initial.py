@@ -184,6 +184,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'guest',
                 'verbose_name_plural': 'guests',
                 'ordering': ['rsvp', 'position'],
+                'permissions': [('view_needs', 'Can see food, access and language needs')],
             },
         ),
         migrations.CreateModel(

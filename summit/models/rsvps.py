@@ -242,6 +242,7 @@ class Guest(models.Model):
     class Meta:
         verbose_name = _("guest")
         verbose_name_plural = _("guests")
+        permissions = [("view_needs", "Can see food, access and language needs")]
         ordering = ["rsvp", "position"]
         constraints = [
             models.UniqueConstraint(

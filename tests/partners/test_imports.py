@@ -7,6 +7,7 @@ import pytest
 from django.utils import timezone, translation
 
 from imagine.core.models import AuditEntry
+from imagine.core.spreadsheets import writer
 from imagine.mail.models import Message
 from partners import exports
 from partners.imports import validation, writing
@@ -547,7 +548,7 @@ def taken_away(form: Callable) -> Iterator[bytes]:
     for language in ("en", "es"):
         for kind in ("csv", "xlsx"):
             with translation.override(language):
-                response = form(Promise.objects.all(), kind)
+                response = writer.export_response(form(Promise.objects.all()), f"list.{kind}", kind)
                 content = b"".join(response.streaming_content)
             if kind == "xlsx":
                 response.file_to_stream.close()
@@ -580,7 +581,7 @@ def test_exported_list_is_imported_again_and_means_the_same(year):
     lines[2]["Organization"] = "Núñez & Peña"
     write(begin(*lines))
     before = (everything(), sorted(map(str, map(snapshots.promises, Pledge.objects.all()))))
-    for content in taken_away(exports.promise_file):
+    for content in taken_away(exports.promise_export):
         import_instead(content)
         assert (everything(), sorted(map(str, map(snapshots.promises, Pledge.objects.all())))) == before
 
@@ -634,7 +635,7 @@ def test_exported_list_with_a_row_an_organization_is_imported_again(year):
     signed = [row(), row(kind="internships", quantity="1200"), row(organization="Núñez & Peña", signed_by="Inés")]
     write(begin(*signed))
     before = everything()
-    for content in taken_away(exports.pledge_file):
+    for content in taken_away(exports.pledge_export):
         import_instead(content)
         assert everything() == before
 

@@ -9,6 +9,8 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from imagine.core.models import SecurityEvent
+from imagine.core.security_events import Kind
 from summit import exports, seats
 from summit.models import Event, Guest, Rsvp
 from tests import factories, snapshots, web_client
@@ -114,7 +116,8 @@ def test_list_comes_as_a_file_named_by_the_day(staff, district):
         response = staff.get(address)
         assert isinstance(response, StreamingHttpResponse)
         assert len(read_rows(response)) == 7
-        name = f"guests-{timezone.localdate():%Y-%m-%d}.{address.rpartition('.')[2]}"
+        record = SecurityEvent.objects.latest("pk").pk
+        name = f"guests-{timezone.localdate():%Y-%m-%d}-record-{record}.{address.rpartition('.')[2]}"
         assert response["Content-Disposition"] == f'attachment; filename="{name}"'
         assert "no-store" in response["Cache-Control"]
 
@@ -241,10 +244,82 @@ def test_who_may_only_look_has_the_list_too():
 
 @pytest.mark.parametrize("address", [CSV, XLSX])
 def test_list_is_fetched_only_and_changes_nothing(staff, address, district):
-    before = snapshots.tables()
+    before = snapshots.tables(but=("core.SecurityEvent",))
     assert len(read_rows(staff.get(address))) == 7
     assert staff.post(address).status_code == 405
-    assert snapshots.tables() == before
+    assert snapshots.tables(but=("core.SecurityEvent",)) == before
+
+
+# Who took it, and what they may take -----------------------------------------------------------------------------
+
+
+def test_each_list_is_recorded_with_its_filters_rows_and_columns(staff):
+    event = factories.event()
+    rsvp = factories.rsvp(event, size=2, sector="labor")
+    staff.get(f"{CSV}?event__id__exact={event.pk}&sector__exact=labor&q=Alma")
+    read_rows(act(staff, "guests_xlsx", rsvp))
+    listed, ticked = SecurityEvent.objects.filter(kind=Kind.EXPORTED).order_by("pk")
+    columns = [str(heading).capitalize() for heading in exports.GUEST_HEADER]
+    filters = {"event__id__exact": str(event.pk), "sector__exact": "labor"}
+    assert [listed.user_name, ticked.user_name] == ["staff", "staff"]
+    assert listed.facts | {"columns": len(columns)} == {
+        **{"file": "guests.csv", "rows": 2, "columns": len(columns)},
+        **{"filters": filters, "searched": True},
+    }
+    assert [heading.capitalize() for heading in listed.facts["columns"]] == columns
+    assert (ticked.facts["file"], ticked.facts["filters"], ticked.facts["selected"]) == ("guests.xlsx", {}, True)
+
+
+def test_what_was_searched_for_is_not_recorded(staff):
+    """It is mostly a guest's name or address."""
+    factories.rsvp(factories.event())
+    for query in ("?q=alma.reyes@example.org", "?q=Alma", "?name__startswith=Alma"):
+        staff.get(CSV + query)
+    recorded = [event.facts for event in SecurityEvent.objects.filter(kind=Kind.EXPORTED)]
+    assert len(recorded) == 3
+    assert "alma" not in str(recorded).casefold()
+
+
+def viewer(*more: str) -> Client:
+    user = User.objects.create_user("viewer", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__in=["view_rsvp", *more]))
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+@pytest.mark.parametrize("address", [CSV, XLSX])
+def test_list_has_no_needs_for_those_who_may_not_see_them(district, address):
+    header, *rows = read_rows(viewer().get(address))
+    assert header == [
+        *("Event", "Date", "Guest", "Number in the party", "Party of", "Contact", "E-mail", "Phone", "Organization"),
+        *("Sector", "State", "Seat", "Waiting since", "RSVP made", "Language", "Note", "Code at the door"),
+    ]
+    assert [row[9:12] for row in rows[:2]] == [["Business and industry", "confirmed", "held"]] * 2
+    assert "no nuts" not in str(rows)
+    assert "interpreter" not in str(rows)
+    assert "Food needs" not in SecurityEvent.objects.latest("pk").facts["columns"]
+
+
+def test_list_has_needs_for_those_who_may_see_them(district):
+    assert "no nuts" in str(read_rows(viewer("view_needs").get(CSV)))
+
+
+def test_a_list_of_more_than_500_rows_takes_a_permission():
+    event = factories.event(capacity=2000, max_party_size=20)
+    rsvp = factories.rsvp(event, size=20)
+    Guest.objects.bulk_create(Guest(rsvp=rsvp, position=position) for position in range(21, 502))
+    client = viewer()
+    response = client.get(CSV, follow=True)
+    assert response.redirect_chain == [(f"{LIST}?", 302)]
+    sentence = "This list has 501 rows. Your role can export 500 at most. Use filters to narrow it down."
+    assert sentence in web_client.page_text(response)
+    assert not SecurityEvent.objects.filter(kind=Kind.EXPORTED).exists()
+    Guest.objects.get(position=501).delete()
+    assert len(names(client.get(CSV))) == 500
+    Guest.objects.create(rsvp=rsvp, position=501)
+    User.objects.get().user_permissions.add(Permission.objects.get(codename="export_many"))
+    assert len(names(client.get(CSV))) == 501
 
 
 # How much it takes -----------------------------------------------------------------------------------------------

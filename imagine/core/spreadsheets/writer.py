@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 from inspect import unwrap
 from itertools import chain, islice
+from typing import NamedTuple
 
 from django.http import FileResponse, StreamingHttpResponse
 from django.utils import timezone
@@ -39,6 +40,15 @@ STARTS = "=+-@＝＋－＠﹦﹢﹣﹫"
 FORMULA = re.compile(rf"[\t\n]|[\s\u200b-\u200f\u2060\ufeff]*[{re.escape(STARTS)}]")
 SUSPECT = frozenset(STARTS + " ")
 UNREADABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffe\uffff]")  # not allowed in XML
+
+
+class Export(NamedTuple):
+    """A list to write as a file. Its name must not contain anything personal."""
+
+    name: str
+    header: Sequence[str]
+    row_count: int
+    rows: Iterable[Sequence[Cell]]
 
 
 def without_control_characters(text: str) -> str:
@@ -153,3 +163,8 @@ def column_width(rows: Sequence[Sequence[Cell]], column: int) -> int:
 
 
 RESPONSES = {"csv": csv_response, "xlsx": xlsx_response}
+
+
+def export_response(export: Export, file_name: str, file_format: str) -> StreamingHttpResponse:
+    """Return the list as a download. `file_format` is a key of RESPONSES."""
+    return RESPONSES[file_format](file_name, export.header, export.rows)
