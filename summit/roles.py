@@ -4,7 +4,7 @@ from django.contrib.auth.models import Group, Permission
 from django.db import transaction
 from django.db.models import Q
 
-APPS = ("core", "mail", "partners", "summit")
+APPS = ("core", "mail", "partners", "summit", "privacy")
 # An email shows a guest's personal link, and anyone with the link can act for the guest.
 PERMISSIONS_TO_ACT = Q(codename="view_message")
 

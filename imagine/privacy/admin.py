@@ -1,0 +1,210 @@
+"""Everything about a person, erasing them, and holds. Addresses of these pages name a row, never an email address."""
+
+from typing import NamedTuple
+
+from django import forms
+from django.apps import apps
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db.models import Model
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.urls import path
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_http_methods
+
+from imagine.core.forms import AddressField
+from imagine.core.models import SecurityEvent
+from imagine.core.security_events import record_event
+from imagine.privacy import erasing
+from imagine.privacy.models import Erasure, Hold
+from imagine.privacy.people import ADDRESS_OF, Person, everything_about, person_of, row_of
+
+
+class FindPersonForm(forms.Form):
+    email = AddressField(label=_("Email"), max_length=254)
+
+
+class PersonPage(NamedTuple):
+    """The person of a page, and the row that its address names. Someone who is only mentioned has none: their pages are
+    answers to the form that finds people."""
+
+    person: Person
+    label: str = ""
+    pk: str = ""
+
+    @property
+    def context(self) -> dict:
+        return {"person": self.person, "label": self.label, "pk": self.pk}
+
+
+def person_page_or_404(label: str, pk: str) -> PersonPage:
+    row = row_or_none(label, pk)
+    person = person_of(row) if row else None
+    if person is None:
+        raise Http404
+    return PersonPage(person, label, pk)
+
+
+def row_or_none(label: str, pk: str) -> Model | None:
+    model = {model._meta.label_lower: model for model in ADDRESS_OF}.get(label)
+    try:
+        return model._default_manager.filter(pk=pk).first() if model else None
+    except (ValueError, ValidationError, OverflowError):
+        return None
+
+
+@admin.register(Erasure)
+class ErasureAdmin(admin.ModelAdmin):
+    """The list of erasures leads to the search for a person. Nothing in it can be changed."""
+
+    list_display = ("erased_at", "erased_by", "tables")
+    list_display_links = None
+    change_list_template = "admin/privacy/change_list.html"
+
+    def has_add_permission(self, request):
+        return False
+
+    def has_change_permission(self, request, obj=None):
+        return False
+
+    def has_delete_permission(self, request, obj=None):
+        return False
+
+    @admin.display(description=_("rows"))
+    def tables(self, erasure: Erasure) -> str:
+        names = {label: apps.get_model(label)._meta.verbose_name_plural for label in erasure.counts}
+        return ", ".join(f"{names[label]}: {number}" for label, number in erasure.counts.items())
+
+    def get_urls(self):
+        return [
+            path("find/", self.admin_site.admin_view(self.find), name="privacy_find"),
+            path("person/<str:label>/<str:pk>/", self.admin_site.admin_view(self.person), name="privacy_person"),
+            path(
+                "person/<str:label>/<str:pk>/json/",
+                self.admin_site.admin_view(self.person_json),
+                name="privacy_person_json",
+            ),
+            path("person/<str:label>/<str:pk>/erase/", self.admin_site.admin_view(self.erase), name="privacy_erase"),
+            *super().get_urls(),
+        ]
+
+    def require(self, request: HttpRequest, *permissions: str) -> dict:
+        """Return what every page of the admin shows. Raise PermissionDenied."""
+        if not all(request.user.has_perm(f"privacy.{permission}") for permission in permissions):
+            raise PermissionDenied
+        return self.admin_site.each_context(request)
+
+    def find(self, request: HttpRequest) -> HttpResponse:
+        return find_person(request, self.require(request, "see_person"))
+
+    def person(self, request: HttpRequest, label: str, pk: str) -> HttpResponse:
+        context = self.require(request, "see_person")
+        return show_person(request, person_page_or_404(label, pk), context)
+
+    def person_json(self, request: HttpRequest, label: str, pk: str) -> HttpResponse:
+        self.require(request, "see_person")
+        return download_person(request, person_page_or_404(label, pk))
+
+    def erase(self, request: HttpRequest, label: str, pk: str) -> HttpResponse:
+        context = self.require(request, "see_person", "erase_person")
+        return plan_or_erase(request, person_page_or_404(label, pk), context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def find_person(request: HttpRequest, context: dict) -> HttpResponse:
+    form = FindPersonForm(request.POST or None)
+    if form.is_valid():
+        person = Person(form.cleaned_data["email"].lower())
+        if row := row_of(person):
+            return redirect("admin:privacy_person", row._meta.label_lower, row.pk)
+        if everything_about(person):
+            return show_mentioned_person(request, PersonPage(person), context)
+        form.add_error("email", _("We have nothing about this address."))
+    return render(request, "admin/privacy/find.html", context | {"title": _("Find a person"), "form": form})
+
+
+def show_mentioned_person(request: HttpRequest, page: PersonPage, context: dict) -> HttpResponse:
+    step = request.POST.get("step", "")
+    if step == "json":
+        return download_person(request, page)
+    if step in {"plan", "erase"} and not request.user.has_perm("privacy.erase_person"):
+        raise PermissionDenied
+    if step == "plan":
+        return show_plan(request, page, context)
+    return erase_person(request, page) if step == "erase" else show_person(request, page, context)
+
+
+def show_person(request: HttpRequest, page: PersonPage, context: dict) -> HttpResponse:
+    context |= page.context | {
+        "title": _("Everything about this person"),
+        "found": everything_about(page.person),
+        "can_erase": request.user.has_perm("privacy.erase_person"),
+    }
+    return render(request, "admin/privacy/person.html", context)
+
+
+def download_person(request: HttpRequest, page: PersonPage) -> HttpResponse:
+    tables = {found.model._meta.label: list(found.shown()) for found in everything_about(page.person)}
+    record_event(SecurityEvent.Kind.EXPORTED, list="person", rows=sum(map(len, tables.values())))
+    content = {"email": page.person.email, "names": page.person.names, "made_at": timezone.now(), "tables": tables}
+    response = JsonResponse(content, json_dumps_params={"indent": 2, "ensure_ascii": False})
+    response.headers["Content-Disposition"] = f'attachment; filename="person-{timezone.localdate()}.json"'
+    return response
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def plan_or_erase(request: HttpRequest, page: PersonPage, context: dict) -> HttpResponse:
+    return erase_person(request, page) if request.method == "POST" else show_plan(request, page, context)
+
+
+def show_plan(request: HttpRequest, page: PersonPage, context: dict) -> HttpResponse:
+    context |= page.context | {"title": _("Erase this person?"), "found": everything_about(page.person)}
+    return render(request, "admin/privacy/erase.html", context)
+
+
+def erase_person(request: HttpRequest, page: PersonPage) -> HttpResponse:
+    try:
+        erasure = erasing.erase(page.person, by=request.user.get_username())
+    except erasing.PersonOnHold as refused:
+        messages.error(request, str(refused))
+        return redirect("admin:privacy_erasure_changelist")
+    number = sum(erasure.counts.values())
+    done = ngettext("Person erased: %(number)d row.", "Person erased: %(number)d rows.", number)
+    messages.success(request, done % {"number": number})
+    return redirect("admin:privacy_erasure_changelist")
+
+
+class HoldForm(forms.ModelForm):
+    email = AddressField(label=_("Email"), max_length=254)
+
+    class Meta:
+        model = Hold
+        fields = ["email", "reason", "ends_on"]
+
+    def clean_email(self) -> str:
+        return self.cleaned_data["email"].lower()
+
+
+@admin.register(Hold)
+class HoldAdmin(admin.ModelAdmin):
+    """To end a hold, staff set its last day to yesterday: that it was there stays on record."""
+
+    form = HoldForm
+    list_display = ("email", "reason", "ends_on", "is_active", "created_by")
+    search_fields = ("email", "reason")
+    ordering = ("-ends_on", "-pk")
+
+    @admin.display(description=_("active"), boolean=True)
+    def is_active(self, hold: Hold) -> bool:
+        return hold.ends_on >= timezone.localdate()
+
+    def has_delete_permission(self, request, obj=None):
+        return False
+
+    def save_model(self, request, obj, form, change):
+        if not change:
+            obj.created_by = request.user.get_username()
+        super().save_model(request, obj, form, change)

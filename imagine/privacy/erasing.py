@@ -1,0 +1,146 @@
+"""Erase a person: through the rules of each table, then wherever the address is still mentioned.
+
+Each rule has its own transaction, so that locks are taken in their order (docs/rules.md). Erasing is safe to repeat,
+and what was interrupted is finished by the next night's `erase_again`.
+"""
+
+import re
+from collections.abc import Iterable
+
+from django.apps import apps
+from django.contrib.sessions.models import Session
+from django.db import transaction
+from django.db.models import Model
+from django.utils import timezone
+from django.utils.crypto import salted_hmac
+from django.utils.translation import gettext as _
+
+from imagine.core.errors import RuleViolation
+from imagine.core.models import SecurityEvent
+from imagine.core.relations import about_rows
+from imagine.core.security_events import record_event
+from imagine.mail.models import EmailPreference, Message
+from imagine.privacy.models import Erasure
+from imagine.privacy.people import (
+    TABLES,
+    Person,
+    everything_about,
+    is_searched,
+    naming_uploads,
+    personal_columns,
+    rows_about,
+    signed_in_as,
+)
+from partners import retention as partners_retention
+from partners.models import PledgeRequest
+from partners.organizations import contacts
+from summit import retention as summit_retention
+from summit import seats
+from summit.models import ContactListUpload, LinkRequest, Rsvp
+
+REMOVED = "…"
+WITH_NAMES = {"core.AuditEntry", "mail.Message", "admin.LogEntry"}  # about others, and naming the person
+BATCH_SIZE = 500
+
+
+class PersonOnHold(RuleViolation):
+    """Nothing about the person may be deleted."""
+
+
+def erase(person: Person, *, by: str) -> Erasure:
+    """Erase a person for staff. Raise PersonOnHold."""
+    check_not_on_hold(person)
+    counts = {found.model._meta.label: len(found.rows) for found in everything_about(person)}
+    erasure = Erasure(email_hash=hash_of(person.email), erased_at=timezone.now(), erased_by=by, counts=counts)
+    erasure.save()  # first: if the rest is interrupted, the next night finishes it
+    record_event(SecurityEvent.Kind.PERSON_ERASED, erasure, rows=sum(counts.values()))
+    erase_data(person)
+    return erasure
+
+
+def check_not_on_hold(person: Person) -> None:
+    if person.is_on_hold:
+        raise PersonOnHold(_("This person is on hold, so nothing about them may be deleted. End the hold first."))
+
+
+def hash_of(email: str) -> str:
+    """Return what recognizes an address on the list of erasures. Without SECRET_KEY nobody can try addresses on it."""
+    return salted_hmac("imagine.privacy.erasures", email.lower(), algorithm="sha256").hexdigest()
+
+
+def erase_data(person: Person) -> None:
+    """Delete or remove everything about a person, and keep what the district's numbers and the organizations' promises
+    need. Nobody is emailed but parties that get the seats."""
+    mentions = {label: pks_about(person, label) for label in personal_columns()}
+    delete_requests_and_files(person)
+    delete_rsvps(person)
+    for organization_pk in sorted(person.organizations):
+        partners_retention.remove_signer(organization_pk, contacts=person.contacts, names=person.names)
+    for contact in person.contacts:
+        contacts.delete_contact(contact)
+    delete_messages(person)
+    EmailPreference.objects.filter(email=person.email).delete()
+    for label, pks in mentions.items():
+        model = apps.get_model(label)
+        if not TABLES[label].stays or label in WITH_NAMES:
+            remove_mentions(person, model, {*pks, *pks_about(person, label)})
+
+
+def pks_about(person: Person, label: str) -> list:
+    return list(rows_about(person, apps.get_model(label)).values_list("pk", flat=True))
+
+
+def delete_requests_and_files(person: Person) -> None:
+    Session.objects.filter(signed_in_as(person)).delete()
+    LinkRequest.objects.filter(email__iexact=person.email).delete()
+    ContactListUpload.objects.filter(naming_uploads(person)).delete()
+    partners_retention.remove_from_imports(person.email)
+    with transaction.atomic():
+        requests = PledgeRequest.objects.with_email(person.email).order_by("pk").select_for_update()
+        pks = list(requests.values_list("pk", flat=True))
+        Message.objects.filter(about_rows(PledgeRequest, pks)).delete()
+        PledgeRequest.objects.filter(pk__in=pks).delete()
+
+
+def delete_rsvps(person: Person) -> None:
+    """Delete RSVPs of events that aren't over, so that their seats are free, and anonymize the others, so that the
+    numbers of past events stay."""
+    rsvps = list(Rsvp.objects.filter(pk__in=person.rsvps).select_related("event"))
+    past = [rsvp for rsvp in rsvps if rsvp.event.is_over]
+    seats.delete_many([rsvp for rsvp in rsvps if not rsvp.event.is_over])
+    with transaction.atomic():
+        Message.objects.about_any(past).delete()
+    summit_retention.anonymize_rsvps(past)
+
+
+def delete_messages(person: Person) -> None:
+    while pks := list(Message.objects.filter(recipient__iexact=person.email).values_list("pk", flat=True)[:BATCH_SIZE]):
+        Message.objects.filter(pk__in=pks).delete()
+
+
+def remove_mentions(person: Person, model: type[Model], pks: Iterable) -> None:
+    """Replace the address, and in the history and email of others also the name, in every text of these rows."""
+    label = model._meta.label
+    pattern = re.compile(person.mentioned(names=label in WITH_NAMES), re.IGNORECASE)
+    columns = [column.name for column in personal_columns()[label] if is_searched(column)]
+    changed = []
+    for row in model._default_manager.filter(pk__in=list(pks)).only("pk", *columns):
+        values = {name: getattr(row, name) for name in columns}
+        cleaned = {name: without_mentions(value, pattern) for name, value in values.items()}
+        if cleaned != values:
+            for name, value in cleaned.items():
+                setattr(row, name, value)
+            changed.append(row)
+    if changed:
+        model._default_manager.bulk_update(changed, columns, batch_size=BATCH_SIZE)
+
+
+def without_mentions(value, pattern: re.Pattern):
+    """Return a text, or the JSON value with its texts, with what the pattern finds replaced."""
+    if isinstance(value, str):
+        return pattern.sub(REMOVED, value)
+    if isinstance(value, list):
+        return [without_mentions(each, pattern) for each in value]
+    if isinstance(value, dict):
+        return {key: without_mentions(each, pattern) for key, each in value.items()}
+    return value

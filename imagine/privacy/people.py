@@ -1,0 +1,315 @@
+"""Everything about one person, found by email address in every table of the retention table.
+
+A row is about the person if a personal column mentions the address, or if it is related to such a row: the party of
+their RSVP, the history of their contact, a pledge that they signed.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import chain
+
+from django.apps import apps
+from django.contrib.auth.models import User
+from django.contrib.contenttypes.models import ContentType
+from django.contrib.postgres.fields import ArrayField
+from django.db.models import CharField, EmailField, Field, JSONField, Model, Q, QuerySet, TextField
+from django.db.models.functions import Cast, Lower
+from django.utils.functional import Promise as LazyText
+from django.utils.translation import gettext_lazy as _
+
+from imagine.core.logging import without_links
+from imagine.core.relations import about_rows
+from imagine.mail.models import EmailPreference, Message
+from imagine.privacy.models import Hold
+from imagine.privacy.retention import RULES
+from partners.models import Contact, Pledge, PledgeRequest
+from summit.invitations.contact_import import names_anyone
+from summit.models import ContactListUpload, Invitation, LinkRequest, Rsvp
+
+SEARCHED = (CharField, TextField, JSONField, ArrayField)
+# Copies of other columns, secrets of personal links, and what can't be read.
+NOT_SHOWN = {
+    *("search_text", "normalized_name", "normalized_organization_name", "body_html", "ics", "file", "png"),
+    *("token", "browser_hash", "unsubscribe_url", "password", "session_key", "session_data", "ics_uid"),
+    *("content_type", "object_id", "attachment_content_type", "attachment_object_id", "idempotency_key", "claim_id"),
+}
+NOT_SEARCHED = {"password", "session_data", "actor_name"}  # the last says what staff did
+MIN_LENGTH_NAME = 4  # a shorter name is in too many words to search for it
+
+
+@dataclass(frozen=True)
+class Person:
+    """An email address in lower case, and what belongs to it."""
+
+    email: str
+
+    @cached_property
+    def rsvps(self) -> list[int]:
+        return list(Rsvp.objects.personal().with_email(self.email).values_list("pk", flat=True))
+
+    @cached_property
+    def requests(self) -> list[int]:
+        return list(PledgeRequest.objects.with_email(self.email).values_list("pk", flat=True))
+
+    @cached_property
+    def contacts(self) -> list[Contact]:
+        return list(Contact.objects.with_email(self.email).order_by("organization_id", "pk"))
+
+    @cached_property
+    def organizations(self) -> set[int]:
+        return {contact.organization_id for contact in self.contacts if contact.organization_id}
+
+    @cached_property
+    def invitations(self) -> list[int]:
+        return list(Invitation.objects.filter(contact__in=self.contacts).values_list("pk", flat=True))
+
+    @cached_property
+    def names(self) -> list[str]:
+        """The names that this address goes by, and those signed by whoever has the link of its pledges."""
+        names = chain(
+            (contact.name for contact in self.contacts),
+            Rsvp.objects.filter(pk__in=self.rsvps).values_list("name", flat=True),
+            PledgeRequest.objects.filter(pk__in=self.requests).values_list("name", flat=True),
+            Pledge.objects.filter(contact__in=self.contacts).values_list("signed_by", flat=True),
+        )
+        return sorted({name.strip() for name in names if len(name.strip()) >= MIN_LENGTH_NAME})
+
+    @property
+    def is_on_hold(self) -> bool:
+        return Hold.objects.active().filter(email=self.email).exists()
+
+    def mentioned(self, *, names: bool = False) -> str:
+        """Return a pattern, for Python and PostgreSQL, that finds the address, or also the names, as whole words."""
+        words = [self.email, *(self.names if names else [])]
+        alternatives = "|".join(re.escape(word) for word in words)
+        return rf"(?<![\w.+-])({alternatives})(?![\w-]|\.\w)"
+
+
+# Who is it? ------------------------------------------------------------------------------------------------------
+
+ADDRESS_OF: dict[type[Model], Callable] = {
+    Rsvp: lambda rsvp: "" if rsvp.anonymized_at else rsvp.email,
+    Contact: lambda contact: contact.email,
+    Invitation: lambda invitation: invitation.contact.email,
+    Message: lambda message: message.recipient,
+    Pledge: lambda pledge: pledge.contact.email if pledge.contact else "",
+    EmailPreference: lambda preference: preference.email,
+    PledgeRequest: lambda request: request.email,
+    LinkRequest: lambda request: request.email,
+    Hold: lambda hold: hold.email,
+    User: lambda user: user.email,
+}
+
+
+def person_of(row: Model) -> Person | None:
+    """Return the person that a row is about, or None if it is about nobody whose address is known."""
+    address_of = ADDRESS_OF.get(type(row))
+    address = address_of(row).strip().lower() if address_of else ""
+    return Person(address) if address else None
+
+
+def row_of(person: Person) -> Model | None:
+    """Return a row that is about a person, so that pages can name the person without the address in their own."""
+    for model in ADDRESS_OF:
+        if (row := rows_about(person, model).first()) and person_of(row) == person:
+            return row
+    return None
+
+
+# Where to look ---------------------------------------------------------------------------------------------------
+
+
+def related_entries(person: Person) -> Q:
+    """Match the history of the person's own records, and what that of their organizations says about them."""
+    own = about_rows(Rsvp, person.rsvps) | about_rows(Contact, [contact.pk for contact in person.contacts])
+    own |= about_rows(Invitation, person.invitations) | about_rows(PledgeRequest, person.requests)
+    pledges = Pledge.objects.filter(organization__in=person.organizations).order_by().values("pk")
+    named = Q(changes_text__iregex=person.mentioned(names=True)) & about_rows(Pledge, pledges)
+    return own | named if person.names else own
+
+
+def related_messages(person: Person) -> Q:
+    own = about_rows(Rsvp, person.rsvps) | about_rows(Invitation, person.invitations)
+    own |= about_rows(PledgeRequest, person.requests)
+    pledges = Pledge.objects.filter(organization__in=person.organizations).order_by().values("pk")
+    named = Q(body_text_text__iregex=person.mentioned(names=True)) & about_rows(Pledge, pledges)
+    return own | named if person.names else own
+
+
+def related_log_entries(person: Person) -> Q:
+    condition = Q(pk__in=[])
+    for model, pks in (
+        (Rsvp, person.rsvps),
+        (Contact, [contact.pk for contact in person.contacts]),
+        (Invitation, person.invitations),
+    ):
+        content_type = ContentType.objects.get_for_model(model)
+        condition |= Q(content_type=content_type, object_id__in=[str(pk) for pk in pks])
+    return condition
+
+
+def signed_by(person: Person) -> Q:
+    return Q(signed_by__in=person.names) if person.names else Q(pk__in=[])
+
+
+def naming_uploads(person: Person) -> Q:
+    uploads = ContactListUpload.objects.all()
+    return Q(pk__in=[upload.pk for upload in uploads if names_anyone(upload, [person.email])])
+
+
+def signed_in_as(person: Person) -> Q:
+    """Match sessions that hold the address. The store encodes them, so they are read one by one."""
+    sessions = apps.get_model("sessions.Session").objects.all()
+    return Q(pk__in=[each.pk for each in sessions if person.email in str(each.get_decoded()).lower()])
+
+
+@dataclass(frozen=True)
+class Table:
+    """What erasing a person does to a table's rows about them, and how rows are found that don't have the address."""
+
+    fate: LazyText
+    related: Callable[[Person], Q] = field(default=lambda person: Q(pk__in=[]))
+    stays: bool = False
+
+
+ADDRESS_REMOVED = _("Only the address is taken out of the text.")
+GOES_WITH_ITS_OWNER = _("Deleted.")
+
+TABLES = {
+    "summit.Rsvp": Table(
+        _(
+            "For coming events, deleted: the seats go to the waitlist. For past events, name, email, phone, "
+            "organization and notes are removed; the number of seats and who came, as a count, stay."
+        )
+    ),
+    "summit.Guest": Table(
+        _("The whole party's names and needs are removed, with the RSVP."), lambda person: Q(rsvp__in=person.rsvps)
+    ),
+    "summit.Invitation": Table(_("Deleted with the contact."), lambda person: Q(pk__in=person.invitations)),
+    "partners.Contact": Table(_("Deleted. The organization stays, and its personal links are replaced.")),
+    "partners.PledgeRequest": Table(GOES_WITH_ITS_OWNER),
+    "partners.Pledge": Table(
+        _("Stays: the organization keeps its promises. The name and role of who signed are removed."),
+        lambda person: Q(contact__in=person.contacts) | Q(organization__in=person.organizations) & signed_by(person),
+    ),
+    "partners.Signature": Table(
+        _("Stays, without the name and role of who signed."),
+        lambda person: Q(pledge__organization__in=person.organizations) & signed_by(person),
+    ),
+    "partners.Promise": Table(ADDRESS_REMOVED),
+    "partners.TokenRedirect": Table(ADDRESS_REMOVED),
+    "partners.Organization": Table(ADDRESS_REMOVED),
+    "partners.Logo": Table(ADDRESS_REMOVED),
+    "partners.SlugRedirect": Table(ADDRESS_REMOVED),
+    "mail.Message": Table(
+        _("Emails to this person are deleted. From emails to others, the address and the name are removed."),
+        related_messages,
+    ),
+    "mail.EmailPreference": Table(
+        _("Deleted, even if the person unsubscribed: don't upload a list with this address again.")
+    ),
+    "summit.LinkRequest": Table(GOES_WITH_ITS_OWNER),
+    "summit.ContactListUpload": Table(
+        _("The whole list is deleted. Upload it again without this person."), naming_uploads
+    ),
+    "partners.Import": Table(ADDRESS_REMOVED),
+    "partners.ImportRow": Table(_("Email, contact, phone and signer are removed from the row.")),
+    "partners.ImportedOrganization": Table(ADDRESS_REMOVED),
+    "core.AuditEntry": Table(_("Values that show the person are hidden, or the entry is deleted."), related_entries),
+    "core.RateLimitCount": Table(GOES_WITH_ITS_OWNER),
+    "sessions.Session": Table(GOES_WITH_ITS_OWNER, signed_in_as),
+    "auth.User": Table(_("Stays. An administrator deletes staff accounts."), stays=True),
+    "admin.LogEntry": Table(
+        _("Stays, without names and addresses: it says what staff did."), related_log_entries, stays=True
+    ),
+    "privacy.Hold": Table(_("Stays until two years after it ended."), stays=True),
+    "privacy.Erasure": Table(_("Stays."), stays=True),
+}
+
+
+def personal_columns() -> dict[str, list[Field]]:
+    """Return the columns of each table that the retention table names, in its order, except those only about what staff
+    did."""
+    found: dict[str, list[Field]] = {}
+    for rule in RULES:
+        for label, names in rule.columns.items():
+            if label in TABLES:
+                model = apps.get_model(label)
+                found.setdefault(label, []).extend(model._meta.get_field(name) for name in names)
+    return found
+
+
+def rows_about(person: Person, model: type[Model]) -> QuerySet:
+    """Return the rows of a table about a person."""
+    label = model._meta.label
+    columns = [column for column in personal_columns()[label] if is_searched(column)]
+    rows = model._default_manager.order_by("pk")
+    condition = TABLES[label].related(person)
+    for column in columns:
+        if isinstance(column, EmailField):
+            rows = rows.alias(**{f"{column.name}_text": Lower(column.name)})
+            condition |= Q(**{f"{column.name}_text": person.email})
+        else:
+            rows = rows.alias(**{f"{column.name}_text": Cast(column.name, TextField())})
+            condition |= Q(**{f"{column.name}_text__icontains": person.email}) & Q(
+                **{f"{column.name}_text__iregex": person.mentioned()}
+            )
+    return rows.filter(condition)
+
+
+def is_searched(column: Field) -> bool:
+    return isinstance(column, SEARCHED) and not column.generated and column.name not in NOT_SEARCHED
+
+
+@dataclass(frozen=True)
+class Found:
+    """The rows of a table about a person."""
+
+    model: type[Model]
+    table: Table
+    rows: list[Model]
+
+    @property
+    def title(self) -> str:
+        return str(self.model._meta.verbose_name_plural)
+
+    @property
+    def columns(self) -> list[Field]:
+        return [column for column in self.model._meta.concrete_fields if column.name not in NOT_SHOWN]
+
+    def shown(self) -> Iterator[dict[str, object]]:
+        """Yield the values of each row by column, without personal links."""
+        for row in self.rows:
+            yield {column.name: shown_value(row, column) for column in self.columns}
+
+    def labeled(self) -> list[list[tuple[str, object]]]:
+        """Return what staff read: label and value of each column that isn't empty."""
+        labels = {column.name: str(column.verbose_name) for column in self.columns}
+        return [
+            [(labels[name], value) for name, value in values.items() if value not in (None, "", [], {}, False)]
+            for values in self.shown()
+        ]
+
+
+def shown_value(row: Model, column: Field) -> object:
+    if column.is_relation:
+        related = getattr(row, column.name)
+        return None if related is None else str(related)
+    if column.choices and not isinstance(column, ArrayField):
+        return str(getattr(row, f"get_{column.name}_display")())
+    value = getattr(row, column.attname)
+    return without_links(value) if isinstance(value, str) else value
+
+
+def everything_about(person: Person) -> list[Found]:
+    """Return every table with rows about a person."""
+    found = []
+    for label in personal_columns():
+        model = apps.get_model(label)
+        relations = [column.name for column in model._meta.concrete_fields if column.is_relation]
+        rows = list(rows_about(person, model).select_related(*(name for name in relations if name not in NOT_SHOWN)))
+        if rows:
+            found.append(Found(model, TABLES[label], rows))
+    return found

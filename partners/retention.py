@@ -1,0 +1,39 @@
+"""Remove what pledges and imports say about a person (imagine/privacy/erasing.py)."""
+
+from collections.abc import Collection, Sequence
+
+from django.db import transaction
+from django.db.models import Q
+from django.db.models.fields.json import KT
+from django.db.models.functions import Lower
+
+from partners.models import Contact, Import, ImportRow, Organization, Signature
+from partners.organizations import profiles
+
+REMOVED_NAME = "–"
+PERSON_IN_ROW = {"email": "", "contact": "", "phone": "", "signed_by": REMOVED_NAME}
+
+
+@transaction.atomic
+def remove_signer(organization_pk: int, *, contacts: Sequence[Contact], names: Collection[str]) -> None:
+    """Remove the name and role of whoever signed an organization's pledges under one of these names or through the link
+    of these contacts. The pledges and their signed versions stay."""
+    try:
+        organization = profiles.lock_organization(organization_pk)
+    except Organization.DoesNotExist:  # merged or deleted at this moment
+        return
+    removed = {"signed_by": REMOVED_NAME, "signed_role": ""}
+    pledges = organization.pledges.filter(Q(contact__in=contacts) | Q(signed_by__in=names))
+    pledges.exclude(signed_by="").update(**removed)
+    Signature.objects.filter(pledge__organization=organization, signed_by__in=names).update(**removed)
+
+
+@transaction.atomic
+def remove_from_imports(email: str) -> None:
+    """Remove a person from the rows of imports that aren't written yet."""
+    rows = ImportRow.objects.alias(address=Lower(KT("values__email"))).filter(address=email)
+    list(Import.objects.filter(rows__in=rows).order_by("pk").select_for_update(of=("self",)).values_list("pk"))
+    found = list(rows)
+    for row in found:
+        row.values |= PERSON_IN_ROW
+    ImportRow.objects.bulk_update(found, ["values"], batch_size=500)

@@ -1,0 +1,350 @@
+"""Everything about a person, and erasing them."""
+
+import json
+import re
+import time
+from datetime import timedelta
+
+import pytest
+from django.apps import apps
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.auth.models import Permission, User
+from django.contrib.contenttypes.models import ContentType
+from django.contrib.sessions.backends.db import SessionStore
+from django.db.models import TextField
+from django.db.models.functions import Cast
+from django.test import Client
+from django.utils import timezone
+
+from imagine.core import audit
+from imagine.core.models import AuditEntry, SecurityEvent
+from imagine.mail import preferences
+from imagine.mail.models import EmailPreference, Message
+from imagine.privacy import erasing, people, retention
+from imagine.privacy.models import Erasure, Hold
+from imagine.privacy.people import TABLES, Person, everything_about
+from partners.imports import workflow
+from partners.models import Contact, ImportRow, Pledge, PledgeRequest, Signature
+from partners.pledges import editing as pledge_editing
+from summit import rsvp_links, seats
+from summit.invitations import contact_import, responses
+from summit.models import ContactListUpload, Event, Guest, LinkRequest, Rsvp
+from tests import factories, web_client
+from tests.partners.import_files import as_csv, row, table
+from tests.privacy.test_retention import ended, hold
+
+pytestmark = pytest.mark.django_db
+
+EMAIL, NAME = "Nora.Quill@example.org", "Nora Quill"
+WORDS = ("nora", "quill", "555-0177", "lentils", "ramp for nora", "bus 12")
+
+
+def nora() -> Person:
+    return Person(EMAIL.lower())
+
+
+def nora_everywhere() -> None:
+    """One person in every table that knows people, and others beside her with an address that contains hers."""
+    coming = factories.event(capacity=3)
+    past = factories.event(title="Past")
+    for event in (coming, past):
+        guests = [
+            Guest(name=NAME, dietary_needs="lentils", accessibility_needs="ramp for Nora"),
+            Guest(name="Nora Junior Quill"),
+        ]
+        fields = {"email": EMAIL, "phone": "(209) 555-0177", "note": "bus 12", "organization_name": "Quill Inc."}
+        rsvp = seats.reserve(factories.unsaved_rsvp(event, NAME, **fields), size=2, guests=guests)
+        seats.update_contact(rsvp, name="Nora Q.")
+        seats.update_contact(rsvp, name=NAME)
+    factories.rsvp(coming, "Waiting Walt", size=2, email="walt@example.org")
+    pledge = factories.signed_pledge("Port Gate", EMAIL, name=NAME)
+    sign_again(pledge)
+    invitation = factories.invite(factories.event(title="Kickoff"), Contact.objects.get())
+    responses.decline_invitation(invitation, message="Nora is away")
+    factories.person(NAME, email=EMAIL)
+    rsvp_links.request_links(EMAIL)
+    PledgeRequest.objects.create(organization="Quill Inc.", name=NAME, email=EMAIL)
+    preferences.set_topics(preferences.get_preference(EMAIL), reminders=False)
+    contact_import.store_upload(factories.audience(), f"Email\n{EMAIL}".encode(), "Nora Quill.csv")
+    run = workflow.start_import(as_csv(table([row()])), file_name="a.csv", year=pledge.year, by="anna", language="en")
+    ImportRow.objects.filter(run=run).update(
+        values={"email": EMAIL, "contact": NAME, "phone": "(209) 555-0177", "signed_by": NAME, "quantity": 3}
+    )
+    run.not_undone = [[f"Contact {EMAIL}", "changed since"]]
+    run.save()
+    audit.log_change(coming, {"venue": ""}, {"venue": f"ask {EMAIL}"})
+    Message.objects.create(
+        idempotency_key="other",
+        recipient="walt@example.org",
+        subject=f"About {EMAIL}",
+        body_text=f"Write to {EMAIL}.",
+        body_html=f"<p>{EMAIL}</p>",
+        state="sent",
+        sent_at=timezone.now(),
+    )
+    user = User.objects.create_superuser("office")
+    content_type = ContentType.objects.get_for_model(Contact)
+    LogEntry.objects.create(
+        user=user, content_type=content_type, object_id="1", object_repr=f"x {EMAIL}", action_flag=CHANGE
+    )
+    session = SessionStore()
+    session["typed"] = EMAIL
+    session.save()
+    factories.rsvp(factories.event(title="Other"), "Ann Other", email=f"an.{EMAIL.lower()}")
+    factories.rsvp(factories.event(title="Other 2"), "Ann Other", email=f"{EMAIL.lower()}.mx")
+    ended(1, event=past)
+    ended(1, event=invitation.event)
+
+
+def sign_again(pledge: Pledge) -> None:
+    typed = factories.pledge_data(pledge.token, factories.promised("tours", 9))
+    pledge_editing.sign_pledge(pledge.token, **typed, name=NAME, role="Owner")
+
+
+def everywhere(word: str) -> dict[str, int]:
+    """Count the rows of every table of the database in which a word is found, in any column that has text."""
+    found = {}
+    for model in apps.get_models(include_auto_created=True):
+        for column in model._meta.concrete_fields:
+            texts = model._default_manager.alias(found_text=Cast(column.name, TextField()))
+            number = texts.filter(found_text__icontains=word).count()
+            if number:
+                found[f"{model._meta.label}.{column.name}"] = number
+    return found
+
+
+# Find ------------------------------------------------------------------------------------------------------------
+
+
+def test_every_personal_table_says_what_erasing_does():
+    personal = {label for rule in retention.RULES for label in rule.columns}
+    staff_only = {"mail.Mailing", "mail.TemplateOverride", "partners.DuplicateCandidate", "core.SecurityEvent"}
+    assert personal - staff_only == set(TABLES)
+
+
+def test_person_is_found_in_every_table():
+    nora_everywhere()
+    found = {each.model._meta.label: len(each.rows) for each in everything_about(nora())}
+    nowhere = {
+        *("partners.TokenRedirect", "partners.Organization", "partners.Logo", "partners.SlugRedirect"),
+        *("partners.ImportedOrganization", "core.RateLimitCount", "partners.Promise"),
+        *("auth.User", "privacy.Hold", "privacy.Erasure"),
+    }
+    assert set(TABLES) - set(found) == nowhere
+    assert (found["summit.Rsvp"], found["summit.Guest"], found["partners.Contact"]) == (2, 4, 2)
+    assert (found["partners.Pledge"], found["partners.Signature"]) == (1, 1)
+
+
+def test_page_and_json_have_everything_but_links_within_5_seconds(staff):
+    nora_everywhere()
+    rsvp = Rsvp.objects.get(event__title="Past")
+    started = time.monotonic()
+    page = staff.get(f"/imagine/admin/privacy/erasure/person/summit.rsvp/{rsvp.pk}/")
+    download = staff.get(f"/imagine/admin/privacy/erasure/person/summit.rsvp/{rsvp.pk}/json/")
+    assert time.monotonic() - started < 5
+    words = web_client.page_text(page)
+    content = json.loads(download.content)
+    assert content["email"] == EMAIL.lower()
+    assert set(content["tables"]) == {each.model._meta.label for each in everything_about(nora())}
+    for text in (words, download.content.decode()):
+        for word in ("Nora Junior Quill", "lentils", "bus 12", "Nora is away", "(209) 555-0177", "Port Gate"):
+            assert word in text
+        assert "an.nora" not in text
+        for link in (rsvp, *Pledge.objects.all(), *EmailPreference.objects.filter(email=EMAIL.lower())):
+            assert link.token not in text
+    assert SecurityEvent.objects.filter(kind=SecurityEvent.Kind.EXPORTED).count() == 1
+    assert download["Content-Disposition"] == f'attachment; filename="person-{timezone.localdate()}.json"'
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "summit/rsvp/{rsvp}",
+        "partners/contact/{contact}",
+        "summit/invitation/{invitation}",
+        "mail/message/{message}",
+        "partners/pledge/{pledge}",
+        "mail/emailpreference/{preference}",
+    ],
+)
+def test_both_are_two_clicks_from_any_page_that_shows_the_person(staff, path):
+    nora_everywhere()
+    contact = Contact.objects.get(organization__name="Port Gate")
+    pks = {
+        "rsvp": Rsvp.objects.get(event__title="Past").pk,
+        "contact": contact.pk,
+        "invitation": contact.invitations.get().pk,
+        "message": Message.objects.filter(recipient=EMAIL).first().pk,
+        "pledge": Pledge.objects.get().pk,
+        "preference": EmailPreference.objects.get(email=EMAIL.lower()).pk,
+    }
+    page = staff.get(f"/imagine/admin/{path.format(**pks)}/change/").content.decode()
+    for words in ("Everything about this person", "Erase this person"):
+        [address] = set(re.findall(rf'<a href="([^"]+)">{words}</a>', page))
+        assert EMAIL.lower() in web_client.page_text(staff.get(address))
+        assert "nora" not in address
+
+
+def test_person_is_found_by_address_in_any_case(staff):
+    nora_everywhere()
+    answer = staff.post("/imagine/admin/privacy/erasure/find/", {"email": EMAIL.upper()})
+    assert "nora" not in answer["Location"].lower()
+    assert NAME in web_client.page_text(staff.get(answer["Location"]))
+    unknown = staff.post("/imagine/admin/privacy/erasure/find/", {"email": "nobody@example.org"})
+    assert "We have nothing about this address." in web_client.page_text(unknown)
+
+
+def test_person_who_is_only_mentioned_is_found_and_erased(staff):
+    audit.log_change(factories.event(), {"venue": ""}, {"venue": f"ask {EMAIL}"})
+    find = "/imagine/admin/privacy/erasure/find/"
+    assert "ask Nora.Quill@example.org" in web_client.page_text(staff.post(find, {"email": EMAIL}))
+    content = json.loads(staff.post(find, {"email": EMAIL, "step": "json"}).content)
+    assert list(content["tables"]) == ["core.AuditEntry"]
+    assert "What happens" in web_client.page_text(staff.post(find, {"email": EMAIL, "step": "plan"}))
+    assert everywhere("nora")
+    assert staff.post(find, {"email": EMAIL, "step": "erase"}).status_code == 302
+    assert everywhere("nora") == {}
+
+
+# Erase -----------------------------------------------------------------------------------------------------------
+
+
+def test_plan_is_shown_first_and_changes_nothing(staff):
+    nora_everywhere()
+    rsvp = Rsvp.objects.get(event__title="Past")
+    before = everywhere("nora")
+    page = web_client.page_text(staff.get(f"/imagine/admin/privacy/erasure/person/summit.rsvp/{rsvp.pk}/erase/"))
+    for found in everything_about(nora()):
+        assert str(found.table.fate) in page
+    assert everywhere("nora") == before
+    assert not Erasure.objects.exists()
+
+
+def test_erased_person_is_in_no_table(staff):
+    nora_everywhere()
+    rsvp = Rsvp.objects.get(event__title="Past")
+    token = Pledge.objects.get().token
+    answer = staff.post(f"/imagine/admin/privacy/erasure/person/summit.rsvp/{rsvp.pk}/erase/")
+    assert answer["Location"] == "/imagine/admin/privacy/erasure/"
+    Rsvp.objects.filter(event__title__startswith="Other").delete()
+    Message.objects.filter(recipient__contains=EMAIL.lower()).delete()
+    assert {word: everywhere(word) for word in WORDS} == {word: {} for word in WORDS}
+    assert everything_about(Person(EMAIL.lower())) == []
+    assert "Nora" not in web_client.page_text(staff.get(answer["Location"]))
+    assert web_client.page_text(Client().get(f"/imagine/promise/{token}/")).count("Nora") == 0
+    assert Erasure.objects.get().erased_by == "staff"
+    event = SecurityEvent.objects.get(kind=SecurityEvent.Kind.PERSON_ERASED)
+    assert (event.user_name, event.facts) == ("staff", {"rows": sum(Erasure.objects.get().counts.values())})
+
+
+def test_numbers_promises_and_others_stay():
+    nora_everywhere()
+    promises = list(Pledge.objects.get().promises.values_list("promise_type__code", "quantity"))
+    erasing.erase(nora(), by="office")
+    past = Rsvp.objects.get(event__title="Past")
+    assert (past.held_seats, past.guests.count(), past.name) == (2, 2, "–")
+    coming = Event.objects.get(title="Imagine Promise Summit")
+    assert list(coming.rsvps.values_list("name", "held_seats")) == [("Waiting Walt", 2)]
+    pledge = Pledge.objects.get()
+    assert list(pledge.promises.values_list("promise_type__code", "quantity")) == promises
+    assert (pledge.signed_by, pledge.signed_role, bool(pledge.signed_at)) == ("–", "", True)
+    assert list(Signature.objects.values_list("signed_by", "signed_role")) == [("Alma Reyes", "Owner"), ("–", "")]
+    others = set(Rsvp.objects.filter(event__title__startswith="Other").values_list("email", flat=True))
+    assert others == {f"an.{EMAIL.lower()}", f"{EMAIL.lower()}.mx"}
+    other = Message.objects.get(idempotency_key="other")
+    assert (other.subject, other.body_text) == ("About …", "Write to ….")
+    assert ImportRow.objects.get().values["quantity"] == 3
+    assert [model.objects.count() for model in (LinkRequest, ContactListUpload)] == [0, 0]
+
+
+def test_erasing_twice_is_erasing_once():
+    nora_everywhere()
+    erasing.erase(nora(), by="office")
+    before = everywhere("e")
+    erasing.erase_data(Person(EMAIL.lower()))
+    assert everywhere("e") == before
+
+
+def test_erasing_someone_on_hold_is_refused_with_a_sentence(staff):
+    nora_everywhere()
+    hold(EMAIL.lower())
+    rsvp = Rsvp.objects.get(event__title="Past")
+    before = everywhere("nora")
+    path = f"/imagine/admin/privacy/erasure/person/summit.rsvp/{rsvp.pk}/erase/"
+    page = staff.get(path)
+    assert "on hold" in web_client.page_text(page)
+    assert 'value="Erase this person"' not in page.content.decode()
+    answer = staff.post(path, follow=True)
+    assert "This person is on hold, so nothing about them may be deleted" in web_client.page_text(answer)
+    after = everywhere("nora")
+    assert {key: number for key, number in after.items() if "sessions" not in key} == {
+        key: number for key, number in before.items() if "sessions" not in key
+    }
+    Hold.objects.update(ends_on=timezone.localdate() - timedelta(days=1))
+    staff.post(path)
+    assert not Rsvp.objects.filter(email=EMAIL).exists()
+
+
+# Who may ---------------------------------------------------------------------------------------------------------
+
+
+def person_of_staff(*codenames: str) -> Client:
+    user = User.objects.create_user("clerk", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+@pytest.mark.parametrize(
+    ("may", "statuses"),
+    [
+        (("view_rsvp", "view_erasure"), (403, 403, 403, 403)),
+        (("see_person",), (200, 200, 200, 403)),
+        (("erase_person",), (403, 403, 403, 403)),
+        (("see_person", "erase_person"), (200, 200, 200, 200)),
+    ],
+)
+def test_both_are_rights_of_their_own(may, statuses):
+    rsvp = factories.rsvp(factories.event())
+    clerk, person = person_of_staff(*may), f"/imagine/admin/privacy/erasure/person/summit.rsvp/{rsvp.pk}/"
+    paths = ("/imagine/admin/privacy/erasure/find/", person, f"{person}json/", f"{person}erase/")
+    assert tuple(clerk.get(path).status_code for path in paths) == statuses
+    assert clerk.post(f"{person}erase/").status_code == (302 if statuses[3] == 200 else 403)
+    assert Rsvp.objects.exists() is (statuses[3] != 200)
+
+
+@pytest.mark.parametrize(
+    "where",
+    ["summit.rsvp/0", "summit.rsvp/x", "summit.rsvp/99999999999999999999", "mail.message/1", "auth.group/1", "x/1"],
+)
+def test_unknown_rows_are_not_found(staff, where):
+    for end in ("", "json/", "erase/"):
+        assert staff.get(f"/imagine/admin/privacy/erasure/person/{where}/{end}").status_code == 404
+
+
+def test_removed_rsvp_belongs_to_nobody(staff):
+    rsvp = factories.rsvp(factories.event())
+    rsvp.anonymized_at = timezone.now()
+    rsvp.save()
+    assert staff.get(f"/imagine/admin/privacy/erasure/person/summit.rsvp/{rsvp.pk}/").status_code == 404
+    assert "about this person" not in staff.get(f"/imagine/admin/summit/rsvp/{rsvp.pk}/change/").content.decode()
+
+
+def test_hold_is_placed_extended_and_never_deleted(staff):
+    fields = {"email": EMAIL, "reason": "Public records request 2027-014", "ends_on": "2030-01-31"}
+    assert staff.post("/imagine/admin/privacy/hold/add/", fields).status_code == 302
+    placed = Hold.objects.get()
+    assert (placed.email, placed.created_by) == (EMAIL.lower(), "staff")
+    page = f"/imagine/admin/privacy/hold/{placed.pk}/"
+    assert staff.post(f"{page}change/", fields | {"ends_on": "2031-01-31"}).status_code == 302
+    assert Hold.objects.get().ends_on.year == 2031
+    assert staff.post(f"{page}delete/", {"post": "yes"}).status_code == 403
+    assert "nora" not in str(list(LogEntry.objects.values())).lower()
+
+
+def test_names_that_are_too_short_are_not_searched():
+    factories.person("Al", email="al@example.org")
+    assert Person("al@example.org").names == []
+    assert people.person_of(Contact.objects.get()) == Person("al@example.org")
+    assert not AuditEntry.objects.filter(reason="x").exists()
