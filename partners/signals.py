@@ -9,5 +9,7 @@ from django.dispatch import Signal
 organizations_leaving = Signal()  # organizations: primary keys; before they are locked to merge or delete them
 contacts_locked = Signal()  # contacts: all those for which this transaction sends a signal below
 contact_email_changed = Signal()  # contact: with its new address
+# Asks where an address was verified. Arguments: `contact`. Receivers return sentences for staff.
+address_proofs_asked = Signal()
 contact_deleted = Signal()  # contact: right before it is deleted
 contact_merged = Signal()  # contact, duplicate: right before the duplicate is deleted

@@ -6,13 +6,14 @@ from imagine.mail.models import Message
 from imagine.mail.signals import language_asked, language_chosen, resend_requested
 from partners.models import Contact
 from partners.signals import (
+    address_proofs_asked,
     contact_deleted,
     contact_email_changed,
     contact_merged,
     contacts_locked,
     organizations_leaving,
 )
-from summit import rsvp_language, rsvp_resend, seats
+from summit import rsvp_language, rsvp_links, rsvp_resend, seats
 from summit.invitations import contact_changes
 from summit.invitations import resend as invitation_resend
 from summit.models import Rsvp
@@ -42,6 +43,11 @@ def on_contact_deleted(contact: Contact, **kwargs) -> None:
 @receiver(contact_merged)
 def on_contact_merged(contact: Contact, duplicate: Contact, **kwargs) -> None:
     contact_changes.merge_invitations(contact, duplicate)
+
+
+@receiver(address_proofs_asked)
+def on_address_proofs_asked(contact: Contact, **kwargs) -> list[str]:
+    return rsvp_links.address_proofs(contact)
 
 
 @receiver(resend_requested)

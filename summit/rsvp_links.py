@@ -8,8 +8,10 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from imagine.core import links
+from imagine.core.formatting import short_date
 from imagine.mail import dispatch
 from imagine.mail.models import Message
+from partners.models import Contact
 from summit import seats
 from summit.emails import invitation as invitation_emails
 from summit.emails import reminder as reminder_emails
@@ -113,3 +115,13 @@ def answer_link_request(request_pk: int) -> None:
     for rsvp in rsvps.order_by("event_id", "pk"):  # locks events in one order
         mail_rsvp_link(rsvp)
     request.delete()
+
+
+def address_proofs(contact: Contact) -> list[str]:
+    """Say which emailed links of RSVPs and invitations a contact has used, and when."""
+    rsvps = Rsvp.objects.with_email(contact.email).exclude(verified_at=None).order_by("-verified_at")
+    invitations = contact.invitations.exclude(verified_at=None).order_by("-verified_at")
+    return [
+        *(_("used the link of an RSVP on %(day)s") % {"day": short_date(rsvp.verified_at)} for rsvp in rsvps),
+        *(_("used the link of an invitation on %(day)s") % {"day": short_date(row.verified_at)} for row in invitations),
+    ]

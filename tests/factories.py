@@ -6,9 +6,9 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from imagine.mail.models import Mailing
+from imagine.mail.models import Mailing, Message
 from partners.models import Contact, Organization, Pledge, PledgeRequest, PledgeYear, PromiseType, School
-from partners.organizations import contacts, profiles
+from partners.organizations import contacts, merging, profiles
 from partners.pledges import editing as pledge_editing
 from partners.pledges import page_state
 from partners.pledges import signup as pledge_signup
@@ -148,6 +148,17 @@ def invite(event: Event, contact: Contact) -> Invitation:
 
 
 # Partners and pledges
+
+
+def merge(kept: Organization, other: Organization, **how) -> Organization:
+    """Staff merge two organizations and let every contact of both open the pledge."""
+    everyone = set(Contact.objects.filter(organization__in=[kept, other]).values_list("pk", flat=True))
+    return merging.merge_organizations(kept, other, **{"may_open": everyone} | how)
+
+
+def deliver() -> None:
+    """All email that waits is sent."""
+    Message.objects.filter(state="queued").update(state="sent", sent_at=timezone.now())
 
 
 def pledge_year(school_year: int = 2027, **fields) -> PledgeYear:

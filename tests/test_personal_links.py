@@ -275,6 +275,29 @@ def test_pledge_opens_to_the_others_alone_after_its_contact_was_erased(story, pl
     assert story.who_gets_in() == {("promise", "chue@example.org")}
 
 
+@pytest.mark.parametrize("ticked", [(), ("wrong@example.org",), ("mallory@example.net", "chue@example.org")])
+@pytest.mark.parametrize("keeps", [True, False])
+def test_pledges_of_merged_organizations_open_to_those_alone_whom_staff_ticked(story, pledge, ticked, keeps):
+    impostor = factories.signed_pledge("Port Gate Logistics Inc", "mallory@example.net")
+    story.deliver()
+    pledge_links.email_link(pledge)  # hasn't left
+    old = forget(story)
+    both = (pledge.organization, impostor.organization) if keeps else (impostor.organization, pledge.organization)
+    factories.merge(*both, may_open=Contact.objects.filter(email__in=ticked).values_list("pk", flat=True))
+    story.deliver()
+    later()
+    for email in ("wrong@example.org", "chue@example.org", "mallory@example.net"):  # all ask for their lost link
+        factories.pledge_request("Port Gate Logistics", email)
+    story.deliver()
+    story.resend_everything()
+    assert not any(map(opens, old))
+    assert {who for _kind, who in story.who_gets_in()} >= set(ticked)
+    for (_kind, who), links in story.known.items():
+        for link in links:
+            page = Client().get(link, follow=True)
+            assert (page.context["state"].organization is not None) == (who in ticked)
+
+
 def test_pledge_opens_after_its_year_was_closed_and_not_after_it_was_deleted(story, pledge):
     factories.close_year(2028)
     assert len(story.who_gets_in()) == 2

@@ -102,7 +102,16 @@ RULES = [
         _("As long as the organization has a pledge or the person has an RSVP; otherwise 18 months."),
         _("Deleted, with invitations, their email and the change history."),
         {
-            "partners.Contact": ("name", "role", "email", "phone", "language", "is_primary", "created_at"),
+            "partners.Contact": (
+                "name",
+                "role",
+                "email",
+                "phone",
+                "language",
+                "is_primary",
+                "may_open_pledge",
+                "created_at",
+            ),
             "summit.Invitation": (
                 *("contact", "token", "verified_at", "emailed_at", "declined_at", "rsvp"),
                 *("notified_version", "previous_notified_version"),
@@ -133,7 +142,6 @@ RULES = [
             "partners.Pledge": ("contact", "signed_by", "signed_role", "token", "verified_at", "language"),
             "partners.Signature": ("signed_by", "signed_role", "content"),
             "partners.Promise": ("note",),
-            "partners.TokenRedirect": ("token",),
         },
     ),
     Rule(
@@ -342,7 +350,6 @@ NOT_PERSONAL = {
     "partners.DuplicateCandidate": ("id", "organization_a", "organization_b", "score", "reasons", "dismissed_at"),
     "partners.DuplicateScan": ("id", "scanned_at", "fingerprint"),
     "partners.SlugRedirect": ("id", "organization"),
-    "partners.TokenRedirect": ("id", "pledge"),
     "partners.Import": (
         *("id", "year", "language", "created_at", "last_step_at", "done_at", "state", "attempts"),
         *("row_count", "error_count", "steps", "steps_done", "counts"),

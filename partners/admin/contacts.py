@@ -43,7 +43,7 @@ class ContactAdminForm(ConcurrentEditForm):
 
     class Meta:
         model = Contact
-        fields = ["name", "role", "email", "phone", "language", "is_primary"]
+        fields = ["name", "role", "email", "phone", "language", "is_primary", "may_open_pledge"]
 
     def locked_row(self) -> Contact:
         return contacts.lock_contact(self.instance)
@@ -152,7 +152,7 @@ class ContactAdmin(GuardedAdmin, ActionsAdmin):
         if obj is None:
             description = _("A person on their own. One of an organization is added on that organization’s page.")
             return [(None, {"fields": person, "description": description})]
-        primary = ["is_primary"] if obj.organization_id else []
+        primary = ["is_primary", "may_open_pledge"] if obj.organization_id else []
         return [
             (None, {"fields": ["owner", *person, *primary, "shown"]}),
             (_("Mail"), {"fields": ["mail_status", "invitations"]}),

@@ -1,5 +1,6 @@
 """Possible duplicates in the admin, and the page that shows what a merge would do."""
 
+import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -21,6 +22,7 @@ from imagine.mail import dispatch
 from partners.admin import components
 from partners.models import Contact, DuplicateCandidate, DuplicateScan, MatchReason, Organization, Pledge
 from partners.organizations import duplicates, merging
+from partners.organizations.access import access_lines
 from partners.organizations.merging import MergePlan, PledgeMerge
 from partners.organizations.profiles import PROFILE_FIELDS
 from partners.pledges.editing import value_in_words
@@ -172,6 +174,7 @@ class DuplicateCandidateAdmin(ActionsAdmin):
             "fields": list(profile_lines(plan)),
             "contacts": list(contact_lines(plan)),
             "years": [year_lines(mine, theirs, plan) for mine, theirs in plan.years],
+            "access": list(access_lines(plan)),
             "can_merge": can_merge(request),
             "can_dismiss": self.has_dismiss_permission(request),
             "reverse_url": reverse("admin:partners_merge", args=[other.pk, kept.pk]),
@@ -191,7 +194,8 @@ class DuplicateCandidateAdmin(ActionsAdmin):
         if not can_merge(request):
             raise PermissionDenied
         try:
-            merging.merge_organizations(kept, other, shown=request.POST.get("shown") or "nothing")
+            may_open = {int(pk) for pk in request.POST.getlist("may_open") if re.fullmatch("[0-9]{1,18}", pk)}
+            merging.merge_organizations(kept, other, may_open=may_open, shown=request.POST.get("shown") or "nothing")
         except merging.MergeRefused as error:
             self.message_user(request, str(error), messages.ERROR)
             return redirect("admin:partners_merge", kept.pk, other.pk)
@@ -287,10 +291,10 @@ def pledge_in_words(pledge: Pledge | None) -> str:
 
 def merge_result(merged: PledgeMerge) -> str:
     if merged.both_signed:
-        return gettext("one pledge, with a new version; every signed version of both is kept; both links open it")
+        return gettext("one pledge, with a new version; every signed version of both is kept")
     if merged.leading.signed_at:
-        return gettext("the signed one stands; what only the draft says stays in history; both links open it")
-    return gettext("one draft; both links open it")
+        return gettext("the signed one stands; what only the draft says stays in history")
+    return gettext("one draft")
 
 
 def promise_lines(merged: PledgeMerge, mine: Pledge) -> Iterator[ComparisonLine]:

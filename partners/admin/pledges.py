@@ -93,7 +93,7 @@ def outcome(act, pledge: Pledge) -> Outcome:
 
 @admin.register(Pledge)
 class PledgeAdmin(GuardedAdmin, ReadAdmin):
-    secrets = ("token", "token_redirects")
+    secrets = ("token",)
     list_display = ("organization", "school_years", "state", "promised", "holder", "signed_by", "signed_on")
     list_filter = (
         filters.YearFilter,

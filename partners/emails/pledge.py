@@ -48,9 +48,9 @@ def queue_started_by_staff(pledge: Pledge) -> bool:
     return queue_pledge_email(pledge, Kind.PLEDGE_BEGUN, 1)
 
 
-def queue_new_link(pledge: Pledge) -> bool:
+def queue_new_link(pledge: Pledge, *, to: Contact | None = None) -> bool:
     """Queue the link that replaces one that no longer works. Return whether there is a contact."""
-    return queue_pledge_email(pledge, Kind.PLEDGE_NEW_LINK, timezone.now().isoformat())
+    return queue_pledge_email(pledge, Kind.PLEDGE_NEW_LINK, timezone.now().isoformat(), to=to)
 
 
 def queue_signed(pledge: Pledge, signature: Signature) -> bool:
@@ -96,8 +96,9 @@ def build_certificate(signature: Signature, language: str) -> bytes:
 
 
 def contact_for(pledge: Pledge) -> Contact | None:
-    """Return the pledge's contact, or else the organization's primary contact."""
-    return pledge.contact or pledge.organization.contacts.filter(is_primary=True).first()
+    """Return the pledge's contact, or else the organization's primary contact, unless it may not open the pledge."""
+    contact = pledge.contact or pledge.organization.contacts.filter(is_primary=True).first()
+    return contact if contact and contact.may_open_pledge else None
 
 
 def full_url(path: str) -> str:

@@ -30,6 +30,7 @@ class Migration(migrations.Migration):
                 ('phone', models.CharField(blank=True, max_length=30, verbose_name='phone')),
                 ('language', models.CharField(choices=[('en', 'English'), ('es', 'Español')], default='en', max_length=5, verbose_name='language')),
                 ('is_primary', models.BooleanField(default=False, verbose_name='main contact')),
+                ('may_open_pledge', models.BooleanField(db_default=True, default=True, help_text="Gets the personal link of the organization's pledge by email.", verbose_name='may open the pledge')),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='known since')),
             ],
             options={
@@ -260,13 +261,6 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
-            name='TokenRedirect',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('token', models.CharField(max_length=32, unique=True)),
-            ],
-        ),
-        migrations.CreateModel(
             name='CreatedRecord',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -435,11 +429,6 @@ class Migration(migrations.Migration):
             model_name='slugredirect',
             name='organization',
             field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='slug_redirects', to='partners.organization'),
-        ),
-        migrations.AddField(
-            model_name='tokenredirect',
-            name='pledge',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='token_redirects', to='partners.pledge'),
         ),
         migrations.AddConstraint(
             model_name='createdrecord',

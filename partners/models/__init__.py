@@ -2,7 +2,7 @@
 
 from partners.models.checklist import MONTHS, Grade, PromiseType, School
 from partners.models.directory import DirectoryVersion
-from partners.models.duplicates import DuplicateCandidate, DuplicateScan, MatchReason, SlugRedirect, TokenRedirect
+from partners.models.duplicates import DuplicateCandidate, DuplicateScan, MatchReason, SlugRedirect
 from partners.models.imports import CreatedRecord, Import, ImportedOrganization, ImportRow
 from partners.models.organizations import (
     Contact,
@@ -38,7 +38,6 @@ __all__ = [
     "Sector",
     "Signature",
     "SlugRedirect",
-    "TokenRedirect",
     "listing_status_of",
     "normalize_name",
 ]

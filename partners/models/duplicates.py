@@ -9,7 +9,6 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from partners.models.organizations import Organization
-from partners.models.pledges import Pledge
 
 
 class MatchReason(models.TextChoices):
@@ -92,13 +91,3 @@ class SlugRedirect(models.Model):
 
     def __str__(self):
         return self.slug
-
-
-class TokenRedirect(models.Model):
-    """The token of a pledge that was merged into another, to redirect to its page."""
-
-    token = models.CharField(max_length=32, unique=True)
-    pledge = models.ForeignKey(Pledge, on_delete=models.CASCADE, related_name="token_redirects")
-
-    def __str__(self):
-        return str(self.pk)

@@ -176,6 +176,10 @@ class Logo(models.Model):
 
 
 class ContactQuerySet(models.QuerySet):
+    def with_pledge_access(self):
+        """Filter for contacts whom the link of their organization's pledge may be emailed."""
+        return self.filter(may_open_pledge=True)
+
     def with_email(self, email: str):
         """Filter by email address, ignoring case. There is at most one contact per organization."""
         return self.alias(lower_email=Lower("email")).filter(lower_email=email.lower())
@@ -203,6 +207,12 @@ class Contact(models.Model):
     phone = models.CharField(_("phone"), max_length=30, blank=True)
     language = models.CharField(_("language"), max_length=5, choices=settings.LANGUAGES, default="en")
     is_primary = models.BooleanField(_("main contact"), default=False)
+    may_open_pledge = models.BooleanField(
+        _("may open the pledge"),
+        default=True,
+        db_default=True,
+        help_text=_("Gets the personal link of the organization's pledge by email."),
+    )
     created_at = models.DateTimeField(_("known since"), default=timezone.now, editable=False)
     audit_entries = GenericRelation(AuditEntry)
 

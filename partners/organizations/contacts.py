@@ -102,10 +102,10 @@ def correct_contact(contact: Contact, **fields) -> Contact:
     """Change fields of a contact.
 
     A new primary contact replaces the current one. Unless only its case changes, links that the old address got stop
-    working, and the new one gets what it needs.
+    working, and the new one gets what it needs. A contact who may no longer open the pledge loses its links, too.
     """
     contact = lock_contact(contact)
-    organization, before = contact.organization, contact.email
+    organization, before, had_access = contact.organization, contact.email, contact.may_open_pledge
     if organization and fields.get("is_primary"):
         lock_contacts(organization)
         for other in organization.contacts.filter(is_primary=True).exclude(pk=contact.pk):
@@ -115,6 +115,9 @@ def correct_contact(contact: Contact, **fields) -> Contact:
         contacts_locked.send(Contact, contacts=[contact])
         contact_email_changed.send(Contact, contact=contact)
         pledge_links.end_links_of_address(organization, before, answers=contact.pledges.exists())
+    elif organization and had_access and not contact.may_open_pledge:
+        organization.pledges.filter(contact=contact).update(contact=None)
+        pledge_links.end_links(organization)
     return contact
 
 

@@ -6,6 +6,7 @@ the models. Values that have no place on the kept organization are stored in its
 
 import hashlib
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -30,11 +31,11 @@ from partners.models import (
     Promise,
     Signature,
     SlugRedirect,
-    TokenRedirect,
 )
 from partners.organizations import profiles
 from partners.organizations.profiles import PROFILE_FIELDS
 from partners.pledges import editing as pledge_editing
+from partners.pledges import links as pledge_links
 from partners.pledges import promises
 from partners.pledges import years as pledge_years
 from partners.pledges.promises import Checklist, PromiseData
@@ -42,6 +43,7 @@ from partners.signals import contact_merged, contacts_locked, organizations_leav
 
 FILLABLE_FIELDS = ["sector", "description", "website", "phone", "address", "size"]  # taken over if empty
 CONTACT_FIELDS = ["name", "role", "email", "phone", "language", "is_primary"]
+COMPARED_FIELDS = [*CONTACT_FIELDS, "may_open_pledge"]
 MAX_LENGTH_NAME = Pledge._meta.get_field("signed_by").max_length or 0
 HANDLED_MODELS = (Contact, Pledge, Logo, DuplicateCandidate, Promise, Signature)  # moved separately
 
@@ -159,6 +161,12 @@ class MergePlan:
         return {contact.pk: by_email[contact.email.lower()] for contact in theirs if contact.email.lower() in by_email}
 
     @cached_property
+    def remaining_contacts(self) -> list[Contact]:
+        """The contacts that there are afterwards, those of the kept organization first."""
+        mine, theirs = self.contacts
+        return [*mine, *(contact for contact in theirs if contact.pk not in self.duplicate_contacts)]
+
+    @cached_property
     def years(self) -> list[tuple[Pledge | None, Pledge | None]]:
         """The pledges of both organizations for each school year, the newest first."""
         mine, theirs = (
@@ -191,7 +199,7 @@ class MergePlan:
                 for each in self.both
             ],
             [
-                [[contact.pk, *profiles.field_values(contact, CONTACT_FIELDS).values()] for contact in contacts]
+                [[contact.pk, *profiles.field_values(contact, COMPARED_FIELDS).values()] for contact in contacts]
                 for contacts in self.contacts
             ],
             [[each and [each.pk, each.version, str(each.signed_at)] for each in year] for year in self.years],
@@ -229,10 +237,13 @@ class MergePlan:
 
 
 @transaction.atomic
-def merge_organizations(kept: Organization, other: Organization, *, shown: str = "") -> Organization:
-    """Move everything to the kept organization and delete the other. Its URL and personal links redirect from then on.
+def merge_organizations(
+    kept: Organization, other: Organization, *, may_open: Collection[int] = (), shown: str = ""
+) -> Organization:
+    """Move everything to the kept organization and delete the other. Its URL redirects from then on.
 
-    No emails are sent. `shown` is the fingerprint of the plan that staff reviewed.
+    All links to the pledges of both stop working. `may_open` are the primary keys of the contacts who may open the
+    pledge from now on, and are emailed the new link. `shown` is the fingerprint of the plan that staff reviewed.
 
     Raise SameOrganization, OrganizationGone, MergePlanOutdated or MergeConflict.
     """
@@ -255,6 +266,7 @@ def merge_organizations(kept: Organization, other: Organization, *, shown: str =
     move_generic_relations(other, kept)
     other.delete()
     SlugRedirect.objects.create(slug=other.slug, organization=kept)
+    grant_access(kept, may_open)
     after = profiles.field_values(kept, [*PROFILE_FIELDS, "approved_at"])
     audit.log_change(kept, before | {"merged": ""}, after | {"merged": description})
     return kept
@@ -317,6 +329,17 @@ def merge_contact(kept: Contact, other: Contact) -> None:
     )
 
 
+def grant_access(organization: Organization, may_open: Collection[int]) -> None:
+    """Let only these contacts open the organization's pledge, by the new link that they are emailed."""
+    contacts = list(organization.contacts.order_by("pk"))
+    for contact in contacts:
+        profiles.change_contact(contact, may_open_pledge=contact.pk in may_open)
+        if not contact.may_open_pledge:
+            pledge_links.delete_requests(contact.email)
+    organization.pledges.exclude(contact=None).exclude(contact__in=may_open).update(contact=None)
+    pledge_links.end_links(organization, to=[contact for contact in contacts if contact.may_open_pledge])
+
+
 def move_pledge(pledge: Pledge, kept: Organization, other: Organization) -> None:
     """Move a pledge for a year that the kept organization has none for."""
     pledge.organization = kept
@@ -341,7 +364,6 @@ def merge_pledges(kept: Organization, merge: PledgeMerge) -> None:
     merge_pledge_fields(kept, merge)
     if leading.signed_at:
         pledge_years.cancel_reminders([leading.pk])
-    TokenRedirect.objects.create(token=other.token, pledge=leading)
     after = pledge_editing.pledge_facts(leading, merge.result, checklist)
     audit.log_change(leading, before | {"merged": ""}, after | {"merged": description})
     if merge.both_signed:

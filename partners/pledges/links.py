@@ -1,5 +1,6 @@
 """Email or replace the personal links of pledges. A link is only ever emailed to a stored address."""
 
+from collections.abc import Iterable
 from datetime import timedelta
 
 from django.db import transaction
@@ -13,7 +14,7 @@ from imagine.core.relations import about_rows
 from imagine.mail.models import Message
 from partners.emails import pledge as pledge_emails
 from partners.emails.kinds import EmailKind
-from partners.models import Contact, Organization, Pledge, PledgeRequest, TokenRedirect
+from partners.models import Contact, Organization, Pledge, PledgeRequest
 from partners.organizations import profiles
 from partners.pledges import years as pledge_years
 
@@ -69,41 +70,47 @@ def replace_link(pledge: Pledge) -> Pledge:
     return organization.pledges.get(pk=pledge.pk)
 
 
-def end_links(organization: Organization) -> None:
+def end_links(organization: Organization, *, to: Iterable[Contact] | None = None) -> None:
     """Replace the links of all pledges of a locked organization, because the link of one leads to the newest, and end
-    those of pledge requests, which lead there too. Unsent email with the old links is written anew."""
+    those of pledge requests, which lead there too. Email the new one to these contacts, by default to that of the
+    newest pledge. Unsent email with the old links is written anew."""
     organization.links_replaced_at = Now()
     organization.save(update_fields=["links_replaced_at"])
     pledges = list(organization.pledges.select_related("contact", "year").order_by("year_id"))
     for pledge in pledges:
         pledge.organization = organization
         links.replace_link(pledge)
-    TokenRedirect.objects.filter(pledge__in=pledges).delete()
     messages = Message.objects.about_any(pledges)
     unsent = messages.filter(state=Message.State.QUEUED, queue=Message.Queue.TRANSACTIONAL)
-    unsent_signatures = set(unsent.filter(kind=EmailKind.PLEDGE_SIGNED).values_list("attachment_object_id", flat=True))
+    unsent_certificates = set(unsent.filter(kind=EmailKind.PLEDGE_SIGNED).values_list("object_id", flat=True))
     unsent.delete()
     pledge_years.renew_reminders(messages)
     if pledges:
-        pledge_emails.queue_new_link(pledges[-1])
+        for contact in [None] if to is None else to:
+            pledge_emails.queue_new_link(pledges[-1], to=contact)
     for pledge in pledges:
         last = pledge.signatures.order_by("-number").first()
-        if last and last.pk in unsent_signatures:
+        if last and pledge.pk in unsent_certificates:
             pledge_emails.queue_signed(pledge, last)
 
 
 def end_links_of_address(organization: Organization | None, email: str, *, answers: bool) -> None:
     """End all links that were sent to `email`, which is no longer the address of a contact of this locked organization.
 
-    `answers` is whether the contact was that of a pledge. Requests that someone is using right now are skipped, because
-    they are locked before organizations; they are refused once they get the organization's lock.
+    `answers` is whether the contact was that of a pledge.
     """
+    delete_requests(email)
+    if organization and (answers or was_emailed_link(organization, email)):
+        end_links(organization)
+
+
+def delete_requests(email: str) -> None:
+    """Delete the requests of an address with their unsent email. Those that someone is using right now are skipped,
+    because they are locked before organizations; end_links keeps them from leading to the organization."""
     requests = PledgeRequest.objects.with_email(email).select_for_update(skip_locked=True)
     gone = list(requests.values_list("pk", flat=True))
     Message.objects.filter(about_rows(PledgeRequest, gone), state=Message.State.QUEUED).delete()
     PledgeRequest.objects.filter(pk__in=gone).delete()
-    if organization and (answers or was_emailed_link(organization, email)):
-        end_links(organization)
 
 
 def was_emailed_link(organization: Organization, email: str) -> bool:

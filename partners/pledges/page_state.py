@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from imagine.core.errors import RuleViolation
 from imagine.core.links import LinkNotFound
-from partners.models import Contact, Organization, Pledge, PledgeRequest, PledgeYear, TokenRedirect, normalize_name
+from partners.models import Contact, Organization, Pledge, PledgeRequest, PledgeYear, normalize_name
 from partners.organizations import profiles
 from partners.organizations.profiles import CONTACT_FIELDS, PROFILE_FIELDS
 from partners.pledges import promises
@@ -86,11 +86,11 @@ def load_page_state(token: str) -> PageState:
     if pledge:
         pledges = pledges_of_organization(pledge.organization)
         if token not in {each.token for each in pledges}:  # staff merged it or replaced the link at this moment
-            return load_page_state(token)
+            raise LinkNotFound
         return page_state_for(token, year, pledge.organization, pledges)
     request = PledgeRequest.objects.filter(token=token).first()
     if request is None:
-        return load_page_state(redirected_token(token))
+        raise LinkNotFound
     contact = find_known_contact(request) if request.email_verified else None
     check_not_replaced(request, contact.organization if contact else None)
     return page_state_for_request(request, year, contact)
@@ -100,14 +100,6 @@ def check_not_replaced(request: PledgeRequest, organization: Organization | None
     """Raise LinkNotFound if the links of the organization were replaced after the request was made."""
     if organization and organization.links_replaced_at and organization.links_replaced_at >= request.created_at:
         raise LinkNotFound
-
-
-def redirected_token(token: str) -> str:
-    """Return the token of the pledge that the pledge with this token was merged into. Raise LinkNotFound."""
-    redirected = TokenRedirect.objects.filter(token=token).values_list("pledge__token", flat=True).first()
-    if redirected is None:
-        raise LinkNotFound
-    return redirected
 
 
 def pledges_of_organization(organization: Organization) -> list[Pledge]:
@@ -165,14 +157,16 @@ def initial_promises(pledge: Pledge | None, previous: Pledge | None) -> list[Pro
 
 
 def find_known_contact(request: PledgeRequest) -> Contact | None:
-    """Return the contact with the request's email address whose organization's name is most similar to the typed one,
-    or None."""
-    if not Contact.objects.with_email(request.email).exists():  # the usual case; comparing names takes longer
+    """Return the contact with the request's email address and access to the pledge whose organization's name is most
+    similar to the typed one, or None."""
+    known = Contact.objects.with_email(request.email).with_pledge_access()
+    if not known.exists():  # the usual case; comparing names takes longer
         return None
     typed = normalize_name(Value(request.organization))
     similarity = TrigramSimilarity("organization__normalized_name", typed)  # type: ignore[arg-type]  # any expression
-    contacts = Contact.objects.with_email(request.email).alias(similarity=similarity)
-    contacts = contacts.filter(similarity__gte=MIN_NAME_SIMILARITY).select_related("organization")
+    contacts = (
+        known.alias(similarity=similarity).filter(similarity__gte=MIN_NAME_SIMILARITY).select_related("organization")
+    )
     return contacts.order_by("-similarity", "pk").first()
 
 
@@ -187,7 +181,7 @@ def lock_page_state(token: str) -> PageState:
         return lock_pledge_request(token)
     pledges = pledges_of_organization(organization)
     if token not in {pledge.token for pledge in pledges}:  # staff merged it or replaced the link while we waited
-        return lock_page_state(token)
+        raise LinkNotFound
     return page_state_for(token, lock_current_year_for_share(), organization, pledges)
 
 
@@ -198,7 +192,9 @@ def lock_pledge_request(token: str) -> PageState:
     requests = PledgeRequest.objects.select_for_update().with_email(email).order_by("pk")
     request = next((each for each in requests if each.token == token), None)
     if request is None:
-        return lock_page_state(token if Pledge.objects.filter(token=token).exists() else redirected_token(token))
+        if Pledge.objects.filter(token=token).exists():  # another save used the request while we waited
+            return lock_page_state(token)
+        raise LinkNotFound
     contact = find_known_contact(request)
     if contact and not request.email_verified:
         raise AddressAlreadyKnown(_("This address is a partner’s already. We have sent its link there."))

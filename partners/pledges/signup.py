@@ -14,6 +14,7 @@ from imagine.mail import dispatch
 from imagine.mail.models import Message
 from partners.emails import pledge as pledge_emails
 from partners.models import Contact, Pledge, PledgeRequest, PledgeYear
+from partners.models.organizations import ContactQuerySet
 from partners.pledges.links import MAX_LINKS_PER_DAY, MIN_INTERVAL, email_link
 from partners.pledges.page_state import PledgeClosed, find_known_contact
 
@@ -64,7 +65,7 @@ def reply_to_request(pledge_request: PledgeRequest) -> None:
 
 
 def send_link(pledge_request: PledgeRequest, contact: Contact | None) -> None:
-    contacts = [contact] if contact else list(Contact.objects.with_email(pledge_request.email).order_by("pk"))
+    contacts = [contact] if contact else list(contacts_with_access(pledge_request.email))
     pledges = Pledge.objects.filter(organization__in=[contact.organization_id for contact in contacts])
     pledge = pledges.order_by("-year_id", "-changed_at").first()
     if pledge is None:
@@ -75,6 +76,10 @@ def send_link(pledge_request: PledgeRequest, contact: Contact | None) -> None:
         email_link(pledge, to=to, pledge_request=None if contact else pledge_request)
     except Pledge.DoesNotExist:  # staff merged it into another at this moment
         send_link(pledge_request, find_known_contact(pledge_request))
+
+
+def contacts_with_access(email: str) -> ContactQuerySet:
+    return Contact.objects.with_email(email).with_pledge_access().order_by("pk")
 
 
 def was_answered_recently(pledge_request: PledgeRequest) -> bool:
@@ -96,7 +101,7 @@ def open_pledge_request(pledge_request: PledgeRequest) -> PledgeRequest | None:
     prove whose address it is. Raise PledgeClosed.
     """
     check_any_year_open()
-    if Contact.objects.with_email(pledge_request.email).exists():
+    if contacts_with_access(pledge_request.email).exists():
         pledge_request.source = ""
         pledge_request.save(force_insert=True)
         reply_to_request(pledge_request)

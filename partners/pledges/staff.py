@@ -34,7 +34,7 @@ def start_pledge_for(organization: Organization, *, emails_link: bool = False) -
     year = lock_current_year_for_share()
     if year is None:
         raise PledgeClosed(_("No school year is open for promises now."))
-    contact = organization.contacts.filter(is_primary=True).first()
+    contact = organization.contacts.with_pledge_access().filter(is_primary=True).first()
     state = page_state_for("", year, organization, pledges_of_organization(organization), contact=contact)
     if state.pledge:
         return StartedPledge(state.pledge, False, emails_link and resend_link(state.pledge))

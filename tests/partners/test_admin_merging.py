@@ -2,13 +2,17 @@
 
 import pytest
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from imagine.mail.models import Message
 from partners.admin import merging as pages
-from partners.models import DuplicateCandidate, Organization, Pledge
+from partners.models import Contact, DuplicateCandidate, Organization, Pledge
 from partners.organizations import duplicates, merging, profiles
 from partners.organizations.merging import MergePlan
+from partners.pledges import links as pledge_links
 from partners.pledges import page_state
+from summit.models import Rsvp
 from tests import factories, snapshots, web_client
 from tests.summit.test_admin_actions import said
 from tests.web_client import staff_client
@@ -196,7 +200,52 @@ def test_closed_pledges_are_merged_too(staff):
     factories.close_year()
     press(staff, mine.organization, theirs.organization)
     assert Pledge.objects.get().state == "closed"
-    assert page_state.load_page_state(theirs.token).pledge.pk == mine.pk
+    assert page_state.load_page_state(Pledge.objects.get().token).pledge.pk == mine.pk
+
+
+# Who may open the pledge afterwards ------------------------------------------------------------------------------
+
+
+def test_page_names_who_would_get_the_link_and_where_each_address_was_verified(staff):
+    mine = factories.signed_pledge("Pacific Slope University", "dean@pacificslope.example")
+    kept = mine.organization
+    factories.contact(kept, "help@gmail.com", "Helper")
+    other = factories.signed_pledge("Pacific Slope Univ.", "mallory@attacker.example").organization
+    factories.contact(other, "provost@PacificSlope.example", "Provost")
+    factories.contact(other, "stranger@gmail.com", "Stranger")
+    Pledge.objects.filter(pk=mine.pk).update(verified_at="2027-02-03T20:00Z")
+    rsvp = factories.rsvp(factories.event(), "Mallory", email="mallory@attacker.example")
+    Rsvp.objects.filter(pk=rsvp.pk).update(verified_at="2027-02-04T20:00Z")
+    page = staff.get(page_of(kept, other))
+    ticked = {Contact.objects.get(pk=pk).email for pk in web_client.form_fields(page)["may_open"]}
+    assert ticked == {"dean@pacificslope.example", "help@gmail.com", "provost@PacificSlope.example"}
+    words = web_client.page_text(page)
+    assert "used the link of the pledge for 2027–28 on February 3, 2027" in words
+    assert "Pacific Slope Univ.; used the link of an RSVP on February 4, 2027" in words
+    assert "stranger@gmail.com, Stranger Pacific Slope Univ.; address not verified" in words
+
+
+def test_only_who_is_ticked_gets_in(staff):
+    mine = factories.signed_pledge("Pacific Slope University", "dean@pacificslope.example")
+    other = factories.signed_pledge("Pacific Slope Univ.", "mallory@attacker.example").organization
+    factories.deliver()
+    press(staff, mine.organization, other)
+    message = Message.objects.get(state="queued")
+    assert (message.kind, message.recipient) == ("pledge_new_link", "dean@pacificslope.example")
+
+
+def test_access_can_be_given_and_taken_on_the_contacts_page(staff):
+    mine = factories.signed_pledge("Pacific Slope University", "dean@pacificslope.example")
+    page = f"/imagine/admin/partners/contact/{mine.contact.pk}/change/"
+    fields = web_client.form_fields(staff.get(page))
+    assert fields.pop("may_open_pledge") == "on"
+    assert staff.post(page, fields).status_code == 302
+    assert Client().get(mine.get_absolute_url()).status_code == 404
+    pledge = Pledge.objects.get()
+    with pytest.raises(pledge_links.NoContact):
+        pledge_links.resend_link(pledge)
+    staff.post(page, web_client.form_fields(staff.get(page)) | {"may_open_pledge": "on"})
+    assert pledge_links.resend_link(pledge)
 
 
 # From the list of organizations, and who may ---------------------------------------------------------------------

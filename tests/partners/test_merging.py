@@ -1,5 +1,8 @@
 """Two organizations become one, and nothing is lost."""
 
+import uuid
+from datetime import timedelta
+
 import pytest
 from django.db import IntegrityError
 from django.utils import timezone
@@ -16,14 +19,14 @@ from partners.models import (
     Pledge,
     Signature,
     SlugRedirect,
-    TokenRedirect,
 )
 from partners.organizations import duplicates, merging, profiles
-from partners.organizations.merging import MergePlan, merge_organizations
+from partners.organizations.merging import MergePlan
 from partners.pledges import editing as pledge_editing
 from partners.pledges import links as pledge_links
 from partners.pledges import page_state
 from tests import factories, snapshots
+from tests.factories import merge as merge_organizations
 
 pytestmark = pytest.mark.django_db
 
@@ -178,7 +181,10 @@ def test_pledge_of_a_doubled_contact_stays_theirs(both):
     merge_organizations(kept, other)
     pledge.refresh_from_db()
     assert (pledge.organization, pledge.contact) == (kept, stays)
-    assert snapshots.changes(pledge) == [{"organization": ["Port Gate Logistics Inc", "Port Gate Logistics"]}]
+    assert snapshots.changes(pledge) == [
+        {"organization": ["Port Gate Logistics Inc", "Port Gate Logistics"]},
+        {"link": ["", "replaced"]},
+    ]
 
 
 # Pledges ---------------------------------------------------------------------------------------------------------
@@ -240,9 +246,9 @@ def test_folded_pledge_is_in_the_history_of_the_one_that_stands():
     mine, theirs = two_pledges((factories.promised("tours", 6),), (factories.promised("tours", 2, note="the port"),))
     before = len(snapshots.changes(theirs))
     merge_organizations(*organizations(mine, theirs))
-    told = snapshots.changes(mine)
-    assert len(told) == 2 * before + 1
-    assert told[-1]["merged"][1] == (
+    *told, merged, link = snapshots.changes(mine)
+    assert (len(told), link) == (2 * before, {"link": ["", "replaced"]})
+    assert merged["merged"][1] == (
         "Zeta Freight, signed by Alma Reyes. Host tours and field trips: 2 visits; wherever it is needed most; the port"
     )
     assert not AuditEntry.objects.about(theirs).exists()
@@ -258,7 +264,7 @@ def test_signed_pledge_of_the_other_stands_and_the_draft_of_the_kept_one_is_hist
     pledge = Pledge.objects.get()
     assert (pledge.pk, pledge.organization, pledge.state) == (theirs.pk, kept, "signed")
     assert snapshots.promised_amounts(pledge) == {"tours": 2}
-    assert "not signed. Be mentors and role models: 3 students" in snapshots.changes(pledge)[-1]["merged"][1]
+    assert "not signed. Be mentors and role models: 3 students" in snapshots.changes(pledge)[-2]["merged"][1]
     assert pledge.signatures.count() == 1
 
 
@@ -280,29 +286,49 @@ def test_pledges_of_a_closed_year_become_one_that_is_closed():
     assert (pledge.state, snapshots.promised_amounts(pledge)) == ("closed", {"tours": 6, "mentors": 12})
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("sign", [(True, True), (False, True)])
-def test_both_links_open_the_kept_pledge_also_after_the_next_merge(sign):
+def test_old_links_of_both_stop_working_and_each_who_may_is_mailed_the_new_one(sign):
     mine, theirs = two_pledges((), (), sign)
-    kept, other = organizations(mine, theirs)
-    merge_organizations(kept, other)
-    third = factories.organization("Omega Movers")
-    merge_organizations(third, kept)
-    stands = Pledge.objects.get()
-    for token in (mine.token, theirs.token):
-        assert page_state.load_page_state(token).pledge == stands
-        pledge_editing.sign_pledge(
-            token, **factories.pledge_data(token, factories.promised("tours", 3)), name="Alma Reyes"
-        )
-    assert Pledge.objects.get().organization == third
-
-
-def test_page_that_was_open_during_the_merge_is_shown_what_changed():
-    mine, theirs = two_pledges((factories.promised("tours", 6),), (factories.promised("mentors", 12),))
+    factories.deliver()
     page = factories.pledge_data(theirs.token, factories.promised("mentors", 13))
     merge_organizations(*organizations(mine, theirs))
-    with pytest.raises(pledge_editing.PledgeChanged):
-        pledge_editing.sign_pledge(theirs.token, **page, name="Alma Reyes")
+    for token in (mine.token, theirs.token):
+        with pytest.raises(LinkNotFound):
+            page_state.load_page_state(token)
+        with pytest.raises(LinkNotFound):
+            pledge_editing.sign_pledge(token, **page, name="Alma Reyes")
+    pledge = Pledge.objects.get()
+    new = Message.objects.filter(state="queued").order_by("recipient")
+    assert [(message.kind, message.recipient) for message in new] == [
+        ("pledge_new_link", "p@example.org"),
+        ("pledge_new_link", "z@example.org"),
+    ]
+    assert all(pledge.get_absolute_url() in message.body_text for message in new)
+
+
+def test_who_is_not_ticked_stays_a_contact_and_gets_no_link():
+    mine, theirs = two_pledges((), ())
+    kept, other = organizations(mine, theirs)
+    merge_organizations(kept, other, may_open=[mine.contact.pk])
+    factories.deliver()
+    Message.objects.update(created_at=timezone.now() - timedelta(hours=1))
+    access = dict(kept.contacts.values_list("email", "may_open_pledge"))
+    assert access == {"p@example.org": True, "z@example.org": False}
+    assert not Message.objects.filter(kind="pledge_new_link", recipient="z@example.org").exists()
+    pledge = Pledge.objects.get()
+    request = factories.pledge_request(kept.name, "z@example.org")  # lost the link
+    assert page_state.load_page_state(request.token).organization is None
+    assert not Message.objects.filter(state="queued", body_text__contains=pledge.token).exists()
+
+
+def test_pledge_that_nobody_may_open_is_mailed_to_nobody():
+    mine, theirs = two_pledges((), ())
+    merge_organizations(*organizations(mine, theirs), may_open=[])
+    assert not Message.objects.filter(kind="pledge_new_link").exists()
+    pledge = Pledge.objects.get()
+    assert pledge.contact is None
+    with pytest.raises(pledge_links.NoContact):
+        pledge_links.resend_link(pledge)
 
 
 def test_replaced_link_ends_the_old_one_too():
@@ -312,13 +338,13 @@ def test_replaced_link_ends_the_old_one_too():
     for token in (mine.token, theirs.token):
         with pytest.raises(LinkNotFound):
             page_state.load_page_state(token)
-    assert not TokenRedirect.objects.exists()
 
 
 def test_messages_of_a_folded_pledge_are_the_kept_ones_and_nobody_is_written_to():
     mine, theirs = two_pledges((), ())
+    factories.deliver()
     before = Message.objects.count()
-    merge_organizations(*organizations(mine, theirs))
+    merge_organizations(*organizations(mine, theirs), may_open=[])
     assert Message.objects.count() == before
     assert not theirs.messages.exists()
     assert f"pledge_signed:{theirs.pk}:1" in mine.messages.values_list("idempotency_key", flat=True)
@@ -331,7 +357,8 @@ def test_messages_stay_with_the_pledge_that_is_kept_after_many_merges():
     pledge = factories.signed_pledge()
     for number in range(10):
         other = factories.signed_pledge(f"Zeta Freight {number}", f"z{number}@example.org")
-        sent = Message.objects.count()
+        factories.deliver()
+        sent = Message.objects.count() + number + 2  # everybody's new link
         merge_organizations(other.organization, pledge.organization)
         pledge = Pledge.objects.get()
     assert Message.objects.count() == sent
@@ -346,12 +373,14 @@ def test_messages_stay_with_the_pledge_that_is_kept_after_many_merges():
 def test_mail_in_flight_keeps_its_message_id():
     """Sent once more after its sender died, it must not look like another one."""
     mine, theirs = two_pledges((), ())
+    lease = {"claim_id": uuid.uuid4(), "claim_expires_at": timezone.now()}
+    Message.objects.update(state="sending", **lease)
 
     def ids() -> dict:
         return {message.pk: mime.build_email(message).message()["Message-ID"] for message in Message.objects.all()}
 
     before = ids()
-    merge_organizations(*organizations(mine, theirs))
+    merge_organizations(*organizations(mine, theirs), may_open=[])
     assert ids() == before
     assert len(set(before.values())) == len(before) > 1
 
