@@ -1,9 +1,10 @@
-"""gunicorn's configuration (`-c python:imagine.gunicorn`): log in the project's format.
+"""gunicorn's configuration (`-c python:imagine.gunicorn`): log in the project's format, be fast from the first page.
 
 gunicorn's own format quotes the URL of a failed request, which may be a personal link.
 """
 
 from imagine.settings import LOGGING
+from imagine.warm_up import close_connections, request_pages
 
 logconfig_dict = {
     **LOGGING,
@@ -13,3 +14,15 @@ logconfig_dict = {
         "gunicorn.access": {"handlers": [], "propagate": False, "level": "CRITICAL"},
     },
 }
+
+# Code, templates and translations are loaded once and shared by all workers, also by those that start later.
+preload_app = True
+
+
+def when_ready(server) -> None:
+    request_pages(server.app.wsgi())
+    close_connections()  # a connection must not be shared with the workers, which are forked next
+
+
+def post_worker_init(worker) -> None:
+    request_pages(worker.wsgi)  # over a connection of its own

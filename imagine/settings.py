@@ -169,6 +169,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "imagine.core.middleware.log_request",
+    "imagine.core.headers.send_no_body_for_head",
     "imagine.core.headers.add_security_headers",
     "csp.middleware.CSPMiddleware",
     "django.middleware.security.SecurityMiddleware",
@@ -249,10 +250,12 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES
 # "no-referrer" browsers would send "Origin: null" with a form, and the CSRF check would reject it.
 SECURE_REFERRER_POLICY = "strict-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
-UNUSED_FEATURES = ("accelerometer", "browsing-topics", "camera", "display-capture", "geolocation", "gyroscope", "hid")
-UNUSED_FEATURES += ("magnetometer", "microphone", "midi", "payment", "screen-wake-lock", "serial", "usb")
+UNUSED_FEATURES = """
+    accelerometer browsing-topics camera display-capture geolocation gyroscope hid magnetometer microphone midi payment
+    screen-wake-lock serial usb
+"""
 SECURITY_HEADERS = {
-    "Permissions-Policy": ", ".join(f"{feature}=()" for feature in UNUSED_FEATURES),
+    "Permissions-Policy": ", ".join(f"{feature}=()" for feature in UNUSED_FEATURES.split()),
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 X_FRAME_OPTIONS = "DENY"

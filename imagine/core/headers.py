@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 
 
@@ -16,6 +16,21 @@ def add_security_headers(get_response: Callable[[HttpRequest], HttpResponse]) ->
         for name, value in settings.SECURITY_HEADERS.items():
             response.headers[name] = value
         response.headers.setdefault("Cache-Control", "private, no-cache")
+        return response
+
+    return middleware
+
+
+def send_no_body_for_head(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable:
+    """Answer HEAD like GET, but without the body, as servers want it; gunicorn logs a warning for each body."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        if request.method == "HEAD":
+            if isinstance(response, StreamingHttpResponse):
+                response.streaming_content = []
+            else:
+                response.content = b""
         return response
 
     return middleware

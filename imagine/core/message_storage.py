@@ -11,7 +11,7 @@ class PathCookieStorage(CookieStorage):
     """A cookie under our path. Django sets it for the whole host, which sends it to every page of the district."""
 
     def _update_cookie(self, encoded_data: str, response: HttpResponse) -> None:
-        super()._update_cookie(encoded_data, response)
+        super()._update_cookie(encoded_data, response)  # type: ignore[misc]  # the stubs leave it out
         if self.cookie_name in response.cookies:
             response.cookies[self.cookie_name]["path"] = settings.SESSION_COOKIE_PATH
 
