@@ -19,6 +19,7 @@ logger = logging.getLogger("imagine.core.request")
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 LARGE_BODY_LIMIT = {"most": 100, "minutes": 10}
+HAVE_BODIES = {"POST", "PUT", "PATCH"}
 FORM_TYPES = {"application/x-www-form-urlencoded", "multipart/form-data"}
 
 
@@ -64,7 +65,8 @@ def refuse_unreadable(get_response: GetResponse) -> GetResponse:
 def wait_for_large_body(request: HttpRequest) -> int:
     """Count a body that is larger than a form, or return how many seconds the visitor has to wait. It is read before
     the view can tell whether the link in the URL is one of ours."""
-    if int(request.META.get("CONTENT_LENGTH") or "0") <= settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    if request.method not in HAVE_BODIES or int(length) <= settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
         return 0
     return wait_for_visitor(request, "large_bodies", **LARGE_BODY_LIMIT)
 
@@ -72,7 +74,7 @@ def wait_for_large_body(request: HttpRequest) -> int:
 def rejection_status(request: HttpRequest) -> int | None:
     if any("\0" in value for value in request.COOKIES.values()):
         return 400  # PostgreSQL can't store NUL, and sessions are looked up by cookie
-    if request.method not in {"POST", "PUT", "PATCH"}:
+    if request.method not in HAVE_BODIES:
         return None
     length = request.META.get("CONTENT_LENGTH") or "0"
     is_multipart = request.content_type == "multipart/form-data"
