@@ -136,7 +136,7 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='made')),
                 ('anonymized_at', models.DateTimeField(editable=False, null=True, verbose_name='personal data removed')),
                 ('search_text', models.GeneratedField(db_persist=True, expression=models.Func(django.db.models.functions.text.Lower(models.Func(models.Func(models.Func(models.F('name'), models.F('email'), models.F('organization_name'), arg_joiner=" || ' ' || ", output_field=models.TextField(), template='(%(expressions)s)'), models.Value('ĐđØøŁł'), models.Value('DdOoLl'), function='TRANSLATE', output_field=models.TextField()), output_field=models.TextField(), template='NORMALIZE(%(expressions)s, NFKD)')), models.Value("[̀-ͯ'`‘’ʼ]"), models.Value(''), models.Value('g'), function='REGEXP_REPLACE', output_field=models.TextField()), output_field=models.TextField())),
-                ('event', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='rsvps', to='summit.event', verbose_name='event')),
+                ('event', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='rsvps', to='summit.event', verbose_name='event')),
                 ('organization', models.ForeignKey(editable=False, help_text='Which organization it is; matching.py says so.', null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='rsvps', to='partners.organization', verbose_name='partner')),
             ],
             options={
@@ -178,7 +178,7 @@ class Migration(migrations.Migration):
                 ('accessibility_needs', models.CharField(blank=True, max_length=200, verbose_name='access or language needs')),
                 ('checked_in_at', models.DateTimeField(blank=True, editable=False, null=True, verbose_name='came')),
                 ('search_text', models.GeneratedField(db_persist=True, expression=models.Func(django.db.models.functions.text.Lower(models.Func(models.Func(models.F('name'), models.Value('ĐđØøŁł'), models.Value('DdOoLl'), function='TRANSLATE', output_field=models.TextField()), output_field=models.TextField(), template='NORMALIZE(%(expressions)s, NFKD)')), models.Value("[̀-ͯ'`‘’ʼ]"), models.Value(''), models.Value('g'), function='REGEXP_REPLACE', output_field=models.TextField()), output_field=models.TextField())),
-                ('rsvp', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='guests', to='summit.rsvp', verbose_name='RSVP')),
+                ('rsvp', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='guests', to='summit.rsvp', verbose_name='RSVP')),
             ],
             options={
                 'verbose_name': 'guest',

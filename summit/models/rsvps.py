@@ -75,7 +75,10 @@ class Rsvp(PersonalLink):
         INVITATION = "invited", _("an invitation")
         STAFF = "staff", _("staff")
 
-    event = models.ForeignKey(Event, verbose_name=_("event"), on_delete=models.PROTECT, related_name="rsvps")
+    # No index of its own: that of rsvp_one_per_email_and_event begins with it.
+    event = models.ForeignKey(
+        Event, verbose_name=_("event"), on_delete=models.PROTECT, related_name="rsvps", db_index=False
+    )
     name = models.CharField(_("name"), max_length=100)
     email = models.EmailField(_("e-mail"))
     phone = models.CharField(_("phone"), max_length=30, blank=True)
@@ -229,7 +232,9 @@ class Guest(models.Model):
     An RSVP has as many guests as held and waitlisted seats. A canceled one keeps them, so that it can be reinstated.
     """
 
-    rsvp = models.ForeignKey(Rsvp, verbose_name=_("RSVP"), on_delete=models.CASCADE, related_name="guests")
+    rsvp = models.ForeignKey(  # guest_position_once has the index
+        Rsvp, verbose_name=_("RSVP"), on_delete=models.CASCADE, related_name="guests", db_index=False
+    )
     position = models.PositiveSmallIntegerField(_("position"), editable=False)
     name = models.CharField(_("name"), max_length=100, blank=True)
     dietary_needs = models.CharField(_("food needs"), max_length=200, blank=True)

@@ -1,7 +1,7 @@
 """The public pages. Views check access, validate a form and call one rule; they write nothing."""
 
 from crispy_forms.utils import render_crispy_form
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.crypto import constant_time_compare, salted_hmac
 from django.utils.translation import get_language
@@ -63,7 +63,9 @@ def page_state(event: Event | None) -> str:
 
 
 def submit_rsvp(request: HttpRequest, slug: str) -> HttpResponse:
-    event = get_published_event(Event.objects, slug)
+    event = Event.objects.find_published(slug)
+    if event is None:
+        raise Http404
     form = RsvpForm(event, request.POST)
     if event.invitation_only or not event.accepts_rsvps:
         return show_event(request, get_published_event(Event.objects.with_seats(), slug), status=409)

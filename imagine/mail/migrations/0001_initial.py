@@ -72,7 +72,7 @@ class Migration(migrations.Migration):
             name='Message',
             fields=[
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('idempotency_key', models.CharField(max_length=120, unique=True, verbose_name='key')),
+                ('idempotency_key', models.CharField(max_length=120, verbose_name='key')),
                 ('kind', models.CharField(max_length=40)),
                 ('object_id', models.PositiveBigIntegerField(null=True)),
                 ('queue', models.CharField(choices=[('transactional', 'a person waits for it'), ('bulk', 'one of many')], default='transactional', max_length=16, verbose_name='queue')),
@@ -100,8 +100,8 @@ class Migration(migrations.Migration):
                 ('sent_at', models.DateTimeField(blank=True, null=True, verbose_name='sent')),
                 ('possible_duplicate', models.BooleanField(default=False, verbose_name='maybe sent more than once')),
                 ('last_error', models.CharField(blank=True, max_length=300, verbose_name='reason')),
-                ('attachment_content_type', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='contenttypes.contenttype')),
-                ('content_type', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='contenttypes.contenttype')),
+                ('attachment_content_type', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='contenttypes.contenttype')),
+                ('content_type', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='contenttypes.contenttype')),
                 ('mailing', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='messages', to='mail.mailing', verbose_name='mailing')),
             ],
             options={
@@ -115,7 +115,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('per_second', models.PositiveIntegerField(default=60, help_text='For invitations and reminders. Confirmations do not wait for it.', validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(10000)], verbose_name='mails a second, at most')),
-                ('next_at', models.DateTimeField(default=datetime.datetime(2000, 1, 1, 0, 0, tzinfo=datetime.UTC), editable=False)),
+                ('next_at', models.DateTimeField(default=datetime.datetime(2000, 1, 1, 0, 0, tzinfo=datetime.timezone.utc), editable=False)),
             ],
             options={
                 'verbose_name': 'pace of mail to many',
@@ -168,6 +168,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='message',
             index=models.Index(condition=models.Q(('state__in', ['rejected', 'unknown', 'failed'])), fields=['send_after'], name='message_undelivered'),
+        ),
+        migrations.AddConstraint(
+            model_name='message',
+            constraint=models.UniqueConstraint(fields=('idempotency_key',), name='message_idempotency_key_once'),
         ),
         migrations.AddConstraint(
             model_name='message',

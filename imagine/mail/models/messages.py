@@ -103,9 +103,15 @@ class Message(models.Model):
         NEWS = "news"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    idempotency_key = models.CharField(_("key"), max_length=120, unique=True)
+    idempotency_key = models.CharField(_("key"), max_length=120)
     kind = models.CharField(max_length=40)
-    content_type = models.ForeignKey(ContentType, on_delete=models.CASCADE, null=True, related_name="+")
+    content_type = models.ForeignKey(
+        ContentType,
+        on_delete=models.CASCADE,
+        null=True,
+        related_name="+",
+        db_index=False,  # message_about has it
+    )
     object_id = models.PositiveBigIntegerField(null=True)
     about = GenericForeignKey()
     queue = models.CharField(_("queue"), max_length=16, choices=Queue, default=Queue.TRANSACTIONAL)
@@ -122,7 +128,13 @@ class Message(models.Model):
     topic = models.CharField(max_length=12, choices=Topic, blank=True)
     unsubscribe_url = models.CharField(_("where one unsubscribes"), max_length=200, blank=True)
     attachment_kind = models.CharField(max_length=40, blank=True)
-    attachment_content_type = models.ForeignKey(ContentType, on_delete=models.CASCADE, null=True, related_name="+")
+    attachment_content_type = models.ForeignKey(
+        ContentType,
+        on_delete=models.CASCADE,
+        null=True,
+        related_name="+",
+        db_index=False,  # nothing looks for these
+    )
     attachment_object_id = models.PositiveBigIntegerField(null=True)
     attached = GenericForeignKey("attachment_content_type", "attachment_object_id")
     attachment_name = models.CharField(_("attachment"), max_length=120, blank=True)
@@ -147,6 +159,7 @@ class Message(models.Model):
         verbose_name_plural = _("messages")
         ordering = ["-created_at"]
         constraints = [
+            models.UniqueConstraint(fields=["idempotency_key"], name="message_idempotency_key_once"),
             models.CheckConstraint(
                 condition=Q(state="sending", claim_id__isnull=False, claim_expires_at__isnull=False)
                 | (~Q(state="sending") & Q(claim_id__isnull=True, claim_expires_at__isnull=True)),
