@@ -15,7 +15,8 @@ RUN SECRET_KEY=only-while-building-0123456789-abcdefghijklmnopqrstuvwxyz SITE_UR
     sh -c 'python manage.py catalogue --compile && python manage.py collectstatic --no-input \
            --ignore "bootstrap-*" --ignore "bootstrap.css*" --ignore "bootstrap.rtl*"'
 
-RUN useradd --system --no-create-home imagine
+# A volume that is mounted there belongs to this user, too.
+RUN useradd --system --no-create-home imagine && install -d -o imagine /var/lib/imagine
 USER imagine
 EXPOSE 8000
 # Sync workers, one per core: the proxy in front deals with slow readers.

@@ -142,6 +142,8 @@ ADMIN_SITE_URL = SITE_URL.replace(site.hostname, ADMIN_URL_HOST, 1) if ADMIN_URL
 
 TRUSTED_PROXIES = whole_number("TRUSTED_PROXIES", "how many proxies stand in front of the web server", "0")
 
+ERASURE_LIST = variable("ERASURE_LIST", "a file, outside the database's backup, that lists who was erased", "")
+
 # Django ------------------------------------------------------------------------------------------------------
 
 ROOT_URLCONF = "imagine.urls"

@@ -16,7 +16,8 @@ from imagine.core.forms import AddressField, LineField, NameField, TextField
 from partners.models import Sector
 from summit.models import MAX_PARTY_SIZE, Event, Guest, Invitation, Rsvp
 
-LATER = _("You can name them later, from your link.")
+NO_STUDENTS = _("Please don't name students.")
+LATER = _("You can name them later, from your link. Please don't name students.")
 
 
 def companion_field(number: int) -> NameField:
@@ -122,8 +123,8 @@ class RsvpForm(forms.Form):
             Chips("size"),
             Radios("accepts_partial"),
             *([Collapsible(_("Who comes with you?"), *companions, hint=LATER)] if companions else []),
-            Collapsible(_("Food, access or language needs"), "dietary_needs", "accessibility_needs"),
-            Collapsible(_("Phone, or a note for us"), "phone", "note"),
+            Collapsible(_("Food, access or language needs"), "dietary_needs", "accessibility_needs", hint=NO_STUDENTS),
+            Collapsible(_("Phone, or a note for us"), "phone", "note", hint=NO_STUDENTS),
         )
 
     def clean(self):
@@ -200,7 +201,7 @@ class DeclineForm(forms.Form):
         max_length=Invitation._meta.get_field("decline_message").max_length,
         required=False,
         widget=forms.Textarea(attrs={"rows": 2}),
-        help_text=_("Staff of Community Relations read it."),
+        help_text=_("Staff of Community Relations read it. Please don't name students."),
     )
 
     helper = form_helper("decline_message")

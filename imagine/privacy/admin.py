@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
+from imagine.core.errors import RuleViolation
 from imagine.core.forms import AddressField
 from imagine.core.models import SecurityEvent
 from imagine.core.security_events import record_event
@@ -168,7 +169,7 @@ def show_plan(request: HttpRequest, page: PersonPage, context: dict) -> HttpResp
 def erase_person(request: HttpRequest, page: PersonPage) -> HttpResponse:
     try:
         erasure = erasing.erase(page.person, by=request.user.get_username())
-    except erasing.PersonOnHold as refused:
+    except RuleViolation as refused:
         messages.error(request, str(refused))
         return redirect("admin:privacy_erasure_changelist")
     number = sum(erasure.counts.values())

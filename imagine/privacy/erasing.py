@@ -4,23 +4,29 @@ Each rule has its own transaction, so that locks are taken in their order (docs/
 and what was interrupted is finished by the next night's `erase_again`.
 """
 
+import os
 import re
 from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
 
 from django.apps import apps
+from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.db import transaction
-from django.db.models import Model
-from django.utils import timezone
+from django.db.models import Max, Min, Model
+from django.db.models.fields.json import KT
+from django.db.models.functions import Lower
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
 
+from imagine.core.database import database_now
 from imagine.core.errors import RuleViolation
 from imagine.core.models import SecurityEvent
 from imagine.core.relations import about_rows
 from imagine.core.security_events import record_event
 from imagine.mail.models import EmailPreference, Message
-from imagine.privacy.models import Erasure
+from imagine.privacy.models import Erasure, Hold
 from imagine.privacy.people import (
     TABLES,
     Person,
@@ -32,14 +38,20 @@ from imagine.privacy.people import (
     signed_in_as,
 )
 from partners import retention as partners_retention
-from partners.models import PledgeRequest
+from partners.models import Contact, ImportRow, PledgeRequest
 from partners.organizations import contacts
 from summit import retention as summit_retention
 from summit import seats
 from summit.models import ContactListUpload, LinkRequest, Rsvp
 
 REMOVED = "…"
-WITH_NAMES = {"core.AuditEntry", "mail.Message", "admin.LogEntry"}  # about others, and naming the person
+WITH_NAMES = {
+    "core.AuditEntry",
+    "mail.Message",
+    "admin.LogEntry",
+    "partners.Import",
+}  # about others, and naming the person
+LINE = re.compile(r"(\d{4}-\d\d-\d\dT[\d:.]+\+00:00) ([0-9a-f]{64})")
 BATCH_SIZE = 500
 
 
@@ -47,12 +59,17 @@ class PersonOnHold(RuleViolation):
     """Nothing about the person may be deleted."""
 
 
+class ListNotWritable(RuleViolation):
+    """The list of erasures can't be written."""
+
+
 def erase(person: Person, *, by: str) -> Erasure:
-    """Erase a person for staff. Raise PersonOnHold."""
+    """Erase a person for staff. Raise PersonOnHold or ListNotWritable."""
     check_not_on_hold(person)
     counts = {found.model._meta.label: len(found.rows) for found in everything_about(person)}
-    erasure = Erasure(email_hash=hash_of(person.email), erased_at=timezone.now(), erased_by=by, counts=counts)
-    erasure.save()  # first: if the rest is interrupted, the next night finishes it
+    erasure = Erasure(email_hash=hash_of(person.email), erased_at=database_now(), erased_by=by, counts=counts)
+    append_to_list(erasure)  # these first: if the rest is interrupted, the next night finishes it
+    erasure.save()
     record_event(SecurityEvent.Kind.PERSON_ERASED, erasure, rows=sum(counts.values()))
     erase_data(person)
     return erasure
@@ -66,6 +83,72 @@ def check_not_on_hold(person: Person) -> None:
 def hash_of(email: str) -> str:
     """Return what recognizes an address on the list of erasures. Without SECRET_KEY nobody can try addresses on it."""
     return salted_hmac("imagine.privacy.erasures", email.lower(), algorithm="sha256").hexdigest()
+
+
+# The list of erasures --------------------------------------------------------------------------------------------
+
+
+def append_to_list(erasure: Erasure) -> None:
+    """Add an erasure to the file that no backup of the database brings back to an earlier state."""
+    if not settings.ERASURE_LIST:
+        return
+    try:
+        with open(settings.ERASURE_LIST, "a", encoding="ascii") as file:
+            file.write(f"{erasure.erased_at.isoformat()} {erasure.email_hash}\n")
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:
+        raise ListNotWritable(
+            _("The list of erasures can't be written, so nobody was erased. Tell the people who run this site.")
+        ) from None
+
+
+def read_list() -> list[Erasure]:
+    """Return the erasures in the file, unsaved. A line that was cut off, as by a full disk, is left out."""
+    if not settings.ERASURE_LIST or not Path(settings.ERASURE_LIST).exists():
+        return []
+    lines = Path(settings.ERASURE_LIST).read_text(encoding="ascii", errors="replace").splitlines()
+    found = (LINE.fullmatch(line) for line in lines)
+    return [Erasure(erased_at=datetime.fromisoformat(line[1]), email_hash=line[2]) for line in found if line]
+
+
+def erase_again() -> int:
+    """Erase everyone on the list of erasures of whom there is something from before, because a backup was restored or
+    erasing was interrupted. Someone who came back later stays. Return how many people."""
+    Erasure.objects.bulk_create(read_list(), ignore_conflicts=True)
+    newest = Erasure.objects.order_by().values("email_hash").annotate(newest=Max("erased_at"))
+    erased_at = dict(newest.values_list("email_hash", "newest"))
+    if not erased_at:
+        return 0
+    held, number = set(Hold.objects.emails()), 0
+    for email, first_seen in sorted(known_addresses().items()):
+        erased = erased_at.get(hash_of(email))
+        if erased and first_seen < erased and email not in held:
+            erase_data(Person(email))
+            number += 1
+    return number
+
+
+def known_addresses() -> dict[str, datetime]:
+    """Return every address, in lower case, with when its oldest row was written."""
+    oldest: dict[str, datetime] = {}
+    for rows, address, created_at in (
+        (Rsvp.objects.personal(), "email", "created_at"),
+        (Contact.objects.all(), "email", "created_at"),
+        (PledgeRequest.objects.all(), "email", "created_at"),
+        (LinkRequest.objects.all(), "email", "created_at"),
+        (Message.objects.all(), "recipient", "created_at"),
+        (EmailPreference.objects.all(), "email", "changed_at"),
+        (ImportRow.objects.exclude(values__email=""), KT("values__email"), "run__created_at"),
+    ):
+        grouped = rows.order_by().annotate(address=Lower(address)).values("address").annotate(Min(created_at))
+        for email, written in grouped.values_list("address", f"{created_at}__min"):
+            if email:
+                oldest[email] = min(written, oldest.get(email, written))
+    return oldest
+
+
+# Erasing, table by table -----------------------------------------------------------------------------------------
 
 
 def erase_data(person: Person) -> None:

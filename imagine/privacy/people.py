@@ -36,6 +36,7 @@ NOT_SHOWN = {
     *("content_type", "object_id", "attachment_content_type", "attachment_object_id", "idempotency_key", "claim_id"),
 }
 NOT_SEARCHED = {"password", "session_data", "actor_name"}  # the last says what staff did
+LETTERS = "a-zA-Z0-9À-ɏ"
 MIN_LENGTH_NAME = 4  # a shorter name is in too many words to search for it
 
 
@@ -81,10 +82,13 @@ class Person:
         return Hold.objects.active().filter(email=self.email).exists()
 
     def mentioned(self, *, names: bool = False) -> str:
-        """Return a pattern, for Python and PostgreSQL, that finds the address, or also the names, as whole words."""
-        words = [self.email, *(self.names if names else [])]
-        alternatives = "|".join(re.escape(word) for word in words)
-        return rf"(?<![\w.+-])({alternatives})(?![\w-]|\.\w)"
+        """Return a pattern, for Python and PostgreSQL, that finds the address, or also the names, as whole words. The
+        words of a name may be joined by "_" or "-", as in the name of a file."""
+        address = rf"(?<![\w.+-]){re.escape(self.email)}(?![\w-]|\.\w)"
+        if not (names and self.names):
+            return address
+        joined = (r"[\s_-]+".join(map(re.escape, name.split())) for name in self.names)
+        return rf"{address}|(?<![{LETTERS}])({'|'.join(joined)})(?![{LETTERS}@])"
 
 
 # Who is it? ------------------------------------------------------------------------------------------------------
@@ -154,6 +158,11 @@ def signed_by(person: Person) -> Q:
     return Q(signed_by__in=person.names) if person.names else Q(pk__in=[])
 
 
+def naming_imports(person: Person) -> Q:
+    pattern = person.mentioned(names=True)
+    return Q(file_name_text__iregex=pattern) | Q(not_undone_text__iregex=pattern)
+
+
 def naming_uploads(person: Person) -> Q:
     uploads = ContactListUpload.objects.all()
     return Q(pk__in=[upload.pk for upload in uploads if names_anyone(upload, [person.email])])
@@ -214,7 +223,7 @@ TABLES = {
     "summit.ContactListUpload": Table(
         _("The whole list is deleted. Upload it again without this person."), naming_uploads
     ),
-    "partners.Import": Table(ADDRESS_REMOVED),
+    "partners.Import": Table(_("Stays. The address and the name are taken out of the file's name."), naming_imports),
     "partners.ImportRow": Table(_("Email, contact, phone and signer are removed from the row.")),
     "partners.ImportedOrganization": Table(ADDRESS_REMOVED),
     "core.AuditEntry": Table(_("Values that show the person are hidden, or the entry is deleted."), related_entries),

@@ -3,11 +3,13 @@
 from celery import shared_task
 
 from imagine.mail import dispatch
-from imagine.privacy import retention
+from imagine.privacy import erasing, retention
 
 
 @shared_task
 def carry_out_retention(period: str) -> None:
     """Carry out the retention rules of a period. If that takes long, another task continues."""
+    if period == retention.NIGHTLY:
+        erasing.erase_again()
     if not retention.carry_out(period):
         dispatch.send_task("imagine.privacy.tasks.carry_out_retention", period)

@@ -18,6 +18,7 @@ from partners.pledges.promises import MAX_LENGTH_NOTE, Problem, PromiseData, mon
 WITH_COMMAS = re.compile(r"[0-9]{1,3}(,[0-9]{3})+|[0-9]{1,9}")
 ANY = gettext_lazy("(none means any)")
 NOTE = gettext_lazy("A note for the schools")
+NO_STUDENTS = gettext_lazy("Please don't name students.")
 # The form fields that show problems of other fields.
 FIELDS_OF_PROBLEMS = {"promise_type": "ticked", "schools": "where"}
 
@@ -95,7 +96,7 @@ class PromiseForm(forms.Form):
             Field("schools", template="partners/_promise_schools.html"),
             Chips("grades", label_note=ANY, wrapper_class="full-width"),
             Chips("months", label_note=ANY, wrapper_class="full-width", grid=True),
-            Collapsible(NOTE, Field("note", label_note="", hide_label=True), css_class="full-width"),
+            Collapsible(NOTE, Field("note", label_note="", hide_label=True), hint=NO_STUDENTS, css_class="full-width"),
         )
     )
     promise_type: PromiseType

@@ -348,3 +348,25 @@ def test_names_that_are_too_short_are_not_searched():
     assert Person("al@example.org").names == []
     assert people.person_of(Contact.objects.get()) == Person("al@example.org")
     assert not AuditEntry.objects.filter(reason="x").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "is_found"),
+    [
+        ("Write to nora.quill@example.org.", True),
+        ("<NORA.QUILL@example.org>", True),
+        ("an.nora.quill@example.org", False),
+        ("nora.quill@example.org.mx", False),
+        ("Nora Quill.csv", True),
+        ("2026_nora_quill_list.csv", True),
+        ("Eleonora Quill", False),
+        ("Nora Quillson", False),
+    ],
+)
+def test_address_and_name_are_found_as_whole_words(text, is_found):
+    """By Python, which takes them out, and by PostgreSQL, which finds the rows."""
+    factories.person(NAME, email=EMAIL)
+    pattern = nora().mentioned(names=True)
+    event = factories.event(title=text)
+    assert bool(re.search(pattern, text, re.IGNORECASE)) is is_found
+    assert Event.objects.filter(pk=event.pk, title__iregex=pattern).exists() is is_found

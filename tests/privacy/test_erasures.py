@@ -1,0 +1,124 @@
+"""Erasures survive a restored backup and an interruption."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.core.management import call_command
+from django.utils import timezone
+
+from imagine.privacy import erasing, tasks
+from imagine.privacy.models import Erasure
+from imagine.privacy.people import Person, everything_about
+from partners.models import Contact
+from summit.models import Rsvp
+from tests import factories
+from tests.privacy.test_people import EMAIL, everywhere, nora, nora_everywhere
+from tests.privacy.test_retention import hold
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def erasure_list(settings, tmp_path) -> Path:
+    settings.ERASURE_LIST = str(tmp_path / "erasures.txt")
+    return tmp_path / "erasures.txt"
+
+
+def forget_erasures() -> None:
+    """The database is as it was before: a backup was restored."""
+    Erasure.objects.all().delete()
+
+
+def came_before(days: int = 1) -> None:
+    Rsvp.objects.update(created_at=timezone.now() - timedelta(days=days))
+
+
+def test_list_names_nobody_and_only_grows(erasure_list):
+    factories.rsvp(factories.event(), "Nora Quill", email=EMAIL)
+    erasing.erase(nora(), by="office")
+    first = erasure_list.read_text()
+    erasing.erase(Person("other@example.org"), by="office")
+    assert erasure_list.read_text().startswith(first)
+    assert len(erasure_list.read_text().splitlines()) == 2
+    assert "nora" not in first.lower()
+    [erasure] = erasing.read_list()[:1]
+    assert erasure.email_hash == erasing.hash_of(EMAIL)
+
+
+def test_list_of_another_key_recognizes_nobody(erasure_list, settings):
+    erasing.erase(nora(), by="office")
+    settings.SECRET_KEY = "another " * 10
+    assert erasing.read_list()[0].email_hash != erasing.hash_of(EMAIL)
+
+
+@pytest.mark.parametrize(
+    "run", [lambda: tasks.carry_out_retention("nightly"), lambda: call_command("erase_again")], ids=["night", "command"]
+)
+def test_restored_person_is_erased_again(erasure_list, run):
+    erasing.erase(nora(), by="office")
+    forget_erasures()
+    nora_everywhere()
+    came_before()
+    run()
+    assert everything_about(nora()) == []
+    assert everywhere("lentils") == {}
+    assert Rsvp.objects.filter(event__title__startswith="Other").count() == 2
+    assert Erasure.objects.count() == 1
+
+
+def test_without_the_list_a_restored_person_is_back(settings):
+    settings.ERASURE_LIST = ""
+    erasing.erase(nora(), by="office")
+    forget_erasures()
+    factories.rsvp(factories.event(), "Nora Quill", email=EMAIL)
+    came_before()
+    assert erasing.erase_again() == 0
+    assert Rsvp.objects.filter(email=EMAIL).exists()
+
+
+def test_who_came_back_later_stays(erasure_list):
+    erasing.erase(nora(), by="office")
+    Erasure.objects.update(erased_at=timezone.now() - timedelta(days=2))
+    erasure_list.unlink()
+    factories.rsvp(factories.event(), "Nora Quill", email=EMAIL)
+    came_before()
+    assert erasing.erase_again() == 0
+    assert Rsvp.objects.filter(email=EMAIL).exists()
+
+
+def test_interrupted_erasing_is_finished_at_night(erasure_list, monkeypatch):
+    factories.rsvp(factories.event(), "Nora Quill", email=EMAIL)
+    factories.person("Nora Quill", email=EMAIL)
+    monkeypatch.setattr(erasing.contacts, "delete_contact", lambda contact: 1 // 0)
+    with pytest.raises(ZeroDivisionError):
+        erasing.erase(nora(), by="office")
+    assert Contact.objects.filter(email=EMAIL).exists()
+    monkeypatch.undo()
+    tasks.carry_out_retention("nightly")
+    assert everything_about(nora()) == []
+
+
+def test_restored_person_on_hold_stays(erasure_list):
+    erasing.erase(nora(), by="office")
+    factories.rsvp(factories.event(), "Nora Quill", email=EMAIL)
+    came_before()
+    hold(EMAIL.lower())
+    assert erasing.erase_again() == 0
+
+
+def test_line_that_was_cut_off_is_left_out(erasure_list):
+    erasing.erase(nora(), by="office")
+    whole = erasure_list.read_text()
+    erasure_list.write_text(f"nonsense\n\n{whole}{whole[:40]}")
+    assert len(erasing.read_list()) == 1
+    assert erasing.erase_again() == 0
+
+
+def test_nobody_is_erased_when_the_list_cannot_be_written(settings, tmp_path, staff):
+    settings.ERASURE_LIST = str(tmp_path / "missing" / "erasures.txt")
+    rsvp = factories.rsvp(factories.event(), "Nora Quill", email=EMAIL)
+    path = f"/imagine/admin/privacy/erasure/person/summit.rsvp/{rsvp.pk}/erase/"
+    assert "The list of erasures" in staff.post(path, follow=True).content.decode()
+    assert Rsvp.objects.filter(email=EMAIL).exists()
+    assert not Erasure.objects.exists()
