@@ -1,6 +1,7 @@
 """Loaded with `-p tests.servers`: gives the tests a PostgreSQL, a broker and settings before pytest-django looks.
 
-The first pytest process starts them, once; the workers of xdist find them in the environment.
+PostgreSQL is started once, by the first pytest process; the workers of xdist find it in the environment and make databases
+of their own. A broker is started by each, so that no worker of Celery takes another site's tasks.
 """
 
 import atexit
@@ -26,11 +27,10 @@ SETTINGS = {
 @pytest.hookimpl(wrapper=True)
 def pytest_load_initial_conftests(early_config):
     """A wrapper runs before pytest-django's own hook, which reads the settings."""
-    if "PYTEST_XDIST_WORKER" not in os.environ:
-        try:
-            early_config.add_cleanup(prepare_environment())
-        except ServerError as error:
-            raise pytest.UsageError(str(error)) from None
+    try:
+        early_config.add_cleanup(prepare_environment())
+    except ServerError as error:
+        raise pytest.UsageError(str(error)) from None
     return (yield)
 
 
@@ -55,8 +55,8 @@ def prepare_environment():
         running.append(Postgres(folder / "postgres", durable=False))
         running[-1].start()
         os.environ["DATABASE_URL"] = running[-1].url
-    if "REDIS_URL" not in os.environ:
+    if os.environ.get("REDIS_URL") == os.environ.get("STARTED_REDIS_URL"):  # none, or that of the first process
         running.append(Valkey(folder / "valkey"))
         running[-1].start()
-        os.environ["REDIS_URL"] = running[-1].url
+        os.environ["REDIS_URL"] = os.environ["STARTED_REDIS_URL"] = running[-1].url
     return stop

@@ -121,6 +121,9 @@ def say(sentence: str) -> None:
 if __name__ == "__main__":
     browser = find_chromium() or fetch_chromium()
     if browser:
+        with contextlib.suppress(OSError, subprocess.SubprocessError):
+            say(run([browser, "--version"]).strip())
+        axe_source()  # here once, so that no two processes of the tests fetch it
         print(browser)
     else:
         say("=" * 100)

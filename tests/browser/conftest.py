@@ -1,4 +1,4 @@
-"""One Chromium and one real site for all of these tests, and an empty database for each."""
+"""For each pytest process one Chromium and one real site, and for each test an empty database."""
 
 import os
 import tempfile
@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.core.management import call_command
 from django.db import connection
 from playwright.sync_api import Page, sync_playwright
 
@@ -58,7 +57,6 @@ def database(django_db_modify_db_settings, django_db_blocker) -> Iterator[CleanD
 
 @pytest.fixture(scope="package")
 def running_site(browser, database):
-    call_command("catalogue", compile=True, verbosity=0)
     with tempfile.TemporaryDirectory(prefix="imagine-browser-") as folder:
         site = Site(Path(folder))
         try:
