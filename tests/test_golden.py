@@ -43,7 +43,7 @@ PAGE_TITLE = re.compile(r"<title>(.*?)</title>", re.DOTALL)
 CHANGING = {
     re.compile(r"(?<=/)[\w-]{20,}(?=/)"): "<token>",
     re.compile(r"\b[A-Z\d]{3}-[A-Z\d]{3}\b"): "<code>",
-    re.compile(r"(?<=/)\d+(?=/)|(?<=:)\d+(?=:)|(?<!\S)\d+(?= \|)"): "#",
+    re.compile(r"(?<=/)\d+(?=/)|(?<=:)\d+(?=:)|(?<!\S)\d+(?= \||: )"): "#",
 }
 APP_LIST = re.compile(r"\(\?P<app_label>([\w|]+)\)")
 PLACE = re.compile(r"<(?:\w+:)?(\w+)>")
