@@ -25,6 +25,13 @@ def pytest_configure(config):
     settings.WHITENOISE_AUTOREFRESH = settings.WHITENOISE_USE_FINDERS = True
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    """The longest first, so that at the end no core waits for them."""
+    long = {"benchmarks", "deploy"}
+    items.sort(key=lambda item: long.isdisjoint(item.path.parts))
+
+
 def pytest_collection_finish(session):
     """Modules and tests stay to the end, so the garbage collector need not look at them again."""
     gc.collect()

@@ -1,7 +1,7 @@
 """Loaded with `-p tests.servers`: gives the tests a PostgreSQL, a broker and settings before pytest-django looks.
 
-PostgreSQL is started once, by the first pytest process; the workers of xdist find it in the environment and make databases
-of their own. A broker is started by each, so that no worker of Celery takes another site's tasks.
+PostgreSQL is started once, by the first pytest process; the workers of xdist find it in the environment and make
+databases of their own. A broker is started by each, so that no worker of Celery takes another site's tasks.
 """
 
 import atexit

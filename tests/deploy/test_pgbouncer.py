@@ -23,10 +23,7 @@ from tests.web_client import FormParser
 
 PASSWORD = "only-for-the-tests"
 PUBLIC_PAGES = ("", f"events/{SLUG}/", "events/", "events/calendar.ics", "promise/", "partners/", "health/ready/")
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.parametrize("stack", ["session", "transaction"], indirect=True, scope="module"),
-]
+pytestmark = [pytest.mark.slow, pytest.mark.parametrize("stack", ["session", "transaction"], indirect=True)]
 
 if not BINARY:
     if os.environ.get("CI"):
@@ -82,7 +79,7 @@ class PooledStack(Stack):
         return [mail for mail in list(self.mail.mails) if mail.to.startswith(start)]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def stack(request):
     with tempfile.TemporaryDirectory(prefix="imagine-pooled-", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o711)  # as root, PostgreSQL and PgBouncer run as another user
@@ -123,9 +120,11 @@ def test_everything_works_through_the_pool(stack):
     sign_pledge(guest, stack)
     send_mailing(stack)
     look_around_the_office(stack)
+    check_sessions(stack)
 
 
-def test_sessions_are_shared_as_the_mode_says_and_have_their_timeouts(stack):
+def check_sessions(stack):
+    """They are shared as the mode says, and have their timeouts."""
     connection = psycopg2.connect(stack.bouncer.url.partition("?")[0])
     connection.autocommit = True
     with connection.cursor() as cursor:
