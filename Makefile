@@ -28,14 +28,14 @@ demo: $(VENV)/demo.stamp
 demo-reset: $(VENV)/demo.stamp
 	@exec $(PY) -m imagine.demo --reset
 
-# First what needs a processor. Then the tests that watch real pages, in two browsers with a site each, and beside them
-# those that watch real processes, which mostly wait; what these say follows at the end.
+# The tests that watch real processes mostly wait. They run beside the others, which let them pass (nice), and what they
+# say follows at the end. The others are first those without a browser, then those of two browsers with a site each.
 test: $(VENV)/test.stamp
-	@$(PY) -m pytest -rs -n logical -m "not browser and not faults"
 	@CHROMIUM="$$($(PY) -m tests.browser.chromium)" && export CHROMIUM && mkdir -p var || exit 1; \
 	$(PY) -m pytest -rs -m faults -p no:cacheprovider >var/faults.log 2>&1 & faults=$$!; \
-	$(PY) -m pytest -rs -n 2 --dist worksteal -m browser; browser=$$?; \
-	wait $$faults; faults=$$?; cat var/faults.log; exit $$((browser | faults))
+	nice -n 5 $(PY) -m pytest -rs -n logical -m "not browser and not faults"; rules=$$?; \
+	nice -n 5 $(PY) -m pytest -rs -n 2 --dist worksteal -m browser; browser=$$?; \
+	wait $$faults; faults=$$?; cat var/faults.log; exit $$((rules | browser | faults))
 
 # Every rule and every page once; what is marked slow tries the rest.
 quick: $(VENV)/test.stamp

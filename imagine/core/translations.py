@@ -4,6 +4,7 @@ Python files are read with `ast`, templates with Django's parser, .po files with
 """
 
 import ast
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -107,7 +108,9 @@ def compile_catalog() -> None:
     """Write the .mo that Django reads, unless it is as new as the .po."""
     po, mo = po_path(), po_path().with_suffix(".mo")
     if po.exists() and (not mo.exists() or mo.stat().st_mtime < po.stat().st_mtime):
-        load_catalog().save_as_mofile(str(mo))
+        fresh = mo.with_suffix(f".{os.getpid()}")  # two processes may do so at once
+        load_catalog().save_as_mofile(str(fresh))
+        fresh.replace(mo)
 
 
 def find_gaps() -> list[str]:
