@@ -5,6 +5,7 @@
 #   make pictures           retake the documents' pictures          make migrations   rewrite 0001_initial from the models
 #   make quick-image        run the fast tests on the image's Python
 #   make format             lay out code, templates and style sheets as make lint wants them
+#   make requirements       pin every package with its hashes, and list their licenses
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -19,7 +20,7 @@ THROWAWAY = SECRET_KEY=only-for-this-command-0123456789-abcdefghijklmnopqrstuvwx
 # Without compiled modules on disk each of a test run's many processes would compile the whole project anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo demo-reset test quick quick-image lint format bench pictures migrations
+.PHONY: demo demo-reset test quick quick-image lint audit format requirements bench pictures migrations
 .DEFAULT_GOAL := demo
 
 demo: $(VENV)/demo.stamp
@@ -46,7 +47,7 @@ IMAGE_PYTHON = $(shell sed -n 's/^FROM python:\([0-9]*\.[0-9]*\).*/\1/p' Dockerf
 quick-image:
 	@PYENV_VERSION=$(IMAGE_PYTHON) $(MAKE) --no-print-directory quick VENV=.venv-image PYTHON=python$(IMAGE_PYTHON)
 
-lint: $(VENV)/test.stamp
+lint: $(VENV)/test.stamp audit
 	@$(PY) -m ruff check
 	@$(PY) -m ruff format --check
 	@$(VENV)/bin/djangofmt --check --quiet templates
@@ -57,6 +58,17 @@ lint: $(VENV)/test.stamp
 	@$(THROWAWAY) $(PY) manage.py check --deploy --fail-level WARNING
 	@$(THROWAWAY) $(PY) -W ignore manage.py makemigrations --check --dry-run
 	@$(THROWAWAY) $(PY) -m mypy --no-error-summary
+
+# Known weaknesses in the code and in the packages. Those of the packages are in a database on the internet; if it has
+# never heard of Django, it cannot be reached.
+audit: $(VENV)/test.stamp
+	@mkdir -p var
+	@$(VENV)/bin/bandit --quiet --recursive --severity-level medium imagine partners summit 2>var/bandit.log
+	@$(VENV)/bin/pip-audit --progress-spinner off --timeout 15 --disable-pip --require-hashes -r requirements-test.txt \
+		>var/pip-audit.log 2>&1; found=$$?; \
+	if grep -qiE "ConnectionError|Timeout|Max retries|ProxyError|^django .*could not be audited" var/pip-audit.log; then \
+		printf '\n  !! SKIPPED: pip-audit cannot reach its database of known weaknesses.\n\n' >&2; \
+	elif [ $$found != 0 ]; then cat var/pip-audit.log >&2; exit 1; fi
 
 # Text templates of email are laid out by hand: each of their line ends is sent.
 format: $(VENV)/test.stamp
@@ -72,6 +84,18 @@ bench: $(VENV)/demo.stamp
 
 pictures: $(VENV)/test.stamp
 	@CHROMIUM="$$($(PY) -m tests.browser.chromium)" && export CHROMIUM && $(PY) -m docs.pictures
+
+# The .in files name what we use, the .txt files everything that comes along, the same on every system. Versions change
+# only where an .in file says so, unless you delete the .txt files first.
+COMPILE = $(VENV)/bin/uv pip compile --quiet --native-tls --universal --python-version 3.11 --generate-hashes \
+	--no-annotate --no-emit-index-url --custom-compile-command "make requirements"
+requirements:
+	@test -x $(VENV)/bin/uv || $(MAKE) --no-print-directory $(VENV)/test.stamp
+	@$(COMPILE) requirements-test.in -o requirements-test.txt
+	@$(COMPILE) -c requirements-test.txt requirements-demo.in -o requirements-demo.txt
+	@$(COMPILE) -c requirements-test.txt requirements.in -o requirements.txt
+	@$(MAKE) --no-print-directory $(VENV)/test.stamp
+	@$(PY) -m docs.packages
 
 $(VENV)/demo.stamp: requirements.txt requirements-demo.txt | $(VENV)/bin/python
 	@echo "Installing what the demo needs (once) ..."

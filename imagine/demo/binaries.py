@@ -54,7 +54,7 @@ def reachable_folder(folder: Path, user: str | None) -> Path:
     if user is None or is_open_to_all(folder.parent):
         return folder
     mark = hashlib.sha256(os.fsencode(folder)).hexdigest()[:12]
-    refuge = Path("/var/tmp") / f"imagine-{mark}"  # noqa: S108 (checked in the next lines)
+    refuge = Path("/var/tmp") / f"imagine-{mark}"  # noqa: S108  # nosec B108  # checked in the next lines
     refuge.mkdir(mode=0o711, exist_ok=True)
     if refuge.is_symlink() or refuge.stat().st_uid != os.geteuid():
         raise ServerError(f"{refuge} belongs to somebody else; move the project to a folder that others may enter.")

@@ -75,7 +75,7 @@ def copy_tree(target: Path, patterns: list[str]) -> None:
 
 def production_packages() -> list[metadata.Distribution]:
     """What `pip install -r requirements.txt` installs, as it is installed here."""
-    lines = (line.partition("#")[0].strip() for line in (PROJECT / "requirements.txt").read_text().splitlines())
+    lines = (line.partition("#")[0].strip() for line in (PROJECT / "requirements.in").read_text().splitlines())
     wanted = [Requirement(line) for line in lines if line]
     packages = {}
     while wanted:
