@@ -3,7 +3,6 @@
 from typing import NamedTuple
 
 from django import forms
-from django.apps import apps
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Model
@@ -21,7 +20,7 @@ from imagine.core.models import SecurityEvent
 from imagine.core.security_events import record_event
 from imagine.privacy import erasing
 from imagine.privacy.models import Erasure, Hold
-from imagine.privacy.people import ADDRESS_OF, Person, everything_about, person_of, row_of
+from imagine.privacy.people import ADDRESS_OF, TABLES, Person, everything_about, person_of, row_of
 
 
 class FindPersonForm(forms.Form):
@@ -76,8 +75,7 @@ class ErasureAdmin(admin.ModelAdmin):
 
     @admin.display(description=_("rows"))
     def tables(self, erasure: Erasure) -> str:
-        names = {label: apps.get_model(label)._meta.verbose_name_plural for label in erasure.counts}
-        return ", ".join(f"{names[label]}: {number}" for label, number in erasure.counts.items())
+        return ", ".join(f"{TABLES[label].title}: {number}" for label, number in erasure.counts.items())
 
     def get_urls(self):
         return [
@@ -179,7 +177,9 @@ def erase_person(request: HttpRequest, page: PersonPage) -> HttpResponse:
 
 
 class HoldForm(forms.ModelForm):
-    email = AddressField(label=_("Email"), max_length=254)
+    email = AddressField(
+        label=_("Email"), max_length=254, help_text=_("Nothing about this address is deleted while the hold lasts.")
+    )
 
     class Meta:
         model = Hold

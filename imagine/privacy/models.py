@@ -19,7 +19,7 @@ class HoldQuerySet(models.QuerySet):
 class Hold(models.Model):
     """Nothing about this person is deleted, by schedule or by staff, until the hold ends."""
 
-    email = models.EmailField(_("email"), help_text=_("Nothing about this address is deleted while the hold lasts."))
+    email = models.EmailField(_("email"))
     reason = models.CharField(_("reason"), max_length=200, help_text=_("Such as “Public records request 2027-014”."))
     ends_on = models.DateField(_("ends on"), help_text=_("The last day of the hold. You can extend it."))
     created_by = models.CharField(_("placed by"), max_length=150, editable=False)

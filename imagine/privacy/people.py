@@ -23,7 +23,7 @@ from imagine.core.logging import without_links
 from imagine.core.relations import about_rows
 from imagine.mail.models import EmailPreference, Message
 from imagine.privacy.models import Hold
-from imagine.privacy.retention import RULES
+from imagine.privacy.retention import DELETED, RULES
 from partners.models import Contact, Pledge, PledgeRequest
 from summit.invitations.contact_import import names_anyone
 from summit.models import ContactListUpload, Invitation, LinkRequest, Rsvp
@@ -34,6 +34,12 @@ NOT_SHOWN = {
     *("search_text", "normalized_name", "normalized_organization_name", "body_html", "ics", "file", "png"),
     *("token", "browser_hash", "unsubscribe_url", "password", "session_key", "session_data", "ics_uid"),
     *("content_type", "object_id", "attachment_content_type", "attachment_object_id", "idempotency_key", "claim_id"),
+}
+# In the file, but not on the page: how the program works inside.
+TECHNICAL = {
+    *("id", "position", "ics_sequence", "ics_method", "notified_version", "previous_notified_version", "version"),
+    *("kind", "queue", "attempts", "send_after", "expires_at", "retry_until", "claim_expires_at", "handed_over_at"),
+    *("attachment_kind", "topic", "last_step_at", "format", "normalized_name", "action_flag"),
 }
 NOT_SEARCHED = {"password", "session_data", "actor_name"}  # the last says what staff did
 LETTERS = "a-zA-Z0-9À-ɏ"
@@ -178,63 +184,80 @@ def signed_in_as(person: Person) -> Q:
 class Table:
     """What erasing a person does to a table's rows about them, and how rows are found that don't have the address."""
 
+    title: LazyText
     fate: LazyText
     related: Callable[[Person], Q] = field(default=lambda person: Q(pk__in=[]))
     stays: bool = False
 
 
 ADDRESS_REMOVED = _("Only the address is taken out of the text.")
-GOES_WITH_ITS_OWNER = _("Deleted.")
 
 TABLES = {
     "summit.Rsvp": Table(
+        _("RSVPs"),
         _(
             "For coming events, deleted: the seats go to the waitlist. For past events, name, email, phone, "
             "organization and notes are removed; the number of seats and who came, as a count, stay."
-        )
+        ),
     ),
     "summit.Guest": Table(
-        _("The whole party's names and needs are removed, with the RSVP."), lambda person: Q(rsvp__in=person.rsvps)
+        _("Guests of their parties"),
+        _("The whole party's names and needs are removed, with the RSVP."),
+        lambda person: Q(rsvp__in=person.rsvps),
     ),
-    "summit.Invitation": Table(_("Deleted with the contact."), lambda person: Q(pk__in=person.invitations)),
-    "partners.Contact": Table(_("Deleted. The organization stays, and its personal links are replaced.")),
-    "partners.PledgeRequest": Table(GOES_WITH_ITS_OWNER),
+    "summit.Invitation": Table(
+        _("Invitations"), _("Deleted with the contact."), lambda person: Q(pk__in=person.invitations)
+    ),
+    "partners.Contact": Table(
+        _("Contacts"), _("Deleted. The organization stays, and its personal links are replaced.")
+    ),
+    "partners.PledgeRequest": Table(_("Pledge requests"), DELETED),
     "partners.Pledge": Table(
+        _("Pledges"),
         _("Stays: the organization keeps its promises. The name and role of who signed are removed."),
         lambda person: Q(contact__in=person.contacts) | Q(organization__in=person.organizations) & signed_by(person),
     ),
     "partners.Signature": Table(
+        _("Signed versions of pledges"),
         _("Stays, without the name and role of who signed."),
         lambda person: Q(pledge__organization__in=person.organizations) & signed_by(person),
     ),
-    "partners.Promise": Table(ADDRESS_REMOVED),
-    "partners.TokenRedirect": Table(ADDRESS_REMOVED),
-    "partners.Organization": Table(ADDRESS_REMOVED),
-    "partners.Logo": Table(ADDRESS_REMOVED),
-    "partners.SlugRedirect": Table(ADDRESS_REMOVED),
+    "partners.Promise": Table(_("Promises"), ADDRESS_REMOVED),
+    "partners.Organization": Table(_("Organizations"), ADDRESS_REMOVED),
+    "partners.Logo": Table(_("Logos"), ADDRESS_REMOVED),
+    "partners.SlugRedirect": Table(_("Earlier addresses of organizations"), ADDRESS_REMOVED),
     "mail.Message": Table(
+        _("Emails"),
         _("Emails to this person are deleted. From emails to others, the address and the name are removed."),
         related_messages,
     ),
     "mail.EmailPreference": Table(
-        _("Deleted, even if the person unsubscribed: don't upload a list with this address again.")
+        _("Email preferences"),
+        _("Deleted, even if the person unsubscribed: don't upload a list with this address again."),
     ),
-    "summit.LinkRequest": Table(GOES_WITH_ITS_OWNER),
+    "summit.LinkRequest": Table(_("Requests for lost links"), DELETED),
     "summit.ContactListUpload": Table(
-        _("The whole list is deleted. Upload it again without this person."), naming_uploads
+        _("Uploaded lists"), _("The whole list is deleted. Upload it again without this person."), naming_uploads
     ),
-    "partners.Import": Table(_("Stays. The address and the name are taken out of the file's name."), naming_imports),
-    "partners.ImportRow": Table(_("Email, contact, phone and signer are removed from the row.")),
-    "partners.ImportedOrganization": Table(ADDRESS_REMOVED),
-    "core.AuditEntry": Table(_("Values that show the person are hidden, or the entry is deleted."), related_entries),
-    "core.RateLimitCount": Table(GOES_WITH_ITS_OWNER),
-    "sessions.Session": Table(GOES_WITH_ITS_OWNER, signed_in_as),
-    "auth.User": Table(_("Stays. An administrator deletes staff accounts."), stays=True),
+    "partners.Import": Table(
+        _("Imports"), _("Stays. The address and the name are taken out of the file's name."), naming_imports
+    ),
+    "partners.ImportRow": Table(_("Rows of imports"), _("Email, contact, phone and signer are removed from the row.")),
+    "partners.ImportedOrganization": Table(_("Organizations of imports"), ADDRESS_REMOVED),
+    "core.AuditEntry": Table(
+        _("Change history"), _("Values that show the person are hidden, or the entry is deleted."), related_entries
+    ),
+    "core.RateLimitCount": Table(_("Rate limits"), DELETED),
+    "sessions.Session": Table(_("Sessions"), DELETED, signed_in_as),
+    "auth.User": Table(_("Staff accounts"), _("Stays. An administrator deletes staff accounts."), stays=True),
     "admin.LogEntry": Table(
-        _("Stays, without names and addresses: it says what staff did."), related_log_entries, stays=True
+        _("Log of the admin"),
+        _("Stays, without names and addresses: it says what staff did."),
+        related_log_entries,
+        stays=True,
     ),
-    "privacy.Hold": Table(_("Stays until two years after it ended."), stays=True),
-    "privacy.Erasure": Table(_("Stays."), stays=True),
+    "privacy.Hold": Table(_("Holds"), _("Stays until two years after it ended."), stays=True),
+    "privacy.Erasure": Table(_("Erasures"), _("Stays."), stays=True),
 }
 
 
@@ -281,10 +304,6 @@ class Found:
     rows: list[Model]
 
     @property
-    def title(self) -> str:
-        return str(self.model._meta.verbose_name_plural)
-
-    @property
     def columns(self) -> list[Field]:
         return [column for column in self.model._meta.concrete_fields if column.name not in NOT_SHOWN]
 
@@ -295,11 +314,19 @@ class Found:
 
     def labeled(self) -> list[list[tuple[str, object]]]:
         """Return what staff read: label and value of each column that isn't empty."""
-        labels = {column.name: str(column.verbose_name) for column in self.columns}
+        labels = {column.name: str(column.verbose_name) for column in self.columns if column.name not in TECHNICAL}
         return [
-            [(labels[name], value) for name, value in values.items() if value not in (None, "", [], {}, False)]
+            [(labels[name], in_words(value)) for name, value in values.items() if name in labels and is_said(value)]
             for values in self.shown()
         ]
+
+
+def is_said(value: object) -> bool:
+    return value not in (None, "", [], {}, False)
+
+
+def in_words(value: object) -> object:
+    return _("yes") if value is True else value
 
 
 def shown_value(row: Model, column: Field) -> object:
@@ -315,7 +342,7 @@ def shown_value(row: Model, column: Field) -> object:
 def everything_about(person: Person) -> list[Found]:
     """Return every table with rows about a person."""
     found = []
-    for label in personal_columns():
+    for label in TABLES:
         model = apps.get_model(label)
         relations = [column.name for column in model._meta.concrete_fields if column.is_relation]
         rows = list(rows_about(person, model).select_related(*(name for name in relations if name not in NOT_SHOWN)))

@@ -126,7 +126,7 @@ def test_person_is_found_in_every_table():
     nora_everywhere()
     found = {each.model._meta.label: len(each.rows) for each in everything_about(nora())}
     nowhere = {
-        *("partners.TokenRedirect", "partners.Organization", "partners.Logo", "partners.SlugRedirect"),
+        *("partners.Organization", "partners.Logo", "partners.SlugRedirect"),
         *("partners.ImportedOrganization", "core.RateLimitCount", "partners.Promise"),
         *("auth.User", "privacy.Hold", "privacy.Erasure"),
     }
@@ -370,3 +370,25 @@ def test_address_and_name_are_found_as_whole_words(text, is_found):
     event = factories.event(title=text)
     assert bool(re.search(pattern, text, re.IGNORECASE)) is is_found
     assert Event.objects.filter(pk=event.pk, title__iregex=pattern).exists() is is_found
+
+
+@pytest.mark.parametrize("name", ["rsvp", "contact", "organization", "pledge"])
+def test_staff_cannot_delete_by_hand_who_is_on_hold(staff, name):
+    organization = factories.organization("Port Gate")
+    contact = factories.contact(organization, EMAIL)
+    rows = {
+        "rsvp": ("summit/rsvp", factories.rsvp(factories.event(), NAME, email=EMAIL)),
+        "contact": ("partners/contact", contact),
+        "organization": ("partners/organization", organization),
+        "pledge": ("partners/pledge", factories.draft_pledge("Other Inc.", EMAIL) if name == "pledge" else contact),
+    }
+    where, record = rows[name]
+    hold(EMAIL.lower())
+    page = f"/imagine/admin/{where}/{record.pk}/delete/"
+    assert "nora.quill@example.org is on hold until" in web_client.page_text(staff.post(page, {"post": "yes"}))
+    selected = {"action": "delete_selected", "_selected_action": [record.pk], "post": "yes"}
+    staff.post(f"/imagine/admin/{where}/", selected)
+    assert type(record).objects.filter(pk=record.pk).exists()
+    Hold.objects.update(ends_on=timezone.localdate() - timedelta(days=1))
+    assert staff.post(page, {"post": "yes"}).status_code == 302
+    assert not type(record).objects.filter(pk=record.pk).exists()

@@ -3,7 +3,10 @@
 from django.apps import apps
 from django.contrib import admin
 from django.contrib.contenttypes.fields import GenericForeignKey
+from django.db.models import Model
 from django.utils.text import capfirst
+
+from imagine.core.signals import deletion_requested
 
 
 class DeletionAdmin(admin.ModelAdmin):
@@ -11,11 +14,19 @@ class DeletionAdmin(admin.ModelAdmin):
     hundreds, and nobody may delete them by themselves."""
 
     def get_deleted_objects(self, objs, request):
+        objs = list(objs)
         listed, counts, missing, protected = super().get_deleted_objects(objs, request)
+        protected = [*protected, *reasons_to_keep(objs)]
         models = [model for model in apps.get_models() if follows_others(model)]
         listed = without_models(listed, tuple(f"{capfirst(model._meta.verbose_name)}: " for model in models))
         counts = {name: number for name, number in counts.items() if name not in plural_names(models)}
         return listed, counts, missing - {model._meta.verbose_name for model in models}, protected
+
+
+def reasons_to_keep(rows: list[Model]) -> list[str]:
+    """Return why some of these rows must not be deleted, for example because a person is on hold."""
+    answers = deletion_requested.send(sender=DeletionAdmin, rows=rows)
+    return [reason for _receiver, reasons in answers for reason in reasons]
 
 
 def follows_others(model) -> bool:

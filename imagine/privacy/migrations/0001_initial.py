@@ -32,7 +32,7 @@ class Migration(migrations.Migration):
             name='Hold',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('email', models.EmailField(help_text='Nothing about this address is deleted while the hold lasts.', max_length=254, verbose_name='email')),
+                ('email', models.EmailField(max_length=254, verbose_name='email')),
                 ('reason', models.CharField(help_text='Such as “Public records request 2027-014”.', max_length=200, verbose_name='reason')),
                 ('ends_on', models.DateField(help_text='The last day of the hold. You can extend it.', verbose_name='ends on')),
                 ('created_by', models.CharField(editable=False, max_length=150, verbose_name='placed by')),
