@@ -3,10 +3,12 @@
 from datetime import timedelta
 
 import pytest
-from django.test import RequestFactory
+from django.contrib.auth.models import User
+from django.test import Client, RequestFactory
 
 from imagine.core import rate_limit
 from imagine.core.models import RateLimitCount
+from tests import web_client
 from tests.concurrency import run_at_once
 
 pytestmark = pytest.mark.django_db
@@ -104,3 +106,13 @@ def test_many_tries_of_one_address_alone_look_like_an_undeclared_proxy():
     assert rate_limit.all_visitors_are_one()
     visit("192.0.2.1", 1)
     assert not rate_limit.all_visitors_are_one()
+
+
+def test_superusers_read_on_the_start_page_that_all_visitors_are_one():
+    staff, reader = Client(), web_client.staff_client("view_rsvp")
+    staff.force_login(User.objects.create_superuser("staff"))
+    warning = "All visitors seem to come from one network address"
+    assert warning not in web_client.page_text(staff.get("/imagine/admin/"))
+    visit("10.0.0.2", 50)
+    assert warning in web_client.page_text(staff.get("/imagine/admin/"))
+    assert warning not in web_client.page_text(reader.get("/imagine/admin/"))
