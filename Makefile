@@ -117,7 +117,7 @@ $(VENV)/bin/python:
 
 # Only until the first release: rewrite each app's 0001_initial from its models. The named migrations stay; they move to
 # var/ for a moment, because Django can't load them without the first one. The trigram indexes need core's extension.
-APPS = imagine/core imagine/mail partners summit imagine/privacy
+APPS = imagine/core imagine/mail imagine/accounts partners summit imagine/privacy
 ASIDE = var/migrations
 
 migrations: $(VENV)/test.stamp

@@ -16,13 +16,13 @@ PAGE = "/imagine/admin/partners/promise/coverage/"
 def measure() -> tuple[float, int, float]:
     from django.contrib.auth.models import Permission, User  # needs the loaded apps
     from django.db import connection
-    from django.test import Client
     from django.test.utils import CaptureQueriesContext
+
+    from benchmarks.staff import signed_in
 
     user, _made = User.objects.get_or_create(username="office", is_staff=True)
     user.user_permissions.set(Permission.objects.filter(codename="view_promise"))
-    client = Client(SERVER_NAME="localhost")
-    client.force_login(user)
+    client = signed_in(user)
 
     def page(year: int):
         answer = client.get(f"{PAGE}?year={year}")

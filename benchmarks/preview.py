@@ -13,10 +13,10 @@ import django
 def measure(number: int) -> tuple[float, int]:
     from django.contrib.auth.models import User  # needs the loaded apps
     from django.db import connection
-    from django.test import Client
     from django.test.utils import CaptureQueriesContext
 
     from benchmarks.prepare import open_event
+    from benchmarks.staff import signed_in
     from imagine.mail import preferences
     from partners.models import Contact
     from partners.organizations import contacts
@@ -30,8 +30,7 @@ def measure(number: int) -> tuple[float, int]:
     audience.uploaded_contacts.set(Contact.objects.filter(email__endswith="@preview.example.org"))
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
-    client = Client(SERVER_NAME="localhost")
-    client.force_login(User.objects.get_or_create(username="chief", is_staff=True, is_superuser=True)[0])
+    client = signed_in(User.objects.get_or_create(username="chief", is_staff=True, is_superuser=True)[0])
     page = f"/imagine/admin/summit/event/{open_event('previewed').pk}/invite/{audience.pk}/"
     times = []
     for _time in range(11):

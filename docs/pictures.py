@@ -30,6 +30,7 @@ DOUBTS = [("merge", 1180), ("match", 700), ("import", 1085), ("organization", 11
 
 def main() -> None:
     stop = prepare_environment()
+    os.environ["DEMO"] = "1"  # the password is enough to sign in
     os.environ["DJANGO_SETTINGS_MODULE"] = "imagine.settings"
     django.setup()
     from tests.browser.site import Site  # needs the settings

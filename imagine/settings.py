@@ -153,6 +153,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 INSTALLED_APPS = [
     "imagine.core",
     "imagine.mail",
+    "imagine.accounts",
     "imagine.demo",
     "partners",
     "summit",
@@ -165,8 +166,9 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.messages",
     "django.contrib.postgres",
-    "django.contrib.sessions",
     "django.contrib.staticfiles",
+    "django_otp.plugins.otp_static",
+    "django_otp.plugins.otp_totp",
 ]
 
 MIDDLEWARE = [
@@ -185,6 +187,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "imagine.accounts.middleware.SecondFactorMiddleware",
     "imagine.core.audit.ActorMiddleware",
     "imagine.core.security_events.remember_request",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -212,6 +215,15 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
+
+# Sign-in: imagine.accounts says how long sessions last, and when the demo does without a second factor.
+SESSION_ENGINE = "imagine.accounts.sessions"
+SESSION_EXPIRE_AT_BROWSER_CLOSE = True
+LOGIN_URL = "sign_in"
+OTP_TOTP_ISSUER = "Imagine Promise"
+DEMO_WITHOUT_SECOND_FACTOR = variable("DEMO", "1 while the demo runs, 0 otherwise", "0") == "1" and is_loopback(
+    site.hostname
+)
 
 # Our forms are a few kilobytes. The refuse_unreadable middleware answers 413 above this.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 512 * 1024

@@ -8,7 +8,6 @@ from django.views.i18n import set_language
 
 from imagine.core import views as core_views
 from imagine.core.converters import TokenConverter
-from imagine.core.rate_limit import limit_posts
 from imagine.mail import health_views
 from imagine.privacy import views as privacy_views
 
@@ -28,7 +27,7 @@ under_imagine = [
     path("health/ready/", health_views.ready, name="ready"),
     # Django's "view on site" would take any staff member to a guest's personal link.
     path("admin/r/<path:where>", core_views.disabled_page),
-    path("admin/login/", limit_posts("login", most=30, minutes=10)(admin.site.login)),
+    path("admin/", include("imagine.accounts.urls")),
     path("admin/", admin.site.urls),
 ]
 

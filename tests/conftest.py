@@ -5,9 +5,11 @@ import signal
 
 import pytest
 from django.conf import settings
+from django.contrib.auth.signals import user_logged_in
 from django.test import TransactionTestCase
 from django.utils import translation
 
+from imagine.accounts import second_factor, sign_in
 from imagine.core import translations
 from tests.database import CleanDatabase
 
@@ -53,3 +55,17 @@ def english():
     """A request leaves its language behind in its thread; each test begins in English."""
     with translation.override("en"):
         yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def short_way_in():
+    """`Client.force_login` signs in as if with a second factor. What goes through a page has to use one:
+    tests/accounts/test_sign_in.py."""
+
+    def mark_forced_login(request, **kwargs):
+        if request.resolver_match is None:
+            request.session[sign_in.FACTOR] = second_factor.TOTP
+
+    user_logged_in.connect(mark_forced_login)
+    yield
+    user_logged_in.disconnect(mark_forced_login)

@@ -12,15 +12,17 @@ ROOT = Path(__file__).resolve().parents[1]
 MAY_KNOW = {
     "core": set(),
     "mail": {"core"},
+    "accounts": {"core", "mail"},
     "partners": {"core", "mail"},
     "summit": {"core", "mail", "partners"},
-    "privacy": {"core", "mail", "partners", "summit"},
-    "demo": {"core", "mail", "partners", "summit", "privacy", "project"},
-    "project": {"core", "mail", "partners", "summit", "privacy", "demo"},
+    "privacy": {"core", "mail", "accounts", "partners", "summit"},
+    "demo": {"core", "mail", "accounts", "partners", "summit", "privacy", "project"},
+    "project": {"core", "mail", "accounts", "partners", "summit", "privacy", "demo"},
 }
 CODE = {
     "core": "imagine/core",
     "mail": "imagine/mail",
+    "accounts": "imagine/accounts",
     "partners": "partners",
     "summit": "summit",
     "privacy": "imagine/privacy",
@@ -29,13 +31,14 @@ CODE = {
 TEMPLATES = {
     "core": ["core", "fields", "bootstrap5", "admin/core"],
     "mail": ["mail", "admin/mail"],
+    "accounts": ["accounts", "admin/accounts", "mail/accounts"],
     "partners": ["partners", "admin/partners", "mail/partners"],
     "summit": ["summit", "admin/summit", "mail/summit"],
     "privacy": ["admin/privacy"],
 }
 # Inside an app: the first may be imported by all that follow, never the other way round.
 LAYERS = [{"models", "relations"}, {"views", "admin", "urls", "tasks", "templatetags", "management"}]
-LOADED_WHEN_USED = ("openpyxl", "imagine.core.spreadsheets.package")  # for the memory of web workers
+LOADED_WHEN_USED = ("openpyxl", "imagine.core.spreadsheets.package", "segno")  # for the memory of web workers
 URL_NAME = re.compile(r"""(?:\breverse\(|\bredirect\(|\{% url )\s*["']([\w:]+)["']""")
 TEMPLATE_TAG = re.compile(r"""\{% (?:include|extends) "([\w/.]+)\"""")
 SEATS = {"held_seats", "waitlisted_seats", "waitlisted_since", "overbooked_seats"}

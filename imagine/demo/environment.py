@@ -31,6 +31,7 @@ def demo_environment(port: int, servers: dict[str, str]) -> dict[str, str]:
         "MAIL_FROM": "Imagine Promise <imagine@example.org>",
         "MAIL_REPLY_TO": "community-relations@example.org",
         "MAIL_POSTAL_ADDRESS": "701 N. Madison Street, Stockton, CA 95202",
+        "DEMO": "1",
         "DEMO_STAFF_PASSWORD": stored_secret("staff-password", 9),
     }
     return {**os.environ, **{name: value for name, value in defaults.items() if not is_set(name)}}

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from django.apps import apps
 from django.conf import settings
-from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.db.models import Max, Min, Model
 from django.db.models.fields.json import KT
@@ -20,6 +19,7 @@ from django.db.models.functions import Lower
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
 
+from imagine.accounts.models import StaffSession
 from imagine.core.database import database_now
 from imagine.core.errors import RuleViolation
 from imagine.core.models import SecurityEvent
@@ -174,7 +174,7 @@ def pks_about(person: Person, label: str) -> list:
 
 
 def delete_requests_and_files(person: Person) -> None:
-    Session.objects.filter(signed_in_as(person)).delete()
+    StaffSession.objects.filter(signed_in_as(person)).delete()
     LinkRequest.objects.filter(email__iexact=person.email).delete()
     ContactListUpload.objects.filter(naming_uploads(person)).delete()
     partners_retention.remove_from_imports(person.email)

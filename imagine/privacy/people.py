@@ -176,7 +176,7 @@ def naming_uploads(person: Person) -> Q:
 
 def signed_in_as(person: Person) -> Q:
     """Match sessions that hold the address. The store encodes them, so they are read one by one."""
-    sessions = apps.get_model("sessions.Session").objects.all()
+    sessions = apps.get_model("accounts.StaffSession").objects.all()
     return Q(pk__in=[each.pk for each in sessions if person.email in str(each.get_decoded()).lower()])
 
 
@@ -248,7 +248,7 @@ TABLES = {
         _("Change history"), _("Values that show the person are hidden, or the entry is deleted."), related_entries
     ),
     "core.RateLimitCount": Table(_("Rate limits"), DELETED),
-    "sessions.Session": Table(_("Sessions"), DELETED, signed_in_as),
+    "accounts.StaffSession": Table(_("Sessions"), DELETED, signed_in_as),
     "auth.User": Table(_("Staff accounts"), _("Stays. An administrator deletes staff accounts."), stays=True),
     "admin.LogEntry": Table(
         _("Log of the admin"),

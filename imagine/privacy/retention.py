@@ -248,7 +248,12 @@ RULES = [
         _("To stay signed in."),
         _("Until they expire."),
         DELETED,
-        {"sessions.Session": ("session_key", "session_data")},
+        {
+            "accounts.StaffSession": (
+                *("session_key", "session_data", "user", "signed_in_at", "last_used_at"),
+                *("network", "browser", "is_shared_computer"),
+            ),
+        },
         clear_expired_sessions,
         HOURLY,
     ),
@@ -262,6 +267,16 @@ RULES = [
                 *("username", "first_name", "last_name", "email", "password", "last_login", "date_joined"),
                 *("is_active", "is_staff", "is_superuser"),
             ),
+            "accounts.Passkey": ("user", "name", "credential_id", "data", "sign_count", "created_at", "last_used_at"),
+            "accounts.SsoIdentity": ("user", "issuer", "subject"),
+            "otp_totp.TOTPDevice": (
+                *("user", "name", "key", "last_t", "created_at", "last_used_at"),
+                *("throttling_failure_timestamp", "throttling_failure_count"),
+            ),
+            "otp_static.StaticDevice": (
+                *("user", "created_at", "last_used_at", "throttling_failure_timestamp", "throttling_failure_count"),
+            ),
+            "otp_static.StaticToken": ("token",),
             "mail.Mailing": ("started_by",),
             "mail.TemplateOverride": ("changed_by",),
             "partners.DuplicateCandidate": ("dismissed_by",),
@@ -387,7 +402,12 @@ NOT_PERSONAL = {
     "auth.Group": ("id", "name"),
     "auth.User": ("id",),
     "contenttypes.ContentType": ("id", "app_label", "model"),
-    "sessions.Session": ("expire_date",),
+    "accounts.StaffSession": ("expire_date",),
+    "accounts.Passkey": ("id",),
+    "accounts.SsoIdentity": ("id",),
+    "otp_totp.TOTPDevice": ("id", "confirmed", "step", "t0", "digits", "tolerance", "drift"),
+    "otp_static.StaticDevice": ("id", "name", "confirmed"),
+    "otp_static.StaticToken": ("id", "device"),
 }
 
 

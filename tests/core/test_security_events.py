@@ -14,6 +14,7 @@ from imagine.core import security_events
 from imagine.core.models import SecurityEvent
 from imagine.core.security_events import Kind, record_event, shorten_address
 from tests import factories, web_client
+from tests.accounts.people import SECOND_STEP, code_of, has_app
 
 pytestmark = pytest.mark.django_db
 
@@ -88,7 +89,9 @@ def test_an_event_is_gone_with_the_transaction_that_failed(anna):
 
 def test_signing_in_and_out_is_recorded(anna):
     client = Client(REMOTE_ADDR="203.0.113.77")
+    device = has_app(anna)
     client.post(LOGIN, {"username": "anna", "password": PASSWORD})
+    client.post(SECOND_STEP, {"code": code_of(device)})
     client.post("/imagine/admin/logout/")
     assert events() == [(Kind.SIGNED_IN, "anna", anna, {}), (Kind.SIGNED_OUT, "anna", anna, {})]
     assert set(SecurityEvent.objects.values_list("network", flat=True)) == {"203.0.113.0/24"}

@@ -13,10 +13,12 @@ from urllib.request import HTTPCookieProcessor, build_opener
 import psycopg2
 import pytest
 from django.conf import settings
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from imagine.demo.environment import PROJECT
+from tests.accounts.people import code_of
 from tests.deploy.pgbouncer import BINARY, PgBouncer
-from tests.deploy.prepare import CONTACTS, SLUG
+from tests.deploy.prepare import APP_KEY, CONTACTS, SLUG
 from tests.smtp_server import Mail
 from tests.stack import Stack, posting_rsvps, wait_for
 from tests.web_client import FormParser
@@ -174,6 +176,8 @@ def look_around_the_office(stack: PooledStack) -> None:
     """Lists, forms with their selects, and the files, which are read through a cursor in PostgreSQL where it can be."""
     clerk = Browser(stack)
     clerk.submit("admin/login/", username="staff", password=PASSWORD)
+    assert clerk.path == "admin/login/second-step/"
+    clerk.submit(clerk.path, code=code_of(TOTPDevice(key=APP_KEY)))
     pages = set(links(clerk.get("admin/"), "/"))
     assert len(pages) > 15
     files = {file for page in pages for file in [*links(clerk.get(page), ".csv"), *links(clerk.get(page), ".xlsx")]}

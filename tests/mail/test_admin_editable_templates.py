@@ -65,7 +65,7 @@ def test_own_words_are_saved_and_said_from_then_on(staff):
 
 
 def test_saving_what_is_there_changes_nothing(staff):
-    but = ("sessions.Session", "mail.TemplateOverride")
+    but = ("accounts.StaffSession", "mail.TemplateOverride")
     before = snapshots.tables(but=but)
     response = typed(staff)
     assert response.status_code == 302

@@ -20,7 +20,7 @@ from tests.web_client import staff_client
 pytestmark = pytest.mark.django_db
 
 LIST = "/imagine/admin/mail/mailing/"
-UNCHANGED = ("sessions.Session",)
+UNCHANGED = ("accounts.StaffSession",)
 State = Message.State
 
 

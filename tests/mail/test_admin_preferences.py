@@ -14,7 +14,7 @@ pytestmark = pytest.mark.django_db
 
 LIST = "/imagine/admin/mail/emailpreference/"
 TOPIC_FIELDS = ("wants_invitations", "wants_reminders", "wants_news")
-KEPT = ("sessions.Session",)
+KEPT = ("accounts.StaffSession",)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from tests import factories, snapshots, web_client
 pytestmark = pytest.mark.django_db
 
 LIST = "/imagine/admin/partners/contact/"
-KEPT = ("sessions.Session", "admin.LogEntry")
+KEPT = ("accounts.StaffSession", "admin.LogEntry")
 
 
 def page_of(contact: Contact) -> str:

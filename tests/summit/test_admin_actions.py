@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 
 RSVPS, EVENTS = "/imagine/admin/summit/rsvp/", "/imagine/admin/summit/event/"
 MESSAGES = "/imagine/admin/mail/message/"
-KEPT = ("sessions.Session",)
+KEPT = ("accounts.StaffSession",)
 GONE = "1 that you ticked is not in this list any more: it was changed or erased meanwhile."
 SAME = "1 was so already and stays as it is."
 

@@ -19,7 +19,7 @@ from tests.web_client import staff_client
 pytestmark = pytest.mark.django_db
 
 LIST = "/imagine/admin/summit/audience/"
-UNCHANGED = ("sessions.Session",)
+UNCHANGED = ("accounts.StaffSession",)
 GOOD = "E-mail,Name,Organization,Language\nalma@example.org,Alma Reyes,Port Gate Logistics,es\nben@example.org,Ben,,\n"
 MIXED = f"{GOOD}broken@,Chue,,\nALMA@example.org,,,\nno@example.org,Dee,,\n"
 

@@ -56,9 +56,9 @@ def test_new_place_is_told_to_every_party(staff):
 def test_save_without_a_change_writes_to_nobody(staff):
     event = factories.event()
     factories.rsvp(event)
-    before = snapshots.tables(but=("sessions.Session", "admin.LogEntry"))
+    before = snapshots.tables(but=("accounts.StaffSession", "admin.LogEntry"))
     change(staff, event)
-    assert snapshots.tables(but=("sessions.Session", "admin.LogEntry")) == before
+    assert snapshots.tables(but=("accounts.StaffSession", "admin.LogEntry")) == before
 
 
 @pytest.mark.slow
@@ -67,7 +67,7 @@ def test_event_that_cannot_be_is_refused_in_a_sentence_beside_its_field(subtests
     factories.event(slug="taken")
     factories.rsvp(event)
     opened = web_client.form_fields(staff.get(page_of(event)))
-    before = snapshots.tables(but=("sessions.Session",))
+    before = snapshots.tables(but=("accounts.StaffSession",))
     for more in [{}, {"_sure": "yes"}]:
         for sent, field, said in [
             ({"ends_at_0": "2020-01-01"}, "ends_at", "An event ends after it starts."),
@@ -104,7 +104,7 @@ def test_event_that_cannot_be_is_refused_in_a_sentence_beside_its_field(subtests
             with subtests.test(more=more, sent=sent, field=field, said=said):
                 form = staff.post(page_of(event), opened | sent | more).context["adminform"].form
                 assert {name: list(sentences) for name, sentences in form.errors.items()} == {field: [said]}
-                assert snapshots.tables(but=("sessions.Session",)) == before
+                assert snapshots.tables(but=("accounts.StaffSession",)) == before
 
 
 def test_numbers_that_did_not_fit_before_do_not_stop_another_change(staff):
@@ -134,10 +134,10 @@ def test_event_with_rsvps_is_not_deleted(staff):
 def test_canceling_asks_first_and_then_tells_every_party_once(staff):
     event = factories.event(capacity=1)
     seated, waits = factories.rsvp(event, "Seated"), factories.rsvp(event, "Waits")
-    before = snapshots.tables(but=("sessions.Session",))
+    before = snapshots.tables(but=("accounts.StaffSession",))
     response = act(staff, event)
     assert "Call off the event?" in web_client.page_text(response)
-    assert snapshots.tables(but=("sessions.Session",)) == before
+    assert snapshots.tables(but=("accounts.StaffSession",)) == before
     sent = web_client.form_fields(response)
     assert "1 event was called off." in web_client.page_text(act(staff, event, sure=sent["sure"]))
     assert Event.objects.get().canceled_at is not None

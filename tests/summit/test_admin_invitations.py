@@ -17,7 +17,7 @@ from tests.web_client import staff_client
 pytestmark = pytest.mark.django_db
 
 LIST = "/imagine/admin/summit/invitation/"
-UNCHANGED = ("sessions.Session",)
+UNCHANGED = ("accounts.StaffSession",)
 
 
 @pytest.fixture

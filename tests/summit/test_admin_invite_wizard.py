@@ -22,7 +22,7 @@ from tests.web_client import staff_client
 pytestmark = pytest.mark.django_db
 
 EVENTS = "/imagine/admin/summit/event/"
-UNCHANGED = ("sessions.Session",)
+UNCHANGED = ("accounts.StaffSession",)
 LOOKS = ("view_event", "view_audience", "view_invitation")
 
 

@@ -90,11 +90,11 @@ def test_add_for_an_event_whose_rsvp_is_closed_is_possible_and_for_one_that_is_o
 def test_add_with_a_mistake_says_so_and_keeps_nothing(staff, fields, said):
     event = factories.event()
     factories.rsvp(event)
-    before = snapshots.tables(but=("sessions.Session",))
+    before = snapshots.tables(but=("accounts.StaffSession",))
     response = add(staff, event, **fields)
     assert response.status_code == 200
     assert said in web_client.page_text(response)
-    assert snapshots.tables(but=("sessions.Session",)) == before
+    assert snapshots.tables(but=("accounts.StaffSession",)) == before
 
 
 # Change -----------------------------------------------------------------------------------------------------------
@@ -128,7 +128,7 @@ def test_change_of_names_and_needs_touches_no_seat(staff):
 
 def test_save_without_a_change_changes_nothing(staff):
     rsvp = factories.rsvp(factories.event(capacity=1), size=2, note="two\nlines")
-    kept = ("sessions.Session", "admin.LogEntry")
+    kept = ("accounts.StaffSession", "admin.LogEntry")
     before = snapshots.tables(but=kept)
     assert change(staff, rsvp).status_code == 302
     assert snapshots.tables(but=kept) == before

@@ -11,7 +11,7 @@ from tests import factories, snapshots, web_client
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 HERE = "Nothing is saved yet, and what you typed is still here."
-KEPT = ("sessions.Session",)
+KEPT = ("accounts.StaffSession",)
 
 
 def page_of(thing: Rsvp | Event) -> str:

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db
 LIST = "/imagine/admin/summit/event/"
 RSVPS = "/imagine/admin/summit/rsvp/"
 PLACE = "Weber Point Events Center"
-UNCHANGED = ("sessions.Session",)
+UNCHANGED = ("accounts.StaffSession",)
 
 
 def page_of(event: Event) -> str:

@@ -63,6 +63,8 @@ class MessageAdmin(GuardedAdmin, ActionsAdmin):
 
     def get_queryset(self, request):
         messages = super().get_queryset(request)
+        if not request.user.is_superuser:  # accounts belong to superusers, and so does email about them
+            messages = messages.exclude(content_type__app_label="auth")
         is_list = getattr(request.resolver_match, "url_name", "") == "mail_message_changelist"
         return messages.defer("body_text", "body_html", "ics") if is_list else messages
 

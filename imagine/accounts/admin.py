@@ -1,0 +1,83 @@
+"""Staff accounts in the admin. They belong to superusers."""
+
+from django.contrib import admin, messages
+from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import path, reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django_otp.plugins.otp_static.admin import StaticDeviceAdmin  # noqa: F401 (importing it registers what we remove)
+from django_otp.plugins.otp_static.models import StaticDevice
+from django_otp.plugins.otp_totp.admin import TOTPDeviceAdmin  # noqa: F401
+from django_otp.plugins.otp_totp.models import TOTPDevice
+
+from imagine.accounts import second_factor, staff
+from imagine.accounts.forms import AccountForm
+
+# They would show the secrets of second factors.
+admin.site.unregister([TOTPDevice, StaticDevice, User])
+
+
+@admin.register(User)
+class AccountAdmin(UserAdmin):
+    add_form = AccountForm
+    add_form_template = None
+    change_form_template = "admin/accounts/user.html"
+    add_fieldsets = ((None, {"fields": ("name", "email", "role")}),)
+    fieldsets = (
+        (None, {"fields": ("username", "password", "second_step")}),
+        (gettext_lazy("Person"), {"fields": ("first_name", "last_name", "email")}),
+        (gettext_lazy("Role"), {"fields": ("is_active", "is_staff", "groups", "is_superuser")}),
+        (gettext_lazy("Dates"), {"fields": ("last_login", "date_joined")}),
+    )
+    readonly_fields = ("second_step", "last_login", "date_joined")
+    list_display = ("username", "first_name", "last_name", "is_active", "is_superuser", "last_login")
+    list_filter = ("is_superuser", "is_active", "groups")
+    filter_horizontal = ()
+
+    def get_urls(self):
+        reset = path("<int:pk>/reset-second-step/", self.admin_site.admin_view(self.reset), name="auth_user_reset")
+        return [reset, *super().get_urls()]
+
+    def get_readonly_fields(self, request, obj=None):
+        return super().get_readonly_fields(request, obj) if obj else ()
+
+    @admin.display(description=gettext_lazy("Second step"))
+    def second_step(self, user: User) -> str:
+        factors = second_factor.factors_of(user)
+        if not factors.any:
+            return _("Not set up. We’ll ask for it at the next sign-in.")
+        kinds = [_("Authenticator app")] if factors.totp else []
+        return ", ".join([*kinds, *(str(passkey) for passkey in factors.passkeys)])
+
+    def save_model(self, request, obj, form, change):
+        if change:
+            staff.change_account(obj)
+        else:
+            role, name = form.cleaned_data["role"], form.cleaned_data["name"]
+            staff.create_account(obj, name=name, role=role, by=request.user)
+
+    def response_add(self, request, obj, post_url_continue=None):
+        self.message_user(
+            request, _("Account created. We emailed %(email)s a link.") % {"email": obj.email}, messages.SUCCESS
+        )
+        return redirect("admin:auth_user_changelist")
+
+    def reset(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Ask first, then take the second step of an account away."""
+        if not request.user.is_superuser:
+            raise PermissionDenied
+        user = get_object_or_404(User, pk=pk)
+        page = reverse("admin:auth_user_change", args=(pk,))
+        if request.method == "POST":
+            if second_factor.reset(user, by=request.user):
+                self.log_change(request, user, _("Second step reset."))
+                self.message_user(request, _("Second step reset. We emailed them about it."), messages.SUCCESS)
+            else:
+                self.message_user(request, _("There was no second step to reset."), messages.WARNING)
+            return redirect(page)
+        context = {**self.admin_site.each_context(request), "title": _("Reset second step?"), "account": user}
+        return render(request, "admin/accounts/reset.html", context)

@@ -1,0 +1,71 @@
+"""Emails to staff about their own accounts, queued in the transaction of the change, in the current language.
+
+Their text is in templates/mail/accounts/."""
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.contrib.auth.tokens import default_token_generator
+from django.db.models import TextChoices
+from django.urls import reverse
+from django.utils import timezone, translation
+from django.utils.encoding import force_bytes
+from django.utils.http import urlsafe_base64_encode
+from django.utils.translation import gettext
+
+from imagine.mail.queue import enqueue, message_key
+from imagine.mail.rendering import render_email
+
+FOLDER = "accounts/"
+
+
+class EmailKind(TextChoices):
+    ACCOUNT_CREATED = "account_created"
+    PASSWORD_RESET = "password_reset"  # noqa: S105 (a kind of email)
+    FACTOR_ADDED = "factor_added"
+    FACTOR_REMOVED = "factor_removed"
+    FACTORS_RESET = "factors_reset"
+
+
+def queue_account_created(user: User, *, by: User) -> None:
+    """Queue the link to choose a password. It works for PASSWORD_RESET_TIMEOUT, and once."""
+    queue_email(EmailKind.ACCOUNT_CREATED, user, link=set_password_path(user), by=by.get_full_name() or by.username)
+
+
+def queue_password_reset(user: User) -> None:
+    queue_email(EmailKind.PASSWORD_RESET, user, link=set_password_path(user))
+
+
+def queue_factor_added(user: User, factor: str) -> None:
+    queue_email(EmailKind.FACTOR_ADDED, user, link=reverse("account"), factor=factor)
+
+
+def queue_factor_removed(user: User, factor: str) -> None:
+    queue_email(EmailKind.FACTOR_REMOVED, user, link=reverse("account"), factor=factor)
+
+
+def queue_factors_reset(user: User, *, by: User | None) -> None:
+    name = by.get_full_name() or by.username if by else gettext("An administrator")
+    queue_email(EmailKind.FACTORS_RESET, user, link=reverse("sign_in"), by=name)
+
+
+def set_password_path(user: User) -> str:
+    uid = urlsafe_base64_encode(force_bytes(user.pk))
+    return reverse("set_password", args=(uid, default_token_generator.make_token(user)))
+
+
+def queue_email(kind: EmailKind, user: User, *, link: str, by: str = "", factor: str = "") -> None:
+    """Accounts without an address, such as one made on the command line, get none."""
+    if not user.email:
+        return
+    personal = {"name": user.get_short_name() or user.username, "by": by, "link": settings.ADMIN_SITE_URL + link}
+    rendered = render_email(FOLDER + kind, {"factor": factor}, personal, layout=f"mail/{FOLDER}layout")
+    enqueue(
+        kind=kind,
+        about=user,
+        idempotency_key=message_key(kind, user, timezone.now().isoformat()),
+        recipient=user.email,
+        language=translation.get_language(),
+        subject=rendered.subject,
+        body_text=rendered.body_text,
+        body_html=rendered.body_html,
+    )

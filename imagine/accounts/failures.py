@@ -1,0 +1,86 @@
+"""Wrong passwords: counted per account, per account and network address, and per address. Right ones never count.
+
+The right password gets through, however many wrong ones came before: staff and pupils share an address, and whoever
+could lock an account by guessing would. After the first few, each wrong one is told to wait, twice as long each time.
+What stands against guessing from many addresses is the second factor.
+
+Only an address with hundreds of failures is turned away unread, except for browsers that have signed in before.
+"""
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.core.signing import BadSignature, TimestampSigner
+from django.http import HttpRequest, HttpResponse
+from django.utils.crypto import salted_hmac
+
+from imagine.core.models import RateLimitCount
+from imagine.core.rate_limit import client_network, count_try, seconds_to_wait
+
+WINDOW = 60  # minutes
+FREE_HERE, FREE_ANYWHERE = 3, 10  # wrong passwords for one account, from one address and from all, without a wait
+LONGEST_WAIT = 15 * 60  # seconds
+MOST_PER_ADDRESS, ADDRESS_WINDOW = 300, 10  # wrong passwords for any account, in minutes
+
+KNOWN_BROWSER_COOKIE = "known_browser"
+KNOWN_BROWSER_AGE = timedelta(days=90)
+SIGNER = TimestampSigner(salt="imagine.accounts.known_browser")
+
+
+def record(request: HttpRequest, name: str) -> int:
+    """Count a wrong password for what was typed as a name. Return how many seconds to wait before the next try."""
+    count_try(address_key(request), minutes=ADDRESS_WINDOW)
+    here = count_try(pair_key(request, name), minutes=WINDOW) - FREE_HERE
+    anywhere = count_try(account_key(name), minutes=WINDOW) - FREE_ANYWHERE
+    beyond = max(here, anywhere)
+    return min(2**beyond, LONGEST_WAIT) if beyond > 0 else 0
+
+
+def forget(request: HttpRequest, name: str) -> None:
+    """The right password came: typing errors before it don't count any more."""
+    RateLimitCount.objects.filter(key__in=[pair_key(request, name), account_key(name)]).delete()
+
+
+def wait_of_address(request: HttpRequest) -> int:
+    """Return how many seconds an address waits that sent hundreds of wrong passwords lately; browsers that signed in
+    before don't."""
+    if is_known_browser(request):
+        return 0
+    return seconds_to_wait(address_key(request), most=MOST_PER_ADDRESS, minutes=ADDRESS_WINDOW)
+
+
+def remember_browser(response: HttpResponse) -> None:
+    """Mark a browser that a person signed in with. The mark opens nothing and says nothing about the person."""
+    response.set_cookie(
+        KNOWN_BROWSER_COOKIE,
+        SIGNER.sign("known"),
+        max_age=KNOWN_BROWSER_AGE,
+        path=settings.ADMIN_PATH,
+        secure=settings.SESSION_COOKIE_SECURE,
+        httponly=True,
+        samesite="Lax",
+    )
+
+
+def is_known_browser(request: HttpRequest) -> bool:
+    try:
+        SIGNER.unsign(request.COOKIES.get(KNOWN_BROWSER_COOKIE, ""), max_age=KNOWN_BROWSER_AGE)
+    except BadSignature:
+        return False
+    return True
+
+
+def address_key(request: HttpRequest) -> str:
+    return hashed("address", client_network(request))
+
+
+def pair_key(request: HttpRequest, name: str) -> str:
+    return hashed("pair", f"{client_network(request)} {name.strip().lower()}")
+
+
+def account_key(name: str) -> str:
+    return hashed("account", name.strip().lower())
+
+
+def hashed(scope: str, value: str) -> str:
+    return f"sign-in {scope}:{salted_hmac('imagine.accounts.failures', value).hexdigest()[:32]}"

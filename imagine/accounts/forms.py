@@ -1,0 +1,114 @@
+from django import forms
+from django.contrib.auth.forms import AuthenticationForm, SetPasswordForm
+from django.contrib.auth.models import Group, User
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+
+MAX_LENGTH_EMAIL = 150  # what fits into a username
+
+
+class SignInForm(AuthenticationForm):
+    """Email or username, and password. Only staff have accounts."""
+
+    shared_computer = forms.BooleanField(
+        label=_("This is a shared computer"),
+        required=False,
+        help_text=_("We’ll sign you out after 10 minutes without activity instead of 30."),
+    )
+
+    error_messages = {
+        "invalid_login": _("That name and password don’t match. Check both and try again."),
+        "inactive": _("This account is turned off."),
+    }
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["username"].label = _("Email or username")
+        self.fields["username"].widget.attrs |= {"autocomplete": "username", "spellcheck": "false"}
+
+    def clean_username(self) -> str:
+        """Accounts are named by their address in lower case; one made on the command line may have any name."""
+        name = self.cleaned_data["username"].strip()
+        return name.lower() if "@" in name else name
+
+    def confirm_login_allowed(self, user: User) -> None:
+        super().confirm_login_allowed(user)
+        if not user.is_staff:
+            raise self.get_invalid_login_error()
+
+
+class CodeForm(forms.Form):
+    """A code of an authenticator app or a recovery code."""
+
+    code = forms.CharField(
+        label=_("Code"),
+        max_length=40,
+        error_messages={"required": _("Enter the code.")},
+        widget=forms.TextInput(
+            attrs={"autocomplete": "one-time-code", "autocapitalize": "none", "spellcheck": "false", "autofocus": True}
+        ),
+    )
+
+
+class TotpForm(CodeForm):
+    code = forms.RegexField(
+        "^[0-9 ]{6,8}$",
+        label=_("6-digit code"),
+        error_messages={
+            "required": _("Enter the code that your app shows."),
+            "invalid": _("Enter the 6 digits that your app shows."),
+        },
+        widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "inputmode": "numeric", "autofocus": True}),
+    )
+
+
+class EmailForm(forms.Form):
+    email = forms.EmailField(
+        label=_("Email"),
+        max_length=254,
+        error_messages={
+            "required": _("Enter your email address."),
+            "invalid": _("Enter an email address, like name@example.org."),
+        },
+        widget=forms.EmailInput(attrs={"autocomplete": "username", "autofocus": True}),
+    )
+
+
+class ChoosePasswordForm(SetPasswordForm):
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["new_password1"].label = _("New password")
+        self.fields["new_password1"].help_text = _("At least 12 characters. A few unrelated words work well.")
+        self.fields["new_password2"].label = _("New password again")
+
+
+class AccountForm(forms.ModelForm):
+    """A new staff account: name, email and role."""
+
+    name = forms.CharField(label=_("Name"), max_length=150, error_messages={"required": _("Enter their name.")})
+    email = forms.EmailField(
+        label=_("Email"),
+        max_length=MAX_LENGTH_EMAIL,
+        help_text=_("They sign in with it. We’ll email them a link to choose a password."),
+        error_messages={
+            "required": _("Enter their email address."),
+            "invalid": _("Enter an email address, like name@example.org."),
+        },
+    )
+    role = forms.ModelChoiceField(
+        Group.objects.order_by("name"),
+        label=_("Role"),
+        empty_label=None,
+        widget=forms.RadioSelect,
+        error_messages={"required": _("Choose a role.")},
+    )
+
+    class Meta:
+        model = User
+        fields = ("email",)
+
+    def clean_email(self) -> str:
+        email = self.cleaned_data["email"].lower()
+        if User.objects.filter(email__iexact=email).exists() or User.objects.filter(username__iexact=email).exists():
+            raise ValidationError(_("There’s already an account with this email address."))
+        return email

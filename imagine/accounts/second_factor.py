@@ -1,0 +1,184 @@
+"""Authenticator apps (TOTP) and recovery codes, over django-otp, and what holds for every second factor.
+
+django-otp keeps a code from being used twice and makes each wrong one wait twice as long as the one before. It would
+store recovery codes as they are; we give it their keyed hash instead.
+"""
+
+import base64
+import math
+import secrets
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.utils import timezone
+from django.utils.crypto import salted_hmac
+from django_otp.models import Device
+from django_otp.plugins.otp_static.models import StaticDevice, StaticToken
+from django_otp.plugins.otp_totp.models import TOTPDevice
+
+from imagine.accounts import emails, sessions
+from imagine.accounts.models import StaffSession
+from imagine.core.security_events import Kind, record_event
+
+TOTP, RECOVERY_CODE, PASSKEY = "totp", "recovery_code", "passkey"
+RECOVERY_CODES = 10
+ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"  # without letters and digits that look alike
+GROUP = 4  # a code is three groups of four characters: 59 random bits
+
+
+class CodeCheck(NamedTuple):
+    """`factor` is the kind that the code belongs to, "" for a wrong code. `wait` is in seconds, until the next try. An
+    earlier one isn't even `tried`."""
+
+    factor: str
+    wait: int = 0
+    tried: bool = True
+
+
+@dataclass(frozen=True)
+class Factors:
+    """What an account has."""
+
+    totp: TOTPDevice | None
+    passkeys: list
+    recovery_codes: int
+
+    @property
+    def any(self) -> bool:
+        return bool(self.totp or self.passkeys)
+
+    @property
+    def count(self) -> int:
+        return bool(self.totp) + len(self.passkeys)
+
+
+def factors_of(user: User) -> Factors:
+    return Factors(
+        TOTPDevice.objects.filter(user=user, confirmed=True).first(),
+        list(user.passkeys.order_by("pk")),
+        StaticToken.objects.filter(device__user=user).count(),
+    )
+
+
+# Checking --------------------------------------------------------------------------------------------------------
+
+
+@transaction.atomic
+def check_code(user: User, code: str) -> CodeCheck:
+    """Check a code of an authenticator app or a recovery code, and use it up."""
+    code = "".join(code.split()).replace("-", "").lower()
+    if code.isdigit():
+        device = TOTPDevice.objects.select_for_update().filter(user=user, confirmed=True).first()
+        return check_device(device, TOTP, code)
+    device = StaticDevice.objects.select_for_update().filter(user=user).first()
+    check = check_device(device, RECOVERY_CODE, hashed(user, code))
+    if check.factor:
+        record_event(Kind.RECOVERY_CODE_USED, user, user=user)
+    return check
+
+
+def check_device(device: Device | None, factor: str, token: str) -> CodeCheck:
+    if device is None:
+        return CodeCheck("")
+    if wait := wait_of(device):
+        return CodeCheck("", wait, tried=False)
+    return CodeCheck(factor) if device.verify_token(token) else CodeCheck("", wait_of(device))
+
+
+def wait_of(device: Device) -> int:
+    """Return the seconds until a locked device takes the next code."""
+    allowed, facts = device.verify_is_allowed()
+    return 0 if allowed else max(1, math.ceil((facts["locked_until"] - timezone.now()).total_seconds()))
+
+
+# Authenticator app -----------------------------------------------------------------------------------------------
+
+
+def new_totp(user: User) -> TOTPDevice:
+    """Return the authenticator app that an account is about to add, the same until it is confirmed."""
+    device, _created = TOTPDevice.objects.get_or_create(user=user, confirmed=False, defaults={"name": TOTP})
+    return device
+
+
+@transaction.atomic
+def confirm_totp(user: User, code: str) -> CodeCheck:
+    """Add the authenticator app if the code is right, in place of one that the account had."""
+    device = TOTPDevice.objects.select_for_update().filter(user=user, confirmed=False).first()
+    check = check_device(device, TOTP, "".join(code.split()))
+    if device and check.factor:
+        TOTPDevice.objects.filter(user=user, confirmed=True).delete()
+        TOTPDevice.objects.filter(pk=device.pk).update(confirmed=True)
+        announce_added(user, TOTP)
+    return check
+
+
+def secret_of(device: TOTPDevice) -> str:
+    """Return the key to type where a camera can't scan it, in groups of four."""
+    secret = base64.b32encode(device.bin_key).decode().rstrip("=")
+    return " ".join(secret[start : start + 4] for start in range(0, len(secret), 4))
+
+
+# Recovery codes --------------------------------------------------------------------------------------------------
+
+
+@transaction.atomic
+def new_recovery_codes(user: User) -> list[str]:
+    """Replace an account's recovery codes and return the new ones, which are shown once."""
+    device, _created = StaticDevice.objects.select_for_update().get_or_create(
+        user=user, defaults={"name": RECOVERY_CODE}
+    )
+    codes = [new_code() for _number in range(RECOVERY_CODES)]
+    device.token_set.all().delete()
+    StaticToken.objects.bulk_create(
+        [StaticToken(device=device, token=hashed(user, code.replace("-", ""))) for code in codes]
+    )
+    record_event(Kind.RECOVERY_CODES_CREATED, user, user=user)
+    return codes
+
+
+def new_code() -> str:
+    groups = ("".join(secrets.choice(ALPHABET) for _n in range(GROUP)) for _group in range(3))
+    return "-".join(groups)
+
+
+def hashed(user: User, code: str) -> str:
+    return salted_hmac(f"imagine.accounts.recovery_code:{user.pk}", code, algorithm="sha256").hexdigest()[:16]
+
+
+# Changes ---------------------------------------------------------------------------------------------------------
+
+
+def announce_added(user: User, factor: str) -> None:
+    """Tell the person by email, in case it wasn't them."""
+    emails.queue_factor_added(user, factor)
+    record_event(Kind.SECOND_FACTOR_ADDED, user, user=user, factor=factor)
+
+
+@transaction.atomic
+def remove(user: User, factor: str, *, passkey: int | None = None) -> bool:
+    """Take one factor away. Return False if it is gone already or the account's last."""
+    User.objects.select_for_update().get(pk=user.pk)
+    if factors_of(user).count < 2:
+        return False
+    rows = TOTPDevice.objects.filter(user=user) if factor == TOTP else user.passkeys.filter(pk=passkey or 0)
+    if not rows.delete()[0]:
+        return False
+    emails.queue_factor_removed(user, factor)
+    record_event(Kind.SECOND_FACTOR_REMOVED, user, user=user, factor=factor)
+    return True
+
+
+@transaction.atomic
+def reset(user: User, *, by: User | None = None) -> bool:
+    """Take all factors and sessions of an account away, so that its owner sets one up at the next sign-in, and email
+    the owner. Without `by`, somebody did it on the command line. Return False if there was nothing to take."""
+    User.objects.select_for_update().get(pk=user.pk)
+    rows = (TOTPDevice.objects.filter(user=user), StaticDevice.objects.filter(user=user), user.passkeys.all())
+    had_any = sum(queryset.delete()[0] for queryset in rows) > 0
+    sessions.end_sessions(user, StaffSession.objects.all())
+    if had_any:
+        emails.queue_factors_reset(user, by=by)
+        record_event(Kind.SECOND_FACTOR_RESET, user, user=by, account=user.get_username())
+    return had_any

@@ -1,0 +1,70 @@
+"""Signing in: the password or the district's single sign-on first, then a second factor, and only then a session.
+
+Between the two steps, the session names the person but belongs to no one: `request.user` is anonymous. A session of an
+account counts only with the mark of the factor that opened it, whatever else may have written it.
+"""
+
+import time
+from ipaddress import ip_address
+
+from django.conf import settings
+from django.contrib.auth import get_user_model, login
+from django.contrib.auth.models import User
+from django.http import HttpRequest
+
+from imagine.accounts import sessions
+
+FACTOR = "second_factor"  # in a session: which kind opened it
+DEMO = "demo"
+PENDING = "pending_sign_in"
+PENDING_SECONDS = 15 * 60  # enough to install an app and scan a code
+BACKEND = "django.contrib.auth.backends.ModelBackend"
+
+
+def begin(request: HttpRequest, user: User, *, shared_computer: bool = False, next_url: str = "") -> None:
+    """The first step succeeded: remember who it is until the second."""
+    request.session.flush()
+    request.session[PENDING] = {
+        "user": user.pk,
+        "hash": user.get_session_auth_hash(),
+        "since": int(time.time()),
+        "shared_computer": shared_computer,
+        "next": next_url,
+    }
+
+
+def pending_user(request: HttpRequest) -> User | None:
+    """Return who passed the first step in this browser, not long ago, and with the password they still have."""
+    pending = request.session.get(PENDING)
+    if not pending or time.time() - pending["since"] > PENDING_SECONDS:
+        return None
+    user = get_user_model().objects.filter(pk=pending["user"], is_active=True, is_staff=True).first()
+    return user if user and user.get_session_auth_hash() == pending["hash"] else None
+
+
+def complete(request: HttpRequest, user: User, factor: str) -> str:
+    """Both steps succeeded: sign the person in. Return where they wanted to go, "" if nowhere in particular."""
+    pending = request.session.pop(PENDING)
+    login(request, user, backend=BACKEND)
+    request.session[FACTOR] = factor
+    request.session[sessions.SHARED_COMPUTER] = pending["shared_computer"]
+    return pending["next"]
+
+
+def is_complete(request: HttpRequest) -> bool:
+    """Whether the session was opened with a second factor, or doesn't need one."""
+    factor = request.session.get(FACTOR)
+    return bool(factor) and (factor != DEMO or is_exempt(request))
+
+
+def is_exempt(request: HttpRequest) -> bool:
+    """Whether the password is enough: only in the demo, and only while nothing but this machine can reach it."""
+    forwarded = any(name in request.headers for name in ("X-Forwarded-For", "Forwarded", "Via"))
+    return settings.DEMO_WITHOUT_SECOND_FACTOR and not forwarded and is_loopback(request.META.get("REMOTE_ADDR", ""))
+
+
+def is_loopback(address: str) -> bool:
+    try:
+        return ip_address(address).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,97 @@
+"""A person's own account: second factors, recovery codes, and where they are signed in."""
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from imagine.accounts import second_factor, sessions, sign_in
+from imagine.accounts.forms import TotpForm
+from imagine.accounts.models import StaffSession
+from imagine.accounts.staff import staff_required
+from imagine.accounts.views.sign_in import RECOVERY_CODES, code_failed, page, told_to_wait, totp_context
+
+
+@never_cache
+@staff_required
+@require_safe
+def account(request: HttpRequest) -> HttpResponse:
+    rows = StaffSession.objects.filter(user=request.user, expire_date__gt=timezone.now()).order_by("-last_used_at")
+    return page(
+        request,
+        "account",
+        _("Your account"),
+        factors=second_factor.factors_of(request.user),
+        sessions=rows,
+        this_session=request.session.session_key,
+        is_exempt=sign_in.is_exempt(request),
+    )
+
+
+@never_cache
+@staff_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def add_totp(request: HttpRequest) -> HttpResponse:
+    """Add an authenticator app, or another in place of the one there is."""
+    form, wait = TotpForm(request.POST or None), 0
+    if form.is_valid():
+        check = second_factor.confirm_totp(request.user, form.cleaned_data["code"])
+        if check.factor:
+            messages.success(request, _("Authenticator app added."))
+            return redirect_to_codes(request)
+        wait = code_failed(request, request.user, form, check)
+    factors = second_factor.factors_of(request.user)
+    response = page(
+        request, "add_totp", _("Add an authenticator app"), form=form, factors=factors, **totp_context(request.user)
+    )
+    return told_to_wait(response, wait)
+
+
+def redirect_to_codes(request: HttpRequest) -> HttpResponse:
+    """Return to the account, by way of recovery codes if it has none."""
+    if second_factor.factors_of(request.user).recovery_codes:
+        return redirect("account")
+    return new_codes(request)
+
+
+def new_codes(request: HttpRequest) -> HttpResponse:
+    request.session[RECOVERY_CODES] = second_factor.new_recovery_codes(request.user)
+    return redirect("recovery_codes", permanent=False)
+
+
+@staff_required
+@require_POST
+def replace_recovery_codes(request: HttpRequest) -> HttpResponse:
+    if not second_factor.factors_of(request.user).any:
+        return redirect("account")
+    return new_codes(request)
+
+
+@staff_required
+@require_POST
+def remove_factor(request: HttpRequest) -> HttpResponse:
+    """Remove the authenticator app or a passkey, but not the last of them."""
+    passkey = request.POST.get("passkey", "")
+    factor = second_factor.PASSKEY if passkey.isdecimal() else second_factor.TOTP
+    if second_factor.remove(request.user, factor, passkey=int(passkey[:15]) if passkey.isdecimal() else None):
+        messages.success(request, _("Removed. It no longer works for signing in."))
+    else:
+        messages.error(request, _("You need at least one second step. Add another before you remove this one."))
+    return redirect("account")
+
+
+@staff_required
+@require_POST
+def end_session(request: HttpRequest) -> HttpResponse:
+    """End one of the person's other sessions, or all of them."""
+    own = request.session.session_key
+    rows = StaffSession.objects.filter(user=request.user).exclude(session_key=own)
+    if "session" in request.POST:
+        rows = rows.filter(pk__in=[row.pk for row in rows if row.public_id == request.POST["session"]])
+    count = sessions.end_sessions(request.user, rows)
+    messages.success(request, ngettext("%(n)d session ended.", "%(n)d sessions ended.", count) % {"n": count})
+    return redirect("account")

@@ -1,0 +1,253 @@
+"""The two steps of signing in, and what leads back in: a forgotten password, and choosing one."""
+
+from urllib.parse import urlencode
+
+from django.contrib import admin, messages
+from django.contrib.auth.models import User
+from django.contrib.auth.views import PasswordResetConfirmView
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse, reverse_lazy
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.safestring import mark_safe
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST
+
+from imagine.accounts import failures, second_factor, sessions, sign_in, staff
+from imagine.accounts.forms import ChoosePasswordForm, CodeForm, EmailForm, SignInForm, TotpForm
+from imagine.accounts.models import StaffSession
+from imagine.core.rate_limit import limit_posts, too_many_requests
+from imagine.core.security_events import Kind, record_event
+
+RECOVERY_CODES = "recovery_codes"  # in a session: new codes that were not seen yet
+
+
+def page(request: HttpRequest, template: str, title: str, **context) -> HttpResponse:
+    return render(request, f"accounts/{template}.html", {**admin.site.each_context(request), "title": title, **context})
+
+
+# First step ------------------------------------------------------------------------------------------------------
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def sign_in_page(request: HttpRequest) -> HttpResponse:
+    """Ask for the password."""
+    if request.method == "POST":
+        return check_password(request)
+    if admin.site.has_permission(request):
+        return redirect(next_url(request, request.GET.get("next", "")))
+    user = sign_in.pending_user(request)
+    if user and "next" in request.GET:
+        return redirect(second_step(user))
+    return show_sign_in(request, SignInForm(request))
+
+
+def check_password(request: HttpRequest) -> HttpResponse:
+    if seconds := failures.wait_of_address(request):
+        return too_many_requests(request, seconds)
+    form = SignInForm(request, request.POST)
+    name = request.POST.get("username", "")
+    if form.is_valid():
+        failures.forget(request, name)
+        return first_step_done(
+            request,
+            form.get_user(),
+            shared_computer=form.cleaned_data["shared_computer"],
+            wanted=request.POST.get("next", ""),
+        )
+    if not form.non_field_errors():
+        return show_sign_in(request, form)
+    return show_sign_in(request, form, wait=failures.record(request, name))
+
+
+def first_step_done(
+    request: HttpRequest, user: User, *, shared_computer: bool = False, wanted: str = ""
+) -> HttpResponse:
+    """Lead a person to the second step. It is also where single sign-on ends."""
+    sign_in.begin(request, user, shared_computer=shared_computer, next_url=wanted)
+    if sign_in.is_exempt(request):
+        return finish(request, user, sign_in.DEMO)
+    return redirect(second_step(user))
+
+
+def show_sign_in(request: HttpRequest, form: SignInForm, *, wait: int = 0) -> HttpResponse:
+    if wait:
+        form.add_error(None, wait_message(wait))
+    response = page(
+        request,
+        "sign_in",
+        _("Sign in"),
+        form=form,
+        next=request.POST.get("next", request.GET.get("next", "")),
+        is_exempt=sign_in.is_exempt(request),
+    )
+    return told_to_wait(response, wait)
+
+
+def wait_message(seconds: int) -> str:
+    if seconds < 60:
+        return ngettext(
+            "Wait %(n)d second before you try again.", "Wait %(n)d seconds before you try again.", seconds
+        ) % {"n": seconds}
+    minutes = -(-seconds // 60)
+    return ngettext("Wait %(n)d minute before you try again.", "Wait %(n)d minutes before you try again.", minutes) % {
+        "n": minutes
+    }
+
+
+def told_to_wait(response: HttpResponse, wait: int) -> HttpResponse:
+    if wait:
+        response.status_code = 429
+        response.headers["Retry-After"] = str(wait)
+    return response
+
+
+# Second step -----------------------------------------------------------------------------------------------------
+
+
+def second_step(user: User) -> str:
+    return reverse("second_factor" if second_factor.factors_of(user).any else "set_up_second_factor")
+
+
+def finish(request: HttpRequest, user: User, factor: str) -> HttpResponse:
+    response = redirect(next_url(request, sign_in.complete(request, user, factor)))
+    failures.remember_browser(response)
+    return response
+
+
+def next_url(request: HttpRequest, wanted: str) -> str:
+    """Return where the person wanted to go, if that is a page of ours."""
+    if url_has_allowed_host_and_scheme(wanted, {request.get_host()}, request.is_secure()):
+        return wanted
+    return reverse("admin:index")
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def second_factor_page(request: HttpRequest) -> HttpResponse:
+    """Ask for a code or a passkey after the password."""
+    user = sign_in.pending_user(request)
+    if user is None:
+        return start_over(request)
+    factors = second_factor.factors_of(user)
+    if not factors.any:
+        return redirect("set_up_second_factor")
+    form, wait = CodeForm(request.POST or None), 0
+    if form.is_valid():
+        check = second_factor.check_code(user, form.cleaned_data["code"])
+        if check.factor:
+            return finish(request, user, check.factor)
+        wait = code_failed(request, user, form, check)
+    response = page(request, "second_factor", _("Confirm it’s you"), form=form, factors=factors)
+    return told_to_wait(response, wait)
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def set_up_page(request: HttpRequest) -> HttpResponse:
+    """Let a person without a second factor set one up. They see nothing else until it is done."""
+    user = sign_in.pending_user(request)
+    if user is None:
+        return start_over(request)
+    if second_factor.factors_of(user).any:
+        return redirect("second_factor")
+    form, wait = TotpForm(request.POST or None), 0
+    if form.is_valid():
+        check = second_factor.confirm_totp(user, form.cleaned_data["code"])
+        if check.factor:
+            return set_up_done(request, user, check.factor)
+        wait = code_failed(request, user, form, check)
+    response = page(request, "set_up", _("Set up your second step"), form=form, **totp_context(user))
+    return told_to_wait(response, wait)
+
+
+def set_up_done(request: HttpRequest, user: User, factor: str) -> HttpResponse:
+    """Sign in, and show the recovery codes on the way."""
+    response = finish(request, user, factor)
+    request.session[RECOVERY_CODES] = second_factor.new_recovery_codes(user)
+    response["Location"] = f"{reverse('recovery_codes')}?{urlencode({'next': response['Location']})}"
+    return response
+
+
+def code_failed(request: HttpRequest, user: User, form: CodeForm, check: second_factor.CodeCheck) -> int:
+    """Say what was wrong. Return how many seconds to wait; a second passes while one types the next code."""
+    if check.tried:
+        record_event(Kind.SECOND_FACTOR_FAILED, user, user=user, request=request)
+        form.add_error("code", _("That code isn’t right, or it was used already. Enter the newest code."))
+    if check.wait > 1 or not check.tried:
+        form.add_error("code", wait_message(check.wait))
+        return check.wait
+    return 0
+
+
+def totp_context(user: User) -> dict:
+    import segno
+
+    device = second_factor.new_totp(user)
+    picture = segno.make(device.config_url).svg_inline(scale=4, border=2, light="#fff")
+    return {"qr": mark_safe(picture), "secret": second_factor.secret_of(device)}  # noqa: S308 (segno made it)
+
+
+def start_over(request: HttpRequest) -> HttpResponse:
+    return redirect("admin:index" if admin.site.has_permission(request) else "sign_in")
+
+
+@require_POST
+def cancel(request: HttpRequest) -> HttpResponse:
+    """Forget who passed the first step, so that somebody else can sign in."""
+    request.session.flush()
+    return redirect("sign_in")
+
+
+@never_cache
+@staff.staff_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def recovery_codes(request: HttpRequest) -> HttpResponse:
+    """Show new recovery codes until the person says they are saved."""
+    wanted = next_url(request, request.POST.get("next", request.GET.get("next", "")))
+    if request.method == "POST":
+        request.session.pop(RECOVERY_CODES, None)
+        return redirect(wanted)
+    codes = request.session.get(RECOVERY_CODES)
+    if not codes:
+        return redirect(wanted)
+    return page(request, "recovery_codes", _("Save your recovery codes"), codes=codes, next=wanted)
+
+
+# Passwords -------------------------------------------------------------------------------------------------------
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+@limit_posts("password_reset", most=30, minutes=10)
+def forgot_password(request: HttpRequest) -> HttpResponse:
+    """Email a link to choose a new password. The answer is the same for an address we don't know."""
+    form = EmailForm(request.POST or None)
+    if form.is_valid():
+        staff.request_password_reset(form.cleaned_data["email"])
+        messages.success(request, _("If there’s an account with that address, we emailed it a link."))
+        return redirect("sign_in")
+    return page(request, "forgot_password", _("Forgot your password?"), form=form)
+
+
+class SetPasswordPage(PasswordResetConfirmView):
+    """Choose a password with the emailed link. It ends every session of the account, since Django ties sessions to the
+    password."""
+
+    template_name = "accounts/set_password.html"
+    form_class = ChoosePasswordForm
+    success_url = reverse_lazy("sign_in")
+    title = gettext_lazy("Choose your password")
+
+    def get_context_data(self, **kwargs):
+        context = {**admin.site.each_context(self.request), **super().get_context_data(**kwargs)}
+        return context if self.validlink else context | {"title": _("This link no longer works")}
+
+    def form_valid(self, form):
+        response = super().form_valid(form)
+        sessions.end_sessions(form.user, StaffSession.objects.all())
+        messages.success(self.request, _("Your password is set. Sign in with it now."))
+        return response

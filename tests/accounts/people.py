@@ -1,0 +1,56 @@
+"""Members of staff at the sign-in page."""
+
+import time
+from collections.abc import Callable
+
+from django.contrib.auth.models import User
+from django.test import Client
+from django_otp.oath import TOTP
+from django_otp.plugins.otp_totp.models import TOTPDevice
+
+PASSWORD = "eight channels meet"
+LOGIN, ADMIN = "/imagine/admin/login/", "/imagine/admin/"
+SECOND_STEP, SET_UP = "/imagine/admin/login/second-step/", "/imagine/admin/login/set-up/"
+ACCOUNT = "/imagine/admin/account/"
+
+
+def give_password(client: Client, password: str = PASSWORD, *, name: str = "clerk@example.org", **fields):
+    address = fields.pop("address", "127.0.0.1")
+    return client.post(LOGIN, {"username": name, "password": password, **fields}, REMOTE_ADDR=address)
+
+
+def has_app(user: User, **fields) -> TOTPDevice:
+    return TOTPDevice.objects.create(user=user, name="totp", confirmed=True, **fields)
+
+
+def code_of(device: TOTPDevice, *, seconds: int = 0) -> str:
+    """What the app shows now, or so many seconds later."""
+    totp = TOTP(device.bin_key, device.step, device.t0, device.digits)
+    totp.time = time.time() + seconds
+    return f"{totp.token():06d}"
+
+
+def wrong_code(device: TOTPDevice) -> str:
+    right = {code_of(device, seconds=seconds) for seconds in range(-120, 121, 30)}
+    return next(code for code in ("000000", "111111", "222222", "333333") if code not in right)
+
+
+def signs_in(user: User, device: TOTPDevice | None = None, **fields) -> Client:
+    """Goes through both steps with an app."""
+    client = Client()
+    device = device or has_app(user)
+    assert give_password(client, name=user.username, **fields)["Location"] == SECOND_STEP
+    answer = client.post(SECOND_STEP, {"code": code_of(device)})
+    assert answer.status_code == 302, answer.content.decode()
+    return client
+
+
+def is_signed_in(client: Client) -> bool:
+    return client.get(ADMIN).status_code == 200
+
+
+def earlier(client: Client, change: Callable[[dict], None]) -> None:
+    """Changes what a browser's session remembers."""
+    session = client.session
+    change(session)
+    session.save()

@@ -1,0 +1,322 @@
+"""One's own account: second factors, recovery codes and sessions; and what superusers do with others' accounts."""
+
+import re
+import time
+
+import pytest
+from django.contrib.auth.models import Group, User
+from django.core.management import CommandError, call_command
+from django.test import Client
+
+from imagine.accounts import second_factor, sessions
+from imagine.accounts.models import Passkey, StaffSession
+from imagine.core.models import SecurityEvent
+from imagine.mail.models import Message
+from tests.accounts.people import (
+    ACCOUNT,
+    ADMIN,
+    LOGIN,
+    SECOND_STEP,
+    SET_UP,
+    code_of,
+    earlier,
+    give_password,
+    has_app,
+    is_signed_in,
+    signs_in,
+    wrong_code,
+)
+from tests.web_client import page_text
+
+pytestmark = pytest.mark.django_db
+CHROME = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0 Safari/537.36"
+
+
+@pytest.fixture
+def chief(roles) -> User:
+    return User.objects.create_superuser("chief", "chief@example.org", first_name="Luz")
+
+
+def signed_in(user: User, **headers) -> Client:
+    client = Client(**headers)
+    client.force_login(user)
+    return client
+
+
+# Sessions ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("shared", "idle", "age", "lives"),
+    [
+        (False, 29, 60, True),
+        (False, 31, 60, False),
+        (True, 9, 60, True),
+        (True, 11, 60, False),
+        (False, 5, 12 * 60 - 5, True),
+        (False, 5, 12 * 60 + 1, False),
+    ],
+)
+def test_session_ends(clerk, shared, idle, age, lives):
+    client = signs_in(clerk, **({"shared_computer": "on"} if shared else {}))
+    now = time.time()
+    earlier(
+        client,
+        lambda session: session.update({sessions.LAST_USED_AT: now - idle * 60, sessions.SIGNED_IN_AT: now - age * 60}),
+    )
+    assert is_signed_in(client) == lives
+
+
+def test_session_is_extended_by_people_and_not_by_scripts(clerk):
+    client = signs_in(clerk)
+    before = int(time.time()) - 20 * 60
+    earlier(client, lambda session: session.update({sessions.LAST_USED_AT: before}))
+    client.get(ADMIN, headers={"Sec-Fetch-Mode": "cors"})
+    client.get("/imagine/")
+    assert client.session[sessions.LAST_USED_AT] == before
+    client.get(ADMIN)
+    assert client.session[sessions.LAST_USED_AT] > before
+
+
+def test_cookie_ends_with_the_browser(clerk):
+    cookie = signs_in(clerk).cookies["sessionid"]
+    assert (cookie["max-age"], cookie["expires"]) == ("", "")
+    assert cookie["path"] == "/imagine/"
+
+
+def test_ended_sessions_are_deleted(clerk):
+    client = signs_in(clerk)
+    sessions.SessionStore.clear_expired()
+    assert is_signed_in(client)
+    StaffSession.objects.update(expire_date="2020-01-01T00:00Z")
+    sessions.SessionStore.clear_expired()
+    assert not StaffSession.objects.exists()
+
+
+def test_public_pages_neither_make_nor_read_a_session(clerk, client, django_assert_num_queries):
+    client.get("/imagine/privacy/")
+    assert not StaffSession.objects.exists()
+    assert "sessionid" not in client.cookies
+
+
+def test_page_lists_sessions_and_ends_them(clerk):
+    here = signed_in(clerk, REMOTE_ADDR="10.20.30.40", HTTP_USER_AGENT=CHROME)
+    others = [signed_in(clerk), signed_in(clerk)]
+    stranger = signed_in(User.objects.create_superuser("stranger"))
+    here.get(ADMIN)
+    StaffSession.objects.filter(pk=others[0].session.session_key).update(browser="Firefox, macOS", network="10.9.8.0")
+    page = here.get(ACCOUNT)
+    assert "Firefox, macOS" in page_text(page)
+    assert "Network 10.9.8.0" in page_text(page)
+    shown = page.content.decode()
+    assert all(browser.session.session_key not in shown for browser in (here, *others, stranger))
+    ids = re.findall(r'name="session"\s+value="(\w+)"', shown)
+    assert len(ids) == 2
+    strangers_id = StaffSession.objects.get(pk=stranger.session.session_key).public_id
+    here.post(f"{ACCOUNT}sessions/end/", {"session": strangers_id})
+    assert is_signed_in(stranger)
+    first = StaffSession.objects.get(pk=others[0].session.session_key).public_id
+    assert "1 session ended" in page_text(here.post(f"{ACCOUNT}sessions/end/", {"session": first}, follow=True))
+    assert [is_signed_in(browser) for browser in (*others, here, stranger)] == [False, True, True, True]
+    here.post(f"{ACCOUNT}sessions/end/")
+    assert [is_signed_in(browser) for browser in (*others, here, stranger)] == [False, False, True, True]
+
+
+def test_session_notes_where_it_began(clerk):
+    device = has_app(clerk)
+    client = Client(REMOTE_ADDR="2001:db8:1:2::3", HTTP_USER_AGENT=CHROME)
+    give_password(client)
+    client.post(SECOND_STEP, {"code": code_of(device)})
+    row = StaffSession.objects.get(user=clerk)
+    assert (row.network, row.browser, row.is_shared_computer) == ("2001:db8:1::/48", "Chrome, Windows", False)
+
+
+def test_new_password_ends_every_other_session(clerk):
+    here, there = signed_in(clerk), signed_in(clerk)
+    clerk.set_password("another one entirely")
+    clerk.save()
+    assert not is_signed_in(here)
+    assert not is_signed_in(there)
+
+
+# Second factors ----------------------------------------------------------------------------------------------------
+
+
+def test_account_page_says_what_there_is(clerk):
+    client = signed_in(clerk)
+    assert "You haven’t set up a second step yet." in page_text(client.get(ACCOUNT))
+    has_app(clerk)
+    second_factor.new_recovery_codes(clerk)
+    words = page_text(client.get(ACCOUNT))
+    assert "You have 10 recovery codes left." in words
+    assert "Remove" not in words  # it is the only one
+
+
+def test_app_is_replaced_once_the_new_one_works(clerk):
+    old = has_app(clerk)
+    client = signed_in(clerk)
+    client.get(f"{ACCOUNT}authenticator-app/")
+    new = second_factor.new_totp(clerk)
+    client.post(f"{ACCOUNT}authenticator-app/", {"code": wrong_code(new)})
+    assert second_factor.factors_of(clerk).totp == old
+    new.throttle_reset()
+    answer = client.post(f"{ACCOUNT}authenticator-app/", {"code": code_of(new)})
+    assert answer["Location"] == f"{ACCOUNT}recovery-codes/"
+    assert second_factor.factors_of(clerk).totp == new
+    assert clerk.totpdevice_set.count() == 1
+
+
+def test_new_recovery_codes_end_the_old_ones(clerk):
+    has_app(clerk)
+    old, *_rest = second_factor.new_recovery_codes(clerk)
+    client = signed_in(clerk)
+    page = client.post(f"{ACCOUNT}recovery-codes/new/", follow=True)
+    new = page.context["codes"][0]
+    assert [second_factor.check_code(clerk, code).factor for code in (new, old)] == [second_factor.RECOVERY_CODE, ""]
+
+
+def test_last_factor_stays(clerk):
+    has_app(clerk)
+    client = signed_in(clerk)
+    assert "at least one second step" in page_text(client.post(f"{ACCOUNT}remove/", follow=True))
+    passkey = Passkey.objects.create(user=clerk, name="Laptop", credential_id=b"1", data=b"")
+    other = Passkey.objects.create(user=User.objects.create_user("other"), name="Theirs", credential_id=b"2", data=b"")
+    client.post(f"{ACCOUNT}remove/", {"passkey": other.pk})
+    assert Passkey.objects.count() == 2
+    client.post(f"{ACCOUNT}remove/", {"passkey": passkey.pk})
+    assert second_factor.factors_of(clerk).count == 1
+    assert list(Message.objects.values_list("kind", flat=True)) == ["factor_removed"]
+
+
+@pytest.mark.parametrize("passkey", ["9" * 40, "²", "-1", "\x00"])
+def test_nonsense_removes_nothing(clerk, passkey):
+    has_app(clerk)
+    Passkey.objects.create(user=clerk, name="Laptop", credential_id=b"1", data=b"")
+    assert signed_in(clerk).post(f"{ACCOUNT}remove/", {"passkey": passkey}).status_code == 302
+
+
+# Superusers --------------------------------------------------------------------------------------------------------
+
+
+def test_new_account_is_one_page_and_works(chief, mailbox_link):
+    client = signed_in(chief)
+    role = Group.objects.get(name="Viewer")
+    form = {"name": "Ben Ochoa", "email": "Ben@Example.org", "role": role.pk}
+    page = client.post(f"{ADMIN}auth/user/add/", form, follow=True)
+    assert "Account created. We emailed ben@example.org a link." in page_text(page)
+    user = User.objects.get(username="ben@example.org")
+    assert (user.first_name, user.is_staff, list(user.groups.all())) == ("Ben Ochoa", True, [role])
+
+    newcomer = Client()
+    path = mailbox_link("ben@example.org")
+    page = newcomer.get(path, follow=True)
+    password = "breakfast at eight"
+    answer = newcomer.post(page.request["PATH_INFO"], {"new_password1": password, "new_password2": password})
+    assert answer["Location"] == LOGIN
+    assert "more than three days old" in page_text(Client().get(path, follow=True))  # it works once
+    assert give_password(newcomer, password, name="Ben@example.org")["Location"] == SET_UP
+    newcomer.get(SET_UP)
+    newcomer.post(SET_UP, {"code": code_of(second_factor.new_totp(user))})
+    assert is_signed_in(newcomer)
+
+
+@pytest.fixture
+def mailbox_link():
+    """The link in the only email to an address."""
+
+    def link(recipient: str) -> str:
+        text = Message.objects.get(recipient=recipient).body_text
+        return re.search(r"https?://[^/\s]+(/imagine/admin/password/\S+)", text)[1]
+
+    return link
+
+
+def test_account_with_an_address_that_is_taken_is_refused(chief, clerk):
+    form = {"name": "Ana", "email": "CLERK@example.org", "role": Group.objects.first().pk}
+    page = signed_in(chief).post(f"{ADMIN}auth/user/add/", form)
+    assert "There’s already an account with this email address." in page_text(page)
+    assert Message.objects.count() == 0
+
+
+def test_forgotten_password_is_answered_alike_and_emailed_to_staff_alone(client, clerk, mailbox_link):
+    User.objects.create_user("guest", "guest@example.org")
+    pages = [
+        page_text(client.post(f"{ADMIN}password/forgot/", {"email": email}, follow=True))
+        for email in ("CLERK@example.org", "guest@example.org", "nobody@example.org")
+    ]
+    assert len(set(pages)) == 1
+    assert Message.objects.get().recipient == "clerk@example.org"
+    assert client.get(mailbox_link("clerk@example.org")).status_code == 302
+
+
+def test_superuser_resets_a_factor_which_is_recorded_and_emailed(chief, clerk):
+    device = has_app(clerk)
+    code, *_rest = second_factor.new_recovery_codes(clerk)
+    Passkey.objects.create(user=clerk, name="Laptop", credential_id=b"1", data=b"")
+    open_browser, boss = signs_in(clerk, device), signed_in(chief)
+    page = f"{ADMIN}auth/user/{clerk.pk}/reset-second-step/"
+    assert "Reset second step?" in page_text(boss.get(page))
+    assert second_factor.factors_of(clerk).count == 2
+    assert "Second step reset. We emailed them about it." in page_text(boss.post(page, follow=True))
+    assert not second_factor.factors_of(clerk).any
+    assert not is_signed_in(open_browser)
+    assert second_factor.check_code(clerk, code).factor == ""
+    email = Message.objects.get()
+    assert (email.kind, email.recipient) == ("factors_reset", "clerk@example.org")
+    assert "Luz reset the second step" in " ".join(email.body_text.split())
+    event = SecurityEvent.objects.about(clerk).get(kind=SecurityEvent.Kind.SECOND_FACTOR_RESET)
+    assert event.user == chief
+    assert give_password(Client())["Location"] == SET_UP
+    assert "There was no second step to reset." in page_text(boss.post(page, follow=True))
+    assert Message.objects.count() == 1
+
+
+def test_only_superusers_reset_and_create(clerk):
+    client = signed_in(clerk)
+    has_app(clerk)
+    page = f"{ADMIN}auth/user/{clerk.pk}/reset-second-step/"
+    assert [client.get(page).status_code, client.post(page).status_code] == [403, 403]
+    assert client.get(f"{ADMIN}auth/user/add/").status_code == 403
+    assert second_factor.factors_of(clerk).any
+
+
+def test_account_keeps_its_address_as_its_name(chief, clerk):
+    client = signed_in(chief)
+    form = {"username": clerk.username, "first_name": "Ana", "email": "Ana@example.org", "is_active": "on"}
+    client.post(f"{ADMIN}auth/user/{clerk.pk}/change/", form | {"is_staff": "on"})
+    clerk.refresh_from_db()
+    assert clerk.username == "ana@example.org"
+
+
+def test_account_that_is_turned_off_loses_its_sessions(chief, clerk):
+    signed_in(clerk)
+    form = {"username": clerk.username, "first_name": "Ana", "email": clerk.email, "is_staff": "on"}
+    signed_in(chief).post(f"{ADMIN}auth/user/{clerk.pk}/change/", form)
+    assert not StaffSession.objects.filter(user=clerk).exists()
+
+
+def test_secrets_of_factors_have_no_page_in_the_admin(chief, clerk):
+    device = has_app(clerk)
+    client = signed_in(chief)
+    for page in ("otp_totp/totpdevice/", f"otp_totp/totpdevice/{device.pk}/config/", "otp_static/staticdevice/"):
+        assert client.get(ADMIN + page).status_code == 404
+
+
+def test_email_about_accounts_is_for_superusers(chief, clerk):
+    second_factor.announce_added(clerk, second_factor.TOTP)
+    second_factor.reset(clerk, by=chief)
+    message = Message.objects.get()
+    page = f"{ADMIN}mail/message/{message.pk}/change/"
+    assert signed_in(chief).get(page).status_code == 200
+    assert signed_in(clerk).get(page).status_code == 302
+    assert message.subject not in page_text(signed_in(clerk).get(f"{ADMIN}mail/message/"))
+
+
+def test_command_resets_a_second_step(chief):
+    has_app(chief)
+    call_command("reset_second_step", "chief")
+    assert not second_factor.factors_of(chief).any
+    assert "An administrator reset" in " ".join(Message.objects.get().body_text.split())
+    for name in ("chief", "nobody"):
+        with pytest.raises(CommandError):
+            call_command("reset_second_step", name)

@@ -1,0 +1,105 @@
+"""Wrong passwords are counted and told to wait; the right one gets through."""
+
+import pytest
+from django.test import Client
+
+from imagine.accounts import failures
+from imagine.core.models import RateLimitCount
+from imagine.core.rate_limit import count_try
+from tests.accounts.people import ADMIN, LOGIN, SET_UP, give_password
+from tests.web_client import page_text
+
+pytestmark = pytest.mark.django_db
+SCHOOL, HOME = "10.20.30.40", "198.51.100.7"
+
+
+def waits(answers) -> list[int]:
+    return [int(answer.headers.get("Retry-After", 0)) for answer in answers]
+
+
+def test_right_password_gets_through_after_fifty_wrong_ones(clerk):
+    pupil = Client()
+    answers = [give_password(pupil, f"guess {number}", address=SCHOOL) for number in range(50)]
+    assert {answer.status_code for answer in answers[3:]} == {429}
+    assert "Wait 15 minutes" in page_text(answers[-1])
+    assert give_password(Client(), address=SCHOOL)["Location"] == SET_UP
+
+
+def test_each_wrong_password_is_told_to_wait_twice_as_long(client, clerk):
+    answers = [give_password(client, "wrong", address=SCHOOL) for _try in range(8)]
+    assert [answer.status_code for answer in answers[:3]] == [200, 200, 200]
+    assert waits(answers) == [0, 0, 0, 2, 4, 8, 16, 32]
+    assert "Wait 32 seconds before you try again." in page_text(answers[-1])
+
+
+def test_failures_are_counted_for_the_account_too(clerk):
+    """A guess from each of many addresses."""
+    answers = [give_password(Client(), "wrong", address=f"10.0.0.{number}") for number in range(14)]
+    assert waits(answers) == [0] * 10 + [2, 4, 8, 16]
+
+
+def test_failures_of_one_account_are_not_held_against_another(clerk):
+    for _try in range(20):
+        give_password(Client(), "wrong", address=SCHOOL)
+    other = give_password(Client(), "wrong", name="other@example.org", address=SCHOOL)
+    assert waits([other]) == [0]
+
+
+def test_spelling_a_name_another_way_is_no_way_around(clerk):
+    names = ["clerk@example.org", "Clerk@Example.org", " CLERK@EXAMPLE.ORG ", "clerk@example.ORG"]
+    answers = [give_password(Client(), "wrong", name=name, address=SCHOOL) for name in names]
+    assert waits(answers) == [0, 0, 0, 2]
+    assert give_password(Client(), name=" Clerk@Example.org ")["Location"] == SET_UP
+
+
+def test_success_forgets_the_typing_errors_before_it(clerk):
+    for _round in range(3):
+        answers = [give_password(Client(), "wrong", address=HOME) for _try in range(3)]
+        assert waits(answers) == [0, 0, 0]
+        assert give_password(Client(), address=HOME).status_code == 302
+
+
+def test_right_passwords_never_count(clerk):
+    answers = [give_password(Client(), address=SCHOOL) for _try in range(60)]
+    assert {answer["Location"] for answer in answers} == {SET_UP}
+
+
+def test_address_with_hundreds_of_failures_is_turned_away_but_not_browsers_that_signed_in(client, clerk, settings, rf):
+    settings.DEMO_WITHOUT_SECOND_FACTOR = True
+    give_password(client)
+    settings.DEMO_WITHOUT_SECOND_FACTOR = False
+    key = failures.address_key(rf.get("/", REMOTE_ADDR=SCHOOL))
+    count_try(key, minutes=failures.ADDRESS_WINDOW, weight=failures.MOST_PER_ADDRESS)
+    assert give_password(Client(), address=SCHOOL).status_code == 429
+    assert give_password(Client(), address=HOME)["Location"] == SET_UP
+    assert give_password(client, address=SCHOOL)["Location"] == SET_UP
+    forged = Client()
+    forged.cookies[failures.KNOWN_BROWSER_COOKIE] = "known:1:forged"
+    assert give_password(forged, address=SCHOOL).status_code == 429
+
+
+def test_empty_form_is_no_failure(client, clerk):
+    for _try in range(10):
+        answer = client.post(LOGIN, {"username": "", "password": ""}, REMOTE_ADDR=SCHOOL)
+        assert answer.status_code == 200
+    assert waits([give_password(client, "wrong", address=SCHOOL)]) == [0]
+
+
+def test_nothing_says_whether_a_name_is_known(clerk):
+    known = page_text(give_password(Client(), "wrong", address=SCHOOL))
+    unknown = page_text(give_password(Client(), "wrong", name="nobody@example.org", address=SCHOOL))
+    assert known == unknown
+
+
+def test_no_count_names_a_person_or_an_address(clerk):
+    give_password(Client(), "wrong", address=SCHOOL)
+    keys = " ".join(RateLimitCount.objects.values_list("key", flat=True))
+    assert keys.count("sign-in") == 3
+    assert "clerk" not in keys
+    assert SCHOOL not in keys
+
+
+def test_signed_in_person_is_led_on(clerk):
+    client = Client()
+    client.force_login(clerk)
+    assert client.get(LOGIN)["Location"] == ADMIN

@@ -1,0 +1,47 @@
+"""What happens to accounts stands in the activity log."""
+
+import pytest
+from django.test import Client
+
+from imagine.accounts import second_factor
+from imagine.core.models import SecurityEvent
+from tests.accounts.people import ACCOUNT, SECOND_STEP, SET_UP, code_of, give_password, has_app, signs_in, wrong_code
+
+pytestmark = pytest.mark.django_db
+
+
+def events() -> list[str]:
+    return list(SecurityEvent.objects.order_by("pk").values_list("kind", flat=True))
+
+
+def test_setting_up_a_factor_is_recorded_before_the_sign_in(clerk):
+    seen = len(events())
+    client = Client(REMOTE_ADDR="10.20.30.40")
+    give_password(client, "wrong", address="10.20.30.40")
+    give_password(client, address="10.20.30.40")
+    client.get(SET_UP)
+    client.post(SET_UP, {"code": wrong_code(second_factor.new_totp(clerk))})
+    second_factor.new_totp(clerk).throttle_reset()
+    client.post(SET_UP, {"code": code_of(second_factor.new_totp(clerk))})
+    assert events()[seen:] == [
+        "sign_in_failed",
+        "second_factor_failed",
+        "second_factor_added",
+        "signed_in",
+        "recovery_codes_created",
+    ]
+    recorded = SecurityEvent.objects.order_by("pk")[seen:]
+    assert {event.network for event in recorded} == {"10.20.30.0/24"}
+    assert {event.user_name for event in recorded} == {"", clerk.username}
+
+
+def test_recovery_code_and_ended_sessions_are_recorded(clerk):
+    device = has_app(clerk)
+    code, *_rest = second_factor.new_recovery_codes(clerk)
+    signs_in(clerk, device)
+    seen = len(events())
+    client = Client()
+    give_password(client)
+    client.post(SECOND_STEP, {"code": code})
+    client.post(f"{ACCOUNT}sessions/end/")
+    assert events()[seen:] == ["recovery_code_used", "signed_in", "session_ended"]
