@@ -77,10 +77,10 @@ PROFILE = {
     "save": "1",
 }
 STARTS = """
-    INSERT INTO partners_pledgerequest (organization, name, email, language, sector, token, email_verified, source,
+    INSERT INTO partners_pledgerequest (organization, name, email, language, sector, token, role, phone, source,
         answered_at, created_at)
-    SELECT 'Delta Growers ' || n, 'Alma Reyes', 'grower-' || n || '@example.org', 'en', '', md5('start' || n), true, '',
-        now(), now()
+    SELECT 'Delta Growers ' || n, 'Alma Reyes', 'grower-' || n || '@example.org', 'en', '', md5('start' || n), '', '',
+        '', now(), now()
     FROM unnest(%s) n RETURNING token
 """
 SAVED = """

@@ -9,7 +9,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from imagine.core.form_layout import Checkbox, Chips, Collapsible, Field, Include, form_helper
-from imagine.core.forms import AddressField, LineField, NameField, TextField
+from imagine.core.forms import AddressField, LineField, NameField, TextField, check_characters
 from partners.directory.queries import MAX_LENGTH_SEARCH
 from partners.models import Contact, Organization, PledgeRequest, Sector
 from partners.organizations import logos
@@ -74,7 +74,7 @@ class SearchForm(forms.Form):
 class WebAddressField(forms.URLField):
     """Accept only http and https, because the address becomes a link on a public page."""
 
-    default_validators = [URLValidator(schemes=["http", "https"], message=WEB_ADDRESS)]
+    default_validators = [check_characters, URLValidator(schemes=["http", "https"], message=WEB_ADDRESS)]
     default_error_messages = {"invalid": WEB_ADDRESS}
 
     def __init__(self, **options):
@@ -180,13 +180,13 @@ class ProfileForm(forms.Form):
 class ContactForm(forms.Form):
     """The contact of the pledge. The email address is verified and can't be changed here."""
 
-    name = LineField(
+    name = NameField(
         label=_("Name"),
         max_length=100,
         widget=forms.TextInput(attrs={"autocomplete": "name"}),
         error_messages={"required": _("Write the name of the person we write to.")},
     )
-    role = LineField(
+    role = NameField(
         label=_("Role there"),
         max_length=100,
         required=False,

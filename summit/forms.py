@@ -48,7 +48,7 @@ class RsvpForm(forms.Form):
         widget=forms.EmailInput(attrs={"autocomplete": "email"}),
         error_messages={"required": _("Write your e-mail address: your confirmation goes there.")},
     )
-    organization_name = LineField(
+    organization_name = NameField(
         label=_("Organization"),
         max_length=120,
         required=False,
@@ -145,9 +145,16 @@ class RsvpForm(forms.Form):
 
     def rsvp(self) -> Rsvp:
         """Return the unsaved RSVP in the page's language."""
+        return Rsvp(event=self.event, language=get_language(), **self.values())
+
+    def values(self) -> dict:
         fields = ("name", "email", "phone", "organization_name", "sector", "accepts_partial", "note")
-        values = {field: self.cleaned_data[field] for field in fields if field in self.fields}
-        return Rsvp(event=self.event, language=get_language(), **values)
+        return {field: self.cleaned_data[field] for field in fields if field in self.fields}
+
+    def differs_from(self, rsvp: Rsvp) -> bool:
+        """Whether something else was typed than what an RSVP has."""
+        typed = self.values() | {"email": rsvp.email, "party_size": self.cleaned_data["size"]}
+        return any(getattr(rsvp, field) != value for field, value in typed.items())
 
     def guests(self) -> list[Guest]:
         """Return the unsaved guests that have a name, the contact first."""

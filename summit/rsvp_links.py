@@ -12,6 +12,7 @@ from imagine.core.formatting import short_date
 from imagine.mail import dispatch
 from imagine.mail.models import Message
 from partners.models import Contact
+from partners.pledges import signup as pledge_signup
 from summit import seats
 from summit.emails import invitation as invitation_emails
 from summit.emails import reminder as reminder_emails
@@ -58,10 +59,14 @@ def mail_link_by_staff(rsvp: Rsvp) -> bool:
 def change_email(rsvp: Rsvp, email: str) -> Rsvp:
     """Correct the address for staff. Unless only its case changes, the old address's links stop working, and the new
     address gets one with what is true now."""
+    if not links.is_same_address(rsvp.email, email):
+        pledge_signup.end_requests(rsvp_source(rsvp))
     before = seats.lock_rsvp(rsvp).email
     rsvp = seats.update_contact(rsvp, email=email)
     if links.is_same_address(before, email):
         return rsvp
+    Rsvp.objects.filter(pk=rsvp.pk).update(verified_at=None)
+    rsvp.verified_at = None
     end_links(rsvp, Invitation.objects.filter(rsvp=rsvp))
     if rsvp.event.is_editable and not rsvp.canceled_at:
         rsvp_emails.queue_status(rsvp)
@@ -73,12 +78,18 @@ def change_email(rsvp: Rsvp, email: str) -> Rsvp:
 @transaction.atomic
 def replace_rsvp_link(rsvp: Rsvp) -> Rsvp:
     """Give the RSVP a new link and email it. The old ones stop working in every browser."""
+    pledge_signup.end_browser_links(rsvp_source(rsvp))
     rsvp = seats.lock_rsvp(rsvp)  # its emails are numbered: one writer at a time
     unsent = end_links(rsvp, Invitation.objects.leading_to(rsvp))
     rsvp_emails.queue_new_rsvp_link(rsvp)
     if not rsvp.canceled_at and rsvp.event.is_editable and not unsent.isdisjoint(EmailKind.with_seats()):
         rsvp_emails.queue_status(rsvp)
     return rsvp
+
+
+def rsvp_source(rsvp: Rsvp) -> str:
+    """What pledge requests that were made on the RSVP's page name as their source."""
+    return f"rsvp:{rsvp.pk}"
 
 
 def end_links(rsvp: Rsvp, invitations: InvitationQuerySet) -> set[str]:

@@ -45,8 +45,9 @@ def event(**fields) -> Event:
 
 
 def unsaved_rsvp(event: Event, name: str = "Alma Reyes", **fields) -> Rsvp:
-    email = fields.pop("email", f"{name.lower().replace(' ', '.')}@example.org")
-    return Rsvp(event=event, name=name, email=email, **fields)
+    """Its address counts as verified unless `fields` say otherwise, as if the emailed link had been used."""
+    defaults = {"email": f"{name.lower().replace(' ', '.')}@example.org", "verified_at": timezone.now()}
+    return Rsvp(event=event, name=name, **defaults | fields)
 
 
 def rsvp(event: Event, name: str = "Alma Reyes", *, size: int = 1, guests: tuple[str, ...] = (), **fields) -> Rsvp:
@@ -117,8 +118,8 @@ def mailing(event: Event, count: int = 1) -> Mailing:
 
 
 def invitation(event: Event, contact: Contact, **fields) -> Invitation:
-    """One that was made, and not written yet unless `fields` say so."""
-    fields = {"mailing": fields.pop("mailing", None) or mailing(event)} | fields
+    """One that was made, and not written yet unless `fields` say so. Its address counts as verified."""
+    fields = {"mailing": fields.pop("mailing", None) or mailing(event), "verified_at": timezone.now()} | fields
     return Invitation.objects.create(event=event, contact=contact, **fields)
 
 
@@ -142,8 +143,9 @@ def write_mailing(event: Event, *people: Contact) -> Mailing:
 
 
 def invite(event: Event, contact: Contact) -> Invitation:
-    """An invitation to this contact, written."""
+    """An invitation to this contact, written. Its link was used before, so that using it again writes nothing."""
     write_mailing(event, contact)
+    event.invitations.filter(contact=contact).update(verified_at=timezone.now())
     return event.invitations.get(contact=contact)
 
 

@@ -23,7 +23,7 @@ from summit import rsvp_links, seats
 from summit.invitations import links as invitation_links
 from summit.invitations import responses
 from summit.models import Invitation, Rsvp
-from tests import factories
+from tests import factories, web_client
 
 pytestmark = pytest.mark.django_db
 
@@ -123,6 +123,81 @@ def test_rsvp_opens_after_it_was_canceled_and_not_after_it_was_deleted(story, rs
     seats.delete_rsvp(rsvp)
     story.resend_everything()
     assert story.who_gets_in() == set()
+
+
+@pytest.fixture
+def browser_rsvp(story) -> Rsvp:
+    """Somebody typed an address and saved seats. The browser's page has links of its own."""
+    event = factories.event()
+    browser = web_client.visitor(event)
+    page = browser.post(event.get_absolute_url(), web_client.rsvp_form(email="rosa@example.org"), follow=True)
+    story.note(f"{page.redirect_chain} {page.content.decode()}", "browser")
+    rsvp = Rsvp.objects.get()
+    story.note(Client().get(f"/imagine/rsvp/{rsvp.browser_token}/calendar.ics").content.decode(), "browser")
+    again = browser.post(event.get_absolute_url(), web_client.rsvp_form(email="rosa@example.org"), follow=True)
+    story.note(f"{again.redirect_chain}", "browser")
+    assert not [link for link in story.known["rsvp", "browser"] if rsvp.token in link]
+    story.deliver()
+    assert story.who_gets_in() == {("rsvp", "browser"), ("rsvp", "rosa@example.org")}
+    return rsvp
+
+
+def test_rsvp_opens_to_the_browser_until_the_emailed_link_is_used(story, browser_rsvp):
+    page = browser_rsvp.get_absolute_url()
+    for door in ALL_DOORS["rsvp"]:  # as mail scanners do
+        Client().get(page + door)
+    browser_page = page.replace(browser_rsvp.token, browser_rsvp.browser_token)
+    assert Client().post(f"{browser_page}party/", {"grow": "2"}).status_code == 302
+    assert ("rsvp", "browser") in story.who_gets_in()
+    assert not Rsvp.objects.get().verified_at
+    assert Client().post(f"{page}party/", {"grow": "3"}).status_code == 302
+    story.deliver()
+    story.resend_everything()
+    assert story.who_gets_in() == {("rsvp", "rosa@example.org")}
+    assert Rsvp.objects.get().verified_at
+
+
+@pytest.mark.parametrize("corrected", [False, True])
+def test_rsvp_opens_to_no_browser_after_its_link_ended(story, browser_rsvp, corrected):
+    if corrected:
+        rsvp_links.change_email(browser_rsvp, "right@example.org")
+    else:
+        rsvp_links.replace_rsvp_link(browser_rsvp)
+    story.deliver()
+    story.resend_everything()
+    assert ("rsvp", "browser") not in story.who_gets_in()
+
+
+@pytest.mark.parametrize("proves", [True, False])
+def test_pledge_that_was_begun_on_an_rsvps_page_opens_to_the_browser_until_the_emailed_link_is_used(
+    story, browser_rsvp, proves
+):
+    factories.pledge_year()
+    page = Client().post(f"/imagine/rsvp/{browser_rsvp.browser_token}/promise/", follow=True)
+    story.note(f"{page.redirect_chain} {page.content.decode()}", "browser")
+    story.deliver()
+    request = PledgeRequest.objects.get()
+    typed = factories.pledge_data(request.browser_token, factories.promised(), name="Port Gate")
+    pledge_editing.save_draft(request.browser_token, **typed)
+    assert story.who_gets_in() >= {("promise", "browser"), ("promise", "rosa@example.org")}
+    if proves:
+        pledge_editing.sign_pledge(request.token, **factories.pledge_data(request.token), name="Rosa")
+    else:
+        rsvp_links.replace_rsvp_link(browser_rsvp)
+    story.deliver()
+    story.resend_everything()
+    assert {who for kind, who in story.who_gets_in() if kind == "promise"} == {"rosa@example.org"}
+
+
+def test_pledge_that_was_begun_on_an_rsvps_page_opens_to_nobody_after_its_address_was_corrected(story, browser_rsvp):
+    factories.pledge_year()
+    page = Client().post(f"/imagine/rsvp/{browser_rsvp.browser_token}/promise/", follow=True)
+    story.note(f"{page.redirect_chain}", "browser")
+    story.deliver()
+    rsvp_links.change_email(browser_rsvp, "right@example.org")
+    story.deliver()
+    story.resend_everything()
+    assert story.who_gets_in() == {("rsvp", "right@example.org")}
 
 
 # Invitations -----------------------------------------------------------------------------------------------------

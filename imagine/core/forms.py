@@ -12,12 +12,14 @@ from django.utils.translation import gettext_lazy as _
 from imagine.core.spreadsheets.reader import MAX_BYTES
 
 MEGABYTE = 2**20
+# Look like a dot, or are one to a browser (IDNA).
+DOTS = dict.fromkeys(map(ord, "\u3002\uff0e\uff61\u2024\ufe52\u0701\u0702\u0589\u06d4\ua60e\u2e33\u2e3c"), ".")
 
 
 def check_characters(value: str) -> None:
-    """Reject what no keyboard types: control characters, lone surrogates, and the replacement character for bytes that
-    weren't UTF-8. CharField itself rejects NUL."""
-    if any(c == "\ufffd" or (unicodedata.category(c) in {"Cc", "Cs"} and c not in "\r\n\t\0") for c in value):
+    """Reject what no keyboard types: control and private-use characters, lone surrogates, and the replacement character
+    for bytes that weren't UTF-8. CharField itself rejects NUL."""
+    if any(c == "\ufffd" or (unicodedata.category(c) in {"Cc", "Co", "Cs"} and c not in "\r\n\t\0") for c in value):
         raise ValidationError(_("This holds a character that cannot be read. Please type it again."), code="characters")
 
 
@@ -30,7 +32,9 @@ def check_one_line(value: str) -> None:
 def check_no_link(value: str) -> None:
     """Reject links in names and needs. They appear in email to an address that anyone may have typed, so they could be
     used to advertise, and mail programs turn anything that looks like a domain into a link."""
-    if re.search(r"//|@|\bwww\.|\w\.[a-z]{2,}(?!\.)\b", value, re.IGNORECASE):
+    plain = unicodedata.normalize("NFKC", value).translate(DOTS)
+    plain = "".join(character for character in plain if unicodedata.category(character) != "Cf")
+    if re.search(r"//|@|\bwww\.|\w\.[^\W\d_]{2,}(?!\.)\b", plain, re.IGNORECASE):
         raise ValidationError(
             _("Please write this without a web or mail address, and with a space after each dot."), code="link"
         )

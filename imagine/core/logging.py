@@ -13,7 +13,7 @@ EXTRAS = ("method", "route", "status", "ms", "message_id", "state", "ours", "rsv
 # The first defense is not to log any of these; this is the second.
 PRIVATE = [
     (re.compile(r"[^\s@<>\"']+@[^\s@<>\"']+"), "(address)"),
-    (re.compile(r"(/(?:rsvp|promise|invitation|mail|admin/password/\w+)/)[^\s/?#\"']+"), r"\1(link)"),
+    (re.compile(r"(/(?:rsvp|promise|invitation|mail|admin/password/\w+)/)[^\s/?#\"'<>&]+"), r"\1(link)"),
     (re.compile(r"(?<![\w-])[A-Za-z0-9_-]{32,}(?![\w-])"), "(secret)"),
     (re.compile(r"\bip=\S+"), "ip=(visitor)"),
 ]

@@ -4,6 +4,7 @@ Rendering such a page takes longer than the rest of the request. The CSRF token 
 visitor, and it is filled in each time.
 """
 
+import secrets
 from collections.abc import Callable, Hashable
 
 from django.conf import settings
@@ -16,7 +17,7 @@ from django.template.loader import render_to_string
 from django.utils.translation import get_language
 
 MAX_PAGES = 200  # of about 30 kB each
-PLACE = "\ue000token\ue001"  # characters that no page contains
+PLACE = secrets.token_hex(16)  # stands for the token; new in each process, so that no page can contain it
 
 cached_pages: dict[Hashable, str] = {}
 

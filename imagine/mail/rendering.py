@@ -5,6 +5,7 @@ with markers in their place and cached, and the markers are replaced for each re
 """
 
 import re
+import secrets
 from collections.abc import Hashable, Mapping
 from functools import lru_cache
 from typing import NamedTuple
@@ -17,7 +18,8 @@ from django.utils.translation import get_language
 from imagine.mail.models import MAX_LENGTH_SUBJECT
 
 MAX_CACHED = 300  # of about 10 kB each
-MARKER = re.compile("\ue000(\\w+)\ue001")  # private characters that no template contains
+MARK = secrets.token_hex(8)  # new in each process, so that no text can contain a marker
+MARKER = re.compile(f"\ue000{MARK}(\\w+)\ue001")
 
 
 class RenderedEmail(NamedTuple):
@@ -28,7 +30,7 @@ class RenderedEmail(NamedTuple):
 
 def marker(name: str) -> str:
     """Return what stands for the personal value `name` in a cached email."""
-    return f"\ue000{name}\ue001"
+    return f"\ue000{MARK}{name}\ue001"
 
 
 def render_email(

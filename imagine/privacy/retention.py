@@ -90,7 +90,7 @@ RULES = [
         {
             "summit.Rsvp": (
                 *("name", "email", "phone", "organization_name", "normalized_organization_name", "search_text"),
-                *("token", "browser_hash", "verified_at"),
+                *("token", "browser_token", "browser_hash", "verified_at"),
             ),
             "summit.Guest": ("name", "search_text", "checked_in_at"),
         },
@@ -127,7 +127,7 @@ RULES = [
         {
             "partners.PledgeRequest": (
                 *("organization", "name", "email", "language", "sector", "token", "source"),
-                *("email_verified", "verified_at", "answered_at", "created_at"),
+                *("browser_token", "verified_at", "role", "phone", "pledge", "answered_at", "created_at"),
             )
         },
         pledge_signup.delete_stale_requests,

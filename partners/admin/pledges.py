@@ -20,6 +20,7 @@ from imagine.core import audit
 from imagine.core.admin.actions import ActionsAdmin, Outcome, report_outcomes
 from imagine.core.admin.exports import ExportAdmin, csv_and_xlsx
 from imagine.core.admin.lookups import GuardedAdmin
+from imagine.core.admin.verification import verification_status, with_verification
 from imagine.core.errors import RuleViolation
 from imagine.core.spreadsheets.writer import Export
 from partners import certificates, exports
@@ -106,7 +107,21 @@ class PledgeAdmin(GuardedAdmin, ReadAdmin):
     actions = (mail_links, replace_links)
     files = files(lambda shown: Promise.objects.filter(pledge__in=shown))
     fieldsets = [
-        (None, {"fields": ["partner", "school_years", "state", "signed", "mailed_to", "language", "created_at"]}),
+        (
+            None,
+            {
+                "fields": [
+                    "partner",
+                    "school_years",
+                    "state",
+                    "signed",
+                    "mailed_to",
+                    "verification",
+                    "language",
+                    "created_at",
+                ]
+            },
+        ),
         (_("What is promised"), {"fields": ["promises"]}),
         (_("Signed versions"), {"fields": ["versions"]}),
         (_("Mail and history"), {"fields": ["mail", "history"]}),
@@ -140,7 +155,7 @@ class PledgeAdmin(GuardedAdmin, ReadAdmin):
 
     @admin.display(description=_("answered by"))
     def holder(self, pledge: Pledge) -> str:
-        return pledge.contact.name if pledge.contact else ""
+        return with_verification(pledge.contact.name if pledge.contact else "", pledge)
 
     @admin.display(description=_("signed on"), ordering="signed_at")
     def signed_on(self, pledge: Pledge) -> date | None:
@@ -161,6 +176,11 @@ class PledgeAdmin(GuardedAdmin, ReadAdmin):
     def mailed_to(self, pledge: Pledge) -> str:
         contact = pledge_emails.contact_for(pledge)
         return f"{contact.name}, {contact.email}" if contact else _("nobody: give the organization a main contact")
+
+    @admin.display(description=_("e-mail"))
+    def verification(self, pledge: Pledge) -> str:
+        addresses = sorted(pledge.requests.values_list("email", flat=True))  # of people who can't sign yet
+        return ", ".join([*addresses, verification_status(pledge)])
 
     @admin.display(description=_("signed"))
     def signed(self, pledge: Pledge) -> str:

@@ -26,7 +26,7 @@ def queue_start_link(request: PledgeRequest) -> None:
             idempotency_key=message_key(Kind.PLEDGE_REQUEST, request),
             recipient=request.email,
             link=request.get_absolute_url(),
-            personal={"organization": request.organization},
+            personal={},  # nothing that a stranger may have typed
             year=year.school_years if year else "",
             announced_deadline=year and year.announced_deadline,
         )
@@ -35,9 +35,9 @@ def queue_start_link(request: PledgeRequest) -> None:
 def queue_link(pledge: Pledge, *, to: Contact | None = None, request: PledgeRequest | None = None) -> bool:
     """Queue a pledge's link, to its contact or to another one of the organization. Return whether there is a contact.
 
-    With `request`, add the link to start a pledge for the other name that the same person entered.
+    With `request`, add the link to start a pledge for the other organization that the same person entered.
     """
-    personal = {"other": request.organization, "other_link": full_url(request.get_absolute_url())} if request else {}
+    personal = {"other_link": full_url(request.get_absolute_url())} if request else {}
     current = PledgeYear.objects.current()
     year = current if current and current.pk > pledge.year_id else pledge.year
     return queue_pledge_email(pledge, Kind.PLEDGE_LINK, timezone.now().isoformat(), to=to, personal=personal, year=year)
@@ -135,7 +135,7 @@ def queue_pledge_email(
             promises=tuple(marker(name) for name in promise_lines),
             year=year.school_years,
             announced_deadline=year.announced_deadline,
-            other=marker("other") if personal else "",
+            other=bool(personal),
             **facts,
         )
     return True

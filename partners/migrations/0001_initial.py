@@ -152,12 +152,14 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('token', models.CharField(default=imagine.core.links.new_token, editable=False, max_length=32, unique=True)),
                 ('verified_at', models.DateTimeField(editable=False, null=True, verbose_name='address verified')),
+                ('browser_token', models.CharField(editable=False, max_length=32, null=True, unique=True)),
                 ('organization', models.CharField(max_length=120, verbose_name='organization')),
                 ('name', models.CharField(max_length=100, verbose_name='name')),
                 ('email', models.EmailField(max_length=254, verbose_name='e-mail')),
                 ('language', models.CharField(choices=[('en', 'English'), ('es', 'Español')], default='en', max_length=5, verbose_name='language')),
                 ('sector', models.CharField(blank=True, max_length=12)),
-                ('email_verified', models.BooleanField(default=True)),
+                ('role', models.CharField(blank=True, default='', max_length=100)),
+                ('phone', models.CharField(blank=True, default='', max_length=30)),
                 ('source', models.CharField(blank=True, max_length=40)),
                 ('answered_at', models.DateTimeField(blank=True, null=True)),
                 ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
@@ -367,17 +369,10 @@ class Migration(migrations.Migration):
             name='organization',
             field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='pledges', to='partners.organization', verbose_name='organization'),
         ),
-        migrations.AddIndex(
+        migrations.AddField(
             model_name='pledgerequest',
-            index=models.Index(django.db.models.functions.text.Lower('email'), name='pledgerequest_by_email'),
-        ),
-        migrations.AddIndex(
-            model_name='pledgerequest',
-            index=models.Index(condition=models.Q(('answered_at__isnull', True)), fields=['id'], name='pledgerequest_unanswered'),
-        ),
-        migrations.AddConstraint(
-            model_name='pledgerequest',
-            constraint=models.UniqueConstraint(condition=models.Q(('source', ''), _negated=True), fields=('source',), name='pledgerequest_once_per_source'),
+            name='pledge',
+            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='requests', to='partners.pledge'),
         ),
         migrations.AddConstraint(
             model_name='pledgeyear',
@@ -485,6 +480,18 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='contact',
             constraint=models.UniqueConstraint(condition=models.Q(('is_primary', True)), fields=('organization',), name='contact_one_primary_per_organization', violation_error_message='This organization has a main contact already.'),
+        ),
+        migrations.AddIndex(
+            model_name='pledgerequest',
+            index=models.Index(django.db.models.functions.text.Lower('email'), name='pledgerequest_by_email'),
+        ),
+        migrations.AddIndex(
+            model_name='pledgerequest',
+            index=models.Index(condition=models.Q(('answered_at__isnull', True)), fields=['id'], name='pledgerequest_unanswered'),
+        ),
+        migrations.AddConstraint(
+            model_name='pledgerequest',
+            constraint=models.UniqueConstraint(condition=models.Q(('source', ''), _negated=True), fields=('source',), name='pledgerequest_once_per_source'),
         ),
         migrations.AddIndex(
             model_name='pledge',

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from imagine.core.links import PersonalLink
+from imagine.core.links import FormLink, PersonalLink
 from imagine.core.models import AuditEntry
 from imagine.mail.models import Message
 from partners.models.checklist import MONTHS, Grade, PromiseType, School
@@ -170,6 +170,11 @@ class Pledge(PersonalLink):
         return reverse("pledge", args=[self.token])
 
     @property
+    def is_verified(self) -> bool:
+        """Whether a link that was emailed to its contact was used."""
+        return self.verified_at is not None
+
+    @property
     def school_years(self) -> str:
         return PledgeYear(school_year=self.year_id).school_years
 
@@ -253,11 +258,11 @@ class PledgeRequestQuerySet(models.QuerySet):
         return self.alias(lower_email=Lower("email")).filter(lower_email=email.lower())
 
 
-class PledgeRequest(PersonalLink):
+class PledgeRequest(FormLink):
     """A request to start a pledge. The organization is created when the page behind its link is first saved.
 
-    The email address is verified if the link was only ever emailed, and not if the page was opened from `source`, such
-    as "rsvp:17".
+    The request made on another page, `source`, such as "rsvp:17", has a link for that browser, too. That link can save
+    a draft, `pledge`, but only the emailed one can sign it: then there is a contact, and the request is deleted.
     """
 
     organization = models.CharField(_("organization"), max_length=120)
@@ -265,7 +270,9 @@ class PledgeRequest(PersonalLink):
     email = models.EmailField(_("e-mail"))
     language = models.CharField(_("language"), max_length=5, choices=settings.LANGUAGES, default="en")
     sector = models.CharField(max_length=12, blank=True)
-    email_verified = models.BooleanField(default=True)
+    pledge = models.ForeignKey(Pledge, on_delete=models.CASCADE, null=True, related_name="requests")
+    role = models.CharField(max_length=100, blank=True, default="")
+    phone = models.CharField(max_length=30, blank=True, default="")
     source = models.CharField(max_length=40, blank=True)
     answered_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(db_default=Now())

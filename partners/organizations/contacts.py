@@ -114,7 +114,8 @@ def correct_contact(contact: Contact, **fields) -> Contact:
     if not links.is_same_address(contact.email, before):
         contacts_locked.send(Contact, contacts=[contact])
         contact_email_changed.send(Contact, contact=contact)
-        pledge_links.end_links_of_address(organization, before, answers=contact.pledges.exists())
+        answers = contact.pledges.update(verified_at=None) > 0
+        pledge_links.end_links_of_address(organization, before, answers=answers)
     elif organization and had_access and not contact.may_open_pledge:
         organization.pledges.filter(contact=contact).update(contact=None)
         pledge_links.end_links(organization)

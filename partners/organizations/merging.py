@@ -28,6 +28,7 @@ from partners.models import (
     Logo,
     Organization,
     Pledge,
+    PledgeRequest,
     Promise,
     Signature,
     SlugRedirect,
@@ -45,7 +46,8 @@ FILLABLE_FIELDS = ["sector", "description", "website", "phone", "address", "size
 CONTACT_FIELDS = ["name", "role", "email", "phone", "language", "is_primary"]
 COMPARED_FIELDS = [*CONTACT_FIELDS, "may_open_pledge"]
 MAX_LENGTH_NAME = Pledge._meta.get_field("signed_by").max_length or 0
-HANDLED_MODELS = (Contact, Pledge, Logo, DuplicateCandidate, Promise, Signature)  # moved separately
+# Moved separately, or ended with the links.
+HANDLED_MODELS = (Contact, Pledge, PledgeRequest, Logo, DuplicateCandidate, Promise, Signature)
 
 
 class MergeRefused(RuleViolation):
@@ -247,6 +249,7 @@ def merge_organizations(
 
     Raise SameOrganization, OrganizationGone, MergePlanOutdated or MergeConflict.
     """
+    pledge_links.lock_requests_about(Pledge.objects.filter(organization__in=[kept.pk, other.pk]))
     organizations_leaving.send(Organization, organizations=[kept.pk, other.pk])
     plan = MergePlan(*lock_both(kept.pk, other.pk))
     if shown and shown != plan.fingerprint:

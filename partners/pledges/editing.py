@@ -17,7 +17,9 @@ from imagine.core.security_events import Kind, record_event
 from partners.emails import pledge as pledge_emails
 from partners.models import Contact, Organization, Pledge, Signature
 from partners.organizations import profiles
+from partners.organizations.profiles import CONTACT_FIELDS
 from partners.pledges import promises
+from partners.pledges.links import lock_requests_about
 from partners.pledges.page_state import AddressAlreadyKnown, PageState, check_year_open, lock_page_state
 from partners.pledges.promises import Checklist, Problem, PromiseData, by_type
 from partners.pledges.signup import email_known_address
@@ -26,6 +28,10 @@ from partners.pledges.years import cancel_reminders
 
 class PledgeAlreadySigned(RuleViolation):
     """A signed pledge can only be changed by signing it again."""
+
+
+class AddressNotVerified(RuleViolation):
+    """Only a link that was emailed to the address can sign."""
 
 
 class NothingPromised(RuleViolation):
@@ -124,9 +130,11 @@ def sign_pledge(
 ) -> Pledge:
     """Save the page like `save_draft`, store a signed version and email its certificate.
 
-    Raise the exceptions of `save_draft` except PledgeAlreadySigned, and NothingPromised.
+    Raise the exceptions of `save_draft` except PledgeAlreadySigned, and NothingPromised or AddressNotVerified.
     """
     state = lock_page_state(token)
+    if not state.is_emailed_link:
+        raise AddressNotVerified(_("To sign, open the link we emailed you. Until then, you can save a draft here."))
     if not promised:
         raise NothingPromised(_("Tick at least one promise before you sign."))
     return write_pledge(state, version, PageData(profile, contact, promised, logo, language), Signer(name, role))
@@ -141,7 +149,8 @@ def write_pledge(state: PageState, version: str, data: PageData, signer: Signer 
     is_changed = not is_unchanged(state, data)
     if is_changed and version != state.version:
         raise PledgeChanged(state, differences(state, data, checklist))
-    if state.pledge and not is_changed and is_repeated(state, data, signer):
+    is_first_proof = state.is_emailed_link and not (state.pledge and state.pledge.is_verified)
+    if state.pledge and not is_changed and not is_first_proof and is_repeated(state, data, signer):
         return state.pledge
     organization = write_profile(state, data)
     contact = write_contact(state, data, organization)
@@ -149,18 +158,31 @@ def write_pledge(state: PageState, version: str, data: PageData, signer: Signer 
     before = pledge_facts(pledge, state.saved_promises, checklist)
     pledge.organization, pledge.contact, pledge.language = organization, contact, data.language or pledge.language
     pledge.version, pledge.changed_at = pledge.version + 1, Now()
+    if is_first_proof:
+        pledge.verified_at = timezone.now()
+        if state.pledge_request:
+            pledge.token = state.pledge_request.token
     if signer:
         pledge.signed_by, pledge.signed_role = signer.name, signer.role
         pledge.signed_at = pledge.changed_at = database_now()
     pledge.save()
     promises.write_promises(pledge, data.promised, state.saved_promises)
-    if state.pledge_request:
-        state.pledge_request.delete()
+    close_request(pledge, state)
     audit.log_change(pledge, before, pledge_facts(pledge, data.promised, checklist))
     if signer:
         cancel_reminders([pledge.pk])
         pledge_emails.queue_signed(pledge, add_signature(pledge, data.promised, checklist))
     return pledge
+
+
+def close_request(pledge: Pledge, state: PageState) -> None:
+    """Delete the request of which the emailed link was used. A draft that was saved by another link keeps its own."""
+    request = state.pledge_request
+    if request and state.is_emailed_link:
+        request.delete()
+    elif request and request.pledge_id != pledge.pk:
+        request.pledge = pledge
+        request.save(update_fields=["pledge"])
 
 
 def is_unchanged(state: PageState, data: PageData) -> bool:
@@ -178,7 +200,7 @@ def is_repeated(state: PageState, data: PageData, signer: Signer | None) -> bool
 def initial_values(state: PageState) -> dict:
     """Return the values that a new pledge takes from its request or from the previous pledge."""
     if state.pledge_request:
-        return {"token": state.pledge_request.token, "language": state.pledge_request.language}
+        return {"language": state.pledge_request.language}
     return {"language": state.previous_pledge.language} if state.previous_pledge else {}
 
 
@@ -192,11 +214,17 @@ def write_profile(state: PageState, data: PageData) -> Organization:
 
 
 def write_contact(state: PageState, data: PageData, organization: Organization) -> Contact | None:
-    """Write and return the contact of the pledge, or return None if staff deleted the contact."""
+    """Write and return the contact of the pledge, or return None if staff deleted the contact. Until the address is
+    verified, there is none: what was typed waits in the request."""
+    if state.pledge_request and not state.is_emailed_link:
+        for name, value in data.contact.items():
+            setattr(state.pledge_request, name, value)
+        state.pledge_request.save(update_fields=list(data.contact))
+        return None
     if state.answering_contact:
         return profiles.change_contact(state.answering_contact, **data.contact)
     if request := state.pledge_request:
-        fields = {"name": request.name, "language": data.language or request.language} | data.contact
+        fields = {name: getattr(request, name) for name in CONTACT_FIELDS} | data.contact
         return profiles.get_or_add_contact(
             organization, email=request.email, is_new=state.organization is None, **fields
         )
@@ -279,6 +307,7 @@ def delete_pledge(pledge: Pledge) -> None:
 
     Raise Pledge.DoesNotExist if it was merged into another or deleted.
     """
+    lock_requests_about(Pledge.objects.filter(pk=pledge.pk))
     profiles.lock_owning_organization(pledge)
     record_event(Kind.RECORD_DELETED, pledge)
     Pledge.objects.filter(pk=pledge.pk).delete()

@@ -64,7 +64,8 @@ class PledgeAnswers:
 
         If not, add the problems that the rules would find, so that all errors show at once.
         """
-        self.profile.allow_name(state.profile["name"])
+        if state.organization:
+            self.profile.allow_name(state.organization.name)
         if self.is_valid():
             return True
         checklist = Checklist.of([*self.promised, *state.promises])

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
@@ -102,6 +102,12 @@ def end_links_of_address(organization: Organization | None, email: str, *, answe
     delete_requests(email)
     if organization and (answers or was_emailed_link(organization, email)):
         end_links(organization)
+
+
+def lock_requests_about(pledges: QuerySet[Pledge]) -> None:
+    """Lock the requests of these drafts before their organizations, to delete or merge the drafts."""
+    requests = PledgeRequest.objects.filter(pledge__in=pledges).order_by("pk")
+    list(requests.select_for_update(of=("self",)).values_list("pk"))
 
 
 def delete_requests(email: str) -> None:

@@ -5,12 +5,12 @@ import json
 from dataclasses import dataclass
 
 from django.contrib.postgres.search import TrigramSimilarity
-from django.db.models import Value
+from django.db.models import Q, Value
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from imagine.core.errors import RuleViolation
-from imagine.core.links import LinkNotFound
+from imagine.core.links import LinkNotFound, find_by_link
 from partners.models import Contact, Organization, Pledge, PledgeRequest, PledgeYear, normalize_name
 from partners.organizations import profiles
 from partners.organizations.profiles import CONTACT_FIELDS, PROFILE_FIELDS
@@ -39,7 +39,8 @@ class PageState:
     """The data of the page behind a personal link: an organization's pledge for a school year, saved or only proposed.
 
     `pledge` is None until the page is first saved. Then `organization` may be None, too, and `previous_pledge` is the
-    pledge whose promises are proposed. `year` is None if no year is open.
+    pledge whose promises are proposed. `year` is None if no year is open. `is_emailed_link` is whether the link was
+    only ever emailed, so that its reader owns the address. By another link, a draft can be saved but not signed.
     """
 
     token: str
@@ -48,6 +49,7 @@ class PageState:
     pledge: Pledge | None
     previous_pledge: Pledge | None
     pledge_request: PledgeRequest | None
+    is_emailed_link: bool
     answering_contact: Contact | None
     profile: dict
     contact: dict
@@ -87,17 +89,31 @@ def load_page_state(token: str) -> PageState:
         pledges = pledges_of_organization(pledge.organization)
         if token not in {each.token for each in pledges}:  # staff merged it or replaced the link at this moment
             raise LinkNotFound
-        return page_state_for(token, year, pledge.organization, pledges)
-    request = PledgeRequest.objects.filter(token=token).first()
-    if request is None:
-        raise LinkNotFound
-    contact = find_known_contact(request) if request.email_verified else None
-    check_not_replaced(request, contact.organization if contact else None)
-    return page_state_for_request(request, year, contact)
+        return page_state_for(token, year, pledge.organization, pledges, is_emailed_link=True)
+    request = find_by_link(PledgeRequest.objects.select_related("pledge__organization"), token)
+    contact = known_contact_of(request)
+    organization = organization_of(request, contact)
+    check_not_replaced(request, organization)
+    return page_state_for_request(request, year, organization, contact)
+
+
+def known_contact_of(request: PledgeRequest) -> Contact | None:
+    """Return the contact that a request leads to. Only the emailed link leads to one, and not once there is a draft."""
+    is_emailed_link = request.opened_with == request.token
+    return find_known_contact(request) if is_emailed_link and request.pledge is None else None
+
+
+def organization_of(request: PledgeRequest, contact: Contact | None) -> Organization | None:
+    if request.pledge:
+        return request.pledge.organization
+    return contact.organization if contact else None
 
 
 def check_not_replaced(request: PledgeRequest, organization: Organization | None) -> None:
-    """Raise LinkNotFound if the links of the organization were replaced after the request was made."""
+    """Raise LinkNotFound if the links of the organization were replaced after the request was made, or if another link
+    of the draft was used that had been emailed."""
+    if request.pledge_id and Pledge.objects.filter(pk=request.pledge_id).exclude(verified_at=None).exists():
+        raise LinkNotFound
     if organization and organization.links_replaced_at and organization.links_replaced_at >= request.created_at:
         raise LinkNotFound
 
@@ -107,11 +123,18 @@ def pledges_of_organization(organization: Organization) -> list[Pledge]:
     return list(organization.pledges.select_related("year", "contact").order_by("year_id"))
 
 
-def page_state_for_request(request: PledgeRequest, year: PledgeYear | None, contact: Contact | None) -> PageState:
-    if contact and contact.organization:
-        pledges = pledges_of_organization(contact.organization)
-        return page_state_for(request.token, year, contact.organization, pledges, request, contact)
-    return page_state_for(request.token, year, None, [], request)
+def page_state_for_request(
+    request: PledgeRequest, year: PledgeYear | None, organization: Organization | None, contact: Contact | None
+) -> PageState:
+    return page_state_for(
+        request.opened_with,
+        year,
+        organization,
+        pledges_of_organization(organization) if organization else [],
+        request=request,
+        contact=contact,
+        is_emailed_link=request.opened_with == request.token,
+    )
 
 
 def page_state_for(
@@ -119,8 +142,10 @@ def page_state_for(
     year: PledgeYear | None,
     organization: Organization | None,
     pledges: list[Pledge],
+    *,
     request: PledgeRequest | None = None,
     contact: Contact | None = None,
+    is_emailed_link: bool = False,
 ) -> PageState:
     """Build the page state, given the current `year` and the organization's pledges, oldest first."""
     newest = pledges[-1] if pledges else None
@@ -137,6 +162,7 @@ def page_state_for(
         pledge=pledge,
         previous_pledge=previous,
         pledge_request=request,
+        is_emailed_link=is_emailed_link,
         answering_contact=contact,
         profile=initial_profile(organization, request),
         contact={name: getattr(contact or request, name, "") for name in CONTACT_FIELDS},
@@ -182,29 +208,35 @@ def lock_page_state(token: str) -> PageState:
     pledges = pledges_of_organization(organization)
     if token not in {pledge.token for pledge in pledges}:  # staff merged it or replaced the link while we waited
         raise LinkNotFound
-    return page_state_for(token, lock_current_year_for_share(), organization, pledges)
+    year = lock_current_year_for_share()
+    return page_state_for(token, year, organization, pledges, is_emailed_link=True)
 
 
 def lock_pledge_request(token: str) -> PageState:
     """Do the same for a link without a pledge. Lock all requests from the same address, so that a concurrent save finds
     the organization that the first one created."""
-    email = PledgeRequest.objects.filter(token=token).values_list("email", flat=True).first() or ""
-    requests = PledgeRequest.objects.select_for_update().with_email(email).order_by("pk")
-    request = next((each for each in requests if each.token == token), None)
+    is_token = Q(token=token) | Q(browser_token=token)
+    email = PledgeRequest.objects.filter(is_token).values_list("email", flat=True).first() or ""
+    requests = PledgeRequest.objects.select_for_update(of=("self",)).select_related("pledge").with_email(email)
+    request = next((each for each in requests.order_by("pk") if token in (each.token, each.browser_token)), None)
     if request is None:
         if Pledge.objects.filter(token=token).exists():  # another save used the request while we waited
             return lock_page_state(token)
         raise LinkNotFound
-    contact = find_known_contact(request)
-    if contact and not request.email_verified:
+    request.opened_with = token
+    if token != request.token and find_known_contact(request):
         raise AddressAlreadyKnown(_("This address is a partner’s already. We have sent its link there."))
-    if contact and contact.organization_id:
-        organization = Organization.objects.select_for_update(no_key=True).filter(pk=contact.organization_id).first()
-        if organization is None:  # staff merged it while we waited
+    contact = known_contact_of(request)
+    organization = organization_of(request, contact)
+    if organization:
+        locked = Organization.objects.select_for_update(no_key=True).filter(pk=organization.pk).first()
+        if locked is None:  # staff merged it while we waited
             return lock_page_state(token)
-        check_not_replaced(request, organization)
-        contact.organization = organization
-    return page_state_for_request(request, lock_current_year_for_share(), contact)
+        check_not_replaced(request, locked)
+        organization = locked
+        if contact:
+            contact.organization = locked
+    return page_state_for_request(request, lock_current_year_for_share(), organization, contact)
 
 
 def lock_current_year_for_share() -> PledgeYear | None:

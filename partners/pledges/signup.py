@@ -9,6 +9,7 @@ from django.db.models import Q
 from django.db.models.functions import Lower, Now
 from django.utils.translation import gettext as _
 
+from imagine.core.links import new_token
 from imagine.core.relations import about_rows
 from imagine.mail import dispatch
 from imagine.mail.models import Message
@@ -29,7 +30,6 @@ def request_pledge(pledge_request: PledgeRequest) -> None:
     Answering it here would reveal by the response time whether the address is known.
     """
     check_any_year_open()
-    pledge_request.email_verified = True
     pledge_request.save(force_insert=True)
     transaction.on_commit(
         lambda: dispatch.send_task("partners.tasks.answer_pledge_request", pledge_request.pk), robust=True
@@ -85,7 +85,7 @@ def contacts_with_access(email: str) -> ContactQuerySet:
 def was_answered_recently(pledge_request: PledgeRequest) -> bool:
     """Return whether this address got such an email minutes ago, or too many of them today."""
     answered = PledgeRequest.objects.with_email(pledge_request.email).filter(answered_at__gt=Now() - timedelta(days=1))
-    recent = answered.filter(email_verified=True, answered_at__gt=Now() - MIN_INTERVAL)
+    recent = answered.filter(source="", answered_at__gt=Now() - MIN_INTERVAL)
     return (
         answered.count() >= MAX_LINKS_PER_DAY
         or recent.filter(organization__iexact=pledge_request.organization).exists()
@@ -96,9 +96,9 @@ def was_answered_recently(pledge_request: PledgeRequest) -> bool:
 def open_pledge_request(pledge_request: PledgeRequest) -> PledgeRequest | None:
     """Open a pledge page from another page, such as an RSVP.
 
-    The request's `source` makes a second click open the same page. Email the request's link and return the request to
-    redirect to. If the address is a contact's, only email the link and return None, because the other page doesn't
-    prove whose address it is. Raise PledgeClosed.
+    The request's `source` makes a second click open the same page. Email the request's link and return the request with
+    the browser's. If the address is a contact's, or the emailed link was used, only email a link and return None,
+    because the other page doesn't prove whose address it is. Raise PledgeClosed.
     """
     check_any_year_open()
     if contacts_with_access(pledge_request.email).exists():
@@ -106,7 +106,7 @@ def open_pledge_request(pledge_request: PledgeRequest) -> PledgeRequest | None:
         pledge_request.save(force_insert=True)
         reply_to_request(pledge_request)
         return None
-    pledge_request.email_verified = False
+    pledge_request.browser_token = new_token()
     PledgeRequest.objects.filter(source=pledge_request.source).exclude(email__iexact=pledge_request.email).delete()
     PledgeRequest.objects.bulk_create([pledge_request], ignore_conflicts=True)  # a first click may have created it
     pledge_request = PledgeRequest.objects.select_for_update().get(source=pledge_request.source)
@@ -114,13 +114,29 @@ def open_pledge_request(pledge_request: PledgeRequest) -> PledgeRequest | None:
         pledge_request.answered_at = Now()
         pledge_request.save(update_fields=["answered_at"])
         pledge_emails.queue_start_link(pledge_request)
-    return pledge_request
+    return pledge_request if pledge_request.browser_token else None
+
+
+@transaction.atomic
+def end_requests(source: str) -> None:
+    """Delete requests that were made on another page for an address that was corrected since."""
+    requests = PledgeRequest.objects.select_for_update().filter(source=source).order_by("pk")
+    gone = list(requests.values_list("pk", flat=True))
+    Message.objects.filter(about_rows(PledgeRequest, gone), state=Message.State.QUEUED).delete()
+    PledgeRequest.objects.filter(pk__in=gone).delete()
+
+
+@transaction.atomic
+def end_browser_links(source: str) -> None:
+    """Others may have seen the page on which these requests were made."""
+    requests = PledgeRequest.objects.select_for_update().filter(source=source).order_by("pk")
+    PledgeRequest.objects.filter(pk__in=list(requests.values_list("pk", flat=True))).update(browser_token=None)
 
 
 @transaction.atomic
 def email_known_address(token: str) -> None:
     """Email the right link to the address of a request that was opened from another page."""
-    opened = PledgeRequest.objects.filter(token=token).first()
+    opened = PledgeRequest.objects.filter(browser_token=token).first()
     if opened is None:  # it was used or deleted a moment ago
         return
     values = {name: getattr(opened, name) for name in ("organization", "name", "email", "language", "sector")}

@@ -34,9 +34,17 @@ def pledge(request: HttpRequest, token: str) -> HttpResponse:
     if request.method == "POST":
         return write(request, token, PledgeAnswers(request.POST, request.FILES))
     state = page_state.load_page_state(token)
-    if state.pledge and state.pledge.token != token:
+    if leads_elsewhere(state):
         return redirect(state.pledge)
     return show(request, state)
+
+
+def leads_elsewhere(state: PageState) -> bool:
+    """Whether this is a link of an older pledge, or a request's that leads to an existing pledge. A link that wasn't
+    emailed never leads to one that was."""
+    request = state.pledge_request
+    has_own_page = request is not None and request.pledge_id is not None
+    return state.pledge is not None and state.pledge.token != state.token and not has_own_page
 
 
 def show(
@@ -73,7 +81,7 @@ def write(request: HttpRequest, token: str, answers: PledgeAnswers) -> HttpRespo
     if answers.is_signing:
         return redirect("pledge_thanks", pledge.token)
     messages.success(request, _("Your draft is saved. It counts once you sign it."))
-    return redirect(pledge)
+    return redirect("pledge", pledge.token if pledge.is_verified else token)
 
 
 def show_conflict(request: HttpRequest, state: PageState, answers: PledgeAnswers) -> HttpResponse:

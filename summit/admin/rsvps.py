@@ -19,6 +19,7 @@ from imagine.core.admin.concurrent_edit import conflict_messages
 from imagine.core.admin.exports import file_or_list, redirect_to_list
 from imagine.core.admin.inlines import BoundedInline
 from imagine.core.admin.lookups import GuardedAdmin
+from imagine.core.admin.verification import verification_status, with_verification
 from imagine.core.audit import MAX_LENGTH_REASON
 from imagine.core.formatting import day, short_date
 from imagine.core.spreadsheets.writer import RESPONSES
@@ -99,11 +100,11 @@ class ActionForm(helpers.ActionForm):
 
 @admin.register(Rsvp)
 class RsvpAdmin(GuardedAdmin, ActionsAdmin):
-    secrets = ("token", "browser_hash")
+    secrets = ("token", "browser_token", "browser_hash")
     form = RsvpAdminForm
     view_on_site = False  # it's a personal link
     action_form = ActionForm
-    list_display = ("name", "organization_name", "day", "status", "held_seats", "waitlisted_seats", "email", "made")
+    list_display = ("name", "organization_name", "day", "status", "held_seats", "waitlisted_seats", "address", "made")
     list_filter = (StatusFilter, "event", "sector", "language", "source")
     list_select_related = ("event",)
     search_fields = ("name",)  # see RsvpQuerySet.search()
@@ -120,6 +121,7 @@ class RsvpAdmin(GuardedAdmin, ActionsAdmin):
         "overbooked_seats",
         "canceled_at",
         "canceled_late",
+        "verification",
         "source",
         "created_at",
         "code",
@@ -159,6 +161,14 @@ class RsvpAdmin(GuardedAdmin, ActionsAdmin):
     def day(self, rsvp: Rsvp) -> str:
         """The date tells events apart in less space than their titles."""
         return short_date(rsvp.event.starts_at)
+
+    @admin.display(description=_("e-mail"), ordering="email")
+    def address(self, rsvp: Rsvp) -> str:
+        return with_verification(rsvp.email, rsvp)
+
+    @admin.display(description=_("e-mail"))
+    def verification(self, rsvp: Rsvp) -> str:
+        return verification_status(rsvp)
 
     @admin.display(description=_("made"), ordering="created_at")
     def made(self, rsvp: Rsvp) -> str:

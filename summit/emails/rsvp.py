@@ -230,7 +230,8 @@ def render_rsvp_email(
     **facts,
 ) -> RenderedEmail:
     """Render an email in the current language. `guests` are the party, read if not given."""
-    party = (rsvp.guests.all() if guests is None else guests) if shows_party else []
+    everyone = (rsvp.guests.all() if guests is None else guests) if shows_party else []
+    party = everyone if rsvp.may_be_quoted else []
     event = EventFacts.of(rsvp.event)
     words = {"name": rsvp.name, "link": link, "code": rsvp.code}
     words |= {f"guest_{guest.position}": guest_summary(guest) for guest in party}
@@ -239,7 +240,7 @@ def render_rsvp_email(
         "event": event,
         "link_is_private": is_private,
         "party": tuple(GuestLine(marker(f"guest_{guest.position}"), bool(guest.name)) for guest in party),
-        "unnamed": sum(not guest.name for guest in party),
+        "unnamed": sum(not guest.name for guest in everyone),
         "method": method,
     }
     return render_email(kind, facts, words)

@@ -57,6 +57,7 @@ def readdress_invitations(contact: Contact) -> None:
     Whoever hasn't answered gets the invitation with its new link at the new address."""
     messages = messages_about([contact])
     reminder_emails.delete_unsent_reminders(messages.filter(reminder__isnull=False, expires_at__isnull=False))
+    contact.invitations.update(verified_at=None)
     for invitation in contact.invitations.select_related("event", "mailing", "rsvp", "contact__organization"):
         change_notices.rewrite_unsent_notices(invitation)
         links.replace_link(invitation)

@@ -50,7 +50,9 @@ def reserve_for_invitation(invitation: Invitation, rsvp: Rsvp, *, size: int, gue
         rsvp.event, rsvp.email, rsvp.organization = invitation.event, contact.email, contact.organization
         rsvp.source, rsvp.ics_uid = Rsvp.Source.INVITATION, calendar_entries.uid_of(invitation)
         rsvp.ics_sequence = invitation_emails.sequence_of(invitation.event)  # the RSVP's emails continue from here
+        rsvp.verified_at = timezone.now()  # the invitation's link was emailed to the same address
         return seats.reserve(rsvp, size=size, guests=guests)
+    links.verify(existing)
     seats.set_accepts_partial(existing, rsvp.accepts_partial)
     existing = seats.reinstate(existing, size=size, guests=guests)
     changes = {

@@ -111,6 +111,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('token', models.CharField(default=imagine.core.links.new_token, editable=False, max_length=32, unique=True)),
                 ('verified_at', models.DateTimeField(editable=False, null=True, verbose_name='address verified')),
+                ('browser_token', models.CharField(editable=False, max_length=32, null=True, unique=True)),
                 ('name', models.CharField(max_length=100, verbose_name='name')),
                 ('email', models.EmailField(max_length=254, verbose_name='e-mail')),
                 ('phone', models.CharField(blank=True, max_length=30, verbose_name='phone')),

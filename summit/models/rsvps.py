@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from imagine.core.links import PersonalLink
+from imagine.core.links import FormLink
 from imagine.core.models import AuditEntry
 from imagine.core.text_normalization import join_columns, unaccented
 from imagine.mail.models import Message
@@ -59,10 +59,10 @@ class RsvpQuerySet(models.QuerySet):
         return self.filter(waitlisted_seats__gt=0).order_by("waitlisted_since", "pk")
 
 
-class Rsvp(PersonalLink):
+class Rsvp(FormLink):
     """One party's answer to one event. Only seats.py writes seats."""
 
-    LINK_FIELDS = (*PersonalLink.LINK_FIELDS, "browser_hash")
+    LINK_FIELDS = (*FormLink.LINK_FIELDS, "browser_hash")
 
     class Status(models.TextChoices):
         CONFIRMED = "confirmed", _("confirmed")
@@ -179,11 +179,17 @@ class Rsvp(PersonalLink):
         return f"RSVP {self.code}"
 
     def get_absolute_url(self):
-        return reverse("rsvp", args=[self.token])
+        return reverse("rsvp", args=[self.link_token])
 
     def renew_link(self):
         super().renew_link()
         self.browser_hash = ""
+
+    @property
+    def may_be_quoted(self) -> bool:
+        """Whether email may repeat what was typed in the RSVP besides the name. A stranger may have typed the address,
+        until a link that was emailed to it is used."""
+        return self.verified_at is not None or self.source == self.Source.STAFF
 
     @property
     def party_size(self) -> int:

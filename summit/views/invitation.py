@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
-from imagine.core import rate_limit
+from imagine.core import links, rate_limit
 from imagine.core.rate_limit import limit_posts, too_many_requests
 from imagine.core.views import personal_page
 from summit import seats
@@ -28,15 +28,18 @@ def invitation_by_link(view: Callable) -> Callable:
     @personal_page
     @wraps(view)
     def wrapper(request: HttpRequest, token: str) -> HttpResponse:
-        return view(request, get_invitation(token))
+        invitation = get_invitation(token)
+        if request.method == "POST":
+            links.record_use(invitation)
+        return view(request, invitation)
 
     return wrapper
 
 
 def get_invitation(token: str) -> Invitation:
     """Return the invitation with its event, contact and RSVP, which may be one that the address made elsewhere, as in
-    the rules. Raise Invitation.DoesNotExist."""
-    invitation = Invitation.objects.select_related("contact__organization", "rsvp").get(token=token)
+    the rules. Raise LinkNotFound."""
+    invitation = links.find_by_link(Invitation.objects.select_related("contact__organization", "rsvp"), token)
     invitation.event = Event.objects.with_seats().get(pk=invitation.event_id)
     invitation.rsvp = invitation.rsvp or responses.rsvp_of_contact(invitation)
     if invitation.rsvp:
@@ -121,7 +124,7 @@ def accept_invitation(request: HttpRequest, invitation: Invitation) -> HttpRespo
     try:
         responses.accept_invitation(invitation, form.rsvp(), size=form.cleaned_data["size"], guests=form.guests())
     except seats.DuplicateRsvp as duplicate:  # it answers another invitation
-        return respond_to_duplicate(request, duplicate.rsvp)
+        return respond_to_duplicate(request, duplicate.rsvp, form)
     except seats.PartyOutOfBounds as error:
         form.add_error("size", str(error))
         return render_invitation(request, invitation, form=form, status=422)

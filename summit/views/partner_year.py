@@ -9,6 +9,7 @@ from django.views.decorators.http import require_safe
 from imagine.core.rate_limit import limit_posts
 from imagine.core.views import personal_page
 from partners.pledges import page_state
+from partners.views.pledge import leads_elsewhere
 from summit import partner_year as summit_partner_year
 from summit.views.public import page_or_post
 
@@ -18,9 +19,9 @@ from summit.views.public import page_or_post
 def partner_year(request: HttpRequest, token: str) -> HttpResponse:
     """Show the pledge, the events with their answers, and the invitations."""
     state = page_state.load_page_state(token)
-    if state.organization is None:  # nothing was saved yet
+    if state.organization is None or not state.is_emailed_link:  # nothing was saved yet, or its address isn't verified
         return redirect("pledge", token)
-    if state.pledge and state.pledge.token != token:
+    if leads_elsewhere(state):
         return redirect("partner_year", state.pledge.token)
     page = {
         "state": state,

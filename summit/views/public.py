@@ -1,13 +1,19 @@
 """The public pages. Views check access, validate a form and call one rule; they write nothing."""
 
+from datetime import timedelta
+
 from crispy_forms.utils import render_crispy_form
+from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.crypto import constant_time_compare, salted_hmac
 from django.utils.translation import get_language
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from imagine.core import rate_limit
+from imagine.core.database import database_now
+from imagine.core.links import new_token
 from imagine.core.page_cache import render_cached, values_of
 from imagine.core.rate_limit import limit_posts, too_many_requests
 from summit import rsvp_links, seats
@@ -16,6 +22,8 @@ from summit.forms import FindForm, RsvpForm, empty_fields
 from summit.models import Event, Rsvp
 
 MAX_KNOWN_ADDRESSES = 30  # told to a visitor in ten minutes; apart from RSVPs, which go on
+
+BROWSER_LIFETIME = timedelta(hours=1)  # in which a browser is led to the RSVP that it made
 
 page_or_post = require_http_methods(["GET", "HEAD", "POST"])
 
@@ -72,17 +80,17 @@ def submit_rsvp(request: HttpRequest, slug: str) -> HttpResponse:
     if not form.is_valid():
         return show_errors(request, slug, form)
     rsvp = form.rsvp()
-    rsvp.browser_hash = browser_hash_of(request)
+    rsvp.browser_hash, rsvp.browser_token = browser_hash_of(request), new_token()
     try:
         rsvp = seats.reserve(rsvp, size=form.cleaned_data["size"], guests=form.guests())
     except seats.DuplicateRsvp as duplicate:
-        return respond_to_duplicate(request, duplicate.rsvp)
+        return respond_to_duplicate(request, duplicate.rsvp, form)
     except seats.PartyOutOfBounds as error:
         form.add_error("size", str(error))
         return show_errors(request, slug, form)
     except seats.RsvpClosed:
         return show_event(request, get_published_event(Event.objects.with_seats(), slug), status=409)
-    return redirect(rsvp)
+    return redirect("rsvp", rsvp.browser_token)
 
 
 def show_errors(request: HttpRequest, slug: str, form: RsvpForm) -> HttpResponse:
@@ -92,16 +100,28 @@ def show_errors(request: HttpRequest, slug: str, form: RsvpForm) -> HttpResponse
     return render(request, "summit/rsvp_form.html", page, status=422)
 
 
-def respond_to_duplicate(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
-    """Redirect the browser that made the RSVP to its page: after a double click, a reload or in a second tab. Tell any
-    other browser that there is an RSVP, and no more; the link is emailed to the stored address."""
-    browser_hash = browser_hash_of(request)
-    if browser_hash and constant_time_compare(rsvp.browser_hash, browser_hash):
-        return redirect(rsvp)
+def respond_to_duplicate(request: HttpRequest, rsvp: Rsvp, form: RsvpForm) -> HttpResponse:
+    """Redirect the browser that has just made the RSVP to its page: after a double click, a reload or in a second tab.
+    Tell any other browser that there is an RSVP, and no more; the link is emailed to the stored address."""
+    if is_own_browser(request, rsvp):
+        if form.differs_from(rsvp):
+            messages.warning(
+                request,
+                _("You've already RSVP'd with this email. What you just sent wasn't saved; here's what we have."),
+            )
+        return redirect("rsvp", rsvp.browser_token)
     if seconds := rate_limit.wait_for_visitor(request, "known", most=MAX_KNOWN_ADDRESSES, minutes=10):
         return too_many_requests(request, seconds)
     rsvp_links.mail_rsvp_link(rsvp)
     return render(request, "summit/rsvp_exists.html", {"event": rsvp.event}, status=409)
+
+
+def is_own_browser(request: HttpRequest, rsvp: Rsvp) -> bool:
+    """Whether this browser made the RSVP within the hour, so that nobody else sits in front of it, and the emailed link
+    hasn't been used since."""
+    browser_hash = browser_hash_of(request)
+    is_same = bool(browser_hash) and constant_time_compare(rsvp.browser_hash, browser_hash)
+    return is_same and rsvp.browser_token is not None and rsvp.created_at > database_now() - BROWSER_LIFETIME
 
 
 def browser_hash_of(request: HttpRequest) -> str:

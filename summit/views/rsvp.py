@@ -12,7 +12,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from imagine.core import rate_limit
+from imagine.core import links, rate_limit
 from imagine.core.errors import RuleViolation
 from imagine.core.rate_limit import limit_posts, too_many_requests
 from imagine.core.views import personal_page
@@ -20,7 +20,7 @@ from imagine.mail.models import Message
 from partners.models import PledgeRequest, PledgeYear
 from partners.pledges import page_state
 from partners.pledges import signup as pledge_signup
-from summit import seats
+from summit import rsvp_links, seats
 from summit.calendar import entries as calendar_entries
 from summit.forms import GuestForm, ReinstateForm
 from summit.models import Rsvp
@@ -35,7 +35,10 @@ def rsvp_by_link(view: Callable) -> Callable:
     @personal_page
     @wraps(view)
     def wrapper(request: HttpRequest, token: str) -> HttpResponse:
-        return view(request, Rsvp.objects.select_related("event").get(token=token))
+        rsvp = links.find_by_link(Rsvp.objects.select_related("event"), token)
+        if request.method == "POST":
+            links.record_use(rsvp)
+        return view(request, rsvp)
 
     return wrapper
 
@@ -194,7 +197,7 @@ def promise_from_rsvp(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
     fields = {name: getattr(rsvp, name) for name in ("sector", "name", "email", "language")}
     try:
         pledge_request = pledge_signup.open_pledge_request(
-            PledgeRequest(**fields, organization=rsvp.organization_name, source=f"rsvp:{rsvp.pk}")
+            PledgeRequest(**fields, organization=rsvp.organization_name, source=rsvp_links.rsvp_source(rsvp))
         )
     except page_state.PledgeClosed as error:
         messages.error(request, str(error))
@@ -203,7 +206,9 @@ def promise_from_rsvp(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
         messages.success(
             request, _("This address is a partner’s already. Its link to the promises is on the way by mail.")
         )
-    return redirect(pledge_request or rsvp)
+    if pledge_request is None:
+        return redirect(rsvp)
+    return redirect("pledge", pledge_request.browser_token)
 
 
 @require_safe

@@ -38,6 +38,17 @@ def test_page_is_written_once_for_two_visitors_and_each_has_a_token_of_their_own
     assert page_cache.PLACE not in first
 
 
+def test_what_stands_for_the_token_cannot_be_typed(client):
+    """A partner's website once carried each visitor's token to a foreign site."""
+    partner = factories.listed_partner(website=f"https://evil.example.org/?t={chr(0xE000)}token{chr(0xE001)}")
+    for _twice in range(2):
+        page = client.get(partner.get_absolute_url()).content.decode()
+        [link] = re.findall(r'href="(https://evil[^"]*)"', page)
+        assert client.cookies["csrftoken"].value[:20] not in link
+        assert not re.search(r"[A-Za-z0-9]{32}", link)
+    assert page_cache.PLACE not in page
+
+
 def test_page_changes_with_every_seat_and_every_word_of_the_event(client):
     event = factories.event(capacity=50)
     assert "0 of 50 seats are taken" in page(client)

@@ -9,6 +9,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from imagine.mail import editable_templates
+from imagine.mail.editable_templates import TEMPLATES, TemplateText
 from imagine.mail.html_preview import move_styles
 from imagine.mail.models import Message
 from tests import factories, web_client
@@ -46,6 +48,17 @@ def test_preview_is_the_mail_under_the_policy(staff):
     assert "You have 2 seats" in web_client.page_text(response)
     assert rsvp.token not in page
     assert "href=" not in page
+
+
+def test_preview_shows_no_link_that_stands_in_the_text(staff):
+    template = TEMPLATES["invitation"]
+    editable_templates.save_text(template, "en", TemplateText("Come", "Or go to {link}"))
+    invitation = factories.invite(factories.event(), factories.person("Alma"))
+    message = Message.objects.get()
+    assert f"Or go to http://127.0.0.1:8000/imagine/invitation/{invitation.token}/" in message.body_text
+    page = preview(staff, message).content.decode()
+    assert "Or go to http://127.0.0.1:8000/imagine/invitation/(link)/" in page
+    assert invitation.token not in page
 
 
 def test_preview_has_another_nonce_each_time(staff):

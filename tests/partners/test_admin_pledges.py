@@ -7,11 +7,13 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from imagine.core.models import AuditEntry
+from imagine.mail.models import Message
 from partners import checklist
 from partners.models import Pledge, Promise, PromiseType, Signature
 from partners.organizations import contacts, profiles
 from partners.pledges import editing as pledge_editing
 from partners.pledges import links as pledge_links
+from partners.pledges import signup as pledge_signup
 from tests import factories, snapshots, web_client
 from tests.summit.test_admin_actions import GONE, KEPT, said
 
@@ -318,11 +320,25 @@ def test_link_is_replaced_each_time(staff):
     seen = {pledge.token}
     for number in (1, 2):
         assert said(act(staff, "replace_links", pledge)) == ["1 link was replaced."]
-        assert snapshots.emails_to()[-1] == f"new_link {number} alma@example.org"
+        assert Pledge.objects.get().token in Message.objects.get(kind="pledge_new_link").body_text
         seen.add(Pledge.objects.get().token)
         assert AuditEntry.objects.about(pledge).filter(actor_name="staff").count() == number
     assert len(seen) == 3
     assert Client().get(pledge.get_absolute_url()).status_code == 404
+
+
+def test_list_and_page_say_that_an_address_is_not_verified(staff):
+    factories.pledge_year()
+    start = pledge_signup.open_pledge_request(
+        factories.unsaved_pledge_request("Vic Works", "vic@example.org", source="rsvp:1")
+    )
+    token = start.browser_token
+    unverified = pledge_editing.save_draft(token, **factories.pledge_data(token, factories.promised()))
+    verified = factories.signed_pledge()
+    words = web_client.page_text(staff.get(LIST))
+    assert words.count("(Address not verified)") == 1
+    assert "vic@example.org, Address not verified" in web_client.page_text(staff.get(page_of(unverified)))
+    assert "Address verified on" in web_client.page_text(staff.get(page_of(verified)))
 
 
 def test_buttons_on_the_page_lead_to_the_actions(staff):

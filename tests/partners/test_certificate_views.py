@@ -85,9 +85,9 @@ def test_a_link_that_opens_nothing_gets_the_constant_page():
 
 def test_who_only_knows_the_address_of_a_partner_is_not_given_its_certificate():
     factories.signed_pledge("Port Gate Logistics", "alma@example.org")
-    start = factories.unsaved_pledge_request("Port Gate Logistics", "alma@example.org", email_verified=False)
+    start = factories.unsaved_pledge_request("Port Gate Logistics", "alma@example.org", browser_token=new_token())
     start.save()
-    assert certificate(start.token).status_code == 404
+    assert certificate(start.browser_token).status_code == 404
 
 
 def test_it_is_private_and_its_file_names_nobody():

@@ -38,7 +38,7 @@ def test_link_to_begin():
     )
     assert one_line(message.body_text).startswith(
         "Your link Choose what you will promise The link opens your page: a checklist that takes two minutes, without "
-        "an account. You can save it, come back, and sign when you are ready. Port Gate Logistics School year 2027–28 "
+        "an account. You can save it, come back, and sign when you are ready. School year 2027–28 "
         f"Open until Sept. 30, 2027 Choose your promises: http://127.0.0.1:8000/imagine/promise/{start.token}/ The link"
     )
     assert f'href="http://127.0.0.1:8000/imagine/promise/{start.token}/"' in message.body_html

@@ -8,14 +8,14 @@ from django.utils import timezone
 from imagine.core.links import LinkNotFound
 from imagine.mail.models import Message
 from partners import tasks
-from partners.models import Contact, PledgeRequest
+from partners.models import Contact, Pledge, PledgeRequest
 from partners.pledges import editing as pledge_editing
 from partners.pledges import links as pledge_links
 from partners.pledges import page_state
 from partners.pledges import signup as pledge_signup
 from partners.pledges.page_state import AddressAlreadyKnown, PledgeClosed
 from partners.pledges.signup import REQUEST_LIFETIME
-from tests import factories, snapshots
+from tests import factories, snapshots, web_client
 
 pytestmark = pytest.mark.django_db
 
@@ -91,7 +91,8 @@ def test_known_address_that_types_another_name_may_begin_for_that_too():
     start = begin("Stockton Rowing Club")
     assert answered(start)[-1] == "link 1 alma@example.org"
     assert pledge.token in body()
-    assert "To promise for Stockton Rowing Club instead, begin here:" in body()
+    assert "To start a pledge for another organization, use this link:" in body()
+    assert "Rowing" not in body()
     assert start.token in body()
     other = pledge_editing.save_draft(
         start.token, **factories.pledge_data(start.token, factories.promised("service", 1))
@@ -215,14 +216,119 @@ def test_one_click_leads_to_a_page_that_knows_who_asks_and_mails_its_link():
     start, again = click(sector="labor"), click()
     assert start == again
     assert snapshots.emails_to() == ["link 1 alma@example.org"]
-    sheet = page_state.load_page_state(start.token)
+    sheet = page_state.load_page_state(start.browser_token)
     assert (sheet.profile["name"], sheet.profile["sector"], sheet.contact["name"]) == (
         "Port Gate Logistics",
         "labor",
         "Alma Reyes",
     )
-    pledge = pledge_editing.save_draft(start.token, **factories.pledge_data(start.token, factories.promised()))
-    assert (pledge.token, snapshots.pledges()) == (start.token, [("Port Gate Logistics", 2027, "draft", 1)])
+
+
+def draft_by_browser(start: PledgeRequest, *promises) -> Pledge:
+    """What the browser saves that was led to the page by a click."""
+    typed = factories.pledge_data(start.browser_token, *(promises or [factories.promised()]))
+    typed["contact"] |= {"role": "Owner", "phone": "209 555 0100", "language": "es"}
+    return pledge_editing.save_draft(start.browser_token, **typed)
+
+
+def test_browser_saves_a_draft_and_there_is_no_contact_before_the_emailed_link_is_used():
+    start = click_in_open_year()
+    draft_by_browser(start)
+    pledge = draft_by_browser(start, factories.promised("mentors", 2))
+    assert snapshots.pledges() == [("Port Gate Logistics", 2027, "draft", 2)]
+    assert not Contact.objects.exists()
+    assert pledge.token not in {start.token, start.browser_token}
+    assert (pledge.is_verified, snapshots.emails_to()) == (False, ["link 1 alma@example.org"])
+    sheet = page_state.load_page_state(start.browser_token)
+    assert (sheet.pledge, sheet.is_emailed_link) == (pledge, False)
+    assert (sheet.contact["role"], sheet.contact["phone"], sheet.contact["language"]) == ("Owner", "209 555 0100", "es")
+
+
+@pytest.mark.parametrize("saved_before", [True, False])
+def test_browser_signs_nothing(saved_before):
+    start = click_in_open_year()
+    if saved_before:
+        draft_by_browser(start)
+    before = snapshots.tables()
+    with pytest.raises(pledge_editing.AddressNotVerified, match="open the link we emailed you"):
+        pledge_editing.sign_pledge(
+            start.browser_token, **factories.pledge_data(start.browser_token, factories.promised()), name="Vic Tim"
+        )
+    assert snapshots.tables() == before
+
+
+@pytest.mark.parametrize("signs", [True, False])
+def test_emailed_link_makes_the_contact_and_ends_the_browsers(signs):
+    start = click_in_open_year()
+    draft = draft_by_browser(start)
+    typed = factories.pledge_data(start.token)  # as it was saved
+    if signs:
+        pledge = pledge_editing.sign_pledge(start.token, **typed, name="Alma Reyes")
+    else:
+        pledge = pledge_editing.save_draft(start.token, **typed)
+    assert (pledge.pk, pledge.token, pledge.is_verified) == (draft.pk, start.token, True)
+    contact = Contact.objects.get()
+    assert (contact.email, contact.role, contact.phone, contact.language) == (
+        *("alma@example.org", "Owner"),
+        *("209 555 0100", "es"),
+    )
+    assert pledge.contact == contact
+    assert snapshots.emails_to() == ["link 1 alma@example.org", *(["signed 1 alma@example.org"] if signs else [])]
+    assert not PledgeRequest.objects.exists()
+    with pytest.raises(LinkNotFound):
+        page_state.load_page_state(start.browser_token)
+
+
+def test_opening_the_emailed_link_changes_nothing(client):
+    start = click_in_open_year()
+    draft_by_browser(start)
+    before = snapshots.tables()
+    assert client.get(start.get_absolute_url()).status_code == 200
+    assert snapshots.tables() == before
+
+
+def test_page_of_the_browser_offers_no_signature_and_leads_to_no_emailed_link(client):
+    start = click_in_open_year()
+    address = f"/imagine/promise/{start.browser_token}/"
+    assert "Check your email to sign" in web_client.page_text(client.get(address))
+    pledge = draft_by_browser(start)
+    for path in ("", "thanks/", "year/", "certificate.pdf", "logo.png"):
+        page = client.get(address + path, follow=True)
+        for secret in (start.token, pledge.token):
+            assert secret not in page.content.decode(errors="replace") + str(page.redirect_chain)
+    sent = web_client.form_fields(client.get(address)) | {"save": "1", "description": "We ship."}
+    assert client.post(address, sent)["Location"] == address
+    signed = sent | {"sign": "1", "sign-name": "Vic Tim", "sign-may": "on"}
+    page = client.post(address, signed)
+    assert page.status_code == 422
+    assert "open the link we emailed you" in web_client.page_text(page)
+
+
+def test_start_link_carries_nothing_that_was_typed():
+    click_in_open_year()
+    message = Message.objects.get()
+    assert "Port Gate" not in message.subject + message.body_text + message.body_html
+
+
+def test_draft_of_a_browser_ends_with_the_links_of_its_organization():
+    start = click_in_open_year()
+    pledge = draft_by_browser(start)
+    factories.merge(factories.organization("Port Gate, Inc."), pledge.organization)
+    for token in (start.token, start.browser_token):
+        with pytest.raises(LinkNotFound):
+            page_state.load_page_state(token)
+        with pytest.raises(LinkNotFound):
+            pledge_editing.save_draft(token, version="", profile={}, contact={}, promised=[])
+
+
+def test_draft_of_a_browser_ends_when_a_contact_that_staff_added_uses_the_pledges_own_link():
+    start = click_in_open_year()
+    pledge = draft_by_browser(start)
+    factories.contact(pledge.organization, "real@example.org")
+    assert pledge_links.resend_link(pledge)
+    pledge_editing.sign_pledge(pledge.token, **factories.pledge_data(pledge.token), name="Real Owner")
+    with pytest.raises(LinkNotFound):
+        page_state.load_page_state(start.browser_token)
 
 
 def test_one_click_of_a_known_address_mails_the_link_and_opens_nothing():
@@ -243,12 +349,12 @@ def test_one_click_of_a_contact_without_a_pledge_mails_the_link_and_opens_nothin
 
 def test_page_that_was_opened_by_one_click_is_of_no_use_once_the_address_is_known():
     start = click_in_open_year()
-    typed = factories.pledge_data(start.token, factories.promised("service", 99))
+    typed = factories.pledge_data(start.browser_token, factories.promised("service", 99))
     pledge = factories.signed_pledge()
     later(11)
     for _twice in range(2):
         with pytest.raises(AddressAlreadyKnown) as refused:
-            pledge_editing.save_draft(start.token, **typed)
+            pledge_editing.save_draft(start.browser_token, **typed)
     assert str(refused.value) == "This address is a partner’s already. We have sent its link there."
     assert snapshots.promised_amounts(pledge) == {"tours": 6}
     assert pledge.token in body()

@@ -375,9 +375,9 @@ def test_thanks_of_a_draft_leads_to_its_page():
 def test_unproven_start_of_an_address_that_became_known_is_led_by_mail():
     factories.pledge_year()
     start = pledge_signup.open_pledge_request(factories.unsaved_pledge_request(source="rsvp:17"))
-    sent = untouched(start.token) | tick("tours", "6") | {"save": "1"}
+    sent = untouched(start.browser_token) | tick("tours", "6") | {"save": "1"}
     factories.contact(factories.organization("Port Gate Logistic"), factories.EMAIL)
-    response = Client().post(pledge_url(start.token), sent)
+    response = Client().post(pledge_url(start.browser_token), sent)
     assert response.status_code == 409
     assert "This address is a partner’s already. We have sent its link there." in web_client.page_text(response)
     assert snapshots.pledges() == []

@@ -147,7 +147,21 @@ def test_corrected_address_gets_the_mail_that_is_not_sent_yet_and_the_link(staff
     change(staff, rsvp, email="alma@example.org")
     assert Rsvp.objects.get().email == "alma@example.org"
     assert set(Message.objects.values_list("recipient", flat=True)) == {"alma@example.org"}
-    assert [letter.split()[0] for letter in snapshots.emails()] == ["confirmed", "link"]
+    [message] = Message.objects.all()  # what hadn't been sent was written anew
+    assert message.kind == "rsvp_confirmed"
+    assert Rsvp.objects.get().get_absolute_url() in message.body_text
+
+
+def test_list_and_page_say_that_an_address_is_not_verified(staff):
+    event = factories.event()
+    factories.rsvp(event, "Bo", verified_at=None)
+    factories.rsvp(event, "Alma", verified_at="2027-02-03T20:00Z")
+    words = web_client.page_text(staff.get("/imagine/admin/summit/rsvp/"))
+    assert "bo@example.org (Address not verified)" in words
+    assert "alma@example.org (Address" not in words
+    for name, said in (("Bo", "Address not verified"), ("Alma", "Address verified on February 3, 2027")):
+        page = staff.get(f"/imagine/admin/summit/rsvp/{Rsvp.objects.get(name=name).pk}/change/")
+        assert said in web_client.page_text(page)
 
 
 def test_address_of_another_party_is_refused(staff):

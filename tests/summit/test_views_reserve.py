@@ -8,7 +8,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from imagine.core import links
 from imagine.mail.models import Message
+from summit import seats
 from summit.models import Event, Guest, Rsvp
 from tests import factories, snapshots, web_client
 
@@ -32,7 +34,7 @@ def test_rsvp_is_saved_with_its_party_and_leads_to_its_own_page():
     )
     response = web_client.visitor(event).post(event.get_absolute_url(), fields)
     rsvp = Rsvp.objects.get()
-    assert (response.status_code, response["Location"]) == (302, f"/imagine/rsvp/{rsvp.token}/")
+    assert (response.status_code, response["Location"]) == (302, f"/imagine/rsvp/{rsvp.browser_token}/")
     names = ("name", "email", "organization_name", "sector", "phone", "note", "language", "source", "accepts_partial")
     assert {name: getattr(rsvp, name) for name in names} == {
         "name": "Alma Reyes",
@@ -103,6 +105,59 @@ def test_rsvp_with_a_known_address_from_elsewhere_changes_nothing_and_mails_the_
     assert snapshots.tables(but=("mail.Message", "core.RateLimitCount")) == before
     link = Message.objects.get(kind="rsvp_link")
     assert (link.recipient, rsvp.token in link.body_text) == ("Alma@example.org", True)
+
+
+def test_browser_is_led_to_the_rsvp_that_it_made_for_an_hour():
+    event = factories.event()
+    browser = web_client.visitor(event)
+    first = browser.post(event.get_absolute_url(), web_client.rsvp_form())
+    Rsvp.objects.update(created_at=timezone.now() - timedelta(minutes=59))
+    assert browser.post(event.get_absolute_url(), web_client.rsvp_form())["Location"] == first["Location"]
+    Rsvp.objects.update(created_at=timezone.now() - timedelta(minutes=61))
+    answer = browser.post(event.get_absolute_url(), web_client.rsvp_form())
+    assert (answer.status_code, "Location" in answer) == (409, False)
+    assert Rsvp.objects.get().browser_token not in answer.content.decode()
+
+
+def test_browser_is_told_when_what_it_sent_differs_from_what_is_saved():
+    event = factories.event()
+    browser = web_client.visitor(event)
+    told = "What you just sent wasn't saved; here's what we have."
+    for changed, is_told in (({}, False), ({}, False), ({"size": "2"}, True), ({"name": "Alma R."}, True)):
+        page = browser.post(event.get_absolute_url(), web_client.rsvp_form(**changed), follow=True)
+        assert (told in web_client.page_text(page)) == is_told
+    assert snapshots.seats(event) == [("Alma Reyes", 1, 0)]
+
+
+def test_browser_is_led_nowhere_once_the_emailed_link_was_used():
+    event = factories.event()
+    browser = web_client.visitor(event)
+    browser.post(event.get_absolute_url(), web_client.rsvp_form())
+    Client().post(f"{Rsvp.objects.get().get_absolute_url()}party/", {})
+    assert browser.post(event.get_absolute_url(), web_client.rsvp_form()).status_code == 409
+
+
+def test_first_email_repeats_nothing_but_the_name_until_the_address_is_verified():
+    event = factories.event()
+    typed = {"guest_2": "Evil Prize", "dietary_needs": "Call 209 555 0100", "note": "evil note", "size": "2"}
+    browser = web_client.visitor(event)
+    browser.post(event.get_absolute_url(), web_client.rsvp_form(organization_name="Prize Inc", **typed))
+    rsvp = Rsvp.objects.get()
+    seats.grow_party(rsvp, size=3)
+    for message in Message.objects.all():
+        words = f"{message.subject} {message.body_text} {message.body_html} {message.ics}"
+        assert "Alma Reyes" in words
+        assert [word for word in ("Prize", "Call 209", "evil note") if word in words] == []
+    links.verify(rsvp)
+    seats.grow_party(rsvp, size=4)
+    assert "Evil Prize" in Message.objects.latest("created_at").body_text
+
+
+def test_organization_is_no_link(client):
+    event = factories.event()
+    sent = web_client.rsvp_form(organization_name="Prize: www.evil-prize.example.com/claim")
+    assert client.post(event.get_absolute_url(), sent).status_code == 422
+    assert not Rsvp.objects.exists()
 
 
 def test_rsvp_of_one_browser_for_two_addresses_is_two():

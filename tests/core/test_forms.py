@@ -1,0 +1,44 @@
+"""What people may type in names."""
+
+import pytest
+from django.core.exceptions import ValidationError
+
+from imagine.core.forms import LineField, NameField
+
+LINKS = [
+    "www.evil-prize.example.com/claim",
+    "evil-prize.com",
+    "evil\u3002com",  # ideographic full stop
+    "evil\uff0ecom",  # fullwidth
+    "evil\uff61com",  # halfwidth
+    "evil\u2024com",  # one dot leader
+    "evil\ufe52com",  # small
+    "evil\u200b.\u200bcom",  # with spaces that nobody sees
+    "ev\u00adil.com",
+    "evil.рф",
+    "evil.xn--p1ai",
+    "http://evil",
+    "https:\u2215\u2215evil.com",
+    "me@evil",
+    "me\uff20evil",
+]
+
+
+@pytest.mark.parametrize("typed", LINKS)
+def test_name_is_no_link(typed):
+    for words in (typed, f"Prize: {typed}", f"Call us, {typed} now"):
+        with pytest.raises(ValidationError):
+            NameField().clean(words)
+
+
+@pytest.mark.parametrize(
+    "typed", ["St. Mary's", "J. R. Reyes", "Delta Growers, Inc.", "Núñez & Co.", "No. 5 Charter", "A.C. Milan", "木村"]
+)
+def test_usual_names_are_fine(typed):
+    assert NameField().clean(typed) == typed
+
+
+@pytest.mark.parametrize("typed", ["a\ue000token\ue001", "\uf8ff", "a\x07"])
+def test_characters_that_no_keyboard_types_are_refused(typed):
+    with pytest.raises(ValidationError):
+        LineField().clean(typed)
