@@ -186,6 +186,7 @@ MIDDLEWARE = [
     "imagine.core.admin_host.keep_admin_on_its_host",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
+    "imagine.core.admin_requests.AdminRequestsMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "imagine.accounts.middleware.SecondFactorMiddleware",
     "imagine.core.audit.ActorMiddleware",

@@ -1,0 +1,41 @@
+"""Query strings that Django's admin answers with 500: only someone who edits the URL sends them, so they get 400."""
+
+from collections.abc import Callable
+
+from django.conf import settings
+from django.contrib.admin.options import TO_FIELD_VAR
+from django.db import DataError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+
+class AdminRequestsMiddleware:
+    """After the CSRF check, which reads the form."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]):
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if is_unreadable(request):
+            return render(request, "400.html", status=400)
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """A filter such as ?name__regex=( is wrong for PostgreSQL alone."""
+        if isinstance(exception, DataError) and request.method == "GET" and is_for_admin(request):
+            return render(request, "400.html", status=400)
+        return None
+
+
+def is_unreadable(request: HttpRequest) -> bool:
+    """Return whether a filter has a NUL, which PostgreSQL can't store, or names an empty field to find an object by."""
+    if not is_for_admin(request):
+        return False
+    values = [value for name in request.GET for value in (name, *request.GET.getlist(name))]
+    return any("\0" in value for value in values) or "" in {
+        query.get(TO_FIELD_VAR) for query in (request.GET, request.POST)
+    }
+
+
+def is_for_admin(request: HttpRequest) -> bool:
+    return request.path_info.startswith(settings.ADMIN_PATH)
