@@ -31,7 +31,7 @@ from imagine.privacy.people import (
     TABLES,
     Person,
     everything_about,
-    is_searched,
+    is_text,
     naming_uploads,
     personal_columns,
     rows_about,
@@ -166,7 +166,7 @@ def erase_data(person: Person) -> None:
     for label, pks in mentions.items():
         model = apps.get_model(label)
         if not TABLES[label].stays or label in WITH_NAMES:
-            remove_mentions(person, model, {*pks, *pks_about(person, label)})
+            remove_mentions(person, model, pks)
 
 
 def pks_about(person: Person, label: str) -> list:
@@ -205,7 +205,7 @@ def remove_mentions(person: Person, model: type[Model], pks: Iterable) -> None:
     """Replace the address, and in the history and email of others also the name, in every text of these rows."""
     label = model._meta.label
     pattern = re.compile(person.mentioned(names=label in WITH_NAMES), re.IGNORECASE)
-    columns = [column.name for column in personal_columns()[label] if is_searched(column)]
+    columns = [column.name for column in personal_columns()[label] if is_text(column)]
     changed = []
     for row in model._default_manager.filter(pk__in=list(pks)).only("pk", *columns):
         values = {name: getattr(row, name) for name in columns}

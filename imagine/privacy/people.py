@@ -41,7 +41,8 @@ TECHNICAL = {
     *("kind", "queue", "attempts", "send_after", "expires_at", "retry_until", "claim_expires_at", "handed_over_at"),
     *("attachment_kind", "topic", "last_step_at", "format", "normalized_name", "action_flag"),
 }
-NOT_SEARCHED = {"password", "session_data", "actor_name"}  # the last says what staff did
+UNTOUCHED = {"password", "session_data", "actor_name"}  # the last says what staff did
+NOT_SEARCHED = {"body_html", "ics", "unsubscribe_url", "token"}  # they mention whom the text of the email mentions
 LETTERS = "a-zA-Z0-9À-ɏ"
 MIN_LENGTH_NAME = 4  # a shorter name is in too many words to search for it
 
@@ -136,7 +137,7 @@ def related_entries(person: Person) -> Q:
     own = about_rows(Rsvp, person.rsvps) | about_rows(Contact, [contact.pk for contact in person.contacts])
     own |= about_rows(Invitation, person.invitations) | about_rows(PledgeRequest, person.requests)
     pledges = Pledge.objects.filter(organization__in=person.organizations).order_by().values("pk")
-    named = Q(changes_text__iregex=person.mentioned(names=True)) & about_rows(Pledge, pledges)
+    named = about_rows(Pledge, pledges) & Q(changes_text__iregex=person.mentioned(names=True))  # the slow one last
     return own | named if person.names else own
 
 
@@ -144,7 +145,7 @@ def related_messages(person: Person) -> Q:
     own = about_rows(Rsvp, person.rsvps) | about_rows(Invitation, person.invitations)
     own |= about_rows(PledgeRequest, person.requests)
     pledges = Pledge.objects.filter(organization__in=person.organizations).order_by().values("pk")
-    named = Q(body_text_text__iregex=person.mentioned(names=True)) & about_rows(Pledge, pledges)
+    named = about_rows(Pledge, pledges) & Q(body_text_text__iregex=person.mentioned(names=True))
     return own | named if person.names else own
 
 
@@ -292,7 +293,12 @@ def rows_about(person: Person, model: type[Model]) -> QuerySet:
 
 
 def is_searched(column: Field) -> bool:
-    return isinstance(column, SEARCHED) and not column.generated and column.name not in NOT_SEARCHED
+    return is_text(column) and column.name not in NOT_SEARCHED
+
+
+def is_text(column: Field) -> bool:
+    """Whether a column can mention a person, and the mention be taken out."""
+    return isinstance(column, SEARCHED) and not column.generated and column.name not in UNTOUCHED
 
 
 @dataclass(frozen=True)
@@ -326,7 +332,22 @@ def is_said(value: object) -> bool:
 
 
 def in_words(value: object) -> object:
-    return _("yes") if value is True else value
+    """Return a value as staff read it: of JSON, what is in it; of a change, the old value and the new one."""
+    if value is True:
+        return _("yes")
+    if isinstance(value, dict):
+        pairs = (
+            (key, " → ".join(map(str, each)) if is_change(each) else in_words(each)) for key, each in value.items()
+        )
+        return "; ".join(f"{key}: {each}" for key, each in pairs if is_said(each))
+    if isinstance(value, list):
+        return ", ".join(str(in_words(each)) for each in value)
+    return value
+
+
+def is_change(value: object) -> bool:
+    """Whether this is what the change history keeps of a field."""
+    return isinstance(value, list) and len(value) == 2 and not any(isinstance(each, dict | list) for each in value)
 
 
 def shown_value(row: Model, column: Field) -> object:

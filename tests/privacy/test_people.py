@@ -154,6 +154,9 @@ def test_page_and_json_have_everything_but_links_within_5_seconds(staff):
         for word in ("Nora Junior Quill", "lentils", "bus 12", "Nora is away", "(209) 555-0177", "Port Gate"):
             assert word in text
         assert "an.nora" not in text
+    assert "name: Nora Quill → Nora Q." in words
+    assert "promises: name: Host tours and field trips" in words
+    for text in (words, download.content.decode()):
         for link in (rsvp, *Pledge.objects.all(), *EmailPreference.objects.filter(email=EMAIL.lower())):
             assert link.token not in text
     assert SecurityEvent.objects.filter(kind=SecurityEvent.Kind.EXPORTED).count() == 1
