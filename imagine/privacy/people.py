@@ -32,7 +32,8 @@ SEARCHED = (CharField, TextField, JSONField, ArrayField)
 # Copies of other columns, secrets of personal links, and what can't be read.
 NOT_SHOWN = {
     *("search_text", "normalized_name", "normalized_organization_name", "body_html", "ics", "file", "png"),
-    *("token", "browser_hash", "unsubscribe_url", "password", "session_key", "session_data", "ics_uid"),
+    *("token", "browser_token", "browser_hash", "unsubscribe_url", "ics_uid"),
+    *("password", "session_key", "session_data"),
     *("content_type", "object_id", "attachment_content_type", "attachment_object_id", "idempotency_key", "claim_id"),
 }
 # In the file, but not on the page: how the program works inside.
