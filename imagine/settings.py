@@ -226,6 +226,22 @@ DEMO_WITHOUT_SECOND_FACTOR = variable("DEMO", "1 while the demo runs, 0 otherwis
     site.hostname
 )
 
+# Single sign-on with the district's OpenID Connect: all four variables or none.
+OIDC_ISSUER = variable("OIDC_ISSUER", "the address of the district's OpenID Connect", "").rstrip("/")
+OIDC_CLIENT_ID = variable("OIDC_CLIENT_ID", "the name that the district gave this site", "")
+OIDC_CLIENT_SECRET = variable("OIDC_CLIENT_SECRET", "the secret that the district gave this site", "")
+groups = variable("OIDC_GROUPS", "which of the district's groups has which role, group=role, separated by ;", "")
+if len({bool(value) for value in (OIDC_ISSUER, OIDC_CLIENT_ID, OIDC_CLIENT_SECRET, groups)}) > 1:
+    stop("OIDC_ISSUER, OIDC_CLIENT_ID, OIDC_CLIENT_SECRET and OIDC_GROUPS must be set together or not at all.")
+if OIDC_ISSUER and not OIDC_ISSUER.startswith("https://") and not is_loopback(urlsplit(OIDC_ISSUER).hostname or ""):
+    stop("OIDC_ISSUER must begin with https://.")
+OIDC_GROUPS = {}
+for pair in filter(None, groups.split(";")):
+    group, equals, role = (part.strip() for part in pair.partition("="))
+    if not (group and equals and role):
+        stop("OIDC_GROUPS must look like promise-office=Community Relations;promise-board=Viewer.")
+    OIDC_GROUPS[group] = role
+
 # Our forms are a few kilobytes. The refuse_unreadable middleware answers 413 above this.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 512 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
@@ -404,6 +420,7 @@ LOGGING = {
     "root": {"handlers": ["stderr"], "level": "INFO"},
     "loggers": {
         # imagine.core.middleware.log_request logs each response; these would log it again, with the personal link.
+        "fido2": {"level": "WARNING"},  # it logs credentials
         "django": {"handlers": [], "level": "INFO", "propagate": True},
         "django.server": {"handlers": [], "level": "ERROR", "propagate": False},
     },

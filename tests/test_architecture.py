@@ -38,7 +38,14 @@ TEMPLATES = {
 }
 # Inside an app: the first may be imported by all that follow, never the other way round.
 LAYERS = [{"models", "relations"}, {"views", "admin", "urls", "tasks", "templatetags", "management"}]
-LOADED_WHEN_USED = ("openpyxl", "imagine.core.spreadsheets.package", "segno")  # for the memory of web workers
+# For the memory of web workers.
+LOADED_WHEN_USED = (
+    "openpyxl",
+    "imagine.core.spreadsheets.package",
+    "segno",
+    "imagine.accounts.passkeys",
+    "imagine.accounts.single_sign_on",
+)
 URL_NAME = re.compile(r"""(?:\breverse\(|\bredirect\(|\{% url )\s*["']([\w:]+)["']""")
 TEMPLATE_TAG = re.compile(r"""\{% (?:include|extends) "([\w/.]+)\"""")
 SEATS = {"held_seats", "waitlisted_seats", "waitlisted_since", "overbooked_seats"}

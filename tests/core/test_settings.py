@@ -23,10 +23,17 @@ GOOD = {
     "MAIL_POSTAL_ADDRESS": "701 N. Madison Street, Stockton, CA 95202",
 }
 
+SSO = {
+    "OIDC_ISSUER": "https://login.example.org/",
+    "OIDC_CLIENT_ID": "promise",
+    "OIDC_CLIENT_SECRET": "s3cret",
+    "OIDC_GROUPS": "promise-office=Community Relations; promise-board = Viewer;",
+}
+
 
 def start(monkeypatch, **changed: str | None) -> dict:
     """The settings that come of a good environment with some variables changed; None takes one away."""
-    for name in ("DEBUG", "TRUSTED_PROXIES", "ADMIN_URL_HOST"):
+    for name in ("DEBUG", "DEMO", "TRUSTED_PROXIES", "ADMIN_URL_HOST", *SSO):
         monkeypatch.delenv(name, raising=False)
     for name, value in (GOOD | changed).items():
         if value is None:
@@ -99,6 +106,25 @@ def test_wrong_variable_stops_the_start_and_is_named(monkeypatch):
     said = {case: refusal(monkeypatch, *case) for case in wrong}
     sentence = r"Imagine Promise cannot start: {} must .+\."
     assert [case for case in wrong if not re.fullmatch(sentence.format(case[0]), said[case])] == []
+
+
+def test_single_sign_on_is_off_or_whole(monkeypatch):
+    assert start(monkeypatch)["OIDC_ISSUER"] == ""
+    made = start(monkeypatch, **SSO)
+    assert made["OIDC_ISSUER"] == "https://login.example.org"
+    assert made["OIDC_GROUPS"] == {"promise-office": "Community Relations", "promise-board": "Viewer"}
+    wrong = [{name: None} for name in SSO]
+    wrong += [{"OIDC_ISSUER": "http://login.example.org"}, {"OIDC_GROUPS": "office"}, {"OIDC_GROUPS": "=Viewer"}]
+    for changed in wrong:
+        with pytest.raises(SystemExit, match=r"^Imagine Promise cannot start: OIDC_\w+.* must .+\.$"):
+            start(monkeypatch, **(SSO | changed))
+
+
+def test_demo_does_without_a_second_factor_on_this_machine_alone(monkeypatch):
+    demo = {"SITE_URL": "http://127.0.0.1:8000", "DEMO": "1"}
+    assert start(monkeypatch, **demo)["DEMO_WITHOUT_SECOND_FACTOR"] is True
+    for changed in ({"DEMO": None}, {"DEMO": "0"}, {"SITE_URL": "https://www.example.org"}):
+        assert start(monkeypatch, **(demo | changed))["DEMO_WITHOUT_SECOND_FACTOR"] is False
 
 
 @pytest.mark.slow

@@ -13,7 +13,15 @@ from imagine.accounts import second_factor, sessions, sign_in
 from imagine.accounts.forms import TotpForm
 from imagine.accounts.models import StaffSession
 from imagine.accounts.staff import staff_required
-from imagine.accounts.views.sign_in import RECOVERY_CODES, code_failed, page, told_to_wait, totp_context
+from imagine.accounts.views.sign_in import (
+    RECOVERY_CODES,
+    add_passkey,
+    code_failed,
+    page,
+    passkey_context,
+    told_to_wait,
+    totp_context,
+)
 
 
 @never_cache
@@ -49,6 +57,19 @@ def add_totp(request: HttpRequest) -> HttpResponse:
         request, "add_totp", _("Add an authenticator app"), form=form, factors=factors, **totp_context(request.user)
     )
     return told_to_wait(response, wait)
+
+
+@never_cache
+@staff_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def add_passkey_page(request: HttpRequest) -> HttpResponse:
+    is_sent = "credential" in request.POST
+    if is_sent and add_passkey(request, request.user):
+        messages.success(request, _("Passkey added."))
+        return redirect_to_codes(request)
+    error = _("We couldn’t add that passkey. Try again.") if is_sent else ""
+    context = passkey_context(request, request.user, "create")
+    return page(request, "add_passkey", _("Add a passkey"), passkey_error=error, **context)
 
 
 def redirect_to_codes(request: HttpRequest) -> HttpResponse:

@@ -1,7 +1,9 @@
 """The two steps of signing in, and what leads back in: a forgotten password, and choosing one."""
 
+from typing import Literal
 from urllib.parse import urlencode
 
+from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
 from django.contrib.auth.views import PasswordResetConfirmView
@@ -83,6 +85,7 @@ def show_sign_in(request: HttpRequest, form: SignInForm, *, wait: int = 0) -> Ht
         form=form,
         next=request.POST.get("next", request.GET.get("next", "")),
         is_exempt=sign_in.is_exempt(request),
+        has_single_sign_on=bool(settings.OIDC_ISSUER),
     )
     return told_to_wait(response, wait)
 
@@ -135,14 +138,43 @@ def second_factor_page(request: HttpRequest) -> HttpResponse:
     factors = second_factor.factors_of(user)
     if not factors.any:
         return redirect("set_up_second_factor")
-    form, wait = CodeForm(request.POST or None), 0
+    if "credential" in request.POST:
+        return check_passkey(request, user)
+    return ask_for_second_factor(request, user, factors)
+
+
+def ask_for_second_factor(
+    request: HttpRequest, user: User, factors: second_factor.Factors, *, passkey_error: str = ""
+) -> HttpResponse:
+    form, wait = CodeForm(None if passkey_error else request.POST or None), 0
     if form.is_valid():
         check = second_factor.check_code(user, form.cleaned_data["code"])
         if check.factor:
             return finish(request, user, check.factor)
         wait = code_failed(request, user, form, check)
-    response = page(request, "second_factor", _("Confirm it’s you"), form=form, factors=factors)
+    context = passkey_context(request, user, "get") if factors.passkeys else {}
+    response = page(
+        request,
+        "second_factor",
+        _("Confirm it’s you"),
+        form=form,
+        factors=factors,
+        passkey_error=passkey_error,
+        **context,
+    )
     return told_to_wait(response, wait)
+
+
+def check_passkey(request: HttpRequest, user: User) -> HttpResponse:
+    from imagine.accounts import passkeys
+
+    try:
+        passkeys.check(request.session, user, request.POST["credential"])
+    except passkeys.WrongPasskey:
+        record_event(Kind.SECOND_FACTOR_FAILED, user, user=user, request=request)
+        error = _("That passkey doesn’t belong to your account. Try again, or use another way.")
+        return ask_for_second_factor(request, user, second_factor.factors_of(user), passkey_error=error)
+    return finish(request, user, second_factor.PASSKEY)
 
 
 @never_cache
@@ -154,14 +186,44 @@ def set_up_page(request: HttpRequest) -> HttpResponse:
         return start_over(request)
     if second_factor.factors_of(user).any:
         return redirect("second_factor")
-    form, wait = TotpForm(request.POST or None), 0
+    is_passkey = "credential" in request.POST
+    if is_passkey and add_passkey(request, user):
+        return set_up_done(request, user, second_factor.PASSKEY)
+    form, wait = TotpForm(None if is_passkey else request.POST or None), 0
     if form.is_valid():
         check = second_factor.confirm_totp(user, form.cleaned_data["code"])
         if check.factor:
             return set_up_done(request, user, check.factor)
         wait = code_failed(request, user, form, check)
-    response = page(request, "set_up", _("Set up your second step"), form=form, **totp_context(user))
+    response = page(
+        request,
+        "set_up",
+        _("Set up your second step"),
+        form=form,
+        passkey_error=_("We couldn’t add that passkey. Try again.") if is_passkey else "",
+        **totp_context(user),
+        **passkey_context(request, user, "create"),
+    )
     return told_to_wait(response, wait)
+
+
+def add_passkey(request: HttpRequest, user: User) -> bool:
+    """Return whether the browser sent a good passkey."""
+    from imagine.accounts import passkeys
+
+    name = sessions.browser_name(request.META.get("HTTP_USER_AGENT", "")) or _("Passkey")
+    try:
+        passkeys.add(request.session, user, request.POST["credential"], name=name)
+    except passkeys.WrongPasskey:
+        return False
+    return True
+
+
+def passkey_context(request: HttpRequest, user: User, action: Literal["create", "get"]) -> dict:
+    from imagine.accounts import passkeys
+
+    options = passkeys.creation_options if action == "create" else passkeys.request_options
+    return {"passkey_action": action, "passkey_options": options(request.session, user)}
 
 
 def set_up_done(request: HttpRequest, user: User, factor: str) -> HttpResponse:

@@ -1,0 +1,175 @@
+"""Passkeys as a second step. The authenticator is software, and does what a browser and a key do together."""
+
+import json
+import re
+from dataclasses import dataclass, field
+
+import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from django.contrib.auth.models import User
+from django.test import Client
+from fido2.cose import ES256
+from fido2.utils import sha256, websafe_decode, websafe_encode
+from fido2.webauthn import (
+    Aaguid,
+    AttestationObject,
+    AttestedCredentialData,
+    AuthenticatorData,
+    CollectedClientData,
+)
+
+from imagine.accounts import passkeys, second_factor
+from imagine.mail.models import Message
+from tests.accounts.people import ACCOUNT, SECOND_STEP, SET_UP, give_password, has_app, is_signed_in
+from tests.web_client import page_text
+
+pytestmark = pytest.mark.django_db
+ORIGIN = "https://www.example.org"
+
+
+@pytest.fixture(autouse=True)
+def public_site(settings):
+    settings.ADMIN_SITE_URL = ORIGIN
+
+
+@dataclass
+class Authenticator:
+    host: str = "www.example.org"
+    origin: str = ORIGIN
+    credential_id: bytes = b"0123456789abcdef"
+    count: int = 0
+    key: ec.EllipticCurvePrivateKey = field(default_factory=lambda: ec.generate_private_key(ec.SECP256R1()))
+
+    def client_data(self, kind: str, options: dict) -> CollectedClientData:
+        return CollectedClientData.create(kind, websafe_decode(options["challenge"]), self.origin)
+
+    def create(self, options: dict) -> str:
+        made = AttestedCredentialData.create(
+            Aaguid.NONE, self.credential_id, ES256.from_cryptography_key(self.key.public_key())
+        )
+        flags = AuthenticatorData.FLAG.UP | AuthenticatorData.FLAG.AT
+        data = AuthenticatorData.create(sha256(self.host.encode()), flags, self.count, made)
+        response = {
+            "clientDataJSON": websafe_encode(self.client_data("webauthn.create", options)),
+            "attestationObject": websafe_encode(AttestationObject.create("none", data, {})),
+        }
+        return self.credential(response)
+
+    def get(self, options: dict) -> str:
+        self.count += 1
+        client_data = self.client_data("webauthn.get", options)
+        data = AuthenticatorData.create(sha256(self.host.encode()), AuthenticatorData.FLAG.UP, self.count)
+        signature = self.key.sign(data + client_data.hash, ec.ECDSA(hashes.SHA256()))
+        response = {
+            "clientDataJSON": websafe_encode(client_data),
+            "authenticatorData": websafe_encode(data),
+            "signature": websafe_encode(signature),
+        }
+        return self.credential(response)
+
+    def credential(self, response: dict) -> str:
+        name = websafe_encode(self.credential_id)
+        return json.dumps({"id": name, "rawId": name, "type": "public-key", "response": response})
+
+
+def options_of(response) -> dict:
+    """What the page gives the script."""
+    return json.loads(re.search(r'id="passkey-options"[^>]*>(.*?)</script>', response.content.decode())[1])
+
+
+def with_passkey(user: User) -> Authenticator:
+    authenticator, session = Authenticator(), {}
+    passkeys.add(session, user, authenticator.create(passkeys.creation_options(session, user)), name="Laptop")
+    return authenticator
+
+
+def half_way() -> Client:
+    client = Client()
+    give_password(client)
+    return client
+
+
+def test_newcomer_sets_up_a_passkey_and_signs_in_with_it(clerk):
+    client, authenticator = half_way(), Authenticator()
+    answer = client.post(SET_UP, {"credential": authenticator.create(options_of(client.get(SET_UP)))})
+    assert answer["Location"].startswith(f"{ACCOUNT}recovery-codes/")
+    assert is_signed_in(client)
+    assert [message.kind for message in Message.objects.all()] == ["factor_added"]
+    again = half_way()
+    options = options_of(again.get(SECOND_STEP))
+    assert [row["id"] for row in options["allowCredentials"]] == [websafe_encode(authenticator.credential_id)]
+    assert again.post(SECOND_STEP, {"credential": authenticator.get(options)}).status_code == 302
+    assert is_signed_in(again)
+
+
+def test_passkey_is_added_beside_an_app(clerk):
+    has_app(clerk)
+    client = Client()
+    client.force_login(clerk)
+    page = f"{ACCOUNT}passkey/"
+    client.post(page, {"credential": Authenticator().create(options_of(client.get(page)))})
+    assert second_factor.factors_of(clerk).count == 2
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"host": "evil.example.org"},
+        {"origin": "https://evil.example.org"},
+        {"origin": "http://www.example.org"},
+        {"origin": "https://www.example.org.evil.example"},
+        {"credential_id": b"another one 1234"},
+        {"key": ec.generate_private_key(ec.SECP256R1())},
+    ],
+)
+def test_passkey_of_another_host_or_person_opens_nothing(clerk, changed):
+    authenticator, client = with_passkey(clerk), half_way()
+    for name, value in changed.items():
+        setattr(authenticator, name, value)
+    answer = client.post(SECOND_STEP, {"credential": authenticator.get(options_of(client.get(SECOND_STEP)))})
+    assert "doesn’t belong to your account" in page_text(answer)
+    assert not is_signed_in(client)
+
+
+def test_answer_works_once_and_for_its_own_challenge(clerk):
+    authenticator, client = with_passkey(clerk), half_way()
+    answer = authenticator.get(options_of(client.get(SECOND_STEP)))
+    client.get(SECOND_STEP)  # another challenge
+    assert client.post(SECOND_STEP, {"credential": answer}).status_code == 200
+    good = authenticator.get(options_of(client.get(SECOND_STEP)))
+    assert client.post(SECOND_STEP, {"credential": good}).status_code == 302
+    other = half_way()
+    assert other.post(SECOND_STEP, {"credential": good}).status_code == 200  # no challenge was given
+    other.get(SECOND_STEP)
+    assert other.post(SECOND_STEP, {"credential": good}).status_code == 200
+
+
+def test_copied_authenticator_is_found_by_its_count(clerk):
+    authenticator = with_passkey(clerk)
+    for count, status in ((5, 302), (3, 200)):
+        authenticator.count, client = count, half_way()
+        answer = client.post(SECOND_STEP, {"credential": authenticator.get(options_of(client.get(SECOND_STEP)))})
+        assert answer.status_code == status
+
+
+def test_one_passkey_is_not_added_twice(clerk):
+    authenticator = with_passkey(clerk)
+    other = User.objects.create_user("other")
+    session = {}
+    credential = authenticator.create(passkeys.creation_options(session, other))
+    with pytest.raises(passkeys.WrongPasskey):
+        passkeys.add(session, other, credential, name="Stolen")
+
+
+@pytest.mark.parametrize(
+    "credential", ["", "{}", "[]", "null", "[" * 19_000, "x" * 30_000, '{"response": {}}', '{"id": 1, "rawId": "é"}']
+)
+@pytest.mark.parametrize("page", [SECOND_STEP, SET_UP])
+def test_nonsense_is_no_passkey(clerk, credential, page):
+    if page == SECOND_STEP:
+        with_passkey(clerk)
+    client = half_way()
+    client.get(page)
+    assert client.post(page, {"credential": credential}).status_code == 200
+    assert not is_signed_in(client)

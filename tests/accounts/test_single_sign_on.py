@@ -1,0 +1,220 @@
+"""The district's OpenID Connect, played by a small server with a key of its own."""
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, urlsplit
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from django.contrib.auth.models import Group, User
+from django.test import Client
+from jwt.algorithms import RSAAlgorithm
+
+from imagine.accounts import second_factor, single_sign_on
+from imagine.accounts.models import SsoIdentity
+from tests.accounts.people import LOGIN, PASSWORD, SET_UP, code_of, is_signed_in
+from tests.web_client import page_text
+
+pytestmark = pytest.mark.django_db
+START, BACK = f"{LOGIN}district/", f"{LOGIN}district/back/"
+KEY, OTHER_KEY = (rsa.generate_private_key(65537, 2048) for _key in range(2))
+
+
+class District(ThreadingHTTPServer):
+    """Gives every code the token of `claims`, signed with `key`."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.address = f"http://127.0.0.1:{self.server_port}"
+        self.claims: dict = {}
+        self.key, self.algorithm, self.forms = KEY, "RS256", []
+
+    def answer(self, path: str) -> dict:
+        if path == "/keys":
+            return {"keys": [json.loads(RSAAlgorithm.to_jwk(KEY.public_key())) | {"kid": "1", "use": "sig"}]}
+        if path == "/token":
+            key = self.key if self.algorithm != "none" else None
+            return {"id_token": jwt.encode(self.claims, key, self.algorithm, headers={"kid": "1"})}
+        return {
+            "issuer": self.address,
+            "authorization_endpoint": f"{self.address}/authorize",
+            "token_endpoint": f"{self.address}/token",
+            "jwks_uri": f"{self.address}/keys",
+        }
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: District
+
+    def do_GET(self) -> None:
+        body = json.dumps(self.server.answer(self.path)).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_POST(self) -> None:
+        form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
+        self.server.forms.append({name: values[0] for name, values in form.items()})
+        self.do_GET()
+
+    def log_message(self, *args) -> None:
+        pass
+
+
+@pytest.fixture
+def district(settings, roles) -> Iterator[District]:
+    server = District()
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    settings.OIDC_ISSUER, settings.OIDC_CLIENT_ID, settings.OIDC_CLIENT_SECRET = server.address, "promise", "s3cret"
+    settings.OIDC_GROUPS = {"promise-office": "Community Relations", "promise-board": "Viewer"}
+    yield server
+    server.shutdown()
+    server.server_close()
+    thread.join()
+    single_sign_on._provider.cache_clear()
+    single_sign_on.keys.cache_clear()
+
+
+def leave(client: Client) -> dict[str, str]:
+    """What the browser takes along to the district."""
+    query = urlsplit(client.post(START)["Location"]).query
+    return {name: values[0] for name, values in parse_qs(query).items()}
+
+
+def come_back(client: Client, district: District, *, state: str | None = None, **changed):
+    sent = leave(client)
+    now = int(time.time())
+    claims = {
+        "iss": district.address,
+        "aud": "promise",
+        "sub": "12345",
+        "iat": now,
+        "exp": now + 300,
+        "nonce": sent["nonce"],
+        "email": "Ben@example.org",
+        "name": "Ben Ochoa",
+        "groups": ["promise-office", "all-staff"],
+    } | changed
+    district.claims = {name: value for name, value in claims.items() if value is not None}
+    return client.get(BACK, {"code": "abc", "state": sent["state"] if state is None else state})
+
+
+def test_person_of_a_group_gets_an_account_with_its_role_and_still_needs_a_second_step(client, district):
+    assert come_back(client, district)["Location"] == SET_UP
+    user = User.objects.get()
+    assert (user.username, user.first_name, user.is_staff, user.is_superuser) == (
+        "ben@example.org",
+        "Ben Ochoa",
+        True,
+        False,
+    )
+    assert not user.has_usable_password()
+    assert [group.name for group in user.groups.all()] == ["Community Relations"]
+    assert not is_signed_in(client)
+    client.get(SET_UP)
+    client.post(SET_UP, {"code": code_of(second_factor.new_totp(user))})
+    assert is_signed_in(client)
+    assert district.forms[0]["client_secret"] == "s3cret"
+    assert district.forms[0]["redirect_uri"].endswith(BACK)
+
+
+HOUR_AGO = int(time.time()) - 3600
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"exp": HOUR_AGO},
+        {"exp": None},
+        {"aud": "another"},
+        {"aud": None},
+        {"aud": ["another", "one"]},
+        {"azp": "another"},
+        {"iss": "https://evil.example.org"},
+        {"sub": None},
+        {"iat": None},
+        {"nonce": "of another sign-in"},
+        {"nonce": None},
+        {"nonce": ["x"]},
+        {"groups": "promise-office"},
+        {"groups": {"promise-office": True}},
+        {"groups": [["promise-office"]]},
+        {"groups": ["promise"]},
+        {"groups": []},
+        {"groups": None},
+        {"email": None},
+        {"email": ["ben@example.org"]},
+        {"email_verified": False},
+        {"email_verified": "false"},
+        {"state": "of another browser"},
+        {"state": ""},
+    ],
+)
+def test_token_that_is_not_right_opens_nothing(client, district, changed):
+    assert come_back(client, district, **changed)["Location"] == LOGIN
+    assert "didn’t work" in page_text(client.get(LOGIN))
+    assert not User.objects.exists()
+
+
+@pytest.mark.parametrize(("key", "algorithm"), [(OTHER_KEY, "RS256"), (None, "none"), ("s3cret" * 8, "HS256")])
+def test_token_that_the_district_did_not_sign_opens_nothing(client, district, key, algorithm):
+    district.key, district.algorithm = key, algorithm
+    assert come_back(client, district)["Location"] == LOGIN
+    assert not User.objects.exists()
+
+
+def test_answer_is_taken_once_and_from_the_browser_that_asked(client, district):
+    come_back(client, district)
+    query = {"code": "abc", "state": "x"}
+    assert client.get(BACK, query)["Location"] == LOGIN
+    assert Client().get(BACK, query)["Location"] == LOGIN
+    assert Client().get(BACK)["Location"] == LOGIN
+
+
+def test_roles_follow_the_groups_at_every_sign_in(district):
+    come_back(Client(), district)
+    user = User.objects.get()
+    come_back(Client(), district, groups=["promise-board"], email="new@example.org")
+    assert [group.name for group in user.groups.all()] == ["Viewer"]
+    open_browser = Client()
+    open_browser.force_login(user)
+    assert come_back(Client(), district, groups=["all-staff"])["Location"] == LOGIN
+    assert not user.groups.exists()
+    assert not is_signed_in(open_browser)
+
+
+def test_account_with_the_same_address_is_linked_but_never_a_superusers_or_one_that_is_linked(district):
+    mine = User.objects.create_user("ben@example.org", "ben@example.org", PASSWORD)
+    assert come_back(Client(), district)["Location"] == SET_UP
+    assert SsoIdentity.objects.get().user == mine
+    assert come_back(Client(), district, sub="67890")["Location"] == LOGIN
+    User.objects.create_superuser("chief", "chief@example.org")
+    assert come_back(Client(), district, sub="55555", email="chief@example.org")["Location"] == LOGIN
+    assert not User.objects.get(username="chief").groups.filter(pk__in=Group.objects.all()).exists()
+
+
+def test_account_that_is_turned_off_stays_out(district):
+    come_back(Client(), district)
+    User.objects.update(is_active=False)
+    assert come_back(Client(), district)["Location"] == LOGIN
+
+
+def test_district_that_does_not_answer_is_told_kindly(client, district, settings):
+    settings.OIDC_ISSUER = "http://127.0.0.1:9"
+    assert client.post(START)["Location"] == LOGIN
+    assert "can’t be reached right now" in page_text(client.get(LOGIN))
+
+
+def test_without_its_variables_there_is_no_single_sign_on(client, db):
+    assert [client.post(START).status_code, client.get(BACK).status_code] == [404, 404]
+    assert "district account" not in page_text(client.get(LOGIN))
+
+
+def test_sign_in_page_offers_it(client, district):
+    assert "Sign in with your district account" in client.get(LOGIN).content.decode()

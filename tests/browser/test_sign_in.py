@@ -1,0 +1,107 @@
+"""Signing in with a keyboard alone: setting up a second step, using it, and one's own account."""
+
+import pytest
+from django.contrib.auth.models import User
+from playwright.sync_api import Page, expect
+
+from imagine.accounts import second_factor
+from tests.accounts.people import code_of
+from tests.browser.keyboard import Keyboard
+from tests.browser.staff import admin_page_problems
+
+pytestmark = pytest.mark.browser
+PASSWORD = "eight channels meet"
+
+
+@pytest.fixture
+def newcomer(site) -> User:
+    return User.objects.create_superuser("ana@example.org", "ana@example.org", PASSWORD, first_name="Ana")
+
+
+def give_password(page: Page, hands: Keyboard) -> None:
+    hands.write(page.locator("#id_username"), "ana@example.org")
+    hands.write(page.locator("#id_password"), PASSWORD)
+    hands.tick(page.locator("#id_shared_computer"))
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+
+
+@pytest.mark.parametrize(("language", "width"), [("en", 390), ("es", 1280), ("en", 1280), ("es", 320)])
+def test_newcomer_sets_up_an_app_and_signs_in_with_it(visit, newcomer, language, width):
+    page, hands = visit(language, width), Keyboard()
+    found = []
+
+    def look() -> None:
+        found.extend(admin_page_problems(page, language))
+
+    page.goto("/imagine/admin/summit/event/")
+    look()
+    give_password(page, hands)
+    hands.press(page.locator("summary"))
+    look()
+    device = second_factor.new_totp(newcomer)
+    expect(page.locator(".sign-in-secret")).to_have_text(second_factor.secret_of(device))
+    hands.write(page.locator("#id_code"), "123")
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+    look()
+    hands.write(page.locator("#id_code"), code_of(device))
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+    look()
+    code = page.locator(".sign-in-codes code").first.inner_text()
+    with page.expect_navigation():
+        hands.press(page.locator("main [type=submit]"))
+    assert page.url.endswith("/imagine/admin/summit/event/")
+    page.goto("/imagine/admin/account/")
+    look()
+    with page.expect_navigation():
+        hands.press(page.locator("#logout-form button"))
+    page.goto("/imagine/admin/")
+    give_password(page, hands)
+    look()
+    hands.write(page.locator("#id_code"), code)
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+    assert page.url.endswith("/imagine/admin/")
+    page.goto("/imagine/admin/auth/user/add/")
+    look()
+    page.goto(f"/imagine/admin/auth/user/{newcomer.pk}/change/")
+    look()
+    page.goto(f"/imagine/admin/auth/user/{newcomer.pk}/reset-second-step/")
+    look()
+    page.context.clear_cookies(name="sessionid")
+    page.goto("/imagine/admin/password/forgot/")
+    look()
+    page.goto("/imagine/admin/password/MQ/abc-123/")
+    look()
+    assert found == [], "\n".join(found)
+
+
+@pytest.mark.parametrize("language", ["en", "es"])
+def test_newcomer_sets_up_a_passkey_and_signs_in_with_it(visit, site, newcomer, language):
+    page, hands = visit(language, address=site.address.replace("127.0.0.1", "localhost")), Keyboard()
+    devtools = page.context.new_cdp_session(page)
+    devtools.send("WebAuthn.enable")
+    options = {"protocol": "ctap2", "transport": "internal", "hasUserVerification": True, "isUserVerified": True}
+    devtools.send("WebAuthn.addVirtualAuthenticator", {"options": options | {"automaticPresenceSimulation": True}})
+    page.goto("/imagine/admin/")
+    give_password(page, hands)
+    with page.expect_navigation():
+        hands.press(page.locator("#passkey-form [type=submit]"))
+    assert "/recovery-codes/" in page.url
+    with page.expect_navigation():
+        hands.press(page.locator("main [type=submit]"))
+    assert second_factor.factors_of(newcomer).count == 1
+    page.goto("/imagine/admin/account/passkey/")
+    found = admin_page_problems(page, language)
+    page.goto("/imagine/admin/account/")
+    with page.expect_navigation():
+        hands.press(page.locator("#logout-form button"))
+    page.goto("/imagine/admin/")
+    give_password(page, hands)
+    found += admin_page_problems(page, language)
+    with page.expect_navigation():
+        hands.press(page.locator("#passkey-form [type=submit]"))
+    assert page.url.endswith("/imagine/admin/")
+    assert found == [], "\n".join(found)
