@@ -16,6 +16,7 @@ from imagine.mail.models import Message
 from partners.emails import pledge as pledge_emails
 from partners.models import Contact, Pledge, PledgeRequest, PledgeYear
 from partners.models.organizations import ContactQuerySet
+from partners.organizations import contacts, profiles
 from partners.pledges.links import MAX_LINKS_PER_DAY, MIN_INTERVAL, email_link
 from partners.pledges.page_state import PledgeClosed, find_known_contact
 
@@ -156,5 +157,15 @@ def delete_stale_requests(held: Collection[str] = ()) -> int:
     old = Message.objects.filter(about_old).alias(address=Lower("recipient")).exclude(address__in=held)
     pks = list(old.order_by("pk").values_list("pk", flat=True)[:BATCH_SIZE])
     Message.objects.filter(pk__in=pks).delete()
+    for draft in Pledge.objects.filter(requests__in=unused, verified_at=None, signed_at=None).order_by("pk"):
+        delete_unverified_draft(draft)
     PledgeRequest.objects.filter(pk__in=unused).delete()
     return len(unused) + len(pks)
+
+
+def delete_unverified_draft(pledge: Pledge) -> None:
+    """Delete a draft whose address was never verified, and its organization unless that has anything else."""
+    organization = profiles.lock_owning_organization(pledge)
+    pledge.delete()
+    if not (organization.contacts.exists() or organization.pledges.exists()):
+        contacts.delete_organization(organization)

@@ -162,11 +162,18 @@ def test_pledge_from_an_rsvp(partner, language):
     partner.sees("What will you promise for %(year)s?", year="2027–28")
     expect(partner.page.locator("#id_name")).to_have_value("Delta Growers")
     _message, link = partner.gets("Your link to promise for %(year)s", year="2027–28")
-    assert link == partner.page.url
+    assert link != partner.page.url
     partner.promises("tours", "6")
+    expect(partner.page.locator("button[name=sign]")).to_have_count(0)
+    partner.send("button[name=save]")
+    expect(partner.page.locator(f"{kind('tours')}-quantity")).to_have_value("6")
+    browsers_own = partner.page.url
+    partner.page.goto(link)
+    expect(partner.page.locator(f"{kind('tours')}-quantity")).to_have_value("6")
     partner.signs()
     partner.sees("Thank you for your promise")
     partner.gets("Your promises for %(year)s are signed", year="2027–28")
+    assert partner.page.request.get(browsers_own).status == 404
     partner.page.goto(rsvp.get_absolute_url())
     partner.send(".divided-section button")  # now the address is a partner's: it is led there by mail alone
     expect(partner.page.locator("[role=status] .message-success")).to_be_visible()

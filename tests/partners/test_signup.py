@@ -304,6 +304,18 @@ def test_page_of_the_browser_offers_no_signature_and_leads_to_no_emailed_link(cl
     assert "open the link we emailed you" in web_client.page_text(page)
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_draft_whose_address_is_never_verified_is_forgotten_with_its_request(known):
+    start = click_in_open_year()
+    pledge = draft_by_browser(start)
+    if known:  # staff know the organization
+        factories.contact(pledge.organization, "real@example.org")
+    PledgeRequest.objects.update(created_at=timezone.now() - REQUEST_LIFETIME)
+    pledge_signup.delete_stale_requests()
+    assert (PledgeRequest.objects.count(), snapshots.pledges()) == (0, [])
+    assert snapshots.organizations() == (["Port Gate Logistics"] if known else [])
+
+
 def test_start_link_carries_nothing_that_was_typed():
     click_in_open_year()
     message = Message.objects.get()
