@@ -8,7 +8,7 @@ from django.dispatch import Signal
 
 organizations_leaving = Signal()  # organizations: primary keys; before they are locked to merge or delete them
 contacts_locked = Signal()  # contacts: all those for which this transaction sends a signal below
-contact_email_changed = Signal()  # contact: with its new address
+contact_email_changed = Signal()  # contact: with its new address; before: the old one
 # Asks where an address was verified. Arguments: `contact`. Receivers return sentences for staff.
 address_proofs_asked = Signal()
 contact_deleted = Signal()  # contact: right before it is deleted

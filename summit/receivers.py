@@ -31,8 +31,8 @@ def on_contacts_locked(contacts: list[Contact], **kwargs) -> None:
 
 
 @receiver(contact_email_changed)
-def on_contact_email_changed(contact: Contact, **kwargs) -> None:
-    contact_changes.readdress_invitations(contact)
+def on_contact_email_changed(contact: Contact, before: str, **kwargs) -> None:
+    contact_changes.readdress_invitations(contact, before)
 
 
 @receiver(contact_deleted)

@@ -1,5 +1,6 @@
 """Personal links that were lost or leaked (docs/rules.md): a link is only emailed to the stored address."""
 
+from contextlib import suppress
 from datetime import timedelta
 
 from django.db import transaction
@@ -73,6 +74,18 @@ def change_email(rsvp: Rsvp, email: str) -> Rsvp:
     elif not rsvp.event.is_over:
         rsvp_emails.queue_rsvp_link(rsvp)
     return rsvp
+
+
+@transaction.atomic
+def follow_contact(rsvp: Rsvp, email: str) -> None:
+    """The address of the contact who RSVP'd by an invitation was corrected. If the new one has an RSVP of its own, only
+    end the old links. An RSVP that was deleted meanwhile is ignored."""
+    with suppress(Rsvp.DoesNotExist):
+        rsvp = seats.lock_rsvp(rsvp)
+        if rsvp.event.rsvps.with_email(email).exclude(pk=rsvp.pk).exists():
+            end_links(rsvp, Invitation.objects.filter(rsvp=rsvp))
+        else:
+            change_email(rsvp, email)
 
 
 @transaction.atomic

@@ -113,7 +113,7 @@ def correct_contact(contact: Contact, **fields) -> Contact:
     contact = profiles.change_contact(contact, **fields)
     if not links.is_same_address(contact.email, before):
         contacts_locked.send(Contact, contacts=[contact])
-        contact_email_changed.send(Contact, contact=contact)
+        contact_email_changed.send(Contact, contact=contact, before=before)
         answers = contact.pledges.update(verified_at=None) > 0
         pledge_links.end_links_of_address(organization, before, answers=answers)
     elif organization and had_access and not contact.may_open_pledge:

@@ -4,6 +4,9 @@ Before any of it, `lock_invitations_of_contacts` locks all that is known about a
 """
 
 from collections.abc import Sequence
+from functools import partial
+
+from django.db import transaction
 
 from imagine.core import links
 from imagine.core.relations import about_rows
@@ -12,6 +15,7 @@ from imagine.mail.models.messages import MessageQuerySet
 from imagine.mail.queue import message_key
 from partners.models import Contact
 from partners.organizations import merging
+from summit import rsvp_links
 from summit.emails import invitation as invitation_emails
 from summit.emails import reminder as reminder_emails
 from summit.emails.kinds import EmailKind
@@ -52,9 +56,9 @@ def delivery_progress(invitation: Invitation) -> int:
     return next((number for number, found in steps.items() if found.exists()), 0)
 
 
-def readdress_invitations(contact: Contact) -> None:
+def readdress_invitations(contact: Contact, before: str) -> None:
     """The contact's address was corrected: the links that the old one got stop working, and nothing more is sent there.
-    Whoever hasn't answered gets the invitation with its new link at the new address."""
+    Whoever hasn't answered gets the invitation with its new link at the new address; who has accepted, the RSVP's."""
     messages = messages_about([contact])
     reminder_emails.delete_unsent_reminders(messages.filter(reminder__isnull=False, expires_at__isnull=False))
     contact.invitations.update(verified_at=None)
@@ -66,6 +70,9 @@ def readdress_invitations(contact: Contact) -> None:
         invitation_resend.delete_undelivered_own_messages(invitation)
         if invitation.emailed_at and not is_written_again and is_waiting(invitation):
             responses.queue_new_link(invitation)
+        if invitation.rsvp and links.is_same_address(invitation.rsvp.email, before):
+            follow = partial(rsvp_links.follow_contact, invitation.rsvp, contact.email)
+            transaction.on_commit(follow)  # afterwards, because events are locked before organizations
 
 
 def is_waiting(invitation: Invitation) -> bool:
