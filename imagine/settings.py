@@ -154,6 +154,7 @@ INSTALLED_APPS = [
     "imagine.core",
     "imagine.mail",
     "imagine.accounts",
+    "imagine.access",
     "imagine.demo",
     "partners",
     "summit",

@@ -16,8 +16,9 @@ MAY_KNOW = {
     "partners": {"core", "mail"},
     "summit": {"core", "mail", "partners"},
     "privacy": {"core", "mail", "accounts", "partners", "summit"},
-    "demo": {"core", "mail", "accounts", "partners", "summit", "privacy", "project"},
-    "project": {"core", "mail", "accounts", "partners", "summit", "privacy", "demo"},
+    "access": {"core", "mail", "accounts", "partners", "summit", "privacy"},
+    "demo": {"core", "mail", "accounts", "partners", "summit", "privacy", "access", "project"},
+    "project": {"core", "mail", "accounts", "partners", "summit", "privacy", "access", "demo"},
 }
 CODE = {
     "core": "imagine/core",
@@ -26,6 +27,7 @@ CODE = {
     "partners": "partners",
     "summit": "summit",
     "privacy": "imagine/privacy",
+    "access": "imagine/access",
     "demo": "imagine/demo",
 }
 TEMPLATES = {

@@ -100,7 +100,6 @@ class SecurityEvent(models.Model):
             ("export_many", "Can export more than 500 rows"),
             ("replace_links", "Can replace personal links"),
             ("merge_organizations", "Can merge organizations"),
-            ("erase_person", "Can erase a person"),
             ("act_on_many", "Can change several records at once"),
         ]
         indexes = [

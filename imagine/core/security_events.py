@@ -49,6 +49,11 @@ def signed_in_user(request: HttpRequest | None) -> User | None:
     return user if user is not None and user.is_authenticated else None
 
 
+def current_user() -> User | None:
+    """Return who is signed in where the current request comes from."""
+    return signed_in_user(_request.get())
+
+
 def shorten_address(address: str) -> str:
     """Return the network an address belongs to, IPv4 by /24 and IPv6 by /48, or "" if it isn't an address."""
     try:

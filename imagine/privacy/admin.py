@@ -147,10 +147,12 @@ def show_person(request: HttpRequest, page: PersonPage, context: dict) -> HttpRe
 
 def download_person(request: HttpRequest, page: PersonPage) -> HttpResponse:
     tables = {found.model._meta.label: list(found.shown()) for found in everything_about(page.person)}
-    record_event(SecurityEvent.Kind.EXPORTED, list="person", rows=sum(map(len, tables.values())))
+    event = record_event(SecurityEvent.Kind.EXPORTED, file="person.json", rows=sum(map(len, tables.values())))
     content = {"email": page.person.email, "names": page.person.names, "made_at": timezone.now(), "tables": tables}
     response = JsonResponse(content, json_dumps_params={"indent": 2, "ensure_ascii": False})
-    response.headers["Content-Disposition"] = f'attachment; filename="person-{timezone.localdate()}.json"'
+    response.headers["Content-Disposition"] = (
+        f'attachment; filename="person-{timezone.localdate()}-record-{event.pk}.json"'
+    )
     return response
 
 

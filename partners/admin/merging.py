@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from imagine.core.admin.actions import ActionsAdmin, report_outcomes
+from imagine.core.admin.permissions import MERGE_ORGANIZATIONS
 from imagine.mail import dispatch
 from partners.admin import components
 from partners.models import Contact, DuplicateCandidate, DuplicateScan, MatchReason, Organization, Pledge
@@ -205,10 +206,10 @@ class DuplicateCandidateAdmin(ActionsAdmin):
 
 
 def can_merge(request: HttpRequest) -> bool:
-    return request.user.has_perms(["partners.change_organization", "partners.delete_organization"])
+    return request.user.has_perms(["partners.change_organization", "partners.delete_organization", MERGE_ORGANIZATIONS])
 
 
-@admin.action(description=_("Merge two …"), permissions=["delete"])
+@admin.action(description=_("Merge two …"), permissions=["merge"])
 def merge_two(page: admin.ModelAdmin, request: HttpRequest, queryset: QuerySet):
     """Go to the page that shows what a merge would do."""
     pks = sorted(queryset.order_by().values_list("pk", flat=True)[:3])

@@ -24,7 +24,7 @@ from imagine.core.spreadsheets.writer import Export
 from imagine.core.uploads import takes_files
 from partners import exports
 from partners.admin import components, filters
-from partners.admin.merging import merge_two
+from partners.admin.merging import can_merge, merge_two
 from partners.admin.organization_form import ContactForm, ContactFormSet, OrganizationAdminForm
 from partners.models import Contact, Logo, Organization, normalize_name
 from partners.organizations import contacts, logos, profiles
@@ -264,6 +264,9 @@ class OrganizationAdmin(ActionsAdmin, ExportAdmin):
         components.delete_each(self, request, queryset)
 
     # Pledges ---------------------------------------------------------------------------------------------------
+
+    def has_merge_permission(self, request):
+        return can_merge(request)
 
     def has_begin_permission(self, request):
         return request.user.has_perms(["partners.change_organization", "partners.add_pledge"])

@@ -20,6 +20,7 @@ from imagine.core import audit
 from imagine.core.admin.actions import ActionsAdmin, Outcome, report_outcomes
 from imagine.core.admin.exports import ExportAdmin, csv_and_xlsx
 from imagine.core.admin.lookups import GuardedAdmin
+from imagine.core.admin.permissions import may_replace_links
 from imagine.core.admin.verification import verification_status, with_verification
 from imagine.core.errors import RuleViolation
 from imagine.core.spreadsheets.writer import Export
@@ -79,7 +80,7 @@ def mail_links(page, request, rows):
     report_outcomes(page, request, outcomes, components.LINKS_SENT, components.LINKS_SENT_RECENTLY)
 
 
-@admin.action(description=_("Replace a private link that others saw, and mail the new one"), permissions=["change"])
+@admin.action(description=_("Replace a private link that others saw, and mail the new one"), permissions=["link"])
 def replace_links(page, request, rows):
     done = ngettext_lazy("%(number)d link was replaced.", "%(number)d links were replaced.", "number")
     report_outcomes(page, request, [(pledge, outcome(pledge_links.replace_link, pledge)) for pledge in rows], done)
@@ -163,8 +164,11 @@ class PledgeAdmin(GuardedAdmin, ReadAdmin):
 
     # Page ------------------------------------------------------------------------------------------------------
 
+    def has_link_permission(self, request):
+        return may_replace_links(request, "partners.change_pledge")
+
     def change_view(self, request, object_id, form_url="", extra_context=None):
-        acts = {"acts": self.has_change_permission(request)}
+        acts = {"acts": self.has_change_permission(request), "can_replace_link": self.has_link_permission(request)}
         return super().change_view(request, object_id, form_url, acts | (extra_context or {}))
 
     @admin.display(description=_("organization"))

@@ -10,6 +10,7 @@ from django.utils.html import format_html_join
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
+from imagine.core.admin.actions import ActionsAdmin
 from imagine.core.formatting import short_date
 from summit.admin import contact_import
 from summit.admin.audience_form import (
@@ -22,7 +23,7 @@ from summit.models import Audience
 
 
 @admin.register(Audience)
-class AudienceAdmin(admin.ModelAdmin):
+class AudienceAdmin(ActionsAdmin):
     form = AudienceForm
     list_display = ("name", "described", "made")
     search_fields = ("name",)

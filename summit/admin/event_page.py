@@ -28,7 +28,8 @@ def event_overview(event: Event, user: AbstractBaseUser) -> dict:
     """Return the context of templates/admin/summit/event/_overview.html. Names and emails are only for users who may
     see them in their own lists."""
     days = stats.rsvps_by_day(event)
-    food, access = stats.needs_of_guests(event)
+    sees_needs = user.has_perm("summit.view_needs")
+    food, access = stats.needs_of_guests(event) if sees_needs else (None, None)
     sees_rsvps, sees_mail = user.has_perm("summit.view_rsvp"), user.has_perm("mail.view_message")
     sees_asked, sees_mailings = user.has_perm("summit.view_invitation"), user.has_perm("mail.view_mailing")
     sectors = stats.rsvps_by_sector(event)
@@ -44,6 +45,7 @@ def event_overview(event: Event, user: AbstractBaseUser) -> dict:
         "sectors": [
             row | {"list": rsvp_list_url(event, status="active", sector__exact=row["sector"])} for row in sectors
         ],
+        "sees_needs": sees_needs,
         "food": food,
         "access": access,
         "waitlist": stats.first_on_waitlist(event) if sees_rsvps else [],

@@ -113,6 +113,10 @@ class EventAdmin(ActionsAdmin):
         (_("History"), {"fields": ("history",)}),
     ]
 
+    def view_on_site(self, event: Event) -> str | None:
+        """Return the page itself: Django's own way there is disabled, because it would lead to personal links, too."""
+        return event.get_absolute_url() if event.is_published else None
+
     def get_queryset(self, request):
         return super().get_queryset(request).with_seats()
 

@@ -12,9 +12,10 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext, ngettext_lazy
 
 from imagine.core import audit
-from imagine.core.admin.actions import Outcome, report_outcomes
+from imagine.core.admin.actions import ActionsAdmin, Outcome, report_outcomes
 from imagine.core.admin.exports import ExportAdmin, csv_and_xlsx
 from imagine.core.admin.lookups import GuardedAdmin
+from imagine.core.admin.permissions import may_replace_links
 from imagine.core.formatting import day, short_date
 from imagine.core.spreadsheets.writer import Export
 from imagine.mail.models import Message
@@ -64,7 +65,7 @@ def export_invitations(request: HttpRequest, invitations) -> Export:
 
 
 @admin.register(Invitation)
-class InvitationAdmin(GuardedAdmin, ExportAdmin):
+class InvitationAdmin(GuardedAdmin, ActionsAdmin, ExportAdmin):
     """Read-only: people answer by their personal links, and a mailing is stopped on its own page."""
 
     view_on_site = False  # it's a personal link
@@ -98,7 +99,7 @@ class InvitationAdmin(GuardedAdmin, ExportAdmin):
         return False
 
     def has_link_permission(self, request):
-        return request.user.has_perm("summit.change_invitation")
+        return may_replace_links(request, "summit.change_invitation")
 
     @admin.action(description=_("Replace a private link that others saw, and mail the new one"), permissions=["link"])
     def replace_links(self, request, chosen):

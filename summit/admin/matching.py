@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods, require_safe
 
 from imagine.core.admin.pagination import page_with_links
+from imagine.core.admin.permissions import current_user_may
 from partners.models import Organization, Sector, normalize_name
 from summit import organization_matching
 from summit.models import Rsvp, RsvpQuerySet
@@ -173,4 +174,5 @@ def organization_status(rsvp: Rsvp) -> str:
     """Render what an RSVP's page says about its organization."""
     is_open = not (rsvp.organization_id or rsvp.no_organization) and rsvp.organization_name
     proposals = organization_matching.group_with_proposals(rsvp).proposals if is_open else []
-    return render_to_string("admin/summit/rsvp/organization_match.html", {"rsvp": rsvp, "proposals": proposals})
+    context = {"rsvp": rsvp, "proposals": proposals, "may_match": current_user_may("summit.change_rsvp")}
+    return render_to_string("admin/summit/rsvp/organization_match.html", context)

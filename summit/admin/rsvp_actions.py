@@ -61,7 +61,7 @@ def resend_links(page, request, rsvps):
     report_outcomes(page, request, apply_one_by_one(rsvp_links.mail_link_by_staff, rsvps), done, same)
 
 
-@admin.action(description=_("Replace a private link that others saw, and mail the new one"), permissions=["change"])
+@admin.action(description=_("Replace a private link that others saw, and mail the new one"), permissions=["link"])
 def replace_links(page, request, rsvps):
     done = ngettext_lazy("%(number)d link was replaced.", "%(number)d links were replaced.", "number")
     report_outcomes(page, request, apply_one_by_one(rsvp_links.replace_rsvp_link, rsvps), done)

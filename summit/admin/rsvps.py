@@ -7,7 +7,7 @@ from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.exceptions import PermissionDenied
 from django.db.models import Exists, OuterRef, Q
 from django.shortcuts import redirect
-from django.urls import path, reverse
+from django.urls import path
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext_lazy as _
@@ -19,10 +19,12 @@ from imagine.core.admin.concurrent_edit import conflict_messages
 from imagine.core.admin.exports import file_or_list, redirect_to_list
 from imagine.core.admin.inlines import BoundedInline
 from imagine.core.admin.lookups import GuardedAdmin
+from imagine.core.admin.permissions import may_replace_links
 from imagine.core.admin.verification import verification_status, with_verification
 from imagine.core.audit import MAX_LENGTH_REASON
 from imagine.core.formatting import day, short_date
 from imagine.core.spreadsheets.writer import RESPONSES
+from imagine.mail.admin.message_links import message_link
 from summit import attendance, exports, rsvp_links, seats
 from summit.admin import guest_forms as party
 from summit.admin import matching, rsvp_actions
@@ -74,6 +76,7 @@ class GuestInline(BoundedInline):  # TabularInline has no labels
     model = Guest
     form = party.GuestAdminForm
     fields = (("name", "dietary_needs", "accessibility_needs"), "shown")
+    fields_without_needs: tuple = ("name",)
     extra = 0
     can_delete = False
     verbose_name_plural = _("guests: the size of the party is set above")
@@ -86,12 +89,20 @@ class GuestInline(BoundedInline):  # TabularInline has no labels
         """Shown to users who may only view."""
         return guest.checked_in_at is not None
 
+    def get_fields(self, request, obj=None):
+        return self.fields if request.user.has_perm(VIEW_NEEDS) else self.fields_without_needs
+
+    def has_change_permission(self, request, obj=None):
+        """Names and needs are saved together."""
+        return request.user.has_perm(VIEW_NEEDS) and super().has_change_permission(request, obj)
+
 
 class CheckInInline(GuestInline):
     """Shown from the day of the event on."""
 
     form = party.CheckInForm
     fields = (("came", "name", "dietary_needs", "accessibility_needs"), "shown")
+    fields_without_needs = (("came", "name"),)
 
 
 class ActionForm(helpers.ActionForm):
@@ -157,6 +168,9 @@ class RsvpAdmin(GuardedAdmin, ActionsAdmin):
             return []
         return [CheckInInline if not obj.canceled_at and attendance.can_check_in(obj.event) else GuestInline]
 
+    def has_link_permission(self, request):
+        return may_replace_links(request, "summit.change_rsvp")
+
     @admin.display(description=_("event"), ordering="event__starts_at")
     def day(self, rsvp: Rsvp) -> str:
         """The date tells events apart in less space than their titles."""
@@ -193,10 +207,10 @@ class RsvpAdmin(GuardedAdmin, ActionsAdmin):
     @admin.display(description=_("mail"))
     def mail(self, rsvp: Rsvp) -> str:
         rows = (
-            (reverse("admin:mail_message_change", args=[m.pk]), m.subject, m.get_state_display(), m.last_error)
-            for m in rsvp.messages.defer("body_text", "body_html", "ics")
+            (message_link(message, message.subject), message.get_state_display(), message.last_error)
+            for message in rsvp.messages.defer("body_text", "body_html", "ics")
         )
-        lines = format_html_join("", '<li><a href="{}">{}</a>: {} {}</li>', rows)
+        lines = format_html_join("", "<li>{}: {} {}</li>", rows)
         return format_html("<ul>{}</ul>", lines) if lines else _("none yet")
 
     def save_model(self, request, obj, form, change):
@@ -239,9 +253,11 @@ class RsvpAdmin(GuardedAdmin, ActionsAdmin):
 
     def save_formset(self, request, form, formset, change):
         """Save names and needs through the rule, and tell Django's log what changed."""
-        changed = [guest for guest in formset.forms if guest.has_changed()]
+        may_change = request.user.has_perms([VIEW_NEEDS, "summit.change_guest"])
+        changed = [guest for guest in formset.forms if guest.has_changed()] if may_change else []
         details = {guest.instance.pk: {name: guest.cleaned_data[name] for name in party.FIELDS} for guest in changed}
-        seats.update_guests(form.instance, details, by_staff=True)
+        if details:
+            seats.update_guests(form.instance, details, by_staff=True)
         came = {guest.instance.pk: guest.cleaned_data["came"] for guest in changed if "came" in guest.changed_data}
         if came:
             attendance.set_checked_in(form.instance, came)

@@ -161,8 +161,9 @@ def test_page_and_json_have_everything_but_links_within_5_seconds(staff):
         for link in (rsvp, *Pledge.objects.all(), *EmailPreference.objects.filter(email=EMAIL.lower())):
             assert link.token not in text
         assert "the-browsers-secret" not in text
-    assert SecurityEvent.objects.filter(kind=SecurityEvent.Kind.EXPORTED).count() == 1
-    assert download["Content-Disposition"] == f'attachment; filename="person-{timezone.localdate()}.json"'
+    record = SecurityEvent.objects.get(kind=SecurityEvent.Kind.EXPORTED).pk
+    name = f"person-{timezone.localdate()}-record-{record}.json"
+    assert download["Content-Disposition"] == f'attachment; filename="{name}"'
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """Admin actions on selected rows, and messages that say what became of each row."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, ngettext_lazy
 
 from imagine.core.admin.deletion import DeletionAdmin
+from imagine.core.admin.permissions import ACT_ON_MANY
 
 MAX_NAMES = 5  # in one message; messages travel in a cookie of at most 2,000 characters
 UNCHANGED = ngettext_lazy(
@@ -22,7 +23,14 @@ Outcome = bool | Exception  # True: changed. False: nothing to do. An exception:
 
 
 class ActionsAdmin(DeletionAdmin):
-    """An admin list that reports selected rows that were changed or deleted since the list was opened."""
+    """An admin list that reports selected rows that were changed or deleted since the list was opened. Changing several
+    rows at once takes a permission of its own."""
+
+    def get_actions(self, request):
+        actions = super().get_actions(request)
+        if request.user.has_perm(ACT_ON_MANY) or is_about_one(request):
+            return actions
+        return {name: action for name, action in actions.items() if only_reads(action[0])}
 
     def response_action(self, request, queryset):
         ticked = request.POST.getlist(ACTION_CHECKBOX_NAME)
@@ -36,6 +44,15 @@ class ActionsAdmin(DeletionAdmin):
         request.POST = request.POST.copy()
         request.POST.setlist(ACTION_CHECKBOX_NAME, possible)
         return super().response_action(request, queryset)
+
+
+def is_about_one(request: HttpRequest) -> bool:
+    """Return whether a button on the page of one row was pressed, or one row is selected."""
+    return len(request.POST.getlist(ACTION_CHECKBOX_NAME)) == 1 and request.POST.get("select_across", "0") == "0"
+
+
+def only_reads(action: Callable) -> bool:
+    return list(getattr(action, "allowed_permissions", [])) == ["view"]
 
 
 def is_valid_key(key: Field, value: str) -> bool:

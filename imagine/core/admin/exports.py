@@ -17,12 +17,12 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET
 
+from imagine.core.admin.permissions import EXPORT_MANY
 from imagine.core.security_events import Kind, record_event
 from imagine.core.spreadsheets import writer
 from imagine.core.spreadsheets.writer import Export
 
-EXPORT_MANY = "core.export_many"
-MAX_ROWS = 500  # without that permission
+MAX_ROWS = 500  # without EXPORT_MANY
 CODE = re.compile(r"[\w ,.:+-]{1,100}")
 
 

@@ -130,6 +130,10 @@ class TemplateOverrideAdmin(admin.ModelAdmin):
         """Hide Django's own form, which would save without validation and history."""
         raise Http404
 
+    def history_view(self, *_args, **_kwargs):
+        """Hide Django's log, which leads to its own form; the page of a template shows the change history."""
+        raise Http404
+
     def changelist_view(self, request, extra_context=None):
         if not self.has_view_permission(request):
             raise PermissionDenied

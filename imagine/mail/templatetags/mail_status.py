@@ -6,10 +6,13 @@ from django import template
 from django.utils import timezone
 
 from imagine.mail import health
+from imagine.mail.admin.message_links import message_link
 from imagine.mail.bulk import progress
 from imagine.mail.models import Message
 
 register = template.Library()
+
+register.simple_tag(message_link)
 
 MAX_MAILINGS = 10
 LATE_AFTER = 60  # seconds; email normally goes out at once

@@ -1,10 +1,10 @@
 from django.core.management.base import BaseCommand
 
-from summit import roles
+from imagine.access import roles
 
 
 class Command(BaseCommand):
-    help = "Makes the groups Community Relations and Viewer, and gives them what they lack. Safe to repeat."
+    help = f"Creates the roles {', '.join(roles.ROLES)}, and gives them what they lack. Safe to repeat."
 
     def handle(self, **options):
         for name, given in roles.create_roles().items():

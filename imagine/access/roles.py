@@ -1,0 +1,109 @@
+"""The roles of staff: Django groups, with each of their permissions by name. Accounts and groups belong to superusers.
+
+A permission that is not here is nobody's but a superuser's, so a new model or page is closed until it is listed.
+imagine/access/pages.py says which role opens which page.
+"""
+
+from django.contrib.auth.models import Group, Permission
+from django.db import transaction
+
+COMMUNITY_RELATIONS, CHECK_IN_DESK, VIEWER = "Community Relations", "Check-in desk", "Viewer"
+
+VIEWER_PERMISSIONS = [
+    "mail.view_emailpreference",
+    "mail.view_mailing",
+    "mail.view_templateoverride",
+    "partners.view_contact",
+    "partners.view_duplicatecandidate",
+    "partners.view_import",
+    "partners.view_organization",
+    "partners.view_pledge",
+    "partners.view_pledgeyear",
+    "partners.view_promise",
+    "partners.view_promisetype",
+    "partners.view_school",
+    "summit.view_audience",
+    "summit.view_event",
+    "summit.view_guest",
+    "summit.view_invitation",
+    "summit.view_rsvp",
+]
+
+COMMUNITY_RELATIONS_PERMISSIONS = [
+    *VIEWER_PERMISSIONS,
+    "core.act_on_many",
+    "core.export_many",
+    "core.merge_organizations",
+    "core.replace_links",
+    "core.view_securityevent",
+    "mail.add_emailpreference",
+    "mail.change_emailpreference",
+    "mail.change_mailing",
+    "mail.change_message",
+    "mail.change_templateoverride",
+    "mail.view_message",  # it shows what only its recipient was sent
+    "partners.add_contact",
+    "partners.add_import",
+    "partners.add_organization",
+    "partners.add_pledge",
+    "partners.add_pledgeyear",
+    "partners.add_promisetype",
+    "partners.change_contact",
+    "partners.change_organization",
+    "partners.change_pledge",
+    "partners.change_pledgeyear",
+    "partners.change_promisetype",
+    "partners.change_school",
+    "partners.delete_contact",
+    "partners.delete_organization",
+    "partners.delete_pledge",
+    "partners.delete_pledgeyear",
+    "partners.delete_promisetype",
+    "privacy.add_hold",
+    "privacy.change_hold",
+    "privacy.erase_person",
+    "privacy.see_person",
+    "privacy.view_erasure",
+    "privacy.view_hold",
+    "summit.add_audience",
+    "summit.add_event",
+    "summit.add_invitation",
+    "summit.add_rsvp",
+    "summit.change_audience",
+    "summit.change_event",
+    "summit.change_guest",
+    "summit.change_invitation",
+    "summit.change_rsvp",
+    "summit.delete_audience",
+    "summit.delete_event",
+    "summit.delete_rsvp",
+    "summit.view_needs",  # health information of named people
+]
+
+ROLES: dict[str, list[str]] = {
+    COMMUNITY_RELATIONS: COMMUNITY_RELATIONS_PERMISSIONS,
+    CHECK_IN_DESK: [],  # nothing but the pages of the desk, once there are any
+    VIEWER: VIEWER_PERMISSIONS,
+}
+
+
+@transaction.atomic
+def create_roles() -> dict[str, int]:
+    """Create missing groups and add missing permissions. Nothing is removed, so additions by a superuser stay. Return
+    the number of permissions added by role. Run `migrate` first: it creates the permissions."""
+    given = {}
+    for name, permissions in ROLES.items():
+        group, _created = Group.objects.get_or_create(name=name)
+        has = {f"{label}.{codename}" for label, codename in group.permissions.values_list(*LABEL_AND_CODENAME)}
+        lacking = [find_permission(permission) for permission in permissions if permission not in has]
+        group.permissions.add(*lacking)
+        given[name] = len(lacking)
+    return given
+
+
+LABEL_AND_CODENAME = ("content_type__app_label", "codename")
+
+
+def find_permission(name: str) -> Permission:
+    label, codename = name.split(".")
+    return Permission.objects.get(content_type__app_label=label, codename=codename)

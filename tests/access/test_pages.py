@@ -1,0 +1,234 @@
+"""Each page in each role, as imagine/access/pages.py says: asked directly, and by every link of the admin."""
+
+import re
+from datetime import date
+from html import unescape
+from http.cookies import SimpleCookie
+from urllib.parse import urljoin
+
+import pytest
+from django.contrib.auth.models import Group, User
+from django.db import transaction
+from django.http import HttpResponse
+from django.test import Client
+from django.urls import Resolver404, resolve
+from django.utils import timezone
+
+from imagine.access import roles
+from imagine.access.pages import ANONYMOUS, EVERYONE, PAGES, STAFF, SUPERUSER
+from imagine.mail.models import TemplateOverride
+from imagine.privacy.models import Erasure, Hold
+from partners.organizations import profiles
+from summit.models import Guest
+from tests import factories, test_golden, web_client
+from tests.golden import sample
+from tests.spreadsheets import read_rows
+
+pytestmark = pytest.mark.django_db
+
+ADMIN = "/imagine/admin/"
+REFUSED = {403, 404, 405}
+# What a page needs to be sent, so that not even those who may post to it are refused.
+POSTED = {"admin:mail_message_change": {"_resend": ""}}
+FORM = re.compile(r"<form\b([^>]*)>(.*?)</form>", re.DOTALL)
+LINK = re.compile(r'<(?:a|iframe)\b[^>]*(?:href|src)="([^"#]+)')
+IN_ADMIN = re.compile(rf"{ADMIN}(?!logout)")
+
+
+def name_of(path: str, name: str) -> str:
+    """The name of a row of PAGES, by a page's pattern and the name of its URL."""
+    if not name.endswith("-"):
+        return name
+    return "<record>" if path.endswith("/<path:object_id>/") else path
+
+
+def pages(rows: dict[str, object]) -> list[tuple[str, str]]:
+    """Every page that is routed: the name of its row, and a URL with what the sample has for it."""
+    patterns = test_golden.patterns()
+    urls = test_golden.public_pages(rows) | test_golden.admin_pages(rows)
+    urls |= {f"{ADMIN}logout/": f"{ADMIN}logout/", f"{ADMIN}r/<path:where>": f"{ADMIN}r/1/1/"}
+    urls |= {f"{ADMIN}(?P<url>.*)$": f"{ADMIN}nothing/here/"}
+    person = f"person/summit.rsvp/{rows['rsvp'].pk}/"
+    urls = {path: re.sub(r"person/1/\d+/", person, url) for path, url in urls.items()}
+    app_list = f"{ADMIN}summit/"
+    return [(name_of(path, name), urls.get(path, app_list)) for path, name in patterns if not is_shadowed(path, name)]
+
+
+def is_shadowed(path: str, name: str) -> bool:
+    """Whether another pattern before it takes the path."""
+    own_form = ("templateoverride/<path:object_id>/",)
+    return path.endswith(own_form) and name.endswith("-")
+
+
+@pytest.fixture
+def rows(db) -> dict[str, object]:
+    rows = sample.rows()
+    organization = profiles.lock_organization(rows["partners"].pk)
+    profiles.set_logo(organization, factories.png())
+    Hold.objects.create(email="ana@example.org", reason="Request", ends_on=date.max, created_by="anna")
+    Erasure.objects.create(email_hash="0" * 64, erased_by="anna", erased_at=timezone.now())
+    TemplateOverride.objects.create(template="invitation", language="en")
+    Guest.objects.filter(position=1).update(dietary_needs="no nuts", accessibility_needs="ramp")
+    return rows
+
+
+@pytest.fixture
+def clients(db) -> dict[str, Client]:
+    """A browser in each role."""
+    roles.create_roles()
+    browsers = {role: Client() for role in EVERYONE}
+    for role in roles.ROLES:
+        user = User.objects.create_user(role, is_staff=True)
+        user.groups.add(Group.objects.get(name=role))
+        browsers[role].force_login(user)
+    browsers[SUPERUSER].force_login(User.objects.create_superuser(SUPERUSER))
+    return browsers
+
+
+def ask(client: Client, method: str, url: str, data: dict | None = None) -> HttpResponse:
+    """Ask once, and take back what it did."""
+    cookies = SimpleCookie(client.cookies.output(header="", sep=";"))
+    with transaction.atomic():
+        response = getattr(client, method)(url, data)
+        if response.streaming:
+            read_rows(response) if "record" in response.get("Content-Disposition", "") else response.getvalue()
+        transaction.set_rollback(True)
+    client.cookies = cookies
+    return response
+
+
+def is_open(name: str, response: HttpResponse) -> bool:
+    """Whether a page was reached, even if it then had an objection to what was sent. What a public page doesn't find is
+    not a matter of roles."""
+    if response.status_code == 302 and f"{ADMIN}login/?next=" in response["Location"]:
+        return False
+    is_public = not name.startswith(("admin:", ADMIN, "<"))
+    return response.status_code not in (REFUSED - {404} if is_public else REFUSED)
+
+
+# The table -------------------------------------------------------------------------------------------------------
+
+
+def test_every_page_has_a_row_and_every_row_a_page():
+    """A new page? Add a row to imagine/access/pages.py that says who may open it."""
+    routed = {name_of(path, name) for path, name in test_golden.patterns()}
+    assert sorted(routed - set(PAGES)) == []
+    assert sorted(set(PAGES) - routed) == []
+
+
+@pytest.mark.slow
+def test_every_page_answers_each_role_as_the_table_says(rows, clients):
+    wrong = []
+    for name, url in pages(rows):
+        for role, client in clients.items():
+            for method, allowed in PAGES[name]._asdict().items():
+                response = ask(client, method, url, POSTED.get(name) if method == "post" else None)
+                if is_open(name, response) != (role in allowed):
+                    wrong.append(f"{role or 'anonymous'} {method} {name} {url}: {response.status_code}")
+    if wrong:
+        pytest.fail("\n".join(wrong), pytrace=False)
+
+
+def test_a_page_that_is_open_to_the_wrong_role_is_seen(rows, clients):
+    """A control: with one permission too many, the walk above would find it."""
+    viewer, name = clients[roles.VIEWER], "admin:mail_message_changelist"
+    assert not is_open(name, ask(viewer, "get", f"{ADMIN}mail/message/"))
+    Group.objects.get(name=roles.VIEWER).permissions.add(roles.find_permission("mail.view_message"))
+    assert is_open(name, ask(viewer, "get", f"{ADMIN}mail/message/"))
+    assert roles.VIEWER not in PAGES[name].get
+
+
+# Links -----------------------------------------------------------------------------------------------------------
+
+
+def links(response: HttpResponse, at: str) -> set[tuple[str, str]]:
+    """The links of a page into the admin: method and URL. What a form posts to is a link, too."""
+    if not response.get("Content-Type", "").startswith("text/html"):
+        return set()
+    page, found = response.content.decode(), set()
+    for form, inside in FORM.findall(page):
+        action = re.search(r'action="([^"]*)"', form)
+        if 'method="post"' in form and re.search(r'<button|type="submit"', inside):  # a page to read has none
+            found.add(("post", unescape(action[1]) if action and action[1] else at))
+    found |= {("get", unescape(url)) for url in LINK.findall(page)}
+    absolute = {(method, urljoin(at, url)) for method, url in found}
+    return {(method, url) for method, url in absolute if IN_ADMIN.match(url)}
+
+
+def row_of(url: str) -> str:
+    path = url.partition("?")[0]
+    match = resolve(path)
+    return name_of(f"/{match.route}", ":".join([*match.namespaces, match.url_name or "-"]))
+
+
+@pytest.mark.slow
+def test_no_page_links_to_a_page_that_would_be_refused(rows, clients):
+    """Each link of each page is followed once for its row and its first filter."""
+    wrong, asked = [], set()
+    for role in sorted(STAFF):
+        for name, url in pages(rows):
+            if not url.startswith(ADMIN) or role not in PAGES[name].get:
+                continue
+            for method, link in sorted(links(ask(clients[role], "get", url), url)):
+                try:
+                    to = row_of(link)
+                except Resolver404:
+                    wrong.append(f"{name} links to {link}, which isn't there")
+                    continue
+                shape = (role, method, to, link.partition("?")[2].partition("=")[0])
+                if shape in asked:
+                    continue
+                asked.add(shape)
+                # What a form posts is asked in the test above; here the table's word is enough.
+                reached = method == "post" or is_open(to, ask(clients[role], "get", link))
+                if not reached or role not in getattr(PAGES[to], method):
+                    wrong.append(f"{role}: {name} links to {to} {link} ({method})")
+    if wrong:
+        pytest.fail("\n".join(wrong), pytrace=False)
+    assert len(asked) > 200
+
+
+# What a viewer doesn't see ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_a_viewer_sees_no_needs_on_any_page_or_file(rows, clients):
+    """The office does, so that the search below is known to find them."""
+    seen = {}
+    for role in (roles.VIEWER, roles.COMMUNITY_RELATIONS):
+        seen[role] = []
+        for name, url in pages(rows):
+            if url.startswith(ADMIN) and role in PAGES[name].get and "download" not in name:
+                response = client_text(clients[role], url)
+                if "no nuts" in response or "ramp" in response:
+                    seen[role].append(name)
+    assert seen[roles.VIEWER] == []
+    assert {"admin:summit_rsvp_change", "admin:summit_event_change", "admin:guests_csv", "admin:guests_xlsx"} <= set(
+        seen[roles.COMMUNITY_RELATIONS]
+    )
+
+
+def client_text(client: Client, url: str) -> str:
+    with transaction.atomic():
+        response = client.get(url)
+        if response.streaming:
+            is_list = "record" in response.get("Content-Disposition", "")
+            text = str(read_rows(response)) if is_list else ""
+            if not is_list:
+                response.getvalue()
+        else:
+            text = response.content.decode(errors="replace")
+        transaction.set_rollback(True)
+    return text
+
+
+def test_a_viewer_cannot_ask_for_needs_letter_by_letter(rows, clients):
+    for lookup in ("guests__dietary_needs__startswith=no", "guests__accessibility_needs=ramp"):
+        response = clients[roles.VIEWER].get(f"{ADMIN}summit/rsvp/?{lookup}")
+        assert response.status_code in (302, 400), lookup
+
+
+def test_a_viewer_reads_the_names_of_a_party(rows, clients):
+    page = clients[roles.VIEWER].get(f"{ADMIN}summit/rsvp/{rows['rsvp'].pk}/change/")
+    assert "Alma Reyes" in web_client.page_text(page)
+    assert ANONYMOUS not in STAFF

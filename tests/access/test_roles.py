@@ -1,0 +1,151 @@
+"""What each role of staff may do in the admin."""
+
+import pytest
+from django.apps import apps
+from django.contrib import admin
+from django.contrib.auth.models import Group, User
+from django.core.management import call_command
+from django.test import Client
+from django.urls import reverse
+
+from imagine.access import roles
+from tests import factories, snapshots
+
+pytestmark = pytest.mark.django_db
+
+
+def member(role: str) -> Client:
+    roles.create_roles()
+    user = User.objects.create_user(role, is_staff=True)
+    user.groups.add(Group.objects.get(name=role))
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def lists() -> dict[str, str]:
+    """The address of each list in the admin, by its model."""
+    models = [model for model in apps.get_models() if admin.site.is_registered(model)]
+    return {
+        model._meta.label: reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+        for model in models
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("role", "closed"),
+    [
+        ("Community Relations", {"auth.Group", "auth.User"}),
+        (
+            "Viewer",
+            {"auth.Group", "auth.User", "core.SecurityEvent", "mail.Message", "privacy.Erasure", "privacy.Hold"},
+        ),
+    ],
+)
+def test_role_opens_every_list_but_these(role, closed):
+    client = member(role)
+    assert client.get(reverse("admin:index")).status_code == 200
+    answers = {label: client.get(address).status_code for label, address in lists().items()}
+    assert {label for label, status in answers.items() if status == 403} == closed
+    assert set(answers.values()) == {200, 403}
+
+
+def test_viewer_reads_an_rsvp_and_takes_the_guest_list_away_but_changes_nothing():
+    rsvp = factories.rsvp(factories.event(), size=2)
+    client = member("Viewer")
+    page = reverse("admin:summit_rsvp_change", args=[rsvp.pk])
+    shown = client.get(page)
+    assert "Alma Reyes" in shown.content.decode()
+    assert rsvp.token not in shown.content.decode()
+    before = snapshots.tables(but=("auth.User", "accounts.StaffSession"))
+    assert client.post(page, {"name": "Somebody"}).status_code == 403
+    assert client.post(reverse("admin:summit_event_change", args=[rsvp.event_id]), {"capacity": 1}).status_code == 403
+    listed = reverse("admin:summit_rsvp_changelist")
+    for action in ("cancel", "promote", "mail_again"):
+        client.post(listed, {"action": action, "_selected_action": [rsvp.pk]})
+    assert snapshots.tables(but=("auth.User", "accounts.StaffSession")) == before
+
+
+def test_community_relations_change_an_event():
+    event = factories.event()
+    client = member("Community Relations")
+    assert b"_save" in client.get(reverse("admin:summit_event_change", args=[event.pk])).content
+
+
+def test_making_roles_twice_keeps_what_a_superuser_added(capsys):
+    call_command("make_roles")
+    viewer = Group.objects.get(name="Viewer")
+    may = set(viewer.permissions.values_list("codename", flat=True))
+    assert {code.partition("_")[0] for code in may} == {"view"}
+    assert "view_message" not in may
+    extra = Group.objects.get(name="Community Relations").permissions.get(codename="add_rsvp")
+    viewer.permissions.add(extra)
+    capsys.readouterr()
+    call_command("make_roles")
+    assert capsys.readouterr().out == "".join(f"{role}: 0 permissions given\n" for role in roles.ROLES)
+    assert extra in viewer.permissions.all()
+
+
+def test_check_in_desk_opens_no_list_yet():
+    client = member("Check-in desk")
+    assert client.get(reverse("admin:index")).status_code == 200
+    assert {client.get(address).status_code for address in lists().values()} == {403}
+
+
+def test_each_role_has_what_is_listed_and_no_more():
+    """Nothing is given by a query, so a new model stays closed until somebody lists it."""
+    roles.create_roles()
+    for name, permissions in roles.ROLES.items():
+        held = Group.objects.get(name=name).permissions.values_list("content_type__app_label", "codename")
+        assert sorted(f"{label}.{codename}" for label, codename in held) == sorted(permissions), name
+        assert len(permissions) == len(set(permissions)), name
+
+
+def without(permission: str) -> Client:
+    """The browser of somebody who has the role of Community Relations but for one permission."""
+    client = member("Community Relations")
+    Group.objects.get(name="Community Relations").permissions.remove(roles.find_permission(permission))
+    return client
+
+
+@pytest.mark.parametrize("page", ["summit_rsvp", "partners_pledge", "summit_invitation"])
+def test_replacing_links_takes_a_permission_of_its_own(page):
+    event = factories.event()
+    rows = {
+        "summit_rsvp": factories.rsvp(event),
+        "partners_pledge": factories.signed_pledge(),
+        "summit_invitation": factories.invite(event, factories.person("Ben Cho")),
+    }
+    row, address = rows[page], reverse(f"admin:{page}_changelist")
+    client, replace = without("core.replace_links"), {"action": "replace_links", "_selected_action": [row.pk]}
+    assert b'value="replace_links"' not in client.get(address).content
+    client.post(address, replace)
+    assert type(row).objects.get(pk=row.pk).token == row.token
+    role = Group.objects.get(name="Community Relations")
+    role.permissions.add(roles.find_permission("core.replace_links"))
+    assert b'value="replace_links"' in client.get(address).content
+    client.post(address, replace)
+    assert type(row).objects.get(pk=row.pk).token != row.token
+
+
+def test_merging_takes_a_permission_of_its_own():
+    kept, other = factories.organization("Port Gate"), factories.organization("Port Gate Logistics")
+    client, address = without("core.merge_organizations"), reverse("admin:partners_merge", args=[kept.pk, other.pk])
+    assert client.post(address, {"shown": "x"}).status_code == 403
+    assert b'value="merge_two"' not in client.get(reverse("admin:partners_organization_changelist")).content
+
+
+def test_changing_several_records_at_once_takes_a_permission_of_its_own():
+    event = factories.event()
+    rsvps = [factories.rsvp(event, name) for name in ("Alma Reyes", "Ben Cho", "Chue Vang")]
+    client, address = without("core.act_on_many"), reverse("admin:summit_rsvp_changelist")
+    listed = client.get(address).content
+    assert b'value="cancel_rsvps"' not in listed
+    assert b'value="guests_csv"' in listed
+    cancel = {"action": "cancel_rsvps", "_selected_action": [rsvp.pk for rsvp in rsvps[:2]]}
+    client.post(address, cancel)
+    client.post(address, cancel | {"_selected_action": [rsvps[0].pk], "select_across": "1"})
+    assert event.rsvps.filter(canceled_at=None).count() == 3
+    client.post(address, cancel | {"_selected_action": [rsvps[2].pk]})  # as the button on a record's page does
+    assert event.rsvps.filter(canceled_at=None).count() == 2
