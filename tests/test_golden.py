@@ -41,6 +41,7 @@ ADMIN = "/imagine/admin/"
 OF_DJANGO = ("/history/", "/delete/")
 PAGE_TITLE = re.compile(r"<title>(.*?)</title>", re.DOTALL)
 CHANGING = {
+    re.compile(r"(?<=/admin/password/)\w+(?=/)"): "<uid>",
     re.compile(r"(?<=/)[\w-]{20,}(?=/)"): "<token>",
     re.compile(r"\b[A-Z\d]{3}-[A-Z\d]{3}\b"): "<code>",
     re.compile(r"(?<=/)\d+(?=/)|(?<=:)\d+(?=:)|(?<!\S)\d+(?= \||: )"): "#",

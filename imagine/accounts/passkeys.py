@@ -1,4 +1,4 @@
-"""Passkeys (WebAuthn) as a second step, over fido2. Loaded where used: its cryptography takes 12 MB.
+"""Passkeys (WebAuthn) as a second step, over fido2. Loaded where used: its cryptography takes 5 MB.
 
 A challenge is kept in the session and used once. The page's script takes the options from the page and sends the
 credential back as one field of a form.

@@ -7,10 +7,12 @@ import pytest
 from django.contrib.auth.models import Group, User
 from django.core.management import CommandError, call_command
 from django.test import Client
+from django.utils import timezone
 
 from imagine.accounts import second_factor, sessions
 from imagine.accounts.models import Passkey, StaffSession
 from imagine.core.models import SecurityEvent
+from imagine.mail import queue
 from imagine.mail.models import Message
 from tests.accounts.people import (
     ACCOUNT,
@@ -320,3 +322,11 @@ def test_command_resets_a_second_step(chief):
     for name in ("chief", "nobody"):
         with pytest.raises(CommandError):
             call_command("reset_second_step", name)
+
+
+def test_email_about_an_account_is_not_sent_again(chief, clerk):
+    second_factor.announce_added(clerk, second_factor.TOTP)
+    Message.objects.update(state=Message.State.SENT, sent_at=timezone.now())
+    with pytest.raises(queue.CannotResend):
+        queue.resend(Message.objects.get())
+    assert Message.objects.count() == 1

@@ -5,7 +5,11 @@ renamed here. Names and dates are fixed, as they stand in titles and subjects.
 """
 
 from django.conf import settings
+from django.contrib.auth.models import User
+from django.utils import translation
 
+from imagine.accounts import emails as account_messages
+from imagine.accounts import second_factor
 from imagine.mail import preferences, queue
 from imagine.mail.models import Mailing, Message
 from partners.imports import workflow as import_workflow
@@ -78,7 +82,22 @@ def emails() -> list[tuple[str, Message]]:
     rsvp_emails(box)
     invitation_emails(box)
     pledge_emails(box)
+    account_emails(box)
     return box.sent
+
+
+def account_emails(box: Mailbox) -> None:
+    chief = User.objects.create(username="chief", first_name="Ana Vang")
+    for code, name in NAMES.items():
+        user = User.objects.create(username=code, first_name=name, email=f"{code}@example.org")
+        with translation.override(code):
+            account_messages.queue_account_created(user, by=chief)
+            account_messages.queue_password_reset(user)
+            account_messages.queue_factors_reset(user, by=chief)
+            for factor in (second_factor.TOTP, second_factor.PASSKEY):
+                account_messages.queue_factor_added(user, factor)
+                account_messages.queue_factor_removed(user, factor)
+    box.collect("Email about a staff account")
 
 
 def rsvp_emails(box: Mailbox) -> None:
