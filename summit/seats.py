@@ -133,6 +133,8 @@ def insert_party(rsvp: Rsvp, guests: Sequence[Guest]) -> None:
         cursor.execute(sql, values)
         (rsvp.pk,) = cursor.fetchone()
     rsvp._state.adding = False
+    for name in [name for name, value in vars(rsvp).items() if isinstance(value, DatabaseDefault)]:
+        delattr(rsvp, name)  # loaded when it is read
 
 
 def column_values(instance: Rsvp | Guest) -> dict:

@@ -213,6 +213,7 @@ def test_page_names_who_would_get_the_link_and_where_each_address_was_verified(s
     other = factories.signed_pledge("Pacific Slope Univ.", "mallory@attacker.example").organization
     factories.contact(other, "provost@PacificSlope.example", "Provost")
     factories.contact(other, "stranger@gmail.com", "Stranger")
+    Pledge.objects.update(verified_at=None)
     Pledge.objects.filter(pk=mine.pk).update(verified_at="2027-02-03T20:00Z")
     rsvp = factories.rsvp(factories.event(), "Mallory", email="mallory@attacker.example")
     Rsvp.objects.filter(pk=rsvp.pk).update(verified_at="2027-02-04T20:00Z")

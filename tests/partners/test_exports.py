@@ -345,7 +345,7 @@ def test_pledge_without_a_promise_is_no_row(staff):
 
 @pytest.mark.slow
 def test_filter_that_makes_no_sense_is_passed_over(subtests, staff, several):
-    for query in ["?year=x", "?promise_type=99999999999999999999", "?school=%00", "?e=1&state=nonsense"]:
+    for query in ["?year=x", "?promise_type=99999999999999999999", "?e=1&state=nonsense"]:
         with subtests.test(query=query):
             assert len(partners(staff.get(f"{PROMISES}promises.csv{query}"))) == 4
 
