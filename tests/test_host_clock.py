@@ -11,6 +11,7 @@ from imagine.core import audit, rate_limit
 from imagine.mail import health, queue
 from imagine.mail.models import Message
 from imagine.mail.queue import CannotResend
+from partners.emails import pledge as pledge_emails
 from partners.imports import workflow
 from partners.models import Import, PledgeRequest, PledgeYear
 from partners.pledges import links as pledge_links
@@ -123,7 +124,7 @@ def test_emails_to_one_address_leave_in_the_order_they_were_written(set_host_clo
     pledge_links.email_link(pledge)
     first = Message.objects.get()
     set_host_clock(BEHIND)
-    pledge_links.replace_link(pledge)
+    pledge_emails.queue_new_link(pledge)
     assert list(Message.objects.due(Message.Queue.TRANSACTIONAL)) == [first]
     assert 0 <= health.seconds_overdue() < 60
 

@@ -363,15 +363,17 @@ def test_the_rsvp_that_answers_has_the_last_word_in_the_calendar():
     assert entry(confirmed)["SEQUENCE"] > entry(last)["SEQUENCE"]
 
 
-def test_a_corrected_address_gets_what_has_not_left():
+def test_a_corrected_address_gets_the_invitation_with_its_new_link_instead_of_the_notice():
     event = asked("Alma", "Jun")
     moved(event)
     write()
     contacts.correct_contact(event.invitations.get(contact__name="Alma").contact, email="reyes@example.org")
     assert told() == ["Jun moved 1 PUBLISH"]
     write()
-    assert sorted(told()) == ["Alma moved 1 PUBLISH", "Jun moved 1 PUBLISH"]
-    assert Message.objects.filter(mailing__template="invitation_moved", recipient="reyes@example.org").count() == 1
+    assert told() == ["Jun moved 1 PUBLISH"]
+    assert [message.kind for message in Message.objects.filter(recipient="reyes@example.org")] == [
+        "invitation_new_link"
+    ]
 
 
 # Writing ---------------------------------------------------------------------------------------------------------

@@ -60,7 +60,7 @@ def test_words_find(subtests, staff, people):
 
 
 def test_words_that_nobody_has_are_no_error(subtests, staff, people):
-    for words in ["\0", "a\0b", "'", "\u0301", "🎉", "x" * 3000]:
+    for words in ["'", "\u0301", "🎉", "x" * 3000]:
         with subtests.test(words=words):
             assert staff.get(LIST, {"q": words}).status_code == 200
 
