@@ -13,7 +13,11 @@ from imagine.core.spreadsheets.reader import MAX_BYTES
 
 MEGABYTE = 2**20
 # Look like a dot, or are one to a browser (IDNA).
-DOTS = dict.fromkeys(map(ord, "\u3002\uff0e\uff61\u2024\ufe52\u0701\u0702\u0589\u06d4\ua60e\u2e33\u2e3c"), ".")
+DOTS = dict.fromkeys(
+    map(ord, "\u3002\uff0e\uff61\u2024\ufe52\u0701\u0702\u0589\u06d4\ua60e\u2e33\u2e3c\ua4f8\u00b7"), "."
+)
+# Of degrees, as in "M.Ed."; no domain ends in one of these.
+LINK = re.compile(r"//|@|\bwww\.|\w\.(?!(?:ed|phil|div)\b)[^\W\d_]{2,}\b", re.IGNORECASE)
 
 
 def check_characters(value: str) -> None:
@@ -34,7 +38,7 @@ def check_no_link(value: str) -> None:
     used to advertise, and mail programs turn anything that looks like a domain into a link."""
     plain = unicodedata.normalize("NFKC", value).translate(DOTS)
     plain = "".join(character for character in plain if unicodedata.category(character) != "Cf")
-    if re.search(r"//|@|\bwww\.|\w\.[^\W\d_]{2,}(?!\.)\b", plain, re.IGNORECASE):
+    if LINK.search(plain):
         raise ValidationError(
             _("Please write this without a web or mail address, and with a space after each dot."), code="link"
         )

@@ -13,6 +13,8 @@ LINKS = [
     "evil\uff61com",  # halfwidth
     "evil\u2024com",  # one dot leader
     "evil\ufe52com",  # small
+    "evil\ua4f8com",  # Lisu letter tone mya ti
+    "evil\u00b7com",  # middle dot
     "evil\u200b.\u200bcom",  # with spaces that nobody sees
     "ev\u00adil.com",
     "evil.рф",
@@ -21,18 +23,26 @@ LINKS = [
     "https:\u2215\u2215evil.com",
     "me@evil",
     "me\uff20evil",
+    "bit.ly",
+    "t.co",
+    "evil.com.au",
+    "evil.ed.com",
 ]
 
 
 @pytest.mark.parametrize("typed", LINKS)
 def test_name_is_no_link(typed):
-    for words in (typed, f"Prize: {typed}", f"Call us, {typed} now"):
+    for words in (typed, f"Prize: {typed}", f"Call us, {typed} now", f"{typed}.", f"{typed}..", f"{typed}. Call us"):
         with pytest.raises(ValidationError):
             NameField().clean(words)
 
 
 @pytest.mark.parametrize(
-    "typed", ["St. Mary's", "J. R. Reyes", "Delta Growers, Inc.", "Núñez & Co.", "No. 5 Charter", "A.C. Milan", "木村"]
+    "typed",
+    [
+        *("St. Mary's", "J. R. Reyes", "Delta Growers, Inc.", "Núñez & Co.", "No. 5 Charter", "A.C. Milan", "木村"),
+        *("Alma Reyes, M. Ed.", "Alma Reyes, M.Ed.", "Alma Reyes, Ph.D.", "Dr. Martin Luther King Jr.", "U.S.A."),
+    ],
 )
 def test_usual_names_are_fine(typed):
     assert NameField().clean(typed) == typed
