@@ -98,8 +98,8 @@ def open_pledge_request(pledge_request: PledgeRequest) -> PledgeRequest | None:
     """Open a pledge page from another page, such as an RSVP.
 
     The request's `source` makes a second click open the same page. Email the request's link and return the request with
-    the browser's. If the address is a contact's, or the emailed link was used, only email a link and return None,
-    because the other page doesn't prove whose address it is. Raise PledgeClosed.
+    the browser's. If the address is a contact's, only email a link and return None, because the other page doesn't
+    prove whose address it is. Raise PledgeClosed.
     """
     check_any_year_open()
     if contacts_with_access(pledge_request.email).exists():
@@ -111,11 +111,14 @@ def open_pledge_request(pledge_request: PledgeRequest) -> PledgeRequest | None:
     PledgeRequest.objects.filter(source=pledge_request.source).exclude(email__iexact=pledge_request.email).delete()
     PledgeRequest.objects.bulk_create([pledge_request], ignore_conflicts=True)  # a first click may have created it
     pledge_request = PledgeRequest.objects.select_for_update().get(source=pledge_request.source)
+    if pledge_request.browser_token is None:  # staff replaced the link of the other page since
+        pledge_request.browser_token = new_token()
+        pledge_request.save(update_fields=["browser_token"])
     if not pledge_request.answered_at:
         pledge_request.answered_at = Now()
         pledge_request.save(update_fields=["answered_at"])
         pledge_emails.queue_start_link(pledge_request)
-    return pledge_request if pledge_request.browser_token else None
+    return pledge_request
 
 
 @transaction.atomic

@@ -6,7 +6,7 @@ from django.urls import reverse
 
 from partners.models import PledgeRequest
 from partners.pledges import editing as pledge_editing
-from summit import seats
+from summit import rsvp_links, seats
 from tests import factories, snapshots, web_client
 
 pytestmark = pytest.mark.django_db
@@ -40,6 +40,16 @@ def test_click_opens_the_page_with_what_is_known(rsvp):
 
 def test_click_repeated_opens_the_same_page_and_mails_its_link_once(rsvp):
     assert click(rsvp)["Location"] == click(rsvp)["Location"]
+    assert [letter for letter in snapshots.emails() if letter.startswith("link")] == ["link 1"]
+
+
+def test_click_by_the_new_link_opens_the_page_again_and_the_old_address_stays_closed(rsvp, client):
+    first = click(rsvp)["Location"]
+    response = click(rsvp_links.replace_rsvp_link(rsvp))
+    start = PledgeRequest.objects.get()
+    assert (response.status_code, response["Location"]) == (302, f"/imagine/promise/{start.browser_token}/")
+    assert client.get(response["Location"]).status_code == 200
+    assert client.get(first).status_code == 404
     assert [letter for letter in snapshots.emails() if letter.startswith("link")] == ["link 1"]
 
 
