@@ -11,18 +11,22 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from django.contrib.auth.models import User
+from django.contrib.sessions.backends.base import SessionBase
 from django.db import transaction
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
+from django_otp import oath
 from django_otp.models import Device
 from django_otp.plugins.otp_static.models import StaticDevice, StaticToken
 from django_otp.plugins.otp_totp.models import TOTPDevice
+from django_otp.util import random_hex
 
 from imagine.accounts import emails, sessions
 from imagine.accounts.models import StaffSession
 from imagine.core.security_events import Kind, record_event
 
 TOTP, RECOVERY_CODE, PASSKEY = "totp", "recovery_code", "passkey"
+NEW_TOTP_KEY = "new_totp_key"  # in a session: of an authenticator app that isn't confirmed yet
 RECOVERY_CODES = 10
 ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"  # without letters and digits that look alike
 GROUP = 4  # a code is three groups of four characters: 59 random bits
@@ -96,22 +100,27 @@ def wait_of(device: Device) -> int:
 # Authenticator app -----------------------------------------------------------------------------------------------
 
 
-def new_totp(user: User) -> TOTPDevice:
-    """Return the authenticator app that an account is about to add, the same until it is confirmed."""
-    device, _created = TOTPDevice.objects.get_or_create(user=user, confirmed=False, defaults={"name": TOTP})
-    return device
+def new_totp(session: SessionBase, user: User) -> TOTPDevice:
+    """Return the authenticator app that somebody is about to add in this session, unsaved until it is confirmed."""
+    if NEW_TOTP_KEY not in session:
+        session[NEW_TOTP_KEY] = random_hex(20)
+    return TOTPDevice(user=user, name=TOTP, key=session[NEW_TOTP_KEY])
 
 
 @transaction.atomic
-def confirm_totp(user: User, code: str) -> CodeCheck:
-    """Add the authenticator app if the code is right, in place of one that the account had."""
-    device = TOTPDevice.objects.select_for_update().filter(user=user, confirmed=False).first()
-    check = check_device(device, TOTP, "".join(code.split()))
-    if device and check.factor:
-        TOTPDevice.objects.filter(user=user, confirmed=True).delete()
-        TOTPDevice.objects.filter(pk=device.pk).update(confirmed=True)
-        announce_added(user, TOTP)
-    return check
+def confirm_totp(session: SessionBase, user: User, code: str) -> CodeCheck:
+    """Add the session's authenticator app if the code is right, in place of one that the account had."""
+    User.objects.select_for_update().get(pk=user.pk)
+    device = new_totp(session, user)
+    totp = oath.TOTP(device.bin_key, device.step, device.t0, device.digits)
+    if not totp.verify(int("".join(code.split()) or -1), device.tolerance):
+        return CodeCheck("")
+    device.last_t = totp.t()
+    TOTPDevice.objects.filter(user=user).delete()
+    device.save()
+    del session[NEW_TOTP_KEY]
+    announce_added(user, TOTP)
+    return CodeCheck(TOTP)
 
 
 def secret_of(device: TOTPDevice) -> str:
@@ -126,11 +135,10 @@ def secret_of(device: TOTPDevice) -> str:
 @transaction.atomic
 def new_recovery_codes(user: User) -> list[str]:
     """Replace an account's recovery codes and return the new ones, which are shown once."""
-    device, _created = StaticDevice.objects.select_for_update().get_or_create(
-        user=user, defaults={"name": RECOVERY_CODE}
-    )
+    User.objects.select_for_update().get(pk=user.pk)
+    StaticDevice.objects.filter(user=user).delete()
+    device = StaticDevice.objects.create(user=user, name=RECOVERY_CODE)
     codes = [new_code() for _number in range(RECOVERY_CODES)]
-    device.token_set.all().delete()
     StaticToken.objects.bulk_create(
         [StaticToken(device=device, token=hashed(user, code.replace("-", ""))) for code in codes]
     )

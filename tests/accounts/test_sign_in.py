@@ -71,7 +71,7 @@ def test_person_without_a_factor_sees_only_the_page_that_sets_one_up(client, cle
 def test_setting_up_an_app_signs_in_and_gives_recovery_codes(client, clerk):
     give_password(client)
     page = client.get(SET_UP)
-    device = second_factor.new_totp(clerk)
+    device = second_factor.new_totp(client.session, clerk)
     assert "<svg" in page.content.decode()
     assert second_factor.secret_of(device) in page_text(page)
     codes_page = client.post(SET_UP, {"code": code_of(device)}, follow=True)
@@ -89,10 +89,48 @@ def test_setting_up_an_app_signs_in_and_gives_recovery_codes(client, clerk):
 def test_wrong_code_sets_nothing_up(client, clerk):
     give_password(client)
     client.get(SET_UP)
-    answer = client.post(SET_UP, {"code": wrong_code(second_factor.new_totp(clerk))})
+    answer = client.post(SET_UP, {"code": wrong_code(second_factor.new_totp(client.session, clerk))})
     assert "That code isn’t right" in page_text(answer)
     assert not second_factor.factors_of(clerk).any
     assert not is_signed_in(client)
+
+
+def test_opening_the_set_up_page_saves_no_device(client, clerk):
+    give_password(client)
+    for _time in range(2):
+        assert client.get(SET_UP).status_code == 200
+    assert not clerk.totpdevice_set.exists()
+
+
+def test_key_that_one_browser_was_shown_is_not_offered_to_another(clerk):
+    """Whoever knows the password sees the key, and the owner must not confirm that one later."""
+    thief, owner = Client(), Client()
+    for browser in (thief, owner):
+        give_password(browser)
+        browser.get(SET_UP)
+    seen, offered = (second_factor.new_totp(browser.session, clerk) for browser in (thief, owner))
+    assert seen.key != offered.key
+    assert confirm(owner, seen).status_code == 200
+    assert confirm(owner, offered).status_code == 302
+    assert clerk.totpdevice_set.get().key == offered.key
+    assert confirm(thief, seen)["Location"] == SECOND_STEP
+
+
+def confirm(client: Client, device):
+    return client.post(SET_UP, {"code": code_of(device)})
+
+
+def test_code_that_confirmed_the_app_is_used_up(client, clerk):
+    give_password(client)
+    client.get(SET_UP)
+    code = code_of(second_factor.new_totp(client.session, clerk))
+    client.post(SET_UP, {"code": code})
+    assert second_factor.check_code(clerk, code).factor == ""
+
+
+def test_spaces_are_no_code(client, clerk):
+    give_password(client)
+    assert client.post(SET_UP, {"code": " " * 6}).status_code == 200
 
 
 def test_recovery_code_works_once(clerk):

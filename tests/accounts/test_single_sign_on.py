@@ -118,7 +118,7 @@ def test_person_of_a_group_gets_an_account_with_its_role_and_still_needs_a_secon
     assert [group.name for group in user.groups.all()] == ["Community Relations"]
     assert not is_signed_in(client)
     client.get(SET_UP)
-    client.post(SET_UP, {"code": code_of(second_factor.new_totp(user))})
+    client.post(SET_UP, {"code": code_of(second_factor.new_totp(client.session, user))})
     assert is_signed_in(client)
     assert district.forms[0]["client_secret"] == "s3cret"
     assert district.forms[0]["redirect_uri"].endswith(BACK)

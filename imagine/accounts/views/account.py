@@ -19,7 +19,6 @@ from imagine.accounts.views.sign_in import (
     code_failed,
     page,
     passkey_context,
-    told_to_wait,
     totp_context,
 )
 
@@ -45,18 +44,16 @@ def account(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def add_totp(request: HttpRequest) -> HttpResponse:
     """Add an authenticator app, or another in place of the one there is."""
-    form, wait = TotpForm(request.POST or None), 0
+    form = TotpForm(request.POST or None)
     if form.is_valid():
-        check = second_factor.confirm_totp(request.user, form.cleaned_data["code"])
+        check = second_factor.confirm_totp(request.session, request.user, form.cleaned_data["code"])
         if check.factor:
             messages.success(request, _("Authenticator app added."))
             return redirect_to_codes(request)
-        wait = code_failed(request, request.user, form, check)
+        code_failed(request, request.user, form, check)
     factors = second_factor.factors_of(request.user)
-    response = page(
-        request, "add_totp", _("Add an authenticator app"), form=form, factors=factors, **totp_context(request.user)
-    )
-    return told_to_wait(response, wait)
+    title = _("Add an authenticator app")
+    return page(request, "add_totp", title, form=form, factors=factors, **totp_context(request, request.user))
 
 
 @never_cache

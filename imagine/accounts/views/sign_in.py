@@ -189,22 +189,21 @@ def set_up_page(request: HttpRequest) -> HttpResponse:
     is_passkey = "credential" in request.POST
     if is_passkey and add_passkey(request, user):
         return set_up_done(request, user, second_factor.PASSKEY)
-    form, wait = TotpForm(None if is_passkey else request.POST or None), 0
+    form = TotpForm(None if is_passkey else request.POST or None)
     if form.is_valid():
-        check = second_factor.confirm_totp(user, form.cleaned_data["code"])
+        check = second_factor.confirm_totp(request.session, user, form.cleaned_data["code"])
         if check.factor:
             return set_up_done(request, user, check.factor)
-        wait = code_failed(request, user, form, check)
-    response = page(
+        code_failed(request, user, form, check)
+    return page(
         request,
         "set_up",
         _("Set up your second step"),
         form=form,
         passkey_error=_("We couldn’t add that passkey. Try again.") if is_passkey else "",
-        **totp_context(user),
+        **totp_context(request, user),
         **passkey_context(request, user, "create"),
     )
-    return told_to_wait(response, wait)
 
 
 def add_passkey(request: HttpRequest, user: User) -> bool:
@@ -245,10 +244,10 @@ def code_failed(request: HttpRequest, user: User, form: CodeForm, check: second_
     return 0
 
 
-def totp_context(user: User) -> dict:
+def totp_context(request: HttpRequest, user: User) -> dict:
     import segno
 
-    device = second_factor.new_totp(user)
+    device = second_factor.new_totp(request.session, user)
     picture = segno.make(device.config_url).svg_inline(scale=4, border=2, light="#fff")
     return {"qr": mark_safe(picture), "secret": second_factor.secret_of(device)}  # noqa: S308  # nosec (segno made it)
 
