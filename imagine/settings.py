@@ -337,6 +337,7 @@ CELERY_TASK_ROUTES = {
     "summit.tasks.link_rsvps_to_invitations": {"queue": "housekeeping"},
     "summit.tasks.write_invitations": {"queue": "bulk"},
     "imagine.privacy.tasks.carry_out_retention": {"queue": "housekeeping"},
+    "imagine.privacy.tasks.erase_again": {"queue": "housekeeping"},
 }
 # Shorter than imagine.mail.delivery.CLAIM_DURATION: when a claim expires, nobody is still sending.
 CELERY_TASK_TIME_LIMIT = 80
@@ -407,6 +408,10 @@ CELERY_BEAT_SCHEDULE = {
         "task": "imagine.privacy.tasks.carry_out_retention",
         "schedule": crontab(hour=3, minute=10),
         "args": ("nightly",),
+    },
+    "erase again who came back with a backup": {
+        "task": "imagine.privacy.tasks.erase_again",
+        "schedule": crontab(hour=2, minute=50),
     },
     "delete old rate limit counts": {"task": "imagine.core.tasks.delete_old_counts", "schedule": 60 * 60},
 }

@@ -4,6 +4,7 @@ Each rule has its own transaction, so that locks are taken in their order (docs/
 and what was interrupted is finished by the next night's `erase_again`.
 """
 
+import logging
 import os
 import re
 from collections.abc import Iterable
@@ -44,6 +45,8 @@ from summit import retention as summit_retention
 from summit import seats
 from summit.models import ContactListUpload, LinkRequest, Rsvp
 
+logger = logging.getLogger(__name__)
+
 REMOVED = "…"
 WITH_NAMES = {
     "core.AuditEntry",
@@ -72,6 +75,7 @@ def erase(person: Person, *, by: str) -> Erasure:
     erasure.save()
     record_event(SecurityEvent.Kind.PERSON_ERASED, erasure, rows=sum(counts.values()))
     erase_data(person)
+    Erasure.objects.filter(email_hash=erasure.email_hash).finish()
     return erasure
 
 
@@ -113,20 +117,40 @@ def read_list() -> list[Erasure]:
 
 
 def erase_again() -> int:
-    """Erase everyone on the list of erasures of whom there is something from before, because a backup was restored or
-    erasing was interrupted. Someone who came back later stays. Return how many people."""
+    """Finish each erasure that was interrupted, or that only the list knows because a backup was restored. Someone who
+    came back later stays, and someone on hold as long as the hold lasts. Return how many people.
+
+    A finished erasure is never repeated: a row that is older than it can get the address later, as a correction.
+    """
     Erasure.objects.bulk_create(read_list(), ignore_conflicts=True)
-    newest = Erasure.objects.order_by().values("email_hash").annotate(newest=Max("erased_at"))
+    unfinished = Erasure.objects.filter(finished_at=None)
+    newest = unfinished.order_by().values("email_hash").annotate(newest=Max("erased_at"))
     erased_at = dict(newest.values_list("email_hash", "newest"))
     if not erased_at:
         return 0
     held, number = set(Hold.objects.emails()), 0
     for email, first_seen in sorted(known_addresses().items()):
-        erased = erased_at.get(hash_of(email))
-        if erased and first_seen < erased and email not in held:
-            erase_data(Person(email))
-            number += 1
+        email_hash = hash_of(email)
+        if first_seen >= erased_at.get(email_hash, first_seen):
+            continue
+        erased = erased_at.pop(email_hash)
+        if email in held or not erase_data_or_log(Person(email)):
+            continue
+        unfinished.filter(email_hash=email_hash, erased_at__lte=erased).finish()
+        number += 1
+    for email_hash, erased in erased_at.items():  # nothing is left from before
+        unfinished.filter(email_hash=email_hash, erased_at__lte=erased).finish()
     return number
+
+
+def erase_data_or_log(person: Person) -> bool:
+    """Erase a person unless that fails, so that the others are erased all the same."""
+    try:
+        erase_data(person)
+    except Exception:
+        logger.exception("A person wasn't erased again.")
+        return False
+    return True
 
 
 def known_addresses() -> dict[str, datetime]:

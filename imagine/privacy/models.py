@@ -41,14 +41,22 @@ class Hold(models.Model):
         return str(_("hold %(number)s")) % {"number": self.pk}
 
 
+class ErasureQuerySet(models.QuerySet):
+    def finish(self) -> None:
+        self.filter(finished_at=None).update(finished_at=Now())
+
+
 class Erasure(models.Model):
     """A person who was erased. Only a keyed hash of the address is kept: it recognizes the person in a restored backup,
     and tells nobody else who it was."""
 
     email_hash = models.CharField(max_length=64)
     erased_at = models.DateTimeField(_("erased"))
+    finished_at = models.DateTimeField(_("finished"), null=True, editable=False)
     erased_by = models.CharField(_("erased by"), max_length=150, blank=True)
     counts = models.JSONField(_("rows"), default=dict, help_text=_("How many rows of each table."))
+
+    objects = ErasureQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("erasure")

@@ -253,13 +253,13 @@ TABLES = {
     "accounts.StaffSession": Table(_("Sessions"), DELETED, signed_in_as),
     "auth.User": Table(_("Staff accounts"), _("Stays. An administrator deletes staff accounts."), stays=True),
     "admin.LogEntry": Table(
-        _("Log of the admin"),
+        _("Admin log"),
         _("Stays, without names and addresses: it says what staff did."),
         related_log_entries,
         stays=True,
     ),
     "privacy.Hold": Table(_("Holds"), _("Stays until two years after it ended."), stays=True),
-    "privacy.Erasure": Table(_("Erasures"), _("Stays."), stays=True),
+    "privacy.Erasure": Table(_("Erasures"), _("Kept."), stays=True),
 }
 
 

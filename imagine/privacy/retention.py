@@ -68,7 +68,7 @@ RULES = [
     ),
     Rule(
         _("The note with an RSVP"),
-        _("To get ready for what you tell us."),
+        _("To prepare for your visit."),
         _("6 months after the event."),
         _("Deleted, also from the change history."),
         {"summit.Rsvp": ("note",)},
@@ -396,7 +396,7 @@ NOT_PERSONAL = {
     "summit.Invitation": ("id", "event", "mailing", "created_at"),
     "summit.Reminder": ("id", "event", "kind", "event_date", "completed_at", "too_late", "recipient_count"),
     "privacy.Hold": ("id", "ends_on", "created_at"),
-    "privacy.Erasure": ("id", "counts"),
+    "privacy.Erasure": ("id", "finished_at", "counts"),
     "admin.LogEntry": ("id", "content_type", "action_flag"),
     "auth.Permission": ("id", "name", "content_type", "codename"),
     "auth.Group": ("id", "name"),

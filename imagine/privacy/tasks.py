@@ -7,9 +7,13 @@ from imagine.privacy import erasing, retention
 
 
 @shared_task
+def erase_again() -> None:
+    """Erase again who came back with a restored backup, and who was only half erased."""
+    erasing.erase_again()
+
+
+@shared_task
 def carry_out_retention(period: str) -> None:
     """Carry out the retention rules of a period. If that takes long, another task continues."""
-    if period == retention.NIGHTLY:
-        erasing.erase_again()
     if not retention.carry_out(period):
         dispatch.send_task("imagine.privacy.tasks.carry_out_retention", period)

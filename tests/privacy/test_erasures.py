@@ -7,10 +7,13 @@ import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
+from imagine.mail import preferences
+from imagine.mail.models import EmailPreference
 from imagine.privacy import erasing, tasks
-from imagine.privacy.models import Erasure
+from imagine.privacy.models import Erasure, Hold
 from imagine.privacy.people import Person, everything_about
 from partners.models import Contact
+from summit import rsvp_links
 from summit.models import Rsvp
 from tests import factories
 from tests.privacy.test_people import EMAIL, everywhere, nora, nora_everywhere
@@ -52,9 +55,7 @@ def test_list_of_another_key_recognizes_nobody(erasure_list, settings):
     assert erasing.read_list()[0].email_hash != erasing.hash_of(EMAIL)
 
 
-@pytest.mark.parametrize(
-    "run", [lambda: tasks.carry_out_retention("nightly"), lambda: call_command("erase_again")], ids=["night", "command"]
-)
+@pytest.mark.parametrize("run", [tasks.erase_again, lambda: call_command("erase_again")], ids=["night", "command"])
 def test_restored_person_is_erased_again(erasure_list, run):
     erasing.erase(nora(), by="office")
     forget_erasures()
@@ -79,7 +80,7 @@ def test_without_the_list_a_restored_person_is_back(settings):
 
 def test_who_came_back_later_stays(erasure_list):
     erasing.erase(nora(), by="office")
-    Erasure.objects.update(erased_at=timezone.now() - timedelta(days=2))
+    Erasure.objects.update(erased_at=timezone.now() - timedelta(days=2), finished_at=None)
     erasure_list.unlink()
     factories.rsvp(factories.event(), "Nora Quill", email=EMAIL)
     came_before()
@@ -95,16 +96,56 @@ def test_interrupted_erasing_is_finished_at_night(erasure_list, monkeypatch):
         erasing.erase(nora(), by="office")
     assert Contact.objects.filter(email=EMAIL).exists()
     monkeypatch.undo()
-    tasks.carry_out_retention("nightly")
+    tasks.erase_again()
     assert everything_about(nora()) == []
+    assert Erasure.objects.get().finished_at
+
+
+@pytest.mark.parametrize("has_list", [True, False])
+def test_older_rsvp_that_gets_an_erased_address_later_stays(erasure_list, settings, has_list):
+    """Staff corrects a typo: the right address is that of an office that once asked to be forgotten."""
+    settings.ERASURE_LIST = settings.ERASURE_LIST if has_list else ""
+    rsvp = factories.rsvp(factories.event(), "Ben Ito", email="ofice@example.org")
+    came_before(days=7)
+    erasing.erase(Person("office@example.org"), by="office")
+    rsvp_links.change_email(rsvp, "office@example.org")
+    assert erasing.erase_again() == 0
+    assert Rsvp.objects.filter(email="office@example.org").exists()
+
+
+def test_one_person_who_cannot_be_erased_keeps_nobody_else(erasure_list, monkeypatch, caplog):
+    for email in ("ann@example.org", "walt@example.org"):
+        erasing.erase(Person(email), by="office")
+        factories.rsvp(factories.event(title=email), "Nora Quill", email=email)
+    forget_erasures()
+    came_before()
+    monkeypatch.setattr(erasing, "delete_rsvps", lambda person: person.email[0] == "a" and 1 // 0)
+    assert erasing.erase_again() == 1
+    assert "wasn't erased again" in caplog.text
+    assert Erasure.objects.filter(finished_at=None).count() == 1
+    monkeypatch.undo()
+    assert erasing.erase_again() == 1
+
+
+def test_unreadable_list_keeps_no_data_longer(settings, tmp_path):
+    settings.ERASURE_LIST = str(tmp_path)  # a directory
+    factories.rsvp(factories.event(), "Nora Quill", email=EMAIL)
+    preferences.get_preference("gone@example.org")
+    tasks.carry_out_retention("nightly")
+    assert not EmailPreference.objects.filter(email="gone@example.org").exists()
+    with pytest.raises(IsADirectoryError):
+        tasks.erase_again()
 
 
 def test_restored_person_on_hold_stays(erasure_list):
     erasing.erase(nora(), by="office")
+    forget_erasures()
     factories.rsvp(factories.event(), "Nora Quill", email=EMAIL)
     came_before()
     hold(EMAIL.lower())
     assert erasing.erase_again() == 0
+    Hold.objects.all().delete()
+    assert erasing.erase_again() == 1
 
 
 def test_line_that_was_cut_off_is_left_out(erasure_list):

@@ -17,6 +17,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('email_hash', models.CharField(max_length=64)),
                 ('erased_at', models.DateTimeField(verbose_name='erased')),
+                ('finished_at', models.DateTimeField(editable=False, null=True, verbose_name='finished')),
                 ('erased_by', models.CharField(blank=True, max_length=150, verbose_name='erased by')),
                 ('counts', models.JSONField(default=dict, help_text='How many rows of each table.', verbose_name='rows')),
             ],
