@@ -325,7 +325,6 @@ CELERY_TASK_DEFAULT_QUEUE = "transactional"
 CELERY_TASK_ROUTES = {
     "imagine.mail.tasks.deliver_bulk": {"queue": "bulk"},
     "imagine.mail.tasks.sweep": {"queue": "housekeeping"},
-    "imagine.core.tasks.delete_old_counts": {"queue": "housekeeping"},
     "partners.tasks.scan_for_duplicates": {"queue": "housekeeping"},
     "partners.tasks.remind_drafts": {"queue": "housekeeping"},
     "partners.tasks.resume_imports": {"queue": "housekeeping"},
@@ -413,7 +412,6 @@ CELERY_BEAT_SCHEDULE = {
         "task": "imagine.privacy.tasks.erase_again",
         "schedule": crontab(hour=2, minute=50),
     },
-    "delete old rate limit counts": {"task": "imagine.core.tasks.delete_old_counts", "schedule": 60 * 60},
 }
 
 # Logs: one JSON object per line, ids only --------------------------------------------------------------------

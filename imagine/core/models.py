@@ -120,6 +120,7 @@ class RateLimitCount(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["key", "since"], name="rate_limit_count_once_a_window")]
+        indexes = [models.Index(fields=["since"], name="rate_limit_count_by_time")]
 
     def __str__(self):
         return f"{self.key}: {self.count}"

@@ -4,7 +4,10 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 from django.test import Client, RequestFactory
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from imagine.core import rate_limit
 from imagine.core.models import RateLimitCount
@@ -106,6 +109,23 @@ def test_many_tries_of_one_address_alone_look_like_an_undeclared_proxy():
     assert rate_limit.all_visitors_are_one()
     visit("192.0.2.1", 1)
     assert not rate_limit.all_visitors_are_one()
+
+
+def test_judging_visitors_reads_few_of_many_counts():
+    begun = timezone.now() - timedelta(hours=1)
+    RateLimitCount.objects.bulk_create(
+        RateLimitCount(key=f"rsvp:visitor:{number % 3}", since=begun + timedelta(milliseconds=number))
+        for number in range(20_000)
+    )
+    with connection.cursor() as cursor, CaptureQueriesContext(connection) as queries:
+        cursor.execute("ANALYZE core_ratelimitcount")
+        assert not rate_limit.all_visitors_are_one()
+    [asked] = [query["sql"] for query in queries if query["sql"].startswith("SELECT")]
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {asked}")
+        plan = cursor.fetchone()[0][0]["Plan"]["Plans"][0]
+    assert plan["Index Name"] == "rate_limit_count_by_time"
+    assert plan["Actual Rows"] == rate_limit.MAX_COUNTS_TO_JUDGE
 
 
 def test_superusers_read_on_the_start_page_that_all_visitors_are_one():

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from imagine.mail import tasks as mail_tasks
@@ -128,6 +129,18 @@ def test_ready_tells_when_every_visitor_comes_from_one_address(workers):
     assert ready() == well(visitors="one address")
     Client(REMOTE_ADDR="192.0.2.1").post("/imagine/rsvp/find/", {})
     assert ready() == well()
+
+
+@pytest.mark.django_db
+def test_only_monitors_on_this_machine_make_it_look_at_visitors():
+    def statements(**sent: str) -> str:
+        with CaptureQueriesContext(connection) as queries:
+            assert Client().get("/imagine/health/ready/", **sent).status_code == 200
+        return " ".join(query["sql"] for query in queries)
+
+    for sent in PROXIED:
+        assert "core_ratelimitcount" not in statements(**sent)
+    assert "core_ratelimitcount" in statements()
 
 
 def test_page_without_a_database_is_a_plain_503_and_comes_back(no_database):

@@ -23,6 +23,7 @@ class Migration(migrations.Migration):
                 ('count', models.PositiveIntegerField(default=1)),
             ],
             options={
+                'indexes': [models.Index(fields=['since'], name='rate_limit_count_by_time')],
                 'constraints': [models.UniqueConstraint(fields=('key', 'since'), name='rate_limit_count_once_a_window')],
             },
         ),
