@@ -1,13 +1,12 @@
 """Remove what pledges and imports say about a person (imagine/privacy/erasing.py)."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
 from django.db import transaction
-from django.db.models import Q
 from django.db.models.fields.json import KT
 from django.db.models.functions import Lower
 
-from partners.models import Contact, Import, ImportRow, Organization, Signature
+from partners.models import Import, ImportRow, Organization, Signature
 from partners.organizations import profiles
 
 REMOVED_NAME = "–"
@@ -15,16 +14,15 @@ PERSON_IN_ROW = {"email": "", "contact": "", "phone": "", "signed_by": REMOVED_N
 
 
 @transaction.atomic
-def remove_signer(organization_pk: int, *, contacts: Sequence[Contact], names: Collection[str]) -> None:
-    """Remove the name and role of whoever signed an organization's pledges under one of these names or through the link
-    of these contacts. The pledges and their signed versions stay."""
+def remove_signer(organization_pk: int, *, names: Collection[str]) -> None:
+    """Remove the name and role of whoever signed an organization's pledges under one of these names. The pledges and
+    their signed versions stay."""
     try:
         organization = profiles.lock_organization(organization_pk)
     except Organization.DoesNotExist:  # merged or deleted at this moment
         return
     removed = {"signed_by": REMOVED_NAME, "signed_role": ""}
-    pledges = organization.pledges.filter(Q(contact__in=contacts) | Q(signed_by__in=names))
-    pledges.exclude(signed_by="").update(**removed)
+    organization.pledges.filter(signed_by__in=names).update(**removed)
     Signature.objects.filter(pledge__organization=organization, signed_by__in=names).update(**removed)
 
 

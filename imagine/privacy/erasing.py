@@ -182,7 +182,7 @@ def erase_data(person: Person) -> None:
     delete_requests_and_files(person)
     delete_rsvps(person)
     for organization_pk in sorted(person.organizations):
-        partners_retention.remove_signer(organization_pk, contacts=person.contacts, names=person.names)
+        partners_retention.remove_signer(organization_pk, names=person.all_names)
     for contact in person.contacts:
         contacts.delete_contact(contact)
     delete_messages(person)

@@ -17,6 +17,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db.models import CharField, EmailField, Field, JSONField, Model, Q, QuerySet, TextField
 from django.db.models.functions import Cast, Lower
 from django.utils.functional import Promise as LazyText
+from django.utils.html import escape
 from django.utils.translation import gettext_lazy as _
 
 from imagine.core.logging import without_links
@@ -24,7 +25,8 @@ from imagine.core.relations import about_rows
 from imagine.mail.models import EmailPreference, Message
 from imagine.privacy.models import Hold
 from imagine.privacy.retention import DELETED, RULES
-from partners.models import Contact, Pledge, PledgeRequest
+from partners.models import Contact, Pledge, PledgeRequest, Signature
+from partners.retention import REMOVED_NAME
 from summit.invitations.contact_import import names_anyone
 from summit.models import ContactListUpload, Invitation, LinkRequest, Rsvp
 
@@ -75,15 +77,31 @@ class Person:
         return list(Invitation.objects.filter(contact__in=self.contacts).values_list("pk", flat=True))
 
     @cached_property
-    def names(self) -> list[str]:
-        """The names that this address goes by, and those signed by whoever has the link of its pledges."""
+    def all_names(self) -> set[str]:
+        """The names that this address goes by, and those signed by whoever has the link of its pledges, except those of
+        colleagues, who can sign by the same link."""
+        pledges = Pledge.objects.filter(contact__in=self.contacts)
         names = chain(
-            (contact.name for contact in self.contacts),
             Rsvp.objects.filter(pk__in=self.rsvps).values_list("name", flat=True),
             PledgeRequest.objects.filter(pk__in=self.requests).values_list("name", flat=True),
-            Pledge.objects.filter(contact__in=self.contacts).values_list("signed_by", flat=True),
+            pledges.values_list("signed_by", flat=True),
+            Signature.objects.filter(pledge__in=pledges).values_list("signed_by", flat=True),
         )
-        return sorted({name.strip() for name in names if len(name.strip()) >= MIN_LENGTH_NAME})
+        own = {contact.name for contact in self.contacts}
+        own |= {name for name in names if name_key(name) not in self.colleagues}
+        return {name for name in own if name.strip() not in {"", REMOVED_NAME}}
+
+    @cached_property
+    def colleagues(self) -> set[str]:
+        """The names of the other contacts of the organizations."""
+        others = Contact.objects.filter(organization__in=self.organizations)
+        others = others.exclude(pk__in=[contact.pk for contact in self.contacts])
+        return {name_key(name) for name in others.values_list("name", flat=True)}
+
+    @property
+    def names(self) -> list[str]:
+        """The names that are searched for in texts."""
+        return sorted({name.strip() for name in self.all_names if len(name.strip()) >= MIN_LENGTH_NAME})
 
     @property
     def is_on_hold(self) -> bool:
@@ -91,12 +109,18 @@ class Person:
 
     def mentioned(self, *, names: bool = False) -> str:
         """Return a pattern, for Python and PostgreSQL, that finds the address, or also the names, as whole words. The
-        words of a name may be joined by "_" or "-", as in the name of a file."""
-        address = rf"(?<![\w.+-]){re.escape(self.email)}(?![\w-]|\.\w)"
+        words of a name may be joined by "_" or "-", as in the name of a file, and both may be escaped for HTML."""
+        address = "|".join(map(re.escape, sorted({self.email, escape(self.email)})))
+        address = rf"(?<![\w.+-])(?:{address})(?![\w-]|\.\w)"
         if not (names and self.names):
             return address
-        joined = (r"[\s_-]+".join(map(re.escape, name.split())) for name in self.names)
+        spellings = chain.from_iterable({name, escape(name)} for name in self.names)
+        joined = (r"[\s_-]+".join(map(re.escape, name.split())) for name in spellings)
         return rf"{address}|(?<![{LETTERS}])({'|'.join(joined)})(?![{LETTERS}@])"
+
+
+def name_key(name: str) -> str:
+    return " ".join(name.casefold().split())
 
 
 # Who is it? ------------------------------------------------------------------------------------------------------
@@ -163,7 +187,7 @@ def related_log_entries(person: Person) -> Q:
 
 
 def signed_by(person: Person) -> Q:
-    return Q(signed_by__in=person.names) if person.names else Q(pk__in=[])
+    return Q(signed_by__in=person.all_names)
 
 
 def naming_imports(person: Person) -> Q:

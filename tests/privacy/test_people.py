@@ -136,7 +136,7 @@ def test_person_is_found_in_every_table():
     }
     assert set(TABLES) - set(found) == nowhere
     assert (found["summit.Rsvp"], found["summit.Guest"], found["partners.Contact"]) == (2, 4, 2)
-    assert (found["partners.Pledge"], found["partners.Signature"]) == (1, 1)
+    assert (found["partners.Pledge"], found["partners.Signature"]) == (1, 2)
 
 
 def test_page_and_json_have_everything_but_links_within_5_seconds(staff):
@@ -258,13 +258,59 @@ def test_numbers_promises_and_others_stay():
     pledge = Pledge.objects.get()
     assert list(pledge.promises.values_list("promise_type__code", "quantity")) == promises
     assert (pledge.signed_by, pledge.signed_role, bool(pledge.signed_at)) == ("–", "", True)
-    assert list(Signature.objects.values_list("signed_by", "signed_role")) == [("Alma Reyes", "Owner"), ("–", "")]
+    assert list(Signature.objects.values_list("signed_by", "signed_role")) == [("–", ""), ("–", "")]
     others = set(Rsvp.objects.filter(event__title__startswith="Other").values_list("email", flat=True))
     assert others == {f"an.{EMAIL.lower()}", f"{EMAIL.lower()}.mx"}
     other = Message.objects.get(idempotency_key="other")
     assert (other.subject, other.body_text) == ("About …", "Write to ….")
     assert ImportRow.objects.get().values["quantity"] == 3
     assert [model.objects.count() for model in (LinkRequest, ContactListUpload)] == [0, 0]
+
+
+def signed_versions() -> list[str]:
+    return list(Signature.objects.order_by("number").values_list("signed_by", flat=True))
+
+
+def sign_as(name: str, pledge: Pledge, quantity: int) -> None:
+    typed = factories.pledge_data(pledge.token, factories.promised("tours", quantity))
+    pledge_editing.sign_pledge(pledge.token, **typed, name=name, role="Owner")
+
+
+def test_signature_of_a_colleague_by_the_shared_link_stays():
+    pledge = factories.signed_pledge("Port Gate", EMAIL, name=NAME)
+    sign_as(NAME, pledge, 8)
+    factories.contact(pledge.organization, "bo@example.org", name="Bo Lindqvist")
+    sign_as("Bo  lindqvist", pledge, 9)
+    hold("bo@example.org")
+    erasing.erase(nora(), by="office")
+    assert signed_versions()[1:] == ["–", "Bo  lindqvist"]
+    assert Pledge.objects.get().signed_by == "Bo  lindqvist"
+    assert Pledge.objects.get().signed_role == "Owner"
+
+
+def test_short_names_and_other_spellings_are_removed_from_signatures():
+    pledge = factories.signed_pledge("Port Gate", "ana@example.org", name="Ana")
+    for quantity, name in enumerate(("Anna Quill", "Ana"), start=8):
+        sign_as(name, pledge, quantity)
+    sign_as("A. Quill", pledge, 11)
+    erasing.erase(Person("ana@example.org"), by="office")
+    assert set(signed_versions()) == {"–"}
+    assert Pledge.objects.get().signed_by == "–"
+
+
+def test_name_with_an_apostrophe_is_removed_from_html():
+    name, email = "Pat O'Brien", "pat.o'brien@example.org"
+    factories.person(name, email=email)
+    Message.objects.create(
+        idempotency_key="other",
+        recipient="walt@example.org",
+        subject="x",
+        body_text=f"{name} <{email}>",
+        body_html="<p>Pat O&#x27;Brien, pat.o&#x27;brien@example.org, Pat O'Brien</p>",
+    )
+    erasing.erase(Person(email), by="office")
+    other = Message.objects.get(idempotency_key="other")
+    assert (other.body_text, other.body_html) == ("… <…>", "<p>…, …, …</p>")
 
 
 def test_erasing_twice_is_erasing_once():
