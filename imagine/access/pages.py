@@ -76,7 +76,7 @@ PAGES: dict[str, Access] = {
     "second_factor": Access(EVERYONE, EVERYONE),
     "set_up_second_factor": Access(EVERYONE, EVERYONE),
     "cancel_sign_in": Access(NOBODY, EVERYONE),
-    "sso": Access(NOBODY, EVERYONE),
+    "sso": Access(EVERYONE, NOBODY),
     "sso_callback": Access(EVERYONE, NOBODY),
     "forgot_password": Access(EVERYONE, EVERYONE),
     "set_password": Access(EVERYONE, EVERYONE),

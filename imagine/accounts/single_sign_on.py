@@ -11,6 +11,7 @@ import json
 import secrets
 import time
 from functools import lru_cache
+from http.client import HTTPException
 from typing import Any
 from urllib.parse import urlencode
 from urllib.request import Request, urlopen
@@ -128,7 +129,7 @@ def ask(address: str, form: bytes | None = None) -> dict[str, Any]:
     try:
         with urlopen(request, timeout=TIMEOUT) as response:  # noqa: S310
             found = json.loads(response.read(MAX_ANSWER))
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, HTTPException, ValueError, RecursionError) as error:
         raise Refused from error
     if not isinstance(found, dict):
         raise Refused
@@ -199,9 +200,9 @@ def updated_account(user: User, roles: list[Group]) -> User:
 
 
 def linked_account(claims: dict[str, Any]) -> User:
-    """Link the person to the account with their address, or to a new one."""
+    """Link the person to the account with their address, or to a new one. The district must say that it verified it."""
     email = claims.get("email")
-    if not isinstance(email, str) or "@" not in email or claims.get("email_verified", True) is not True:
+    if not isinstance(email, str) or "@" not in email or claims.get("email_verified") is not True:
         raise Refused
     user = User.objects.filter(email__iexact=email).order_by("pk").first()
     if user is None:

@@ -1,6 +1,7 @@
 """The district's OpenID Connect, played by a small server with a key of its own."""
 
 import json
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from jwt.algorithms import RSAAlgorithm
 
 from imagine.accounts import second_factor, single_sign_on
 from imagine.accounts.models import SsoIdentity
+from imagine.core.models import SecurityEvent
 from tests.accounts.people import LOGIN, PASSWORD, SET_UP, code_of, is_signed_in
 from tests.web_client import page_text
 
@@ -83,7 +85,7 @@ def district(settings, roles) -> Iterator[District]:
 
 def leave(client: Client) -> dict[str, str]:
     """What the browser takes along to the district."""
-    query = urlsplit(client.post(START)["Location"]).query
+    query = urlsplit(client.get(START)["Location"]).query
     return {name: values[0] for name, values in parse_qs(query).items()}
 
 
@@ -98,6 +100,7 @@ def come_back(client: Client, district: District, *, state: str | None = None, *
         "exp": now + 300,
         "nonce": sent["nonce"],
         "email": "Ben@example.org",
+        "email_verified": True,
         "name": "Ben Ochoa",
         "groups": ["promise-office", "all-staff"],
     } | changed
@@ -151,6 +154,7 @@ HOUR_AGO = int(time.time()) - 3600
         {"email": None},
         {"email": ["ben@example.org"]},
         {"email_verified": False},
+        {"email_verified": None},
         {"email_verified": "false"},
         {"state": "of another browser"},
         {"state": ""},
@@ -207,14 +211,46 @@ def test_account_that_is_turned_off_stays_out(district):
 
 def test_district_that_does_not_answer_is_told_kindly(client, district, settings):
     settings.OIDC_ISSUER = "http://127.0.0.1:9"
-    assert client.post(START)["Location"] == LOGIN
+    assert client.get(START)["Location"] == LOGIN
     assert "can’t be reached right now" in page_text(client.get(LOGIN))
 
 
 def test_without_its_variables_there_is_no_single_sign_on(client, db):
-    assert [client.post(START).status_code, client.get(BACK).status_code] == [404, 404]
+    assert [client.get(START).status_code, client.get(BACK).status_code] == [404, 404]
     assert "district account" not in page_text(client.get(LOGIN))
 
 
-def test_sign_in_page_offers_it(client, district):
-    assert "Sign in with your district account" in client.get(LOGIN).content.decode()
+def test_sign_in_page_offers_it_as_a_link(client, district):
+    """The policy of content lets no form of ours be answered with a redirect to another site."""
+    page = client.get(LOGIN, {"next": "/imagine/admin/summit/event/"}).content.decode()
+    link = f'<a href="{START}?next=/imagine/admin/summit/event/">Sign in with your district account</a>'
+    assert link in page
+    assert f'action="{START}"' not in page
+    assert client.post(START).status_code == 405
+    client.get(START, {"next": "/imagine/admin/summit/event/"})
+    assert client.session[single_sign_on.STATE]["next"] == "/imagine/admin/summit/event/"
+
+
+def test_answer_that_is_no_http_is_told_kindly(client, settings, roles):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        settings.OIDC_ISSUER = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        thread = threading.Thread(target=answer_nonsense, args=(listener,))
+        thread.start()
+        assert client.get(START)["Location"] == LOGIN
+        thread.join()
+
+
+def answer_nonsense(listener: socket.socket) -> None:
+    connection, _address = listener.accept()
+    with connection:
+        connection.recv(4096)
+        connection.sendall(b"nonsense\r\n\r\n")
+
+
+def test_only_a_browser_that_left_for_the_district_is_recorded(client, district):
+    seen = SecurityEvent.objects.count()
+    for _time in range(3):
+        assert client.get(BACK, {"code": "abc", "state": "x"})["Location"] == LOGIN
+    assert SecurityEvent.objects.count() == seen
+    come_back(client, district, state="of another browser")
+    assert SecurityEvent.objects.count() == seen + 1

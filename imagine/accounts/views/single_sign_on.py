@@ -6,22 +6,25 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 
 from imagine.accounts.views.sign_in import first_step_done
-from imagine.core.rate_limit import limit_posts
+from imagine.core.rate_limit import too_many_requests, wait_for_visitor
 from imagine.core.security_events import Kind, record_event
 
 
-@require_POST
-@limit_posts("single_sign_on", most=300, minutes=10)
+@never_cache
+@require_safe
 def start(request: HttpRequest) -> HttpResponse:
+    """Send the browser to the district. A link leads here: browsers hold form-action against a form's redirects too."""
     if not settings.OIDC_ISSUER:
         raise Http404
+    if seconds := wait_for_visitor(request, "single_sign_on", most=300, minutes=10):
+        return too_many_requests(request, seconds)
     from imagine.accounts import single_sign_on
 
     try:
-        return HttpResponseRedirect(single_sign_on.start(request.session, next_url=request.POST.get("next", "")))
+        return HttpResponseRedirect(single_sign_on.start(request.session, next_url=request.GET.get("next", "")))
     except single_sign_on.Refused:
         return refused(request, _("The district’s sign-in can’t be reached right now. Try again in a few minutes."))
 
@@ -34,10 +37,12 @@ def come_back(request: HttpRequest) -> HttpResponse:
         raise Http404
     from imagine.accounts import single_sign_on
 
+    is_ours = single_sign_on.STATE in request.session
     try:
         user, wanted = single_sign_on.finish(request.session, request.GET.dict())
     except single_sign_on.Refused:
-        record_event(Kind.SIGN_IN_FAILED, request=request, single_sign_on=True)
+        if is_ours:  # anybody can open this page, but only a browser that left for the district comes back
+            record_event(Kind.SIGN_IN_FAILED, request=request, single_sign_on=True)
         return refused(request, _("The district’s sign-in didn’t work, or your account has no role here."))
     return first_step_done(request, user, wanted=wanted)
 
