@@ -24,6 +24,7 @@ class EmailKind(TextChoices):
     FACTOR_ADDED = "factor_added"
     FACTOR_REMOVED = "factor_removed"
     FACTORS_RESET = "factors_reset"
+    MANY_WRONG_CODES = "many_wrong_codes"
 
 
 def queue_account_created(user: User, *, by: User) -> None:
@@ -46,6 +47,10 @@ def queue_factor_removed(user: User, factor: str) -> None:
 def queue_factors_reset(user: User, *, by: User | None) -> None:
     name = by.get_full_name() or by.username if by else gettext("An administrator")
     queue_email(EmailKind.FACTORS_RESET, user, link=reverse("sign_in"), by=name)
+
+
+def queue_many_wrong_codes(user: User) -> None:
+    queue_email(EmailKind.MANY_WRONG_CODES, user, link=reverse("forgot_password"))
 
 
 def set_password_path(user: User) -> str:

@@ -8,6 +8,7 @@ import base64
 import math
 import secrets
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import NamedTuple
 
 from django.contrib.auth.models import User
@@ -28,6 +29,8 @@ from imagine.core.security_events import Kind, record_event
 TOTP, RECOVERY_CODE, PASSKEY = "totp", "recovery_code", "passkey"
 NEW_TOTP_KEY = "new_totp_key"  # in a session: of an authenticator app that isn't confirmed yet
 RECOVERY_CODES = 10
+LONGEST_WAIT = timedelta(minutes=15)  # after a wrong code
+MANY_FAILURES = 10  # wrong codes in a row: the owner is told. django-otp's own wait is still below the longest then
 ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"  # without letters and digits that look alike
 GROUP = 4  # a code is three groups of four characters: 59 random bits
 
@@ -88,13 +91,21 @@ def check_device(device: Device | None, factor: str, token: str) -> CodeCheck:
         return CodeCheck("")
     if wait := wait_of(device):
         return CodeCheck("", wait, tried=False)
-    return CodeCheck(factor) if device.verify_token(token) else CodeCheck("", wait_of(device))
+    device.throttling_failure_count = min(device.throttling_failure_count, MANY_FAILURES)  # django-otp's wait is over
+    if device.verify_token(token):
+        return CodeCheck(factor)
+    if device.throttling_failure_count == MANY_FAILURES:
+        emails.queue_many_wrong_codes(device.user)
+    return CodeCheck("", wait_of(device))
 
 
 def wait_of(device: Device) -> int:
     """Return the seconds until a locked device takes the next code."""
     allowed, facts = device.verify_is_allowed()
-    return 0 if allowed else max(1, math.ceil((facts["locked_until"] - timezone.now()).total_seconds()))
+    if allowed:
+        return 0
+    locked_until = min(facts["locked_until"], device.throttling_failure_timestamp + LONGEST_WAIT)
+    return max(0, math.ceil((locked_until - timezone.now()).total_seconds()))
 
 
 # Authenticator app -----------------------------------------------------------------------------------------------

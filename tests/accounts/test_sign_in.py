@@ -1,11 +1,13 @@
 """Both steps of signing in, for everyone and in every order that a browser can come up with."""
 
 import time
+from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
 from django.contrib.auth.signals import user_logged_in
 from django.test import Client
+from django.utils import timezone
 
 from imagine.accounts import second_factor, sign_in
 from imagine.accounts.models import StaffSession
@@ -176,6 +178,28 @@ def test_fifty_wrong_codes_are_stopped(client, clerk):
     device.refresh_from_db()
     assert device.throttling_failure_count < 10
     assert client.post(SECOND_STEP, {"code": code_of(device)}).status_code == 429  # a code is a guess like any other
+
+
+def test_wait_after_wrong_codes_ends_after_a_quarter_of_an_hour(client, clerk):
+    device = has_app(clerk, throttling_failure_count=20, throttling_failure_timestamp=timezone.now())
+    give_password(client)
+    answer = client.post(SECOND_STEP, {"code": code_of(device)})
+    assert 890 <= int(answer["Retry-After"]) <= 900
+    clerk.totpdevice_set.update(throttling_failure_timestamp=timezone.now() - timedelta(minutes=15))
+    assert client.post(SECOND_STEP, {"code": code_of(device)}).status_code == 302
+
+
+def test_ten_wrong_codes_are_told_to_the_person_once(client, clerk):
+    device = has_app(clerk)
+    give_password(client)
+    for count in range(9, 15):
+        long_ago = timezone.now() - timedelta(days=1)
+        clerk.totpdevice_set.update(throttling_failure_timestamp=long_ago)
+        if count == 9:
+            clerk.totpdevice_set.update(throttling_failure_count=8)
+        client.post(SECOND_STEP, {"code": wrong_code(device)})
+        assert Message.objects.count() == (count > 9)
+    assert (Message.objects.get().kind, Message.objects.get().recipient) == ("many_wrong_codes", clerk.email)
 
 
 def test_second_step_without_the_first_leads_back(client, clerk):

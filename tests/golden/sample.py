@@ -94,6 +94,7 @@ def account_emails(box: Mailbox) -> None:
             account_messages.queue_account_created(user, by=chief)
             account_messages.queue_password_reset(user)
             account_messages.queue_factors_reset(user, by=chief)
+            account_messages.queue_many_wrong_codes(user)
             for factor in (second_factor.TOTP, second_factor.PASSKEY):
                 account_messages.queue_factor_added(user, factor)
                 account_messages.queue_factor_removed(user, factor)
