@@ -61,7 +61,7 @@ def change_email(rsvp: Rsvp, email: str) -> Rsvp:
     """Correct the address for staff. Unless only its case changes, the old address's links stop working, and the new
     address gets one with what is true now."""
     if not links.is_same_address(rsvp.email, email):
-        pledge_signup.end_requests(rsvp_source(rsvp))
+        pledge_signup.end_requests_of_source(rsvp_source(rsvp))
     before = seats.lock_rsvp(rsvp).email
     rsvp = seats.update_contact(rsvp, email=email)
     if links.is_same_address(before, email):

@@ -41,6 +41,7 @@ from imagine.privacy.people import (
 from partners import retention as partners_retention
 from partners.models import Contact, ImportRow, PledgeRequest
 from partners.organizations import contacts
+from partners.pledges import signup as pledge_signup
 from summit import retention as summit_retention
 from summit import seats
 from summit.models import ContactListUpload, LinkRequest, Rsvp
@@ -206,7 +207,7 @@ def delete_requests_and_files(person: Person) -> None:
         requests = PledgeRequest.objects.with_email(person.email).order_by("pk").select_for_update()
         pks = list(requests.values_list("pk", flat=True))
         Message.objects.filter(about_rows(PledgeRequest, pks)).delete()
-        PledgeRequest.objects.filter(pk__in=pks).delete()
+        pledge_signup.delete_requests(pks)
 
 
 def delete_rsvps(person: Person) -> None:

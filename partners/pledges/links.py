@@ -18,6 +18,7 @@ from partners.models import Contact, Organization, Pledge, PledgeRequest
 from partners.organizations import profiles
 from partners.pledges import years as pledge_years
 
+REQUEST_LIFETIME = timedelta(days=60)  # of a request whose page was never saved, and of the emails about any request
 MAX_LINKS_PER_DAY = 10  # emails with a link about one pledge, except those that staff request
 MIN_INTERVAL = timedelta(minutes=10)  # between two such emails to one address
 
@@ -99,7 +100,7 @@ def end_links_of_address(organization: Organization | None, email: str, *, answe
 
     `answers` is whether the contact was that of a pledge.
     """
-    delete_requests(email)
+    end_requests_of_address(email)
     if organization and (answers or was_emailed_link(organization, email)):
         end_links(organization)
 
@@ -110,13 +111,25 @@ def lock_requests_about(pledges: QuerySet[Pledge]) -> None:
     list(requests.select_for_update(of=("self",)).values_list("pk"))
 
 
-def delete_requests(email: str) -> None:
-    """Delete the requests of an address with their unsent email. Those that someone is using right now are skipped,
-    because they are locked before organizations; end_links keeps them from leading to the organization."""
-    requests = PledgeRequest.objects.with_email(email).select_for_update(skip_locked=True)
-    gone = list(requests.values_list("pk", flat=True))
-    Message.objects.filter(about_rows(PledgeRequest, gone), state=Message.State.QUEUED).delete()
-    PledgeRequest.objects.filter(pk__in=gone).delete()
+def end_requests_of_address(email: str) -> None:
+    """End the requests of an address. Those that someone is using right now are skipped, because they are locked before
+    organizations; end_links keeps them from leading to the organization."""
+    end_requests(PledgeRequest.objects.with_email(email).select_for_update(skip_locked=True))
+
+
+def end_requests(requests: QuerySet[PledgeRequest]) -> None:
+    """Delete requests, which this locks, with their unsent email. Those with a draft only lose their links, and are the
+    next that delete_stale_requests deletes: it may lock the organizations of their drafts."""
+    ended = list(requests.order_by("pk"))
+    about = about_rows(PledgeRequest, [request.pk for request in ended])
+    Message.objects.filter(about, state=Message.State.QUEUED).delete()
+    for request in ended:
+        if request.pledge_id:
+            request.token, request.browser_token, request.source = links.new_token(), None, ""
+            request.created_at = Now() - REQUEST_LIFETIME - MIN_INTERVAL
+            request.save(update_fields=["token", "browser_token", "source", "created_at"])
+        else:
+            request.delete()
 
 
 def was_emailed_link(organization: Organization, email: str) -> bool:

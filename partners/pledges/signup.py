@@ -14,13 +14,13 @@ from imagine.core.relations import about_rows
 from imagine.mail import dispatch
 from imagine.mail.models import Message
 from partners.emails import pledge as pledge_emails
-from partners.models import Contact, Pledge, PledgeRequest, PledgeYear
+from partners.models import Contact, Organization, Pledge, PledgeRequest, PledgeYear
 from partners.models.organizations import ContactQuerySet
 from partners.organizations import contacts, profiles
-from partners.pledges.links import MAX_LINKS_PER_DAY, MIN_INTERVAL, email_link
+from partners.pledges.links import MAX_LINKS_PER_DAY, MIN_INTERVAL, REQUEST_LIFETIME, email_link, end_requests
 from partners.pledges.page_state import PledgeClosed, find_known_contact
+from partners.signals import organizations_leaving
 
-REQUEST_LIFETIME = timedelta(days=60)  # of a request whose page was never saved, and of the emails about any request
 BATCH_SIZE = 500  # rows deleted in one transaction
 
 
@@ -108,7 +108,8 @@ def open_pledge_request(pledge_request: PledgeRequest) -> PledgeRequest | None:
         reply_to_request(pledge_request)
         return None
     pledge_request.browser_token = new_token()
-    PledgeRequest.objects.filter(source=pledge_request.source).exclude(email__iexact=pledge_request.email).delete()
+    others = PledgeRequest.objects.filter(source=pledge_request.source).exclude(email__iexact=pledge_request.email)
+    end_requests(others.select_for_update())
     PledgeRequest.objects.bulk_create([pledge_request], ignore_conflicts=True)  # a first click may have created it
     pledge_request = PledgeRequest.objects.select_for_update().get(source=pledge_request.source)
     if pledge_request.browser_token is None:  # staff replaced the link of the other page since
@@ -122,12 +123,9 @@ def open_pledge_request(pledge_request: PledgeRequest) -> PledgeRequest | None:
 
 
 @transaction.atomic
-def end_requests(source: str) -> None:
-    """Delete requests that were made on another page for an address that was corrected since."""
-    requests = PledgeRequest.objects.select_for_update().filter(source=source).order_by("pk")
-    gone = list(requests.values_list("pk", flat=True))
-    Message.objects.filter(about_rows(PledgeRequest, gone), state=Message.State.QUEUED).delete()
-    PledgeRequest.objects.filter(pk__in=gone).delete()
+def end_requests_of_source(source: str) -> None:
+    """End requests that were made on another page for an address that was corrected since."""
+    end_requests(PledgeRequest.objects.select_for_update().filter(source=source))
 
 
 @transaction.atomic
@@ -160,10 +158,18 @@ def delete_stale_requests(held: Collection[str] = ()) -> int:
     old = Message.objects.filter(about_old).alias(address=Lower("recipient")).exclude(address__in=held)
     pks = list(old.order_by("pk").values_list("pk", flat=True)[:BATCH_SIZE])
     Message.objects.filter(pk__in=pks).delete()
-    for draft in Pledge.objects.filter(requests__in=unused, verified_at=None, signed_at=None).order_by("pk"):
-        delete_unverified_draft(draft)
-    PledgeRequest.objects.filter(pk__in=unused).delete()
+    delete_requests(unused)
     return len(unused) + len(pks)
+
+
+def delete_requests(pks: Collection[int]) -> None:
+    """Delete locked requests with their drafts whose address was never verified, which nothing else leads to."""
+    drafts = Pledge.objects.filter(requests__in=pks, verified_at=None, signed_at=None).order_by("pk").distinct()
+    if organizations := list(drafts.values_list("organization", flat=True)):
+        organizations_leaving.send(Organization, organizations=organizations)
+    for draft in drafts:
+        delete_unverified_draft(draft)
+    PledgeRequest.objects.filter(pk__in=pks).delete()
 
 
 def delete_unverified_draft(pledge: Pledge) -> None:

@@ -24,8 +24,9 @@ from imagine.privacy import erasing, people, retention
 from imagine.privacy.models import Erasure, Hold
 from imagine.privacy.people import TABLES, Person, everything_about
 from partners.imports import workflow
-from partners.models import Contact, ImportRow, Pledge, PledgeRequest, Signature
+from partners.models import Contact, ImportRow, Organization, Pledge, PledgeRequest, Signature
 from partners.pledges import editing as pledge_editing
+from partners.pledges import signup as pledge_signup
 from summit import rsvp_links, seats
 from summit.invitations import contact_import, responses
 from summit.models import ContactListUpload, Event, Guest, LinkRequest, Rsvp
@@ -311,6 +312,15 @@ def test_name_with_an_apostrophe_is_removed_from_html():
     erasing.erase(Person(email), by="office")
     other = Message.objects.get(idempotency_key="other")
     assert (other.body_text, other.body_html) == ("… <…>", "<p>…, …, …</p>")
+
+
+def test_draft_whose_address_was_never_verified_goes_with_its_request():
+    factories.pledge_year()
+    typed = factories.unsaved_pledge_request("Vic Works", "vic@example.org", source="rsvp:1")
+    start = pledge_signup.open_pledge_request(typed)
+    pledge_editing.save_draft(start.browser_token, **factories.pledge_data(start.browser_token, factories.promised()))
+    erasing.erase(Person("vic@example.org"), by="office")
+    assert [model.objects.count() for model in (PledgeRequest, Pledge, Organization)] == [0, 0, 0]
 
 
 def test_erasing_twice_is_erasing_once():
