@@ -40,13 +40,14 @@ def delete_unused_contacts(held: Collection[str] = ()) -> int:
 def delete_unused_preferences(held: Collection[str] = ()) -> int:
     """Delete one batch of preferences that nobody chose, of addresses that nothing else has. Return how many."""
     unused = EmailPreference.objects.exclude(email__in=held).exclude(preferences.chosen())
-    for rows in (
-        Rsvp.objects.personal().annotate(address=Lower("email")),
-        Contact.objects.annotate(address=Lower("email")),
-        PledgeRequest.objects.annotate(address=Lower("email")),
-        Message.objects.annotate(address=Lower("recipient")),
+    for rows, address in (
+        (Rsvp.objects.personal(), "email"),
+        (Contact.objects.all(), "email"),
+        (PledgeRequest.objects.all(), "email"),
+        (Message.objects.all(), "recipient"),
     ):
-        unused = unused.exclude(email__in=rows.order_by().values("address"))
+        rows = rows.order_by().alias(address=Lower(address)).filter(address=OuterRef("email"))
+        unused = unused.filter(~Exists(rows))  # an anti join; NOT IN compares each with each once it is large
     pks = list(unused.order_by("email").values_list("pk", flat=True)[: core_retention.BATCH_SIZE])
     return EmailPreference.objects.filter(pk__in=pks).delete()[0]
 
