@@ -10,10 +10,12 @@ Only an address with hundreds of failures is turned away unread, except for brow
 from datetime import timedelta
 
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.core.signing import BadSignature, TimestampSigner
 from django.http import HttpRequest, HttpResponse
 from django.utils.crypto import salted_hmac
 
+from imagine.accounts.staff import find_account
 from imagine.core.models import RateLimitCount
 from imagine.core.rate_limit import client_network, count_try, seconds_to_wait
 
@@ -24,6 +26,7 @@ MOST_PER_ADDRESS, ADDRESS_WINDOW = 300, 10  # wrong passwords for any account, i
 
 KNOWN_BROWSER_COOKIE = "known_browser"
 KNOWN_BROWSER_AGE = timedelta(days=90)
+MOST_ACCOUNTS_PER_BROWSER = 5
 SIGNER = TimestampSigner(salt="imagine.accounts.known_browser")
 
 
@@ -41,19 +44,21 @@ def forget(request: HttpRequest, name: str) -> None:
     RateLimitCount.objects.filter(key__in=[pair_key(request, name), account_key(name)]).delete()
 
 
-def wait_of_address(request: HttpRequest) -> int:
+def wait_of_address(request: HttpRequest, name: str) -> int:
     """Return how many seconds an address waits that sent hundreds of wrong passwords lately; browsers that signed in
-    before don't."""
-    if is_known_browser(request):
+    to the account before don't."""
+    if is_known_browser(request, name):
         return 0
     return seconds_to_wait(address_key(request), most=MOST_PER_ADDRESS, minutes=ADDRESS_WINDOW)
 
 
-def remember_browser(response: HttpResponse) -> None:
-    """Mark a browser that a person signed in with. The mark opens nothing and says nothing about the person."""
+def remember_browser(request: HttpRequest, response: HttpResponse, user: User) -> None:
+    """Mark a browser that a person signed in with, for that account alone. People share an office computer, so it may
+    be known for a few. The mark opens nothing."""
+    others = [account for account in accounts_of_browser(request) if account != browser_mark(user)]
     response.set_cookie(
         KNOWN_BROWSER_COOKIE,
-        SIGNER.sign("known"),
+        SIGNER.sign("-".join([browser_mark(user), *others][:MOST_ACCOUNTS_PER_BROWSER])),
         max_age=KNOWN_BROWSER_AGE,
         path=settings.ADMIN_PATH,
         secure=settings.SESSION_COOKIE_SECURE,
@@ -62,12 +67,23 @@ def remember_browser(response: HttpResponse) -> None:
     )
 
 
-def is_known_browser(request: HttpRequest) -> bool:
+def is_known_browser(request: HttpRequest, name: str) -> bool:
+    accounts = accounts_of_browser(request)
+    user = find_account(name) if accounts else None
+    return user is not None and browser_mark(user) in accounts
+
+
+def accounts_of_browser(request: HttpRequest) -> list[str]:
+    """Return the marks of the accounts that a browser signed in to."""
     try:
-        SIGNER.unsign(request.COOKIES.get(KNOWN_BROWSER_COOKIE, ""), max_age=KNOWN_BROWSER_AGE)
+        marks = SIGNER.unsign(request.COOKIES.get(KNOWN_BROWSER_COOKIE, ""), max_age=KNOWN_BROWSER_AGE)
     except BadSignature:
-        return False
-    return True
+        return []
+    return marks.split("-")
+
+
+def browser_mark(user: User) -> str:
+    return salted_hmac("imagine.accounts.known_browser", str(user.pk)).hexdigest()[:32]
 
 
 def address_key(request: HttpRequest) -> str:

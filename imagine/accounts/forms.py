@@ -1,8 +1,10 @@
 from django import forms
-from django.contrib.auth.forms import AuthenticationForm, SetPasswordForm
+from django.contrib.auth.forms import AuthenticationForm, SetPasswordForm, UserChangeForm
 from django.contrib.auth.models import Group, User
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
+
+from imagine.accounts.staff import find_account, is_email_taken
 
 MAX_LENGTH_EMAIL = 150  # what fits into a username
 
@@ -17,7 +19,7 @@ class SignInForm(AuthenticationForm):
     )
 
     error_messages = {
-        "invalid_login": _("That name and password don’t match. Check both and try again."),
+        "invalid_login": _("That email or username and password don’t match. Check both and try again."),
         "inactive": _("This account is turned off."),
     }
 
@@ -27,9 +29,9 @@ class SignInForm(AuthenticationForm):
         self.fields["username"].widget.attrs |= {"autocomplete": "username", "spellcheck": "false"}
 
     def clean_username(self) -> str:
-        """Accounts are named by their address in lower case; one made on the command line may have any name."""
         name = self.cleaned_data["username"].strip()
-        return name.lower() if "@" in name else name
+        account = find_account(name)
+        return account.username if account else name
 
     def confirm_login_allowed(self, user: User) -> None:
         super().confirm_login_allowed(user)
@@ -109,6 +111,16 @@ class AccountForm(forms.ModelForm):
 
     def clean_email(self) -> str:
         email = self.cleaned_data["email"].lower()
-        if User.objects.filter(email__iexact=email).exists() or User.objects.filter(username__iexact=email).exists():
+        if is_email_taken(email):
+            raise ValidationError(_("There’s already an account with this email address."))
+        return email
+
+
+class ChangeAccountForm(UserChangeForm):
+    email = forms.EmailField(label=_("Email"), max_length=MAX_LENGTH_EMAIL, required=False)
+
+    def clean_email(self) -> str:
+        email = self.cleaned_data["email"]
+        if "email" in self.changed_data and email and is_email_taken(email, by_other_than=self.instance):
             raise ValidationError(_("There’s already an account with this email address."))
         return email

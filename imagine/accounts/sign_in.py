@@ -5,7 +5,6 @@ account counts only with the mark of the factor that opened it, whatever else ma
 """
 
 import time
-from ipaddress import ip_address
 
 from django.conf import settings
 from django.contrib.auth import get_user_model, login
@@ -13,6 +12,7 @@ from django.contrib.auth.models import User
 from django.http import HttpRequest
 
 from imagine.accounts import sessions
+from imagine.core.rate_limit import is_from_this_machine
 
 FACTOR = "second_factor"  # in a session: which kind opened it
 DEMO = "demo"
@@ -59,12 +59,4 @@ def is_complete(request: HttpRequest) -> bool:
 
 def is_exempt(request: HttpRequest) -> bool:
     """Whether the password is enough: only in the demo, and only while nothing but this machine can reach it."""
-    forwarded = any(name in request.headers for name in ("X-Forwarded-For", "Forwarded", "Via"))
-    return settings.DEMO_WITHOUT_SECOND_FACTOR and not forwarded and is_loopback(request.META.get("REMOTE_ADDR", ""))
-
-
-def is_loopback(address: str) -> bool:
-    try:
-        return ip_address(address).is_loopback
-    except ValueError:
-        return False
+    return settings.DEMO_WITHOUT_SECOND_FACTOR and is_from_this_machine(request)

@@ -6,12 +6,16 @@ from urllib.parse import urlencode
 
 from django.contrib.auth.models import Group, User
 from django.db import transaction
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 
 from imagine.accounts import emails, sessions
 from imagine.accounts.models import StaffSession
+from imagine.core.rate_limit import wait_for_try
+
+RESET_LIMITS = ((10, 1), (24 * 60, 10))  # emails to one account: minutes, most
 
 
 @transaction.atomic
@@ -28,17 +32,39 @@ def create_account(user: User, *, name: str, role: Group, by: User) -> None:
 def change_account(user: User) -> None:
     """Save a changed account. One named by its address stays so, and one that was turned off has no sessions."""
     before = User.objects.select_for_update().get(pk=user.pk)
-    if before.email and user.username == before.email.lower() != user.email.lower():
+    if user.email and user.username == before.email.lower() != user.email.lower():
         user.username = user.email.lower()
     user.save()
     if not (user.is_active and user.is_staff):
         sessions.end_sessions(user, StaffSession.objects.all())
 
 
+def find_account(name: str) -> User | None:
+    """Return whom somebody means who types this as their email or username. Most accounts are named by their address in
+    lower case; one made on the command line may have any name, and an address that others have too."""
+    name = name.strip().replace("\x00", "")  # PostgreSQL stores no NUL
+    if "@" not in name:
+        return User.objects.filter(username=name).first()
+    if named := User.objects.filter(username=name.lower()).first():
+        return named
+    addressed = list(User.objects.filter(email__iexact=name)[:2])
+    return addressed[0] if len(addressed) == 1 else None
+
+
+def is_email_taken(email: str, *, by_other_than: User | None = None) -> bool:
+    others = User.objects.exclude(pk=by_other_than.pk) if by_other_than else User.objects.all()
+    return others.filter(Q(email__iexact=email) | Q(username__iexact=email)).exists()
+
+
+@transaction.atomic
 def request_password_reset(email: str) -> None:
-    """Email a link to choose a new password, if there is such an account."""
-    with transaction.atomic():
-        for user in User.objects.filter(email__iexact=email, is_active=True, is_staff=True):
+    """Email a link to choose a new password, if there is such an account and it didn't get many lately."""
+    for user in User.objects.filter(email__iexact=email, is_active=True, is_staff=True):
+        is_allowed = all(
+            not wait_for_try(f"password reset in {minutes} minutes:{user.pk}", most=most, minutes=minutes)
+            for minutes, most in RESET_LIMITS
+        )
+        if is_allowed:
             emails.queue_password_reset(user)
 
 

@@ -21,6 +21,7 @@ from django.utils.crypto import salted_hmac
 from imagine.core.models import RateLimitCount
 
 STEPS = 20
+PROXY_HEADERS = ("X-Forwarded-For", "X-Real-IP", "Forwarded", "Via")
 BY_VISITOR = ":visitor:"  # in the keys of counts of one visitor
 MIN_TRIES_TO_JUDGE = 50
 MAX_COUNTS_TO_JUDGE = 500
@@ -69,6 +70,16 @@ def client_network(request: HttpRequest) -> str:
             return str(ipaddress.ip_network((int(address), 64), strict=False))
         address = address.ipv4_mapped
     return str(address)
+
+
+def is_from_this_machine(request: HttpRequest) -> bool:
+    """Return whether no proxy passed the request on, and it comes from a loopback address."""
+    if any(name in request.headers for name in PROXY_HEADERS):
+        return False
+    try:
+        return ipaddress.ip_address(request.META.get("REMOTE_ADDR", "")).is_loopback
+    except ValueError:
+        return False
 
 
 def count_try(key: str, *, minutes: int, weight: int = 1) -> int:

@@ -9,7 +9,7 @@ from django.db.models import Model, QuerySet
 from django.db.models.signals import m2m_changed, post_delete, post_save, pre_save
 from django.dispatch import receiver
 
-from imagine.core.security_events import Kind, record_event
+from imagine.core.security_events import Kind, record_event, record_failure
 
 ACCOUNT_FIELDS = ("username", "email", "first_name", "last_name", "is_active", "is_staff", "is_superuser")
 ROLE_ACTIONS = {"post_add": "added", "post_remove": "removed", "pre_clear": "removed"}
@@ -32,7 +32,7 @@ def on_sign_in_failed(credentials, request=None, **kwargs) -> None:
     name = credentials.get(User.USERNAME_FIELD) or ""
     account = User.objects.filter(**{User.USERNAME_FIELD: name}).first()
     facts: dict[str, Any] = {"account": account.get_username()} if account else {}
-    record_event(Kind.SIGN_IN_FAILED, account, request=request, **facts)
+    record_failure(Kind.SIGN_IN_FAILED, account, request=request, **facts)
 
 
 # Accounts and roles ----------------------------------------------------------------------------------------------

@@ -13,11 +13,13 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
+from django.utils.crypto import salted_hmac
 
 from imagine.core.models import SecurityEvent
-from imagine.core.rate_limit import client_address
+from imagine.core.rate_limit import client_address, client_network, wait_for_try
 
 Kind = SecurityEvent.Kind
+MOST_FAILURES = 100  # that one network's sign-ins record in an hour
 
 _request: ContextVar[HttpRequest | None] = ContextVar("request", default=None)
 
@@ -42,6 +44,17 @@ def record_event(
         network=shorten_address(client_address(request)) if request else "",
         facts=facts,
     )
+
+
+def record_failure(
+    kind: Kind, about: Model | None = None, *, request: HttpRequest | None = None, **others: Any
+) -> None:
+    """Record that a sign-in failed, unless its network filled the log with such rows in the last hour."""
+    if request:
+        network = salted_hmac("imagine.core.security_events", client_network(request)).hexdigest()[:32]
+        if wait_for_try(f"recorded failures:{network}", most=MOST_FAILURES, minutes=60):
+            return
+    record_event(kind, about, request=request, **others)
 
 
 def signed_in_user(request: HttpRequest | None) -> User | None:

@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from imagine.core.rate_limit import all_visitors_are_one
+from imagine.core.rate_limit import all_visitors_are_one, is_from_this_machine
 from imagine.mail import dispatch, health
 
 MAX_DELAY = 300  # seconds
@@ -31,12 +31,6 @@ def ready(request: HttpRequest) -> HttpResponse:
     is_ready = state["database"] == "ok"
     facts = {"ready": is_ready} | (state | {"broker": broker_state()} if is_local else {})
     return JsonResponse(facts, status=200 if is_ready else 503)
-
-
-def is_from_this_machine(request: HttpRequest) -> bool:
-    """Return whether no proxy passed the request on, and it comes from a loopback address."""
-    forwarded = {"X-Forwarded-For", "Forwarded", "X-Real-IP"} & set(request.headers)
-    return not forwarded and request.META.get("REMOTE_ADDR", "").startswith(("127.", "::1"))
 
 
 def database_state() -> dict[str, str]:

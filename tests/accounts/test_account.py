@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from imagine.accounts import second_factor, sessions
 from imagine.accounts.models import Passkey, StaffSession
-from imagine.core.models import SecurityEvent
+from imagine.core.models import RateLimitCount, SecurityEvent
 from imagine.mail import queue
 from imagine.mail.models import Message
 from tests.accounts.people import (
@@ -248,6 +248,38 @@ def test_forgotten_password_is_answered_alike_and_emailed_to_staff_alone(client,
     assert len(set(pages)) == 1
     assert Message.objects.get().recipient == "clerk@example.org"
     assert client.get(mailbox_link("clerk@example.org")).status_code == 302
+
+
+def test_forgotten_password_is_emailed_once_in_ten_minutes_and_ten_times_a_day(client, clerk):
+    def ask() -> tuple[str, int]:
+        page = client.post(f"{ADMIN}password/forgot/", {"email": "clerk@example.org"}, follow=True)
+        return page_text(page), Message.objects.count()
+
+    first, second = ask(), ask()
+    assert first == (second[0], 1) == second
+    for _time in range(12):
+        RateLimitCount.objects.filter(key__contains=" 10 minutes").delete()
+        ask()
+    assert Message.objects.count() == 10
+
+
+@pytest.mark.parametrize("taken", ["BEN@example.org", "chief2@example.org"])
+def test_address_that_another_account_has_is_refused(chief, clerk, taken):
+    User.objects.create_user("ben@example.org", "ben@example.org", is_staff=True)
+    User.objects.create_user("second", "Chief2@example.org", is_staff=True)
+    form = {"username": clerk.username, "first_name": "Ana", "email": taken, "is_active": "on", "is_staff": "on"}
+    answer = signed_in(chief).post(f"{ADMIN}auth/user/{clerk.pk}/change/", form)
+    assert "There’s already an account with this email address." in page_text(answer)
+    clerk.refresh_from_db()
+    assert clerk.email == "clerk@example.org"
+
+
+@pytest.mark.parametrize(("email", "status"), [("", 302), (f"{'a' * 60}@{'b' * 60}.{'c' * 60}.org", 200)])
+def test_address_that_cannot_be_a_name_breaks_nothing(chief, clerk, email, status):
+    form = {"username": clerk.username, "first_name": "Ana", "email": email, "is_active": "on", "is_staff": "on"}
+    assert signed_in(chief).post(f"{ADMIN}auth/user/{clerk.pk}/change/", form).status_code == status
+    clerk.refresh_from_db()
+    assert clerk.username == "clerk@example.org"
 
 
 def test_superuser_resets_a_factor_which_is_recorded_and_emailed(chief, clerk):

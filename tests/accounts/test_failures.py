@@ -1,12 +1,13 @@
 """Wrong passwords are counted and told to wait; the right one gets through."""
 
 import pytest
+from django.contrib.auth.models import User
 from django.test import Client
 
 from imagine.accounts import failures
 from imagine.core.models import RateLimitCount
 from imagine.core.rate_limit import count_try
-from tests.accounts.people import ADMIN, LOGIN, SET_UP, give_password
+from tests.accounts.people import ADMIN, LOGIN, PASSWORD, SET_UP, give_password
 from tests.web_client import page_text
 
 pytestmark = pytest.mark.django_db
@@ -76,6 +77,22 @@ def test_address_with_hundreds_of_failures_is_turned_away_but_not_browsers_that_
     forged = Client()
     forged.cookies[failures.KNOWN_BROWSER_COOKIE] = "known:1:forged"
     assert give_password(forged, address=SCHOOL).status_code == 429
+    assert give_password(client, address=SCHOOL, name="other@example.org").status_code == 429
+    assert give_password(client, address=SCHOOL, name="\x00").status_code == 429
+
+
+def test_browser_of_two_people_is_known_for_both(client, clerk, settings, rf):
+    settings.DEMO_WITHOUT_SECOND_FACTOR = True
+    User.objects.create_superuser("chief", "chief@example.org", PASSWORD)
+    User.objects.create_superuser("guessed", "guessed@example.org", PASSWORD)
+    for name in ("clerk@example.org", "chief"):
+        give_password(client, name=name)
+        client.post(f"{ADMIN}logout/")
+    settings.DEMO_WITHOUT_SECOND_FACTOR = False
+    key = failures.address_key(rf.get("/", REMOTE_ADDR=SCHOOL))
+    count_try(key, minutes=failures.ADDRESS_WINDOW, weight=failures.MOST_PER_ADDRESS)
+    names = ("clerk@example.org", "chief", "chief@example.org", "guessed")
+    assert [give_password(client, name=name, address=SCHOOL).status_code for name in names] == [302, 302, 302, 429]
 
 
 def test_empty_form_is_no_failure(client, clerk):
@@ -95,6 +112,7 @@ def test_no_count_names_a_person_or_an_address(clerk):
     give_password(Client(), "wrong", address=SCHOOL)
     keys = " ".join(RateLimitCount.objects.values_list("key", flat=True))
     assert keys.count("sign-in") == 3
+    assert keys.count("recorded failures") == 1
     assert "clerk" not in keys
     assert SCHOOL not in keys
 

@@ -4,6 +4,7 @@ import pytest
 from django.test import Client
 
 from imagine.accounts import second_factor
+from imagine.core import security_events
 from imagine.core.models import SecurityEvent
 from tests.accounts.people import ACCOUNT, SECOND_STEP, SET_UP, code_of, give_password, has_app, signs_in, wrong_code
 
@@ -32,6 +33,16 @@ def test_setting_up_a_factor_is_recorded_before_the_sign_in(clerk):
     recorded = SecurityEvent.objects.order_by("pk")[seen:]
     assert {event.network for event in recorded} == {"10.20.30.0/24"}
     assert {event.user_name for event in recorded} == {"", clerk.username}
+
+
+def test_failures_from_one_network_do_not_fill_the_log(clerk, monkeypatch):
+    monkeypatch.setattr(security_events, "MOST_FAILURES", 5)
+    seen = len(events())
+    for number in range(8):
+        give_password(Client(), "wrong", name=f"guess-{number}", address="10.20.30.40")
+    assert events()[seen:] == ["sign_in_failed"] * 5
+    give_password(Client(), "wrong", address="10.20.31.40")
+    assert len(events()[seen:]) == 6
 
 
 def test_recovery_code_and_ended_sessions_are_recorded(clerk):

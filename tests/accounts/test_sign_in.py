@@ -261,6 +261,16 @@ def test_people_who_are_not_staff_cannot_sign_in(client, clerk):
     assert StaffSession.objects.count() == 0
 
 
+def test_account_of_any_name_signs_in_by_its_address_unless_others_have_it_too(roles):
+    User.objects.create_superuser("chief", "Chief@example.org", PASSWORD)
+    for name in ("chief", "chief@example.org", " CHIEF@example.org"):
+        assert give_password(Client(), name=name)["Location"] == SET_UP
+    User.objects.create_superuser("second", "chief@example.org", PASSWORD)
+    answer = give_password(Client(), name="chief@example.org")
+    assert "That email or username and password don’t match." in page_text(answer)
+    assert give_password(Client(), name="chief")["Location"] == SET_UP
+
+
 def test_signing_in_is_told_once_both_steps_are_through(client, clerk):
     told = []
 
@@ -299,7 +309,13 @@ def test_demo_on_this_machine_asks_for_the_password_alone_and_says_so(client, cl
 
 
 @pytest.mark.parametrize(
-    "where", [{"REMOTE_ADDR": "10.1.2.3"}, {"HTTP_X_FORWARDED_FOR": "203.0.113.9"}, {"REMOTE_ADDR": ""}]
+    "where",
+    [
+        {"REMOTE_ADDR": "10.1.2.3"},
+        {"HTTP_X_FORWARDED_FOR": "203.0.113.9"},
+        {"HTTP_X_REAL_IP": "203.0.113.9"},
+        {"REMOTE_ADDR": ""},
+    ],
 )
 def test_demo_asks_others_for_a_second_step(client, clerk, settings, where):
     settings.DEMO_WITHOUT_SECOND_FACTOR = True

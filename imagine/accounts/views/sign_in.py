@@ -21,7 +21,7 @@ from imagine.accounts import failures, second_factor, sessions, sign_in, staff
 from imagine.accounts.forms import ChoosePasswordForm, CodeForm, EmailForm, SignInForm, TotpForm
 from imagine.accounts.models import StaffSession
 from imagine.core.rate_limit import limit_posts, too_many_requests
-from imagine.core.security_events import Kind, record_event
+from imagine.core.security_events import Kind, record_failure
 
 RECOVERY_CODES = "recovery_codes"  # in a session: new codes that were not seen yet
 
@@ -48,12 +48,11 @@ def sign_in_page(request: HttpRequest) -> HttpResponse:
 
 
 def check_password(request: HttpRequest) -> HttpResponse:
-    if seconds := failures.wait_of_address(request):
+    if seconds := failures.wait_of_address(request, request.POST.get("username", "")):
         return too_many_requests(request, seconds)
     form = SignInForm(request, request.POST)
-    name = request.POST.get("username", "")
     if form.is_valid():
-        failures.forget(request, name)
+        failures.forget(request, form.cleaned_data["username"])
         return first_step_done(
             request,
             form.get_user(),
@@ -62,7 +61,7 @@ def check_password(request: HttpRequest) -> HttpResponse:
         )
     if not form.non_field_errors():
         return show_sign_in(request, form)
-    return show_sign_in(request, form, wait=failures.record(request, name))
+    return show_sign_in(request, form, wait=failures.record(request, form.cleaned_data["username"]))
 
 
 def first_step_done(
@@ -117,7 +116,7 @@ def second_step(user: User) -> str:
 
 def finish(request: HttpRequest, user: User, factor: str) -> HttpResponse:
     response = redirect(next_url(request, sign_in.complete(request, user, factor)))
-    failures.remember_browser(response)
+    failures.remember_browser(request, response, user)
     return response
 
 
@@ -171,7 +170,7 @@ def check_passkey(request: HttpRequest, user: User) -> HttpResponse:
     try:
         passkeys.check(request.session, user, request.POST["credential"])
     except passkeys.WrongPasskey:
-        record_event(Kind.SECOND_FACTOR_FAILED, user, user=user, request=request)
+        record_failure(Kind.SECOND_FACTOR_FAILED, user, user=user, request=request)
         error = _("That passkey doesn’t belong to your account. Try again, or use another way.")
         return ask_for_second_factor(request, user, second_factor.factors_of(user), passkey_error=error)
     return finish(request, user, second_factor.PASSKEY)
@@ -236,7 +235,7 @@ def set_up_done(request: HttpRequest, user: User, factor: str) -> HttpResponse:
 def code_failed(request: HttpRequest, user: User, form: CodeForm, check: second_factor.CodeCheck) -> int:
     """Say what was wrong. Return how many seconds to wait; a second passes while one types the next code."""
     if check.tried:
-        record_event(Kind.SECOND_FACTOR_FAILED, user, user=user, request=request)
+        record_failure(Kind.SECOND_FACTOR_FAILED, user, user=user, request=request)
         form.add_error("code", _("That code isn’t right, or it was used already. Enter the newest code."))
     if check.wait > 1 or not check.tried:
         form.add_error("code", wait_message(check.wait))

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_safe
 
 from imagine.accounts.views.sign_in import first_step_done
 from imagine.core.rate_limit import too_many_requests, wait_for_visitor
-from imagine.core.security_events import Kind, record_event
+from imagine.core.security_events import Kind, record_failure
 
 
 @never_cache
@@ -42,7 +42,7 @@ def come_back(request: HttpRequest) -> HttpResponse:
         user, wanted = single_sign_on.finish(request.session, request.GET.dict())
     except single_sign_on.Refused:
         if is_ours:  # anybody can open this page, but only a browser that left for the district comes back
-            record_event(Kind.SIGN_IN_FAILED, request=request, single_sign_on=True)
+            record_failure(Kind.SIGN_IN_FAILED, request=request, single_sign_on=True)
         return refused(request, _("The district’s sign-in didn’t work, or your account has no role here."))
     return first_step_done(request, user, wanted=wanted)
 
