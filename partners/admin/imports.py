@@ -14,6 +14,7 @@ from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods
 
+from imagine.core.admin.deletion import reasons_to_keep
 from imagine.core.admin.pagination import page_with_links
 from imagine.core.forms import SpreadsheetField
 from imagine.core.spreadsheets.reader import MAX_BYTES
@@ -235,6 +236,8 @@ def confirm(request: HttpRequest, run: Import) -> str:
 
 
 def discard(request: HttpRequest, run: Import) -> str:
+    if reasons := reasons_to_keep([run]):
+        raise import_workflow.ImportRefused(" ".join(reasons))
     import_workflow.discard_import(run)
     return str(_("The import was dropped. Nothing of it was written."))
 

@@ -3,7 +3,7 @@
 These functions delete many records at once, with the same effects as the rules that delete a single one.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from operator import attrgetter
 
 from django.contrib.contenttypes.models import ContentType
@@ -11,6 +11,7 @@ from django.db.models import Model
 from django.utils.translation import gettext as _
 
 from imagine.core import audit
+from imagine.core.admin.deletion import reasons_to_keep as reasons_not_to_delete
 from imagine.core.relations import foreign_keys_to
 from partners.imports import fingerprints
 from partners.models import (
@@ -51,9 +52,14 @@ def undo_pledges(created: dict[int, str]) -> KeptRecords:
     pledges = Pledge.objects.filter(pk__in=created)
     profiles.lock_organizations(pledges.order_by().values("organization"))
     current, kept = fingerprints.pledge_fingerprints(pledges), {}
-    for pledge in pledges.select_related("organization"):
+    existing = list(pledges.select_related("organization", "contact"))
+    held = about_people_on_hold(existing)
+    for pledge in existing:
+        label = _("Pledge of %(name)s") % {"name": pledge.organization.name}
         if current[pledge.pk] != created[pledge.pk]:
-            kept[pledge.pk] = [_("Pledge of %(name)s") % {"name": pledge.organization.name}, _("it was changed since")]
+            kept[pledge.pk] = [label, _("it was changed since")]
+        elif pledge.pk in held:
+            kept[pledge.pk] = [label, _("a person is on hold")]
     deleted = current.keys() - kept.keys()
     pledges.filter(pk__in=deleted).delete()
     return kept
@@ -92,14 +98,25 @@ def undo_organizations(created: dict[int, str]) -> KeptRecords:
 def reasons_to_keep(
     existing: Mapping[int, Model], created: dict[int, str], fingerprint: Callable, label: Callable
 ) -> KeptRecords:
-    dependent = names_of_dependents(existing)
+    dependent, held = names_of_dependents(existing), about_people_on_hold(existing.values())
     kept = {}
     for pk, record in existing.items():
         if fingerprint(record) != created[pk]:
             kept[pk] = [label(record), _("it was changed since")]
+        elif pk in held:
+            kept[pk] = [label(record), _("a person is on hold")]
         elif pk in dependent:
             kept[pk] = [label(record), _("it has: %(what)s") % {"what": ", ".join(sorted(dependent[pk]))}]
     return kept
+
+
+def about_people_on_hold(records: Iterable[Model]) -> set[int]:
+    records = list(records)
+    return (
+        {record.pk for record in records if reasons_not_to_delete([record])}
+        if reasons_not_to_delete(records)
+        else set()
+    )
 
 
 def names_of_dependents(existing: Mapping[int, Model]) -> dict[int, set[str]]:

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
+from imagine.core.admin.deletion import reasons_to_keep
 from imagine.core.admin.pagination import page_with_links
 from imagine.core.forms import SpreadsheetField
 from imagine.core.spreadsheets.errors import Unreadable
@@ -98,11 +99,17 @@ def skipped_rows(checked: CheckedList) -> list[tuple[int, str, str]]:
     return sorted([*checked.repeated, *((row.line, row.email, unwilling) for row in checked.opted_out)])
 
 
+def refuse_to_discard_people_on_hold(audience: Audience) -> None:
+    if reasons := reasons_to_keep(list(ContactListUpload.objects.filter(pk=audience.pk))):
+        raise contact_import.ContactImportRefused(" ".join(reasons))
+
+
 def import_or_discard(request: HttpRequest, audience: Audience, event: Event | None) -> HttpResponse:
     """Import the people of the uploaded list into the audience, or discard the list."""
     back, seen = redirect(url_with_event(request.path, event)), request.POST.get("seen", "")
     try:
         if "drop" in request.POST:
+            refuse_to_discard_people_on_hold(audience)
             contact_import.discard_upload(audience, seen=seen)
             messages.success(request, _("The list was dropped. Nobody was put in."))
             return back

@@ -24,7 +24,7 @@ from imagine.privacy import erasing, people, retention
 from imagine.privacy.models import Erasure, Hold
 from imagine.privacy.people import TABLES, Person, everything_about
 from partners.imports import workflow
-from partners.models import Contact, ImportRow, Organization, Pledge, PledgeRequest, Signature
+from partners.models import Contact, Import, ImportRow, Organization, Pledge, PledgeRequest, Signature
 from partners.pledges import editing as pledge_editing
 from partners.pledges import signup as pledge_signup
 from summit import rsvp_links, seats
@@ -458,3 +458,46 @@ def test_staff_cannot_delete_by_hand_who_is_on_hold(staff, name):
     Hold.objects.update(ends_on=timezone.localdate() - timedelta(days=1))
     assert staff.post(page, {"post": "yes"}).status_code == 302
     assert not type(record).objects.filter(pk=record.pk).exists()
+
+
+def imported_rows(content: bytes) -> Import:
+    workflow.start_import(content, file_name="a.csv", year=factories.pledge_year(), by="anna", language="en")
+    return Import.objects.get()
+
+
+def test_undoing_an_import_keeps_who_is_on_hold():
+    run = imported_rows(as_csv(table([row(e_mail=EMAIL), row(organization="Beta", e_mail="b@b.example")])))
+    workflow.confirm_import(run)
+    organization = Contact.objects.get(email__iexact=EMAIL).organization
+    hold(EMAIL.lower())
+    run.refresh_from_db()
+    workflow.undo_import(run)
+    run.refresh_from_db()
+    reason = "a person is on hold"
+    assert run.not_undone == [
+        [f"Pledge of {organization}", reason],
+        [f"Contact of {organization}", reason],
+        [str(organization), reason],
+    ]
+    assert list(Organization.objects.all()) == [organization]
+
+
+def test_dropping_a_list_that_names_someone_on_hold_is_refused(staff):
+    run = imported_rows(as_csv(table([row(e_mail=EMAIL)])))
+    audience = factories.audience()
+    contact_import.store_upload(audience, f"Email\n{EMAIL}".encode(), "list.csv")
+    placed = hold(EMAIL.lower())
+    pages = {
+        f"/imagine/admin/partners/import/{run.pk}/change/": {"discard": "1"},
+        f"/imagine/admin/summit/audience/{audience.pk}/list/": {
+            "drop": "1",
+            "seen": ContactListUpload.objects.get().mark,
+        },
+    }
+    for page, fields in pages.items():
+        assert "is on hold until" in web_client.page_text(staff.post(page, fields, follow=True))
+    assert (ImportRow.objects.count(), ContactListUpload.objects.count()) == (1, 1)
+    placed.delete()
+    for page, fields in pages.items():
+        staff.post(page, fields)
+    assert (ImportRow.objects.count(), ContactListUpload.objects.count()) == (0, 0)
