@@ -15,7 +15,7 @@ from django_otp.plugins.otp_totp.admin import TOTPDeviceAdmin  # noqa: F401
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from imagine.accounts import second_factor, staff
-from imagine.accounts.forms import AccountForm, ChangeAccountForm
+from imagine.accounts.forms import AccountForm, ChangeAccountForm, ChangePasswordForm
 
 # They would show the secrets of second factors.
 admin.site.unregister([TOTPDevice, StaticDevice, User])
@@ -24,6 +24,7 @@ admin.site.unregister([TOTPDevice, StaticDevice, User])
 @admin.register(User)
 class AccountAdmin(UserAdmin):
     form = ChangeAccountForm
+    change_password_form = ChangePasswordForm
     add_form = AccountForm
     add_form_template = None
     change_form_template = "admin/accounts/user.html"

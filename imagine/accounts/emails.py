@@ -25,6 +25,8 @@ class EmailKind(TextChoices):
     FACTOR_REMOVED = "factor_removed"
     FACTORS_RESET = "factors_reset"
     MANY_WRONG_CODES = "many_wrong_codes"
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105
+    RECOVERY_CODES_REPLACED = "recovery_codes_replaced"
 
 
 def queue_account_created(user: User, *, by: User) -> None:
@@ -45,12 +47,23 @@ def queue_factor_removed(user: User, factor: str) -> None:
 
 
 def queue_factors_reset(user: User, *, by: User | None) -> None:
-    name = by.get_full_name() or by.username if by else gettext("An administrator")
-    queue_email(EmailKind.FACTORS_RESET, user, link=reverse("sign_in"), by=name)
+    queue_email(EmailKind.FACTORS_RESET, user, link=reverse("sign_in"), by=name_of(by))
+
+
+def queue_password_changed(user: User, *, by: User | None) -> None:
+    queue_email(EmailKind.PASSWORD_CHANGED, user, link=reverse("forgot_password"), by=name_of(by))
+
+
+def queue_recovery_codes_replaced(user: User) -> None:
+    queue_email(EmailKind.RECOVERY_CODES_REPLACED, user, link=reverse("account"))
 
 
 def queue_many_wrong_codes(user: User) -> None:
     queue_email(EmailKind.MANY_WRONG_CODES, user, link=reverse("forgot_password"))
+
+
+def name_of(by: User | None) -> str:
+    return by.get_full_name() or by.username if by else gettext("An administrator")
 
 
 def set_password_path(user: User) -> str:

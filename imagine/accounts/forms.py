@@ -1,10 +1,13 @@
 from django import forms
-from django.contrib.auth.forms import AuthenticationForm, SetPasswordForm, UserChangeForm
+from django.contrib.auth.forms import AdminPasswordChangeForm, AuthenticationForm, SetPasswordForm, UserChangeForm
 from django.contrib.auth.models import Group, User
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
+from imagine.accounts import emails
 from imagine.accounts.staff import find_account, is_email_taken
+from imagine.core.security_events import current_user
 
 MAX_LENGTH_EMAIL = 150  # what fits into a username
 
@@ -82,6 +85,16 @@ class ChoosePasswordForm(SetPasswordForm):
         self.fields["new_password1"].label = _("New password")
         self.fields["new_password1"].help_text = _("At least 12 characters. A few unrelated words work well.")
         self.fields["new_password2"].label = _("New password again")
+
+
+class ChangePasswordForm(AdminPasswordChangeForm):
+    """A superuser sets somebody's password, who is told."""
+
+    @transaction.atomic
+    def save(self, commit: bool = True) -> User:
+        user = super().save(commit)
+        emails.queue_password_changed(user, by=current_user())
+        return user
 
 
 class AccountForm(forms.ModelForm):

@@ -147,7 +147,8 @@ def secret_of(device: TOTPDevice) -> str:
 def new_recovery_codes(user: User) -> list[str]:
     """Replace an account's recovery codes and return the new ones, which are shown once."""
     User.objects.select_for_update().get(pk=user.pk)
-    StaticDevice.objects.filter(user=user).delete()
+    if StaticDevice.objects.filter(user=user).delete()[0]:
+        emails.queue_recovery_codes_replaced(user)
     device = StaticDevice.objects.create(user=user, name=RECOVERY_CODE)
     codes = [new_code() for _number in range(RECOVERY_CODES)]
     StaticToken.objects.bulk_create(

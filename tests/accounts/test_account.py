@@ -173,6 +173,7 @@ def test_new_recovery_codes_end_the_old_ones(clerk):
     client = signed_in(clerk)
     page = client.post(f"{ACCOUNT}recovery-codes/new/", follow=True)
     new = page.context["codes"][0]
+    assert [email.kind for email in Message.objects.all()] == ["recovery_codes_replaced"]
     assert [second_factor.check_code(clerk, code).factor for code in (new, old)] == [second_factor.RECOVERY_CODE, ""]
 
 
@@ -302,6 +303,18 @@ def test_superuser_resets_a_factor_which_is_recorded_and_emailed(chief, clerk):
     assert give_password(Client())["Location"] == SET_UP
     assert "There was no second step to reset." in page_text(boss.post(page, follow=True))
     assert Message.objects.count() == 1
+
+
+def test_superuser_changes_a_password_which_is_recorded_and_emailed(chief, clerk):
+    password = "breakfast at eight"
+    form = {"password1": password, "password2": password, "usable_password": "true", "set-password": "1"}
+    answer = signed_in(chief).post(f"{ADMIN}auth/user/{clerk.pk}/password/", form)
+    assert answer.status_code == 302
+    assert give_password(Client(), password)["Location"] == SET_UP
+    email = Message.objects.get()
+    assert (email.kind, email.recipient) == ("password_changed", "clerk@example.org")
+    assert "Luz changed the password" in " ".join(email.body_text.split())
+    assert SecurityEvent.objects.about(clerk).filter(kind=SecurityEvent.Kind.PASSWORD_CHANGED, user=chief).exists()
 
 
 def test_only_superusers_reset_and_create(clerk):

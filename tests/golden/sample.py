@@ -95,6 +95,8 @@ def account_emails(box: Mailbox) -> None:
             account_messages.queue_password_reset(user)
             account_messages.queue_factors_reset(user, by=chief)
             account_messages.queue_many_wrong_codes(user)
+            account_messages.queue_password_changed(user, by=chief)
+            account_messages.queue_recovery_codes_replaced(user)
             for factor in (second_factor.TOTP, second_factor.PASSKEY):
                 account_messages.queue_factor_added(user, factor)
                 account_messages.queue_factor_removed(user, factor)
