@@ -44,6 +44,7 @@ from partners.organizations import contacts
 from partners.pledges import signup as pledge_signup
 from summit import retention as summit_retention
 from summit import seats
+from summit.invitations.contact_import import names_anyone
 from summit.models import ContactListUpload, LinkRequest, Rsvp
 
 logger = logging.getLogger(__name__)
@@ -83,6 +84,11 @@ def erase(person: Person, *, by: str) -> Erasure:
 def check_not_on_hold(person: Person) -> None:
     if person.is_on_hold:
         raise PersonOnHold(_("This person is on hold, so nothing about them may be deleted. End the hold first."))
+    held = Hold.objects.emails()
+    if held and any(names_anyone(upload, held) for upload in ContactListUpload.objects.filter(naming_uploads(person))):
+        raise PersonOnHold(
+            _("An uploaded list names this person and someone on hold, so it can't be deleted. Put it in first.")
+        )
 
 
 def hash_of(email: str) -> str:

@@ -501,3 +501,14 @@ def test_dropping_a_list_that_names_someone_on_hold_is_refused(staff):
     for page, fields in pages.items():
         staff.post(page, fields)
     assert (ImportRow.objects.count(), ContactListUpload.objects.count()) == (0, 0)
+
+
+def test_erasing_is_refused_while_a_list_also_names_someone_on_hold():
+    contact_import.store_upload(factories.audience(), f"Email\n{EMAIL}\nwalt@example.org".encode(), "list.csv")
+    placed = hold("walt@example.org")
+    with pytest.raises(erasing.PersonOnHold, match="uploaded list"):
+        erasing.erase(nora(), by="office")
+    assert ContactListUpload.objects.exists()
+    placed.delete()
+    erasing.erase(nora(), by="office")
+    assert not ContactListUpload.objects.exists()
