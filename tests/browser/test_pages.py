@@ -20,6 +20,7 @@ from summit import event_changes, seats
 from summit.models import Event, Rsvp
 from tests import factories
 from tests.browser.axe_checks import DESKTOP, PHONE, page_problems
+from tests.browser.staff import sign_in
 
 pytestmark = pytest.mark.browser
 
@@ -315,13 +316,10 @@ def error_400() -> Place:
 
 
 def error_403() -> Place:
-    get_user_model().objects.create_user("newcomer", password="a long password", is_staff=True)
+    newcomer = get_user_model().objects.create_user("newcomer", is_staff=True)
 
     def go(page: Page) -> None:
-        page.goto("/imagine/admin/")
-        page.fill("#id_username", "newcomer")
-        page.fill("#id_password", "a long password")
-        page.click("[type=submit]")
+        sign_in(page, newcomer)
         page.goto("/imagine/admin/summit/event/")
 
     return Place("/imagine/admin/summit/event/", lambda: _("This page is not open to you"), go, 403)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from playwright.sync_api import Page, expect
 
@@ -221,18 +222,19 @@ def closed_draft() -> Place:
 def known() -> Place:
     factories.pledge_year()
     start = pledge_signup.open_pledge_request(factories.unsaved_pledge_request(source="rsvp:17"))
+    address = reverse("pledge", args=[start.browser_token])
 
     def go(page: Page) -> None:
-        page.goto(start.get_absolute_url())
+        page.goto(address)
         factories.contact(factories.organization("Port Gate Logistic"), factories.EMAIL)
         page.click(SAVE)
 
     def again(page: Page) -> None:
-        page.goto(start.get_absolute_url())
+        page.goto(address)
         page.click(SAVE)
 
     ways = iter([go, again])
-    return of(start, lambda: _("Look at your mail"), go=lambda page: next(ways)(page), status=409)
+    return Place(address, lambda: _("Look at your mail"), go=lambda page: next(ways)(page), status=409)
 
 
 PLACES = [
@@ -326,7 +328,7 @@ def sends(page: Page) -> str:
     return sent.value.headers["content-type"]
 
 
-@pytest.mark.parametrize("size", [12_000_000, 50_000_000])
+@pytest.mark.parametrize("size", [12_000_000, 30_000_000])
 def test_file_that_is_too_large_loses_nothing(visit, tmp_path, size):
     page, file = visit(), tmp_path / "photo.jpg"
     file.write_bytes(b"\0" * size)

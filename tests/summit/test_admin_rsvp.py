@@ -157,7 +157,7 @@ def test_list_and_page_say_that_an_address_is_not_verified(staff):
     factories.rsvp(event, "Bo", verified_at=None)
     factories.rsvp(event, "Alma", verified_at="2027-02-03T20:00Z")
     words = web_client.page_text(staff.get("/imagine/admin/summit/rsvp/"))
-    assert "bo@example.org (Address not verified)" in words
+    assert "bo@example.org Address not verified" in words
     assert "alma@example.org (Address" not in words
     for name, said in (("Bo", "Address not verified"), ("Alma", "Address verified on February 3, 2027")):
         page = staff.get(f"/imagine/admin/summit/rsvp/{Rsvp.objects.get(name=name).pk}/change/")

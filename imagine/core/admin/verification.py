@@ -15,4 +15,4 @@ def verification_status(row: PersonalLink) -> str:
 
 def with_verification(text: str, row: PersonalLink) -> str:
     """Return a text for a list, with a note if the address isn't verified."""
-    return text if row.verified_at else format_html("{} <small>({})</small>", text, _("Address not verified"))
+    return text if row.verified_at else format_html("{}<br><small>{}</small>", text, _("Address not verified"))
