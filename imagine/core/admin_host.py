@@ -15,7 +15,7 @@ def keep_admin_on_its_host(get_response: Callable[[HttpRequest], HttpResponse]) 
     def middleware(request: HttpRequest) -> HttpResponse:
         if not settings.ADMIN_URL_HOST:
             return get_response(request)
-        is_admin = request.path_info.startswith(settings.ADMIN_PATH)
+        is_admin = f"{request.path_info}/".startswith(settings.ADMIN_PATH)  # CommonMiddleware appends the slash
         is_admin_host = request.get_host().partition(":")[0] == settings.ADMIN_URL_HOST
         if is_admin and not is_admin_host:
             raise Http404

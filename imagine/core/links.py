@@ -23,7 +23,7 @@ class LinkNotFound(RuleViolation):
     """The link never existed, or has stopped working."""
 
     def __init__(self):
-        super().__init__(_("This link opens nothing any more."))
+        super().__init__(_("This link no longer works."))
 
 
 def new_token() -> str:

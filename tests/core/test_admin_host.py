@@ -33,6 +33,8 @@ def test_admin_answers_on_its_own_host_alone(staff):
     assert staff.get("/imagine/admin/summit/rsvp/", headers=ADMIN).status_code == 200
     assert staff.get("/imagine/admin/summit/rsvp/", headers={"host": "admin.example.org:8443"}).status_code == 200
     assert Client().get("/imagine/admin/", headers=ADMIN).status_code == 302
+    assert Client().get("/imagine/admin", headers=ADMIN)["Location"] == "/imagine/admin/"
+    assert Client().get("/imagine/admin", headers=PUBLIC).status_code == 404
 
 
 def test_forms_of_the_admin_work_on_its_host(staff):
