@@ -115,7 +115,7 @@ def correct_contact(contact: Contact, **fields) -> Contact:
         contacts_locked.send(Contact, contacts=[contact])
         contact_email_changed.send(Contact, contact=contact, before=before)
         answers = contact.pledges.update(verified_at=None) > 0
-        pledge_links.end_links_of_address(organization, before, answers=answers)
+        pledge_links.end_links_of_address(organization, before, had_access=had_access or answers)
     elif organization and had_access and not contact.may_open_pledge:
         organization.pledges.filter(contact=contact).update(contact=None)
         pledge_links.end_links(organization)
@@ -143,9 +143,9 @@ def delete_contact(contact: Contact) -> None:
     if current is None:
         return
     contacts_locked.send(Contact, contacts=[current])
-    answers = current.pledges.exists()
+    had_access = current.may_open_pledge or current.pledges.exists()
     delete_locked_contacts([current])
-    pledge_links.end_links_of_address(organization, contact.email, answers=answers)
+    pledge_links.end_links_of_address(organization, contact.email, had_access=had_access)
     if organization:
         messages_about(organization).filter(recipient=contact.email).delete()
         audit.log_change(organization, {"contact": "…"}, {"contact": ""})

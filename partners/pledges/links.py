@@ -95,13 +95,13 @@ def end_links(organization: Organization, *, to: Iterable[Contact] | None = None
             pledge_emails.queue_signed(pledge, last)
 
 
-def end_links_of_address(organization: Organization | None, email: str, *, answers: bool) -> None:
+def end_links_of_address(organization: Organization | None, email: str, *, had_access: bool) -> None:
     """End all links that were sent to `email`, which is no longer the address of a contact of this locked organization.
 
-    `answers` is whether the contact was that of a pledge.
+    `had_access` is whether the contact could open the pledge. Emails don't show it: old ones are deleted.
     """
     end_requests_of_address(email)
-    if organization and (answers or was_emailed_link(organization, email)):
+    if organization and (had_access or was_emailed_link(organization, email)):
         end_links(organization)
 
 

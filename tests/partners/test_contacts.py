@@ -6,7 +6,7 @@ from django.db.models import ProtectedError
 from imagine.core import audit
 from imagine.core.models import AuditEntry
 from imagine.mail.models import Message
-from partners.models import Contact, Organization
+from partners.models import Contact, Organization, Pledge
 from partners.organizations import contacts, profiles
 from partners.pledges import links as pledge_links
 from tests import factories, snapshots
@@ -88,10 +88,20 @@ def test_link_was_just_mailed_to_the_wrong_address_and_is_mailed_to_the_right_on
 
 def test_corrected_address_of_who_answers_for_nothing_gets_no_link():
     pledge = factories.signed_pledge()
-    other = factories.contact(pledge.organization, "ben@example.org", "Ben")
+    other = factories.contact(pledge.organization, "ben@example.org", "Ben", may_open_pledge=False)
     before = snapshots.emails_to()
     contacts.correct_contact(other, email="benjamin@example.org")
     assert snapshots.emails_to() == before
+
+
+@pytest.mark.parametrize("end", [lambda each: contacts.correct_contact(each, email="new@b.c"), contacts.delete_contact])
+def test_links_of_who_could_open_the_pledge_end_even_after_the_emails_with_them_were_deleted(end):
+    pledge = factories.signed_pledge()
+    other = factories.contact(pledge.organization, "ben@example.org", "Ben")
+    Message.objects.all().delete()
+    end(other)
+    assert not Pledge.objects.filter(token=pledge.token).exists()
+    assert snapshots.emails_to() == ["new_link 1 alma@example.org"]
 
 
 # Erase -----------------------------------------------------------------------------------------------------------
