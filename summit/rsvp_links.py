@@ -91,13 +91,18 @@ def follow_contact(rsvp: Rsvp, email: str) -> None:
 @transaction.atomic
 def replace_rsvp_link(rsvp: Rsvp) -> Rsvp:
     """Give the RSVP a new link and email it. The old ones stop working in every browser."""
-    pledge_signup.end_browser_links(rsvp_source(rsvp))
+    end_browser_links(rsvp)
     rsvp = seats.lock_rsvp(rsvp)  # its emails are numbered: one writer at a time
     unsent = end_links(rsvp, Invitation.objects.leading_to(rsvp))
     rsvp_emails.queue_new_rsvp_link(rsvp)
     if not rsvp.canceled_at and rsvp.event.is_editable and not unsent.isdisjoint(EmailKind.with_seats()):
         rsvp_emails.queue_status(rsvp)
     return rsvp
+
+
+def end_browser_links(rsvp: Rsvp) -> None:
+    """End the links of browsers that promised from the RSVP's page."""
+    pledge_signup.end_browser_links(rsvp_source(rsvp))
 
 
 def rsvp_source(rsvp: Rsvp) -> str:

@@ -1,20 +1,20 @@
 """Store requests to start a pledge, and email their links."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 
 from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Lower, Now
 from django.utils.translation import gettext as _
 
 from imagine.core.links import new_token
-from imagine.core.relations import about_rows
+from imagine.core.relations import about_rows, foreign_keys_to
 from imagine.mail import dispatch
 from imagine.mail.models import Message
 from partners.emails import pledge as pledge_emails
-from partners.models import Contact, Organization, Pledge, PledgeRequest, PledgeYear
+from partners.models import Contact, DuplicateCandidate, Logo, Organization, Pledge, PledgeRequest, PledgeYear
 from partners.models.organizations import ContactQuerySet
 from partners.organizations import contacts, profiles
 from partners.pledges.links import MAX_LINKS_PER_DAY, MIN_INTERVAL, REQUEST_LIFETIME, email_link, end_requests
@@ -157,24 +157,46 @@ def delete_stale_requests(held: Collection[str] = ()) -> int:
     )
     old = Message.objects.filter(about_old).alias(address=Lower("recipient")).exclude(address__in=held)
     pks = list(old.order_by("pk").values_list("pk", flat=True)[:BATCH_SIZE])
+    organizations = delete_unverified_drafts(Pledge.objects.filter(requests__in=unused))
     Message.objects.filter(pk__in=pks).delete()
-    delete_requests(unused)
+    PledgeRequest.objects.filter(pk__in=unused).delete()
+    delete_unused_organizations(organizations)
     return len(unused) + len(pks)
 
 
 def delete_requests(pks: Collection[int]) -> None:
     """Delete locked requests with their drafts whose address was never verified, which nothing else leads to."""
-    drafts = Pledge.objects.filter(requests__in=pks, verified_at=None, signed_at=None).order_by("pk").distinct()
-    if organizations := list(drafts.values_list("organization", flat=True)):
-        organizations_leaving.send(Organization, organizations=organizations)
-    for draft in drafts:
-        delete_unverified_draft(draft)
+    organizations = delete_unverified_drafts(Pledge.objects.filter(requests__in=pks))
     PledgeRequest.objects.filter(pk__in=pks).delete()
+    delete_unused_organizations(organizations)
 
 
-def delete_unverified_draft(pledge: Pledge) -> None:
-    """Delete a draft whose address was never verified, and its organization unless that has anything else."""
-    organization = profiles.lock_owning_organization(pledge)
-    pledge.delete()
-    if not (organization.contacts.exists() or organization.pledges.exists()):
+def delete_unverified_drafts(pledges: QuerySet[Pledge]) -> list[Organization]:
+    """Delete those of these pledges whose address was never verified and that nobody signed. Return their locked
+    organizations."""
+    drafts = Pledge.objects.filter(pk__in=list(pledges.values_list("pk", flat=True)), verified_at=None, signed_at=None)
+    owners = sorted(set(drafts.values_list("organization", flat=True)))
+    if not owners:
+        return []
+    organizations_leaving.send(Organization, organizations=owners)
+    organizations = profiles.lock_organizations(owners, to_delete=True)
+    for draft in drafts.filter(organization__in=organizations).order_by("pk"):
+        draft.delete()
+    return list(organizations.values())
+
+
+def delete_unused_organizations(organizations: Sequence[Organization]) -> None:
+    """Delete those of these organizations, locked to be deleted, that have nothing."""
+    unused = [organization for organization in organizations if not is_in_use(organization)]
+    DuplicateCandidate.objects.of_organizations([organization.pk for organization in unused]).lock()
+    for organization in unused:
         contacts.delete_organization(organization)
+
+
+def is_in_use(organization: Organization) -> bool:
+    """Return whether staff approved the organization, or any row of any app belongs to it. A logo doesn't count, nor
+    does a possible duplicate."""
+    return organization.approved_at is not None or any(
+        model._base_manager.filter(**{field: organization}).exists()
+        for model, field in foreign_keys_to(organization, exclude=(DuplicateCandidate, Logo))
+    )

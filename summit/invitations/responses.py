@@ -89,6 +89,8 @@ def replace_invitation_link(invitation: Invitation) -> None:
     once there is one, so the link of that is replaced, too. Email the new link now, unless the invitation will be
     written with it anyway, the event is over or canceled, or the address has opted out. Raise
     Invitation.DoesNotExist."""
+    if rsvp := invitation.rsvp or rsvp_of_contact(invitation):
+        rsvp_links.end_browser_links(rsvp)  # pledge requests are locked before the event
     invitation = lock_invitation(invitation)
     if rsvp := invitation.rsvp or rsvp_of_contact(invitation):
         rsvp_links.replace_rsvp_link(rsvp)

@@ -9,13 +9,16 @@ from django.utils import timezone
 from imagine.core.links import LinkNotFound
 from imagine.mail.models import Message
 from partners import tasks
-from partners.models import Contact, Pledge, PledgeRequest
+from partners.models import Contact, Organization, Pledge, PledgeRequest, SlugRedirect
+from partners.organizations import profiles
 from partners.pledges import editing as pledge_editing
 from partners.pledges import links as pledge_links
 from partners.pledges import page_state
 from partners.pledges import signup as pledge_signup
 from partners.pledges.page_state import AddressAlreadyKnown, PledgeClosed
 from partners.pledges.signup import REQUEST_LIFETIME
+from summit import organization_matching
+from summit.models import Rsvp
 from tests import factories, snapshots, web_client
 
 pytestmark = pytest.mark.django_db
@@ -321,7 +324,7 @@ def test_draft_whose_address_is_never_verified_is_forgotten_with_its_request(kno
     "end",
     [
         lambda: pledge_signup.end_requests_of_source("rsvp:17"),
-        lambda: pledge_links.end_links_of_address(None, factories.EMAIL, answers=False),
+        lambda: pledge_links.end_links_of_address(None, factories.EMAIL, had_access=False),
         lambda: click(email="alma.reyes@example.org"),
     ],
     ids=["RSVP corrected", "contact corrected", "clicked again"],
@@ -337,6 +340,29 @@ def test_draft_of_an_address_that_was_corrected_loses_its_links_and_is_forgotten
     pledge_signup.delete_stale_requests()
     assert not PledgeRequest.objects.filter(email=factories.EMAIL).exists()
     assert (snapshots.pledges(), snapshots.organizations()) == ([], [])
+
+
+def give_rsvp(organization: Organization) -> None:
+    rsvp = factories.rsvp(factories.event())
+    organization_matching.assign_organization(Rsvp.objects.filter(pk=rsvp.pk), organization.pk)
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        give_rsvp,
+        lambda organization: SlugRedirect.objects.create(slug="old", organization=organization),
+        lambda organization: profiles.approve_listing(organization, by="anna"),
+    ],
+)
+def test_organization_of_a_forgotten_draft_stays_if_anything_else_is_its_own(use):
+    start = click_in_open_year()
+    organization = draft_by_browser(start).organization
+    use(organization)
+    PledgeRequest.objects.update(created_at=timezone.now() - REQUEST_LIFETIME)
+    pledge_signup.delete_stale_requests()
+    assert not Pledge.objects.exists()
+    assert snapshots.organizations() == ["Port Gate Logistics"]
 
 
 def test_start_link_carries_nothing_that_was_typed():

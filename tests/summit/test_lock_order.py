@@ -25,7 +25,7 @@ from imagine.mail.bulk import delivery as bulk_delivery
 from imagine.mail.models import Mailing, Message
 from partners.imports import fingerprints, workflow
 from partners.imports.undo import undo_contacts, undo_pledges
-from partners.models import DuplicateCandidate, Import
+from partners.models import DuplicateCandidate, Import, PledgeRequest
 from partners.organizations import contacts, duplicates, merging, profiles
 from partners.pledges import editing, links, signup, staff, years
 from summit import event_changes, organization_matching, rsvp_links, seats
@@ -92,6 +92,16 @@ def make_guests(made: SimpleNamespace) -> None:
     made.rsvps = [factories.rsvp(event, name, size=2) for event in both for name in ("Asha", "Ben")]
     Rsvp.objects.update(organization=made.other)
     made.typed = factories.rsvp(made.event, "Cara", organization_name="Harbor Bakery")
+    promise_from_rsvp(made.rsvps[1])
+    stale = promise_from_rsvp(made.rsvps[0])
+    draft = editing.save_draft(stale.browser_token, **factories.pledge_data(stale.browser_token, factories.promised()))
+    PledgeRequest.objects.filter(pk=stale.pk).update(created_at=timezone.now() - signup.REQUEST_LIFETIME)
+    Rsvp.objects.filter(pk=made.rsvps[3].pk).update(organization=draft.organization)
+
+
+def promise_from_rsvp(rsvp: Rsvp) -> PledgeRequest:
+    asked = factories.unsaved_pledge_request("Mills", rsvp.email, rsvp.name, source=rsvp_links.rsvp_source(rsvp))
+    return signup.open_pledge_request(asked)
 
 
 def make_invitations(made: SimpleNamespace) -> None:
@@ -108,7 +118,11 @@ def make_invitations(made: SimpleNamespace) -> None:
     writing.write_mailing(made.notice)
     writing.write_mailing(made.mailing)
     sending.write_reminder_batch(made.moved, Reminder.Kind.WEEK, made.moved.starts_at - timedelta(days=6))
-    made.begun = factories.start_mailing(made.event, made.duplicate, factories.person("Late"))
+    guest = factories.person("Guest", made.other)
+    made.begun = factories.start_mailing(made.event, made.duplicate, factories.person("Late"), guest)
+    made.invited_guest = made.event.invitations.get(contact=guest)
+    made.invited_guest.rsvp = made.rsvps[1]
+    made.invited_guest.save()
 
 
 def make_files(made: SimpleNamespace) -> None:
@@ -160,6 +174,8 @@ RULES: dict[str, Callable[[SimpleNamespace], object]] = {
     "accept": lambda made: responses.accept_invitation(made.invitation, Rsvp(name="Alma"), size=1),
     "decline": lambda made: responses.decline_invitation(made.invitation),
     "replace an invitation's link": lambda made: responses.replace_invitation_link(made.invitation),
+    "replace the invitation's link of a guest": lambda made: responses.replace_invitation_link(made.invited_guest),
+    "delete stale pledge requests": lambda made: signup.delete_stale_requests(),
     "invite": lambda made: starting.start_invitations(made.event, made.audience, count=2, by="office"),
     "write invitations": lambda made: writing.write_next_batch(made.begun.pk),
     "pause a mailing": lambda made: control.pause(made.mailing),
