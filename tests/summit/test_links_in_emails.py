@@ -44,6 +44,7 @@ def of_parties() -> None:
     factories.rsvp(event, "Waits")
     seats.change_party_size(first, size=2)
     rsvp_links.mail_rsvp_link(first)
+    Message.objects.update(state="sent", sent_at=timezone.now())  # unsent email with the old link is deleted
     rsvp_links.replace_rsvp_link(first)
     seats.cancel(first)
 
@@ -91,6 +92,7 @@ def of_pledges() -> None:
     draft = factories.draft_pledge("Draft", "draft@example.org")
     factories.backdate_pledge(draft, 6)
     partners_tasks.remind_drafts()
+    Message.objects.update(state="sent", sent_at=timezone.now())
     pledge_links.replace_link(draft)
     begun = factories.organization("Begun")
     factories.contact(begun, "begun@example.org")
