@@ -22,7 +22,7 @@ class AdminRequestsMiddleware:
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """A filter such as ?name__regex=( is wrong for PostgreSQL alone."""
-        if isinstance(exception, DataError) and request.method == "GET" and is_for_admin(request):
+        if isinstance(exception, DataError) and request.method != "POST" and is_for_admin(request):
             return render(request, "400.html", status=400)
         return None
 

@@ -17,6 +17,8 @@ from tests.mail.post import free_port
 
 MEASURE = """
 import json, sys, time
+from django.conf import settings
+settings.STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
 from imagine import warm_up
 from imagine.wsgi import application
 if sys.argv[1] == "warm":

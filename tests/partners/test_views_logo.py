@@ -113,7 +113,7 @@ WRONG = {
         logos.MOVES,
     ),
     "5 MB and a byte": (picture() + b"\0" * logos.MAX_FILE_SIZE, logos.TOO_LARGE),
-    "50 MB": (b"\0" * 50_000_000, logos.TOO_LARGE),
+    "30 MB": (b"\0" * 30_000_000, logos.TOO_LARGE),
 }
 
 
