@@ -6,10 +6,10 @@ from django.db import transaction
 from django.db.models.fields.json import KT
 from django.db.models.functions import Lower
 
+from imagine.core.retention import REMOVED_NAME
 from partners.models import Import, ImportRow, Organization, Signature
 from partners.organizations import profiles
 
-REMOVED_NAME = "–"
 PERSON_IN_ROW = {"email": "", "contact": "", "phone": "", "signed_by": REMOVED_NAME}
 
 

@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Lower, Now
 
-from imagine.core.retention import hide_values
+from imagine.core.retention import REMOVED_NAME, hide_values
 from summit import seats
 from summit.models import Guest, Invitation, Rsvp
 
@@ -20,7 +20,6 @@ NEEDS_LIFETIME = timedelta(days=30)  # after the event, like the next two
 NOTES_LIFETIME = timedelta(days=183)
 NAMES_LIFETIME = timedelta(days=396)
 BATCH_SIZE = 100  # RSVPs, in one transaction for each event
-REMOVED_NAME = "–"
 LOGGED_PERSONAL_FIELDS = ("name", "email", "phone", "organization_name", "note", "guests", "came", "needs")
 
 

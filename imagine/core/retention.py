@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 from datetime import timedelta
 
 from django.contrib.admin.models import LogEntry
-from django.db.models import Model, Q
+from django.db.models import Model, Q, QuerySet
 from django.db.models.functions import Now
 
 from imagine.core.models import AuditEntry
@@ -12,6 +12,7 @@ from imagine.core.models import AuditEntry
 HISTORY_LIFETIME = timedelta(days=2 * 365)
 BATCH_SIZE = 500  # rows in one transaction
 HIDDEN = ["…", "…"]
+REMOVED_NAME = "–"
 
 
 def hide_values(objects: Iterable[Model], fields: Collection[str]) -> None:
@@ -25,13 +26,16 @@ def hide_values(objects: Iterable[Model], fields: Collection[str]) -> None:
 def delete_old_entries(exclude: Q) -> int:
     """Delete old entries of the change history, except those that `exclude` matches."""
     old = AuditEntry.objects.filter(created_at__lt=Now() - HISTORY_LIFETIME).exclude(exclude)
-    pks = old.order_by("pk").values("pk")[:BATCH_SIZE]
-    return AuditEntry.objects.filter(pk__in=list(pks.values_list("pk", flat=True))).delete()[0]
+    return delete_batch(old)
 
 
 def delete_old_log_entries(exclude: Q) -> int:
     """Delete old entries of the admin's log, except those that `exclude` matches."""
     old = LogEntry.objects.filter(action_time__lt=Now() - HISTORY_LIFETIME).exclude(exclude)
-    return LogEntry.objects.filter(pk__in=list(old.order_by("pk").values_list("pk", flat=True)[:BATCH_SIZE])).delete()[
-        0
-    ]
+    return delete_batch(old)
+
+
+def delete_batch(rows: QuerySet) -> int:
+    """Delete the first of these rows. Return how many."""
+    pks = list(rows.order_by("pk").values_list("pk", flat=True)[:BATCH_SIZE])
+    return rows.model._default_manager.filter(pk__in=pks).delete()[0]

@@ -13,10 +13,9 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
-from django.utils.crypto import salted_hmac
 
 from imagine.core.models import SecurityEvent
-from imagine.core.rate_limit import client_address, client_network, wait_for_try
+from imagine.core.rate_limit import client_address, hashed_network, wait_for_try
 
 Kind = SecurityEvent.Kind
 MOST_FAILURES = 100  # that one network's sign-ins record in an hour
@@ -50,10 +49,8 @@ def record_failure(
     kind: Kind, about: Model | None = None, *, request: HttpRequest | None = None, **others: Any
 ) -> None:
     """Record that a sign-in failed, unless its network filled the log with such rows in the last hour."""
-    if request:
-        network = salted_hmac("imagine.core.security_events", client_network(request)).hexdigest()[:32]
-        if wait_for_try(f"recorded failures:{network}", most=MOST_FAILURES, minutes=60):
-            return
+    if request and wait_for_try(f"recorded failures:{hashed_network(request)}", most=MOST_FAILURES, minutes=60):
+        return
     record_event(kind, about, request=request, **others)
 
 

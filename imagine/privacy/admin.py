@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
+from imagine.core.admin.read_only import ReadOnlyMixin
 from imagine.core.errors import RuleViolation
 from imagine.core.forms import AddressField
 from imagine.core.models import SecurityEvent
@@ -57,21 +58,12 @@ def row_or_none(label: str, pk: str) -> Model | None:
 
 
 @admin.register(Erasure)
-class ErasureAdmin(admin.ModelAdmin):
+class ErasureAdmin(ReadOnlyMixin, admin.ModelAdmin):
     """The list of erasures leads to the search for a person. Nothing in it can be changed."""
 
     list_display = ("erased_at", "erased_by", "tables")
     list_display_links = None
     change_list_template = "admin/privacy/change_list.html"
-
-    def has_add_permission(self, request):
-        return False
-
-    def has_change_permission(self, request, obj=None):
-        return False
-
-    def has_delete_permission(self, request, obj=None):
-        return False
 
     @admin.display(description=_("rows"))
     def tables(self, erasure: Erasure) -> str:

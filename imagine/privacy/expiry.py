@@ -48,8 +48,7 @@ def delete_unused_preferences(held: Collection[str] = ()) -> int:
     ):
         rows = rows.order_by().alias(address=Lower(address)).filter(address=OuterRef("email"))
         unused = unused.filter(~Exists(rows))  # an anti join; NOT IN compares each with each once it is large
-    pks = list(unused.order_by("email").values_list("pk", flat=True)[: core_retention.BATCH_SIZE])
-    return EmailPreference.objects.filter(pk__in=pks).delete()[0]
+    return core_retention.delete_batch(unused)
 
 
 def delete_old_history(held: Collection[str] = ()) -> int:

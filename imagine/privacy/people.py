@@ -22,11 +22,11 @@ from django.utils.translation import gettext_lazy as _
 
 from imagine.core.logging import without_links
 from imagine.core.relations import about_rows
+from imagine.core.retention import REMOVED_NAME
 from imagine.mail.models import EmailPreference, Message
 from imagine.privacy.models import Hold
 from imagine.privacy.retention import DELETED, RULES
 from partners.models import Contact, Pledge, PledgeRequest, Signature
-from partners.retention import REMOVED_NAME
 from summit.invitations.contact_import import names_anyone
 from summit.models import ContactListUpload, Invitation, LinkRequest, Rsvp
 

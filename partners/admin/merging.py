@@ -19,6 +19,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from imagine.core.admin.actions import ActionsAdmin, report_outcomes
 from imagine.core.admin.permissions import MERGE_ORGANIZATIONS
+from imagine.core.admin.read_only import ReadOnlyMixin
 from imagine.mail import dispatch
 from partners.admin import components
 from partners.models import Contact, DuplicateCandidate, DuplicateScan, MatchReason, Organization, Pledge
@@ -53,7 +54,7 @@ class DismissedFilter(admin.SimpleListFilter):
 
 
 @admin.register(DuplicateCandidate)
-class DuplicateCandidateAdmin(ActionsAdmin):
+class DuplicateCandidateAdmin(ReadOnlyMixin, ActionsAdmin):
     list_display = ("organizations", "percentage", "reason_labels", "dismissal")
     list_display_links = None
     list_filter = (DismissedFilter,)
@@ -64,15 +65,6 @@ class DuplicateCandidateAdmin(ActionsAdmin):
     ordering = ("-score", "pk")
     actions = ("dismiss",)
     change_list_template = "admin/partners/duplicates.html"
-
-    def has_add_permission(self, request):
-        return False
-
-    def has_change_permission(self, request, obj=None):
-        return False
-
-    def has_delete_permission(self, request, obj=None):
-        return False
 
     def has_view_permission(self, request, obj=None):
         return request.user.has_perms(["partners.view_organization", "partners.view_duplicatecandidate"])

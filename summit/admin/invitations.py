@@ -16,6 +16,7 @@ from imagine.core.admin.actions import ActionsAdmin, Outcome, report_outcomes
 from imagine.core.admin.exports import ExportAdmin, csv_and_xlsx
 from imagine.core.admin.lookups import GuardedAdmin
 from imagine.core.admin.permissions import may_replace_links
+from imagine.core.admin.read_only import ReadOnlyMixin
 from imagine.core.formatting import day, short_date
 from imagine.core.spreadsheets.writer import Export
 from imagine.mail.models import Message
@@ -65,7 +66,7 @@ def export_invitations(request: HttpRequest, invitations) -> Export:
 
 
 @admin.register(Invitation)
-class InvitationAdmin(GuardedAdmin, ActionsAdmin, ExportAdmin):
+class InvitationAdmin(ReadOnlyMixin, GuardedAdmin, ActionsAdmin, ExportAdmin):
     """Read-only: people answer by their personal links, and a mailing is stopped on its own page."""
 
     view_on_site = False  # it's a personal link
@@ -88,15 +89,6 @@ class InvitationAdmin(GuardedAdmin, ActionsAdmin, ExportAdmin):
         (_("Mail"), {"fields": ["mailed_with", "emails", "created_at"]}),
         (_("History"), {"fields": ["history"]}),
     ]
-
-    def has_add_permission(self, request):
-        return False
-
-    def has_change_permission(self, request, obj=None):
-        return False
-
-    def has_delete_permission(self, request, obj=None):
-        return False
 
     def has_link_permission(self, request):
         return may_replace_links(request, "summit.change_invitation")

@@ -2,11 +2,11 @@
 
 from django.contrib import admin
 from django.contrib.contenttypes.models import ContentType
-from django.http import HttpRequest
 from django.utils.html import format_html_join
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
+from imagine.core.admin.read_only import ReadOnlyMixin
 from imagine.core.models import SecurityEvent
 
 FACT_LABELS = {
@@ -30,7 +30,7 @@ FACT_LABELS = {
 
 
 @admin.register(SecurityEvent)
-class SecurityEventAdmin(admin.ModelAdmin):
+class SecurityEventAdmin(ReadOnlyMixin, admin.ModelAdmin):
     list_display = ("pk", "created_at", "who", "kind", "subject", "details", "network")
     list_display_links = None
     list_filter = ("kind", "created_at")
@@ -41,15 +41,6 @@ class SecurityEventAdmin(admin.ModelAdmin):
     search_help_text = _("Looks for a staff member’s username, or a record’s number.")
     show_full_result_count = False
     actions = None
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj=None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj=None) -> bool:
-        return False
 
     def changelist_view(self, request, extra_context=None):
         return super().changelist_view(request, {"title": _("Activity log")} | (extra_context or {}))
