@@ -79,7 +79,7 @@ def change_email(rsvp: Rsvp, email: str) -> Rsvp:
 @transaction.atomic
 def follow_contact(rsvp: Rsvp, email: str) -> None:
     """The address of the contact who RSVP'd by an invitation was corrected. If the new one has an RSVP of its own, only
-    end the old links. An RSVP that was deleted meanwhile is ignored."""
+    end the old links. An RSVP that was deleted in the meantime is ignored."""
     with suppress(Rsvp.DoesNotExist):
         rsvp = seats.lock_rsvp(rsvp)
         if rsvp.event.rsvps.with_email(email).exclude(pk=rsvp.pk).exists():

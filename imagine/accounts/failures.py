@@ -40,7 +40,7 @@ def record(request: HttpRequest, name: str) -> int:
 
 
 def forget(request: HttpRequest, name: str) -> None:
-    """The right password came: typing errors before it don't count any more."""
+    """The right password came: typing errors before it no longer count."""
     RateLimitCount.objects.filter(key__in=[pair_key(request, name), account_key(name)]).delete()
 
 

@@ -88,7 +88,7 @@ class ChoosePasswordForm(SetPasswordForm):
 
 
 class ChangePasswordForm(AdminPasswordChangeForm):
-    """A superuser sets somebody's password, who is told."""
+    """A superuser sets someone's password, and they are told by email."""
 
     @transaction.atomic
     def save(self, commit: bool = True) -> User:

@@ -112,7 +112,7 @@ def wait_of(device: Device) -> int:
 
 
 def new_totp(session: SessionBase, user: User) -> TOTPDevice:
-    """Return the authenticator app that somebody is about to add in this session, unsaved until it is confirmed."""
+    """Return the authenticator app that someone is about to add in this session, unsaved until it is confirmed."""
     if NEW_TOTP_KEY not in session:
         session[NEW_TOTP_KEY] = random_hex(20)
     return TOTPDevice(user=user, name=TOTP, key=session[NEW_TOTP_KEY])
@@ -193,7 +193,7 @@ def remove(user: User, factor: str, *, passkey: int | None = None) -> bool:
 @transaction.atomic
 def reset(user: User, *, by: User | None = None) -> bool:
     """Take all factors and sessions of an account away, so that its owner sets one up at the next sign-in, and email
-    the owner. Without `by`, somebody did it on the command line. Return False if there was nothing to take."""
+    the owner. Without `by`, someone did it on the command line. Return False if there was nothing to take."""
     User.objects.select_for_update().get(pk=user.pk)
     rows = (TOTPDevice.objects.filter(user=user), StaticDevice.objects.filter(user=user), user.passkeys.all())
     had_any = sum(queryset.delete()[0] for queryset in rows) > 0

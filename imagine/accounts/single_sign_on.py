@@ -31,14 +31,7 @@ STATE = "single_sign_on"
 MAX_AGE = 10 * 60  # seconds to sign in at the district
 TIMEOUT = 5  # seconds for each answer of the district's server
 MAX_ANSWER = 256 * 1024
-ALGORITHMS = [
-    "RS256",
-    "RS384",
-    "RS512",
-    "PS256",
-    "ES256",
-    "ES384",
-]  # key pairs only
+ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "ES256", "ES384"]  # key pairs only
 REQUIRED = ["iss", "sub", "aud", "exp", "iat", "nonce"]
 
 
@@ -211,6 +204,6 @@ def linked_account(claims: dict[str, Any]) -> User:
         user.set_unusable_password()
         user.save()
     elif user.is_superuser or hasattr(user, "sso_identity"):
-        raise Refused  # superusers sign in here; the other address is somebody else's now
+        raise Refused  # superusers sign in here; the other address is someone else's now
     SsoIdentity.objects.create(user=user, issuer=claims["iss"], subject=claims["sub"])
     return user

@@ -40,7 +40,7 @@ def change_account(user: User) -> None:
 
 
 def find_account(name: str) -> User | None:
-    """Return whom somebody means who types this as their email or username. Most accounts are named by their address in
+    """Return whom someone means who types this as their email or username. Most accounts are named by their address in
     lower case; one made on the command line may have any name, and an address that others have too."""
     name = name.strip().replace("\x00", "")  # PostgreSQL stores no NUL
     if "@" not in name:

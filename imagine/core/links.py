@@ -62,7 +62,7 @@ Row = TypeVar("Row", bound=PersonalLink)
 class FormLink(PersonalLink):
     """What two links lead to: the emailed one, and one for the browser in which a form with an address was filled in.
 
-    The browser's stops working when the emailed one is first used, because the address may be somebody else's.
+    The browser's stops working when the emailed one is first used, because the address may be someone else's.
     """
 
     LINK_FIELDS = (*PersonalLink.LINK_FIELDS, "browser_token")

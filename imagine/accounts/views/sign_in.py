@@ -257,7 +257,7 @@ def start_over(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def cancel(request: HttpRequest) -> HttpResponse:
-    """Forget who passed the first step, so that somebody else can sign in."""
+    """Forget who passed the first step, so that someone else can sign in."""
     request.session.flush()
     return redirect("sign_in")
 
