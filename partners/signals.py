@@ -1,12 +1,14 @@
 """Signals for other apps about changes of contacts and organizations.
 
-Each signal is sent in the transaction of the change, so an exception in a receiver undoes the change. The first two
+Each signal is sent in the transaction of the change, so an exception in a receiver undoes the change. The first three
 signals let receivers lock their rows before anything is written, in the order given in docs/rules.md.
 """
 
 from django.dispatch import Signal
 
 organizations_leaving = Signal()  # organizations: primary keys; before they are locked to merge or delete them
+# contacts: primary keys; before their organizations are locked to correct their addresses
+contact_emails_changing = Signal()
 contacts_locked = Signal()  # contacts: all those for which this transaction sends a signal below
 contact_email_changed = Signal()  # contact: with its new address; before: the old one
 # Asks where an address was verified. Arguments: `contact`. Receivers return sentences for staff.

@@ -9,6 +9,7 @@ from partners.signals import (
     address_proofs_asked,
     contact_deleted,
     contact_email_changed,
+    contact_emails_changing,
     contact_merged,
     contacts_locked,
     organizations_leaving,
@@ -23,6 +24,11 @@ from summit.models import Rsvp
 def on_organizations_leaving(organizations: list[int], **kwargs) -> None:
     """Their RSVPs are written next: under the events' locks, as all RSVPs are."""
     seats.lock_events(Rsvp.objects.filter(organization__in=organizations).order_by().values("event"))
+
+
+@receiver(contact_emails_changing)
+def on_contact_emails_changing(contacts: list[int], **kwargs) -> None:
+    contact_changes.lock_rsvps_of_contacts(contacts)
 
 
 @receiver(contacts_locked)

@@ -1,6 +1,5 @@
 """Personal links that were lost or leaked (docs/rules.md): a link is only emailed to the stored address."""
 
-from contextlib import suppress
 from datetime import timedelta
 
 from django.db import transaction
@@ -76,16 +75,14 @@ def change_email(rsvp: Rsvp, email: str) -> Rsvp:
     return rsvp
 
 
-@transaction.atomic
 def follow_contact(rsvp: Rsvp, email: str) -> None:
     """The address of the contact who RSVP'd by an invitation was corrected. If the new one has an RSVP of its own, only
-    end the old links. An RSVP that was deleted in the meantime is ignored."""
-    with suppress(Rsvp.DoesNotExist):
-        rsvp = seats.lock_rsvp(rsvp)
-        if rsvp.event.rsvps.with_email(email).exclude(pk=rsvp.pk).exists():
-            end_links(rsvp, Invitation.objects.filter(rsvp=rsvp))
-        else:
-            change_email(rsvp, email)
+    end the old links. The event must be locked before the contact's organization."""
+    rsvp = seats.lock_rsvp(rsvp)
+    if rsvp.event.rsvps.with_email(email).exclude(pk=rsvp.pk).exists():
+        end_links(rsvp, Invitation.objects.filter(rsvp=rsvp))
+    else:
+        change_email(rsvp, email)
 
 
 @transaction.atomic

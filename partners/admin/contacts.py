@@ -46,6 +46,8 @@ class ContactAdminForm(ConcurrentEditForm):
         fields = ["name", "role", "email", "phone", "language", "is_primary", "may_open_pledge"]
 
     def locked_row(self) -> Contact:
+        if "email" in self.changed_data:
+            contacts.lock_before_new_emails([self.instance.pk])
         return contacts.lock_contact(self.instance)
 
     def clean(self):

@@ -1,5 +1,7 @@
 """Forms of an organization and its contacts that detect changes made by the partner in the meantime."""
 
+import re
+
 from django import forms
 from django.contrib.admin.widgets import AdminTextareaWidget, AdminTextInputWidget
 from django.utils.translation import gettext_lazy as _
@@ -8,7 +10,7 @@ from imagine.core.admin.concurrent_edit import CHANGED, ConcurrentEditForm
 from imagine.core.forms import TextField
 from partners.forms import LogoField
 from partners.models import Contact, Organization
-from partners.organizations import profiles
+from partners.organizations import contacts, profiles
 
 TWICE = _("This address stands here twice.")
 TWO_MAIN = _("Only one contact is the main one.")
@@ -41,6 +43,10 @@ class OrganizationAdminForm(ConcurrentEditForm):
             del self.fields["no_logo"]
 
     def locked_row(self) -> Organization:
+        """Lock the organization, and before it what is about contacts whose address is no longer on the page."""
+        emails = {value for name, value in self.data.items() if re.fullmatch(r"contacts-\d+-email", name)}
+        changing = self.instance.contacts.exclude(email__in=emails)
+        contacts.lock_before_new_emails(list(changing.values_list("pk", flat=True)))
         return profiles.lock_organization(self.instance.pk)
 
     def compare(self, row: Organization) -> None:

@@ -18,7 +18,13 @@ from imagine.mail.models import Message, MessageQuerySet
 from partners.models import Contact, DuplicateCandidate, Organization, Pledge
 from partners.organizations import profiles
 from partners.pledges import links as pledge_links
-from partners.signals import contact_deleted, contact_email_changed, contacts_locked, organizations_leaving
+from partners.signals import (
+    contact_deleted,
+    contact_email_changed,
+    contact_emails_changing,
+    contacts_locked,
+    organizations_leaving,
+)
 
 BATCH_SIZE = 2000  # rows in one statement
 
@@ -84,6 +90,11 @@ def lock_contact(contact: Contact) -> Contact:
     return profiles.lock_owning_organization(contact).contacts.get(pk=contact.pk)
 
 
+def lock_before_new_emails(pks: Collection[int]) -> None:
+    """Lock what other apps write when these contacts get other addresses, before their organizations are locked."""
+    contact_emails_changing.send(Contact, contacts=pks)
+
+
 def lock_contacts(organization: Organization) -> list[Contact]:
     """Lock all contacts of a locked organization, and related rows of other apps, before changing several of them."""
     contacts = list(organization.contacts.select_for_update().order_by("pk"))
@@ -103,7 +114,10 @@ def correct_contact(contact: Contact, **fields) -> Contact:
 
     A new primary contact replaces the current one. Unless only its case changes, links that the old address got stop
     working, and the new one gets what it needs. A contact who may no longer open the pledge loses its links, too.
+    Whoever has locked the organization already must have called `lock_before_new_emails` before.
     """
+    if "email" in fields:
+        lock_before_new_emails([contact.pk])
     contact = lock_contact(contact)
     organization, before, had_access = contact.organization, contact.email, contact.may_open_pledge
     if organization and fields.get("is_primary"):

@@ -1,6 +1,6 @@
 """Store requests to start a pledge, and email their links."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import timedelta
 
 from django.contrib.contenttypes.models import ContentType
@@ -126,6 +126,12 @@ def open_pledge_request(pledge_request: PledgeRequest) -> PledgeRequest | None:
 def end_requests_of_source(source: str) -> None:
     """End requests that were made on another page for an address that was corrected since."""
     end_requests(PledgeRequest.objects.select_for_update().filter(source=source))
+
+
+def lock_requests_of_sources(sources: Iterable[str]) -> None:
+    """Lock requests that were made on other pages, before what those pages show is locked."""
+    requests = PledgeRequest.objects.select_for_update().filter(source__in=sources)
+    list(requests.order_by("pk").values_list("pk"))
 
 
 @transaction.atomic

@@ -1,12 +1,10 @@
 """What happens to invitations when a contact is merged, gets another address or is deleted.
 
-Before any of it, `lock_invitations_of_contacts` locks all that is known about all contacts of the transaction.
+Before any of it, `lock_invitations_of_contacts` locks all that is known about all contacts of the transaction. Before
+their organizations are locked to correct addresses, `lock_rsvps_of_contacts` locks what comes first.
 """
 
-from collections.abc import Sequence
-from functools import partial
-
-from django.db import transaction
+from collections.abc import Collection, Sequence
 
 from imagine.core import links
 from imagine.core.relations import about_rows
@@ -15,13 +13,14 @@ from imagine.mail.models.messages import MessageQuerySet
 from imagine.mail.queue import message_key
 from partners.models import Contact
 from partners.organizations import merging
-from summit import rsvp_links
+from partners.pledges import signup as pledge_signup
+from summit import rsvp_links, seats
 from summit.emails import invitation as invitation_emails
 from summit.emails import reminder as reminder_emails
 from summit.emails.kinds import EmailKind
 from summit.invitations import change_notices, responses
 from summit.invitations import resend as invitation_resend
-from summit.models import Event, Invitation
+from summit.models import Event, Invitation, Rsvp
 
 Answer, State = Invitation.Answer, Message.State
 UNDELIVERED = [State.REJECTED, State.FAILED]
@@ -71,8 +70,7 @@ def readdress_invitations(contact: Contact, before: str) -> None:
         if invitation.emailed_at and not is_written_again and is_waiting(invitation):
             responses.queue_new_link(invitation)
         if invitation.rsvp and links.is_same_address(invitation.rsvp.email, before):
-            follow = partial(rsvp_links.follow_contact, invitation.rsvp, contact.email)
-            transaction.on_commit(follow)  # afterwards, because events are locked before organizations
+            rsvp_links.follow_contact(invitation.rsvp, contact.email)
 
 
 def is_waiting(invitation: Invitation) -> bool:
@@ -97,6 +95,15 @@ def delete_invitations(contact: Contact) -> None:
     for invitation in contact.invitations.all():
         invitation.messages.all().delete()
         invitation.audit_entries.all().delete()
+
+
+def lock_rsvps_of_contacts(contacts: Collection[int]) -> None:
+    """Lock the pledge requests made on the pages of RSVPs by invitation of these contacts, then the events they were
+    invited to. The RSVPs follow a new address of the contact."""
+    invitations = Invitation.objects.filter(contact__in=contacts).order_by()
+    rsvps = Rsvp.objects.filter(invitation__in=invitations)
+    pledge_signup.lock_requests_of_sources([rsvp_links.rsvp_source(rsvp) for rsvp in rsvps.only("pk")])
+    seats.lock_events(invitations.values("event"))
 
 
 def lock_invitations_of_contacts(contacts: Sequence[Contact]) -> None:
