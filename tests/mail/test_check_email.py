@@ -1,0 +1,381 @@
+"""`manage.py check_email` against a name server on this machine."""
+
+import base64
+import io
+from ipaddress import ip_address
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from django.core.management import CommandError, call_command
+
+from imagine.mail.sender_checks import spf
+from imagine.mail.sender_checks.lookup import Lookup, Unanswered
+from tests.dns_server import FAILS, SILENT, NameServer
+
+RELAY = "198.41.0.4"  # public, as the check of addresses wants it; nothing is sent there
+RELAY_REVERSE = "4.0.41.198.in-addr.arpa"
+
+
+@pytest.fixture
+def names():
+    server = NameServer()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def district(names, settings):
+    """A domain at which nothing is missing."""
+    settings.MAIL_FROM = "Imagine Promise <promise@district.example>"
+    settings.MAIL_REPLY_TO = "office@district.example"
+    if hasattr(settings, "EMAIL_FILE_PATH"):
+        del settings.EMAIL_FILE_PATH
+    settings.EMAIL_HOST = "mail.district.example"
+    names.records |= {
+        ("district.example", "MX"): ["10 in.district.example."],
+        ("in.district.example", "A"): ["198.41.0.5"],
+        ("mail.district.example", "A"): [RELAY],
+        (RELAY_REVERSE, "PTR"): ["mail.district.example."],
+    }
+    names.text("district.example", "site-verification=1", "v=spf1 mx ip4:198.41.0.4 include:service.example -all")
+    names.text("imagine.district.example", "v=spf1 redirect=district.example")
+    names.text("service.example", "v=spf1 ip6:2001:500::/32 ~all")
+    names.text("_dmarc.district.example", "v=DMARC1; p=quarantine; rua=mailto:dmarc@district.example")
+    names.text("s1._domainkey.district.example", f"v=DKIM1; k=rsa; p={rsa_key(2048)}")
+    return names
+
+
+def rsa_key(bits: int) -> str:
+    return encoded(rsa.generate_private_key(65537, bits).public_key())
+
+
+def encoded(key) -> str:
+    return base64.b64encode(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).decode()
+
+
+def run(names: NameServer, *options: str) -> tuple[bool, str]:
+    """Whether nothing is missing, and what the command said."""
+    out = io.StringIO()
+    try:
+        call_command("check_email", "--name-server", names.place, *options, stdout=out)
+    except CommandError as error:
+        return False, f"{out.getvalue()}{error}"
+    return True, out.getvalue()
+
+
+def test_nothing_is_missing(district):
+    fine, said = run(district, "--dkim-selector", "s1")
+    assert fine
+    assert said.count("OK:") == 9
+    assert "takes 2 of 10 lookups" in said
+    assert said.endswith("Nothing is missing.\n")
+
+
+def test_a_domain_without_anything(district, settings):
+    settings.MAIL_FROM = settings.MAIL_REPLY_TO = "promise@bare.example"
+    district.text("bare.example", "site-verification=1")
+    fine, said = run(district, "--dkim-selector", "s1", "--sending-address", "198.41.0.9")
+    assert not fine
+    for sentence in [
+        "Missing: bare.example has no SPF record. Ask the IT department to publish one",
+        "Missing: There is no DKIM key at s1._domainkey.bare.example.",
+        "Missing: bare.example has no DMARC record",
+        "Missing: No server takes email for bare.example, so bounces get lost.",
+        "Missing: No server takes email for bare.example, so replies get lost.",
+        "Missing: 198.41.0.9 has no reverse name (PTR).",
+        "6 missing, 0 not checked.",
+    ]:
+        assert sentence in said
+
+
+def test_a_domain_that_the_name_server_does_not_know(district, settings):
+    """Perhaps it only knows the internal network, so nothing else is said to be missing."""
+    settings.MAIL_FROM = "promise@distrct.example"
+    fine, said = run(district)
+    assert not fine
+    assert "Missing: The name server doesn't know the domain distrct.example of MAIL_FROM. Check the spelling." in said
+    assert "SPF: " not in said
+    settings.MAIL_REPLY_TO = "office@distrct.example"
+    assert "the domain distrct.example of MAIL_REPLY_TO" in run(district)[1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("records", "sentence"),
+    [
+        (["v=spf1 -all", "V=SPF1 mx -all"], "has 2 SPF records, so receivers ignore all of them"),
+        (["v=spf1 ip4:198.41.0.0/24 +all"], "ends in +all: anyone may send email in the district's name"),
+        (["v=spf1 ip4:198.41.0.0/24 ?all"], "says nothing about servers that it doesn't list"),
+        (["v=spf1 ip4:198.41.0.0/24"], "says nothing about servers that it doesn't list"),
+        (["v=spf1 ip4:198.41.0.300 -all"], "a part that can't be read (ip4:198.41.0.300)"),
+        (["v=spf1 include: -all"], "a part that can't be read (include:)"),
+        (["v=spf1 ip4:198.41.0.0/33 -all"], "a part that can't be read"),
+        (["v=spf1 sender=\x1b[2J\x07 hello\x1b[31m -all"], "a part that can't be read (hello?[31m)"),
+        (
+            ["v=spf1 include:nowhere.example -all"],
+            "includes nowhere.example, which has none, so receivers ignore all of it",
+        ),
+        (["v=spf1 include:loop.example -all"], "includes that of district.example, which includes itself"),
+        (["v=spf1 include:deep0.example -all"], "takes more than 10 lookups"),
+        (["v=spf1 " + "a:x.example " * 11 + "-all"], "takes more than 10 lookups"),
+        (["v=spf1 include:twice.example -all"], "includes twice.example, which has 2 SPF records"),
+    ],
+)
+def test_spf_records_that_lack_something(district, records, sentence):
+    district.text("district.example", *records)
+    district.text("loop.example", "v=spf1 redirect=district.example")
+    district.text("twice.example", "v=spf1 -all", "v=spf1 ~all")
+    for number in range(12):
+        district.text(f"deep{number}.example", f"v=spf1 include:deep{number + 1}.example -all")
+    fine, said = run(district)
+    assert not fine
+    assert sentence in said
+    assert said.replace("\n", "").isprintable()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("record", "address", "result"),
+    [
+        ("v=spf1 ip4:198.41.0.0/24 -all", "198.41.0.77", "+"),
+        ("v=spf1 ip4:198.41.0.0/24 -all", "198.41.1.77", "-"),
+        ("v=spf1 ip6:2001:500::/32 ~all", "2001:500::1", "+"),
+        ("v=spf1 ip6:2001:500::/32 ~all", "198.41.0.77", "~"),
+        ("v=spf1 -ip4:198.41.0.77 ip4:198.41.0.0/24 -all", "198.41.0.77", "-"),
+        ("v=spf1 a:mail.district.example -all", RELAY, "+"),
+        ("v=spf1 a:mail.district.example/24 -all", "198.41.0.200", "+"),
+        ("v=spf1 mx -all", "198.41.0.5", "+"),
+        ("v=spf1 mx:other.example -all", "198.41.0.5", "-"),
+        ("v=spf1 include:service.example -all", "2001:500::1", "+"),
+        ("v=spf1 include:service.example ?all", "198.41.0.5", "?"),  # its ~all is no match
+        ("v=spf1 redirect=service.example", "198.41.0.5", "~"),
+        ("v=spf1 redirect=nowhere.example -all exp=why.example", "198.41.0.5", "-"),  # ignored beside all
+        ("v=spf1 exists:mail.district.example -all", "198.41.0.5", "+"),
+        ("v=spf1 ptr -all", "198.41.0.5", "-"),
+        ("v=spf1", "198.41.0.5", "?"),
+    ],
+)
+def test_spf_says_who_may_send(district, record, address, result):
+    district.text("district.example", record)
+    read = spf.SpfRecord(Lookup(district.place), "district.example")
+    read.follow()
+    assert read.evaluate("district.example", ip_address(address)) == result
+
+
+def test_spf_and_the_address_that_email_leaves_from(district):
+    district.text("district.example", "v=spf1 ip4:198.41.0.9 -all")
+    fine, said = run(district)
+    assert not fine
+    assert f"doesn't cover {RELAY}, the address of the mail server. Ask the IT department which address" in said
+    fine, said = run(district, "--sending-address", RELAY)
+    assert f"doesn't cover {RELAY}. Ask the IT department to add it" in said
+    district.records["9.0.41.198.in-addr.arpa", "PTR"] = ["out.district.example."]
+    district.records["out.district.example", "A"] = ["198.41.0.9"]
+    fine, said = run(district, "--sending-address", "198.41.0.9", "--dkim-selector", "s1")
+    assert fine, said
+
+
+def test_spf_that_depends_on_each_email_is_not_seen(district):
+    district.text("district.example", "v=spf1 exists:%{i}.allow.example -all")
+    fine, said = run(district)
+    assert fine
+    assert "Unknown: We can't see whether the SPF record of district.example covers" in said
+    assert "Nothing is missing that can be seen from here; 2 can't." in said
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("record", "sentence"),
+    [
+        ("v=DKIM1; p=", "was revoked"),
+        ("v=DKIM1; t=y:s; p=AAAA", "only a test"),
+        ("v=DKIM1; p=AAAA", "can't be read"),
+        ("v=DKIM1; p=\x1b]0;owned\x07", "can't be read"),
+        ("v=DKIM1; k=\x1b[31mdsa; p=AAAA", "can't be read (?[31mdsa)"),
+        ("v=DKIM1; p=" + "A" * 20_000, "can't be read"),
+        ("k=rsa", "There is no DKIM key"),
+        ("\xff\x00" * 400, "There is no DKIM key"),
+    ],
+)
+def test_dkim_keys_that_prove_nothing(district, record, sentence):
+    district.text("s1._domainkey.district.example", record.encode("latin-1"))
+    fine, said = run(district, "--dkim-selector", "s1")
+    assert not fine
+    assert sentence in said
+    assert "\x1b" not in said
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("key", "fine", "sentence"),
+    [
+        (lambda: rsa_key(1024), True, "of 1024 bits. A new one should have 2048."),
+        (lambda: rsa_key(3072), True, "of 3072 bits."),
+        (lambda: encoded(ed25519.Ed25519PrivateKey.generate().public_key()), False, "can't be read (rsa)"),
+    ],
+)
+def test_lengths_of_dkim_keys(district, key, fine, sentence):
+    district.text("s1._domainkey.district.example", f"p={key()}")
+    assert run(district, "--dkim-selector", "s1")[0] == fine
+    assert sentence in run(district, "--dkim-selector", "s1")[1]
+
+
+def test_a_short_dkim_key(district):
+    short = (
+        "MFwwDQYJKoZIhvcNAQEBBQADSwAwSAJBAMhGLmYDgw8V5BKxR1BkYDKbdyDMHN4OLVoIWJm2qSl7jQ6mY5u5CSRp5oWr9nmdYcwXFHBw8S1z"
+        "lKlWwVqRrH8CAwEAAQ=="
+    )
+    district.text("s1._domainkey.district.example", f"p={short}")
+    assert "has 512 bits, so receivers ignore it" in run(district, "--dkim-selector", "s1")[1]
+
+
+def test_dkim_key_behind_an_alias_or_of_the_domain_above(district, settings):
+    district.records["s2._domainkey.district.example", "CNAME"] = ["s1._domainkey.district.example."]
+    district.text("e1._domainkey.district.example", "k=ed25519; p=AAAA")
+    fine, said = run(district, "--dkim-selector", "s2", "--dkim-selector", "e1")
+    assert fine
+    assert "There is a DKIM key at s2._domainkey.district.example of 2048 bits." in said
+    assert "There is a DKIM key at e1._domainkey.district.example (Ed25519)." in said
+    settings.MAIL_FROM = "promise@imagine.district.example"
+    assert "There is a DKIM key at s1._domainkey.district.example" in run(district, "--dkim-selector", "s1")[1]
+
+
+def test_without_a_selector_dkim_is_not_seen(district):
+    fine, said = run(district)
+    assert fine
+    assert "Unknown: We can't see whether email from district.example is signed" in said
+    assert "Nothing is missing that can be seen from here; 1 can't." in said
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("records", "sentence"),
+    [
+        (["v=DMARC1; p=none; rua=mailto:a@b.example"], "says p=none: receivers deliver forged email all the same"),
+        (["v=DMARC1; p=reject; pct=20; rua=mailto:a@b.example"], "applies to 20 percent of email only"),
+        (["v=DMARC1; p=reject"], "asks for no reports (rua)"),
+        (["v=DMARC1; rua=mailto:a@b.example"], "has no policy that can be read"),
+        (["v=DMARC1; p=reject", "v=DMARC1; p=none"], "There are 2 DMARC records"),
+        (["v=DMARC10; p=reject"], "has no DMARC record"),
+        (["p=reject; v=DMARC1"], "has no DMARC record"),
+    ],
+)
+def test_dmarc_records_that_lack_something(district, records, sentence):
+    district.text("_dmarc.district.example", *records)
+    fine, said = run(district)
+    assert not fine
+    assert sentence in said
+
+
+def test_dmarc_of_the_domain_above(district, settings):
+    settings.MAIL_FROM = "promise@imagine.district.example"
+    assert "at _dmarc.district.example asks receivers to quarantine email" in run(district)[1]
+    district.text("_dmarc.district.example", "v=DMARC1; p=reject; sp=none; rua=mailto:a@b.example")
+    assert "at _dmarc.district.example says p=none" in run(district)[1]
+
+
+def test_dmarc_reports_to_a_hostile_address_are_shown_plainly(district):
+    address = "x\x1b[2J" + "y" * 3000
+    district.text("_dmarc.district.example", f"v=DMARC1; p=reject; rua=mailto:{address}")
+    fine, said = run(district)
+    assert fine
+    assert "x?[2Jyyy" in said
+    assert max(map(len, said.splitlines())) < 400
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("records", "sentence"),
+    [
+        ({("district.example", "MX"): ["0 ."]}, "says that it takes no email, so bounces get lost"),
+        ({("in.district.example", "A"): []}, "names mail servers that don't exist: in.district.example"),
+        (
+            {("district.example", "MX"): [r"5 e\027vil.example."]},
+            "names mail servers that don't exist: e\\027vil.example",
+        ),
+    ],
+)
+def test_bounces_that_get_lost(district, records, sentence):
+    district.records |= records
+    fine, said = run(district)
+    assert not fine
+    assert sentence in said
+
+
+def test_a_domain_without_mx_takes_email_itself(district):
+    district.records |= {("district.example", "MX"): [], ("district.example", "A"): ["198.41.0.5"]}
+    assert "so bounces go to the host itself" in run(district)[1]
+
+
+def test_reverse_name_that_leads_elsewhere(district):
+    district.records[RELAY_REVERSE, "PTR"] = ["in.district.example."]
+    fine, said = run(district)
+    assert not fine
+    assert f"The reverse name of {RELAY}, in.district.example, doesn't lead back to it." in said
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("host", "sentence"),
+    [
+        ("10.1.2.3", "10.1.2.3 is in the internal network, so we can't see which address email leaves from."),
+        ("mail", "We can't see the address of mail: the name server doesn't know that name."),
+        ("a..b", "We can't see the address of a..b: the name server doesn't know that name."),
+    ],
+)
+def test_a_mail_server_whose_address_is_not_seen(district, settings, host, sentence):
+    settings.EMAIL_HOST = host
+    fine, said = run(district)
+    assert fine
+    assert f"Unknown: {sentence}" in said
+    assert "--sending-address" in said
+
+
+def test_email_that_goes_to_files(district, settings):
+    settings.EMAIL_FILE_PATH = "/anywhere"
+    fine, said = run(district)
+    assert fine
+    assert "Unknown: EMAIL_URL writes email to files" in said
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["district.example", "_dmarc.district.example", "s1._domainkey.district.example"])
+def test_an_error_of_the_name_server_is_not_fine(district, name):
+    district.records[name, "TXT"] = FAILS
+    fine, said = run(district, "--dkim-selector", "s1")
+    assert not fine
+    assert (
+        f"Not checked: We couldn't look up {name} (TXT): the name server answered with an error. That doesn't" in said
+    )
+    assert "0 missing, 1 not checked." in said
+
+
+def test_aliases_in_a_circle_are_not_fine(district):
+    del district.records["s1._domainkey.district.example", "TXT"]
+    district.records["s1._domainkey.district.example", "CNAME"] = ["s2._domainkey.district.example."]
+    district.records["s2._domainkey.district.example", "CNAME"] = ["s1._domainkey.district.example."]
+    fine, said = run(district, "--dkim-selector", "s1")
+    assert not fine
+    assert "Not checked: We couldn't look up s1._domainkey.district.example (TXT)" in said
+
+
+def test_a_silent_name_server_is_asked_for_a_while(names):
+    names.records["district.example", "TXT"] = SILENT
+    lookup = Lookup(names.place, question_seconds=0.2)
+    with pytest.raises(Unanswered, match="no answer from the name server"):
+        lookup.texts("district.example")
+    lookup.deadline = 0
+    with pytest.raises(Unanswered, match="took too long"):
+        lookup.texts("other.example")
+
+
+def test_each_question_is_asked_once(district):
+    run(district, "--dkim-selector", "s1")
+    assert len(district.questions) == len(set(district.questions))
+
+
+@pytest.mark.parametrize("option", ["--sending-address=mail.example.org", "--name-server=", "--name-server=x:y"])
+def test_options_take_addresses(district, option):
+    with pytest.raises(CommandError):
+        call_command("check_email", option, "--sending-address=nowhere")
