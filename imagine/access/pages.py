@@ -82,6 +82,7 @@ PAGES: dict[str, Access] = {
     "set_password": Access(EVERYONE, EVERYONE),
     # One's own account
     "account": Access(STAFF, NOBODY),
+    "confirm_factor": Access(STAFF, STAFF),
     "add_totp": Access(STAFF, STAFF),
     "add_passkey": Access(STAFF, STAFF),
     "recovery_codes": Access(STAFF, STAFF),

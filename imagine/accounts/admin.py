@@ -7,6 +7,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path, reverse
+from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django_otp.plugins.otp_static.admin import StaticDeviceAdmin  # noqa: F401 (importing it registers what we remove)
@@ -40,6 +41,15 @@ class AccountAdmin(UserAdmin):
     list_filter = ("is_superuser", "is_active", "groups")
     filter_horizontal = ()
 
+    @method_decorator(staff.recent_factor_required)
+    def changeform_view(self, request, object_id=None, form_url="", extra_context=None):
+        """Accounts have addresses, which passwords are reset with, and roles."""
+        return super().changeform_view(request, object_id, form_url, extra_context)
+
+    @method_decorator(staff.recent_factor_required)
+    def user_change_password(self, request, id, form_url=""):
+        return super().user_change_password(request, id, form_url)
+
     def get_urls(self):
         reset = path("<int:pk>/reset-second-step/", self.admin_site.admin_view(self.reset), name="auth_user_reset")
         return [reset, *super().get_urls()]
@@ -68,6 +78,7 @@ class AccountAdmin(UserAdmin):
         )
         return redirect("admin:auth_user_changelist")
 
+    @method_decorator(staff.recent_factor_required)
     def reset(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Ask first, then take the second step of an account away."""
         if not request.user.is_superuser:

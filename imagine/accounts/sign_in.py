@@ -5,17 +5,20 @@ account counts only with the mark of the factor that opened it, whatever else ma
 """
 
 import time
+from typing import cast
 
 from django.conf import settings
 from django.contrib.auth import get_user_model, login
 from django.contrib.auth.models import User
 from django.http import HttpRequest
 
-from imagine.accounts import sessions
+from imagine.accounts import second_factor, sessions
 from imagine.core.rate_limit import is_from_this_machine
 
 FACTOR = "second_factor"  # in a session: which kind opened it
 DEMO = "demo"
+CONFIRMED_AT = "confirmed_at"  # in a session: when its person last gave a second factor, in seconds since 1970
+RECENT = 10 * 60
 PENDING = "pending_sign_in"
 PENDING_SECONDS = 15 * 60  # enough to install an app and scan a code
 BACKEND = "django.contrib.auth.backends.ModelBackend"
@@ -47,8 +50,23 @@ def complete(request: HttpRequest, user: User, factor: str) -> str:
     pending = request.session.pop(PENDING)
     login(request, user, backend=BACKEND)
     request.session[FACTOR] = factor
+    confirm(request)
     request.session[sessions.SHARED_COMPUTER] = pending["shared_computer"]
     return pending["next"]
+
+
+def confirm(request: HttpRequest) -> None:
+    """The person at the browser has just given a second factor."""
+    request.session[CONFIRMED_AT] = int(time.time())
+
+
+def is_recently_confirmed(request: HttpRequest) -> bool:
+    """Whether the person gave a second factor lately: a session left open must not change how one signs in. Who opened
+    a form in time has as long again to send it. Someone who has no factor, as in the demo, can't give one."""
+    longest = RECENT * 2 if request.method == "POST" else RECENT
+    if time.time() - request.session.get(CONFIRMED_AT, 0) < longest:
+        return True
+    return not second_factor.factors_of(cast(User, request.user)).any
 
 
 def is_complete(request: HttpRequest) -> bool:

@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 
-from imagine.accounts import emails, sessions
+from imagine.accounts import emails, sessions, sign_in
 from imagine.accounts.models import StaffSession
 from imagine.core.rate_limit import wait_for_try
 
@@ -66,6 +66,22 @@ def request_password_reset(email: str) -> None:
         )
         if is_allowed:
             emails.queue_password_reset(user)
+
+
+def recent_factor_required(view: Callable) -> Callable:
+    """Decorate a view of signed-in staff that changes how an account signs in: a second factor has to be recent."""
+
+    @wraps(view)
+    def wrapper(request: HttpRequest, *args, **kwargs) -> HttpResponse:
+        if sign_in.is_recently_confirmed(request):
+            return view(request, *args, **kwargs)
+        return ask_to_confirm(request.get_full_path())
+
+    return wrapper
+
+
+def ask_to_confirm(back_to: str) -> HttpResponse:
+    return redirect(f"{reverse('confirm_factor')}?{urlencode({'next': back_to})}")
 
 
 def staff_required(view: Callable) -> Callable:

@@ -9,7 +9,7 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
 
-from imagine.accounts import second_factor, sessions
+from imagine.accounts import second_factor, sessions, sign_in
 from imagine.accounts.models import Passkey, StaffSession
 from imagine.core.models import RateLimitCount, SecurityEvent
 from imagine.mail import queue
@@ -31,6 +31,7 @@ from tests.accounts.people import (
 from tests.web_client import page_text
 
 pytestmark = pytest.mark.django_db
+CONFIRM = f"{ACCOUNT}confirm/"
 CHROME = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0 Safari/537.36"
 
 
@@ -195,6 +196,86 @@ def test_nonsense_removes_nothing(clerk, passkey):
     has_app(clerk)
     Passkey.objects.create(user=clerk, name="Laptop", credential_id=b"1", data=b"")
     assert signed_in(clerk).post(f"{ACCOUNT}remove/", {"passkey": passkey}).status_code == 302
+
+
+# A factor once more, before that is changed which one signs in with -----------------------------------------------
+
+
+def signed_in_a_while_ago(user: User, minutes: int = 11) -> Client:
+    """At a browser that was left open."""
+    client = signed_in(user)
+    earlier(client, lambda session: session.update({sign_in.CONFIRMED_AT: time.time() - minutes * 60}))
+    return client
+
+
+def guarded(user: User) -> dict[str, list[str]]:
+    """The pages that ask for a factor first, by method."""
+    pages = [f"{ACCOUNT}authenticator-app/", f"{ACCOUNT}passkey/", f"{ADMIN}auth/user/add/"]
+    pages += [f"{ADMIN}auth/user/{user.pk}/{page}/" for page in ("change", "password", "reset-second-step")]
+    return {"get": pages, "post": [*pages, f"{ACCOUNT}recovery-codes/new/", f"{ACCOUNT}remove/"]}
+
+
+def test_session_left_open_changes_nothing_one_signs_in_with(chief, clerk):
+    has_app(chief)
+    Passkey.objects.create(user=chief, name="Laptop", credential_id=b"1", data=b"")
+    second_factor.new_recovery_codes(chief)
+    for method, minutes in (("get", 11), ("post", 21)):
+        client = signed_in_a_while_ago(chief, minutes)
+        for page in guarded(clerk)[method]:
+            assert getattr(client, method)(page)["Location"].startswith(CONFIRM), page
+    assert second_factor.factors_of(chief).count == 2
+    assert not Message.objects.exists()
+
+
+def test_form_that_was_opened_in_time_is_taken(clerk):
+    has_app(clerk)
+    client = signed_in_a_while_ago(clerk, 9)
+    assert client.get(f"{ACCOUNT}authenticator-app/").status_code == 200
+    device = second_factor.new_totp(client.session, clerk)
+    earlier(client, lambda session: session.update({sign_in.CONFIRMED_AT: time.time() - 19 * 60}))
+    client.post(f"{ACCOUNT}authenticator-app/", {"code": code_of(device)})
+    assert second_factor.factors_of(clerk).totp.key == device.key
+
+
+def test_code_opens_what_was_asked_for(clerk):
+    device = has_app(clerk)
+    client = signed_in_a_while_ago(clerk)
+    page = client.get(f"{ACCOUNT}passkey/", follow=True)
+    assert "Before you change how someone signs in" in page_text(page)
+    [(asked, _status)] = page.redirect_chain
+    assert client.post(asked, {"code": wrong_code(device)}).status_code == 200
+    assert client.get(f"{ACCOUNT}passkey/").status_code == 302
+    assert SecurityEvent.objects.filter(kind=SecurityEvent.Kind.SECOND_FACTOR_FAILED, user=clerk).exists()
+    clerk.totpdevice_set.update(throttling_failure_timestamp=None, throttling_failure_count=0)
+    assert client.post(asked, {"code": code_of(device)})["Location"] == f"{ACCOUNT}passkey/"
+    assert client.get(f"{ACCOUNT}passkey/").status_code == 200
+
+
+def test_button_is_pressed_again_after_the_code(clerk):
+    device = has_app(clerk)
+    client = signed_in_a_while_ago(clerk, 21)
+    asked = client.post(f"{ACCOUNT}recovery-codes/new/")["Location"]
+    page = client.post(asked, {"code": code_of(device)}, follow=True)
+    assert page.request["PATH_INFO"] == ACCOUNT
+    assert "Now you can make your change." in page_text(page)
+    assert client.post(f"{ACCOUNT}recovery-codes/new/")["Location"] == f"{ACCOUNT}recovery-codes/"
+
+
+def test_new_recovery_codes_are_not_shown_to_whoever_comes_later(clerk):
+    has_app(clerk)
+    client = signed_in(clerk)
+    [code, *_rest] = client.post(f"{ACCOUNT}recovery-codes/new/", follow=True).context["codes"]
+    earlier(client, lambda session: session.update({sign_in.CONFIRMED_AT: time.time() - 11 * 60}))
+    page = client.get(f"{ACCOUNT}recovery-codes/", follow=True)
+    assert page.redirect_chain[0][0].startswith(CONFIRM)
+    assert code not in page.content.decode()
+
+
+def test_account_without_a_factor_adds_one(clerk):
+    """As in the demo, where the password is enough."""
+    client = signed_in_a_while_ago(clerk, 60)
+    assert client.get(f"{ACCOUNT}authenticator-app/").status_code == 200
+    assert client.get(CONFIRM)["Location"] == ACCOUNT
 
 
 # Superusers --------------------------------------------------------------------------------------------------------

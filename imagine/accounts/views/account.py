@@ -3,6 +3,7 @@
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -12,11 +13,13 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from imagine.accounts import second_factor, sessions, sign_in
 from imagine.accounts.forms import TotpForm
 from imagine.accounts.models import StaffSession
-from imagine.accounts.staff import staff_required
+from imagine.accounts.staff import ask_to_confirm, recent_factor_required, staff_required
 from imagine.accounts.views.sign_in import (
     RECOVERY_CODES,
     add_passkey,
+    ask_for_second_factor,
     code_failed,
+    next_url,
     page,
     passkey_context,
     totp_context,
@@ -42,6 +45,26 @@ def account(request: HttpRequest) -> HttpResponse:
 @never_cache
 @staff_required
 @require_http_methods(["GET", "HEAD", "POST"])
+def confirm_factor(request: HttpRequest) -> HttpResponse:
+    """Ask for a second factor again before something is changed that one signs in with."""
+    account_page = reverse("account")
+    wanted = next_url(request, request.GET.get("next", account_page))
+
+    def done(factor: str) -> HttpResponse:
+        sign_in.confirm(request)
+        if wanted == account_page:
+            messages.success(request, _("Thanks. Now you can make your change."))
+        return redirect(wanted)
+
+    if not second_factor.factors_of(request.user).any:
+        return redirect(wanted)
+    return ask_for_second_factor(request, request.user, done=done, template="confirm_factor")
+
+
+@never_cache
+@staff_required
+@require_http_methods(["GET", "HEAD", "POST"])
+@recent_factor_required
 def add_totp(request: HttpRequest) -> HttpResponse:
     """Add an authenticator app, or another in place of the one there is."""
     form = TotpForm(request.POST or None)
@@ -59,6 +82,7 @@ def add_totp(request: HttpRequest) -> HttpResponse:
 @never_cache
 @staff_required
 @require_http_methods(["GET", "HEAD", "POST"])
+@recent_factor_required
 def add_passkey_page(request: HttpRequest) -> HttpResponse:
     is_sent = "credential" in request.POST
     if is_sent and add_passkey(request, request.user):
@@ -86,6 +110,8 @@ def new_codes(request: HttpRequest) -> HttpResponse:
 def replace_recovery_codes(request: HttpRequest) -> HttpResponse:
     if not second_factor.factors_of(request.user).any:
         return redirect("account")
+    if not sign_in.is_recently_confirmed(request):
+        return ask_to_confirm(reverse("account"))
     return new_codes(request)
 
 
@@ -93,6 +119,8 @@ def replace_recovery_codes(request: HttpRequest) -> HttpResponse:
 @require_POST
 def remove_factor(request: HttpRequest) -> HttpResponse:
     """Remove the authenticator app or a passkey, but not the last of them."""
+    if not sign_in.is_recently_confirmed(request):
+        return ask_to_confirm(reverse("account"))
     passkey = request.POST.get("passkey", "")
     factor = second_factor.PASSKEY if passkey.isdecimal() else second_factor.TOTP
     if second_factor.remove(request.user, factor, passkey=int(passkey[:15]) if passkey.isdecimal() else None):

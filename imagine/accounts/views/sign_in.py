@@ -1,5 +1,6 @@
 """The two steps of signing in, and what leads back in: a forgotten password, and choosing one."""
 
+from collections.abc import Callable
 from typing import Literal
 from urllib.parse import urlencode
 
@@ -134,27 +135,31 @@ def second_factor_page(request: HttpRequest) -> HttpResponse:
     user = sign_in.pending_user(request)
     if user is None:
         return start_over(request)
-    factors = second_factor.factors_of(user)
-    if not factors.any:
+    if not second_factor.factors_of(user).any:
         return redirect("set_up_second_factor")
-    if "credential" in request.POST:
-        return check_passkey(request, user)
-    return ask_for_second_factor(request, user, factors)
+    return ask_for_second_factor(request, user, done=lambda factor: finish(request, user, factor))
 
 
 def ask_for_second_factor(
-    request: HttpRequest, user: User, factors: second_factor.Factors, *, passkey_error: str = ""
+    request: HttpRequest, user: User, *, done: Callable[[str], HttpResponse], template: str = "second_factor"
 ) -> HttpResponse:
-    form, wait = CodeForm(None if passkey_error else request.POST or None), 0
-    if form.is_valid():
+    """Ask for a code or a passkey. Return what `done` answers when it is right; it is given which kind it was."""
+    is_passkey, passkey_error, wait = "credential" in request.POST, "", 0
+    form = CodeForm(None if is_passkey else request.POST or None)
+    if is_passkey:
+        if is_passkey_right(request, user):
+            return done(second_factor.PASSKEY)
+        passkey_error = _("That passkey doesn’t belong to your account. Try again, or use another way.")
+    elif form.is_valid():
         check = second_factor.check_code(user, form.cleaned_data["code"])
         if check.factor:
-            return finish(request, user, check.factor)
+            return done(check.factor)
         wait = code_failed(request, user, form, check)
+    factors = second_factor.factors_of(user)
     context = passkey_context(request, user, "get") if factors.passkeys else {}
     response = page(
         request,
-        "second_factor",
+        template,
         _("Confirm it’s you"),
         form=form,
         factors=factors,
@@ -164,16 +169,15 @@ def ask_for_second_factor(
     return told_to_wait(response, wait)
 
 
-def check_passkey(request: HttpRequest, user: User) -> HttpResponse:
+def is_passkey_right(request: HttpRequest, user: User) -> bool:
     from imagine.accounts import passkeys
 
     try:
         passkeys.check(request.session, user, request.POST["credential"])
     except passkeys.WrongPasskey:
         record_failure(Kind.SECOND_FACTOR_FAILED, user, user=user, request=request)
-        error = _("That passkey doesn’t belong to your account. Try again, or use another way.")
-        return ask_for_second_factor(request, user, second_factor.factors_of(user), passkey_error=error)
-    return finish(request, user, second_factor.PASSKEY)
+        return False
+    return True
 
 
 @never_cache
@@ -274,6 +278,8 @@ def recovery_codes(request: HttpRequest) -> HttpResponse:
     codes = request.session.get(RECOVERY_CODES)
     if not codes:
         return redirect(wanted)
+    if not sign_in.is_recently_confirmed(request):
+        return staff.ask_to_confirm(request.get_full_path())
     return page(request, "recovery_codes", _("Save your recovery codes"), codes=codes, next=wanted)
 
 
