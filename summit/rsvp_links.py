@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from imagine.core import links
 from imagine.core.formatting import short_date
+from imagine.core.security_events import Kind, record_event
 from imagine.mail import dispatch
 from imagine.mail.models import Message
 from partners.models import Contact
@@ -52,7 +53,10 @@ def mail_link_by_staff(rsvp: Rsvp) -> bool:
     rsvp = seats.lock_rsvp(rsvp)
     if rsvp.event.is_over:
         raise seats.RsvpClosed(_("This event is over, so its links are not mailed again."))
-    return mail_rsvp_link(rsvp, by_staff=True)
+    is_emailed = mail_rsvp_link(rsvp, by_staff=True)
+    if is_emailed:
+        record_event(Kind.EMAIL_RESENT, rsvp)
+    return is_emailed
 
 
 @transaction.atomic

@@ -1,6 +1,7 @@
 """What staff do for which the activity log has a line, rule by rule, in the transaction of the rule."""
 
 import json
+from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
@@ -11,9 +12,10 @@ from django.utils import timezone
 
 from imagine.core.models import SecurityEvent
 from imagine.core.security_events import Kind
-from imagine.mail import editable_templates
+from imagine.mail import editable_templates, queue
 from imagine.mail.bulk import control, send_rate
 from imagine.mail.models import Mailing, Message, SendRate, TemplateOverride
+from imagine.privacy.models import Hold
 from partners import checklist
 from partners.models import PromiseType
 from partners.organizations import contacts, merging
@@ -41,6 +43,13 @@ def last_event() -> int:
 
 def one(kind: Kind, about, **facts) -> list[tuple]:
     return [(kind, about._meta.model_name, about.pk, facts)]
+
+
+@pytest.fixture
+def chief() -> Client:
+    client = Client(REMOTE_ADDR="203.0.113.77")
+    client.force_login(User.objects.create_superuser("anna"))
+    return client
 
 
 def invited():
@@ -142,14 +151,51 @@ def test_settings():
     assert recorded(since=before) == one(Kind.SETTING_CHANGED, year, fields=["closed_at"])
 
 
-def test_an_email_opened_as_its_recipient_sees_it():
+def test_emails_that_staff_resend():
+    rsvp, pledge = factories.rsvp(factories.event()), factories.signed_pledge()
+    [message] = rsvp.messages.all()
+    Message.objects.update(state=Message.State.FAILED, created_at=timezone.now() - timedelta(minutes=11))
+    before = last_event()
+    queue.resend(Message.objects.get(pk=message.pk))
+    queue.resend(Message.objects.get(pk=message.pk))  # on its way already
+    for _twice in range(2):
+        rsvp_links.mail_link_by_staff(rsvp)
+        pledge_links.resend_link(pledge)
+    events = SecurityEvent.objects.filter(pk__gt=before).order_by("pk")
+    assert [(event.kind, event.about) for event in events] == [
+        (Kind.EMAIL_RESENT, about) for about in (message, rsvp, pledge)
+    ]
+
+
+def test_an_action_on_several_records(chief):
+    event = factories.event()
+    rsvps = [factories.rsvp(event, name) for name in ("Alma Reyes", "Ben Cho", "Chue Vang")]
+    seats.cancel(rsvps[0])
+    page = reverse("admin:summit_rsvp_changelist")
+    chief.post(page, {"action": "cancel_rsvps", "_selected_action": [rsvp.pk for rsvp in rsvps[:2]]})
+    [line] = SecurityEvent.objects.filter(kind=Kind.SEVERAL_CHANGED)
+    assert (line.user_name, line.facts) == ("anna", {"list": "summit.rsvp", "rows": 1, "action": "cancel_rsvps"})
+    chief.post(page, {"action": "cancel_rsvps", "_selected_action": [rsvp.pk for rsvp in rsvps[:2]]})  # nothing to do
+    chief.post(page, {"action": "cancel_rsvps", "_selected_action": [rsvps[2].pk]})  # one alone
+    assert SecurityEvent.objects.filter(kind=Kind.SEVERAL_CHANGED).count() == 1
+
+
+def test_a_hold_that_begins_and_ends(chief):
+    page = reverse("admin:privacy_hold_add")
+    fields = {"email": "canary@example.org", "reason": "Public records request", "ends_on": "2030-01-01"}
+    assert chief.post(page, fields).status_code == 302
+    hold = Hold.objects.get()
+    chief.post(reverse("admin:privacy_hold_change", args=[hold.pk]), fields | {"ends_on": "2020-01-01"})
+    was = one(Kind.SETTING_CHANGED, hold, fields=["added"]) + one(Kind.SETTING_CHANGED, hold, fields=["ends_on"])
+    assert recorded() == was
+
+
+def test_an_email_opened_as_its_recipient_sees_it(chief):
     factories.rsvp(factories.event())
-    message, client = Message.objects.get(), Client(REMOTE_ADDR="203.0.113.77")
-    anna = User.objects.create_superuser("anna")
-    client.force_login(anna)
-    client.get(reverse("admin:mail_message_preview", args=[message.pk]))
+    message = Message.objects.get()
+    chief.get(reverse("admin:mail_message_preview", args=[message.pk]))
     event = SecurityEvent.objects.get(kind=Kind.EMAIL_VIEWED)
-    assert (event.user, event.network, event.about) == (anna, "203.0.113.0/24", message)
+    assert (event.user.username, event.network, event.about) == ("anna", "203.0.113.0/24", message)
 
 
 def test_a_rule_that_is_rolled_back_leaves_no_line():

@@ -69,6 +69,8 @@ class SecurityEvent(models.Model):
         MAILING_PAUSED = "mailing_paused", _("Mailing paused")
         MAILING_RESUMED = "mailing_resumed", _("Mailing resumed")
         MAILING_STOPPED = "mailing_stopped", _("Mailing stopped")
+        EMAIL_RESENT = "email_resent", _("Email resent")
+        SEVERAL_CHANGED = "several_changed", _("Several records changed at once")
         LINK_REPLACED = "link_replaced", _("Personal link replaced")
         ORGANIZATIONS_MERGED = "organizations_merged", _("Organizations merged")
         PERSON_ERASED = "person_erased", _("Person erased")

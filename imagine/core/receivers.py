@@ -1,12 +1,13 @@
 """Receivers of Django's own signals about accounts, for the activity log. They see every way to sign in and to change
 an account: the admin, a command, single sign-on. Business logic uses no model signals; accounts aren't ours."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib.auth.models import Group, Permission, User
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.db.models import Model, QuerySet
-from django.db.models.signals import m2m_changed, post_delete, post_save, pre_save
+from django.db.models.signals import m2m_changed, post_delete, post_save, pre_delete, pre_save
 from django.dispatch import receiver
 
 from imagine.core.security_events import Kind, record_event, record_failure
@@ -76,6 +77,22 @@ def on_role_changed(instance: Model, action: str, reverse: bool, model, pk_set, 
             record_event(Kind.ROLE_CHANGED, holder, **facts)
 
 
+@receiver(pre_save, sender=Group)
+def before_role_saved(instance: Group, **kwargs) -> None:
+    """The district's groups name a role."""
+    stored = Group.objects.filter(pk=instance.pk).first()
+    if stored and stored.name != instance.name:
+        record_event(Kind.ROLE_CHANGED, instance, role=stored.name, renamed=instance.name)
+
+
+@receiver(pre_delete, sender=Group)
+def before_role_deleted(instance: Group, **kwargs) -> None:
+    """Deleting it takes it from its people without another signal."""
+    if people := list(instance.user_set.all()):
+        record_event(Kind.ROLE_CHANGED, instance, role=instance.name, removed=names(people))
+    record_event(Kind.RECORD_DELETED, instance, role=instance.name)
+
+
 def linked(instance: Model, through: type[Model], model: type[Model]) -> QuerySet:
     """Return the rows of `model` that a many-to-many table links to an instance."""
     own, other = str(instance._meta.model_name), str(model._meta.model_name)
@@ -83,7 +100,7 @@ def linked(instance: Model, through: type[Model], model: type[Model]) -> QuerySe
     return model._default_manager.filter(pk__in=rows.values(other))
 
 
-def names(given: list[Model]) -> list[str]:
+def names(given: Sequence[Model]) -> list[str]:
     return sorted(
         f"{row.content_type.app_label}.{row.codename}" if isinstance(row, Permission) else str(row) for row in given
     )

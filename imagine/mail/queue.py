@@ -8,6 +8,7 @@ from django.db.models.functions import Cast, Concat, Now
 from django.utils.translation import gettext as _
 
 from imagine.core.database import database_now
+from imagine.core.security_events import Kind, record_event
 from imagine.mail.dispatch import wake_workers
 from imagine.mail.models import Message, default_retry_until
 from imagine.mail.signals import resend_requested
@@ -75,15 +76,18 @@ def wake_workers_on_commit(queue: str) -> None:
 # Send again --------------------------------------------------------------------------------------------------------
 
 
+@transaction.atomic
 def resend(message: Message) -> bool:
     """Resend an email for staff, the way the app that knows its kind decides. Return whether there is
     something to send. Raise CannotResend, and DoesNotExist if the message or what it is about is gone."""
     if message.mailing and message.mailing.stopped_at:
         raise CannotResend(_("Its mailing was stopped: nothing of it is sent any more."))
-    for _receiver, answer in resend_requested.send(sender=Message, message=message):
-        if answer is not None:
-            return bool(answer)
-    return requeue(message)
+    answers = (answer for _receiver, answer in resend_requested.send(sender=Message, message=message))
+    answer = next((answer for answer in answers if answer is not None), None)
+    is_resent = requeue(message) if answer is None else bool(answer)
+    if is_resent:
+        record_event(Kind.EMAIL_RESENT, message)
+    return is_resent
 
 
 @transaction.atomic

@@ -203,3 +203,4 @@ class HoldAdmin(admin.ModelAdmin):
         if not change:
             obj.created_by = request.user.get_username()
         super().save_model(request, obj, form, change)
+        record_event(SecurityEvent.Kind.SETTING_CHANGED, obj, fields=form.changed_data if change else ["added"])

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from imagine.core import links
 from imagine.core.errors import RuleViolation
 from imagine.core.relations import about_rows
+from imagine.core.security_events import Kind, record_event
 from imagine.mail.models import Message
 from partners.emails import pledge as pledge_emails
 from partners.emails.kinds import EmailKind
@@ -59,7 +60,10 @@ def resend_link(pledge: Pledge) -> bool:
     organization = profiles.lock_owning_organization(pledge)
     if pledge_emails.contact_for(organization.pledges.select_related("contact").get(pk=pledge.pk)) is None:
         raise NoContact(_("Nobody answers for this pledge. Give its organization a main contact first."))
-    return email_link(pledge, by_staff=True)
+    is_emailed = email_link(pledge, by_staff=True)
+    if is_emailed:
+        record_event(Kind.EMAIL_RESENT, pledge)
+    return is_emailed
 
 
 @transaction.atomic

@@ -4,6 +4,7 @@ import pytest
 from django.test import Client
 
 from imagine.accounts import second_factor
+from imagine.accounts.models import Passkey
 from imagine.core import security_events
 from imagine.core.models import SecurityEvent
 from tests.accounts.people import ACCOUNT, SECOND_STEP, SET_UP, code_of, give_password, has_app, signs_in, wrong_code
@@ -33,6 +34,21 @@ def test_setting_up_a_factor_is_recorded_before_the_sign_in(clerk):
     recorded = SecurityEvent.objects.order_by("pk")[seen:]
     assert {event.network for event in recorded} == {"10.20.30.0/24"}
     assert {event.user_name for event in recorded} == {"", clerk.username}
+
+
+def test_factors_added_and_removed_are_recorded_with_their_kind(clerk):
+    device = has_app(clerk)
+    Passkey.objects.create(user=clerk, name="Laptop", credential_id=b"1", data=b"")
+    client = signs_in(clerk, device)
+    client.get(f"{ACCOUNT}authenticator-app/")
+    new = second_factor.new_totp(client.session, clerk)
+    client.post(f"{ACCOUNT}authenticator-app/", {"code": code_of(new)})
+    client.post(f"{ACCOUNT}remove/")
+    changes = SecurityEvent.objects.filter(kind__in=["second_factor_added", "second_factor_removed"]).order_by("pk")
+    assert [(event.kind, event.user, event.about, event.facts) for event in changes] == [
+        ("second_factor_added", clerk, clerk, {"factor": "totp"}),
+        ("second_factor_removed", clerk, clerk, {"factor": "totp"}),
+    ]
 
 
 def test_failures_from_one_network_do_not_fill_the_log(clerk, monkeypatch):

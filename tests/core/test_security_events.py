@@ -166,6 +166,21 @@ def test_permissions_given_to_a_role_or_an_account_are_recorded(anna):
     ]
 
 
+def test_a_role_that_is_renamed_or_deleted_is_recorded(anna):
+    role = Group.objects.create(name="Readers")
+    role.user_set.add(anna)
+    forget_events()
+    role.name = "Viewers"
+    role.save()
+    role.save()
+    role.delete()
+    assert [(kind, facts) for kind, _who, _about, facts in events()] == [
+        (Kind.ROLE_CHANGED, {"role": "Readers", "renamed": "Viewers"}),
+        (Kind.ROLE_CHANGED, {"role": "Viewers", "removed": ["anna"]}),
+        (Kind.RECORD_DELETED, {"role": "Viewers"}),
+    ]
+
+
 def test_a_deleted_account_keeps_its_name_in_the_log(anna):
     record_event(Kind.EXPORTED, user=anna)
     anna.delete()

@@ -13,6 +13,7 @@ from django.utils.translation import ngettext, ngettext_lazy
 
 from imagine.core.admin.deletion import DeletionAdmin
 from imagine.core.admin.permissions import ACT_ON_MANY
+from imagine.core.security_events import Kind, record_event
 
 MAX_NAMES = 5  # in one message; messages travel in a cookie of at most 2,000 characters
 UNCHANGED = ngettext_lazy(
@@ -84,6 +85,7 @@ def report_outcomes(
     `done` and `same` are sentences with a %(number)d.
     """
     outcomes = list(outcomes)
+    record_many(request, outcomes)
     refused: dict[str, list[str]] = {}
     for thing, outcome in outcomes:
         if isinstance(outcome, Exception):
@@ -93,6 +95,15 @@ def report_outcomes(
             page.message_user(request, sentence % {"number": number}, level)
     for why, names in refused.items():
         page.message_user(request, f"{shorten_names(names)}: {why}", messages.ERROR)
+
+
+def record_many(request: HttpRequest, outcomes: list[tuple[Model, Outcome]]) -> None:
+    """Record an action that changed rows out of several, with its name in code."""
+    changed = [row for row, outcome in outcomes if outcome is True]
+    if changed and len(outcomes) > 1:
+        action = request.POST.get("action", "")
+        name = {"action": action} if action.isidentifier() else {}
+        record_event(Kind.SEVERAL_CHANGED, list=changed[0]._meta.label_lower, rows=len(changed), **name)
 
 
 def outcome_text(refusal: Exception) -> str:
