@@ -99,6 +99,30 @@ def test_paths_exist():
     assert missing == []
 
 
+def test_tests_exist():
+    missing, found = [], 0
+    for document, span in code_spans():
+        if match := re.fullmatch(r"(tests/[\w/]+\.py)::(\w+)", span):
+            found += 1
+            path = ROOT / match[1]
+            if not path.is_file() or match[2] not in defined(path) or not match[2].startswith("test_"):
+                missing.append(f"{document}: {span}")
+    assert found > 100
+    assert missing == []
+
+
+def test_each_promise_of_security_has_code_and_a_test():
+    text = (ROOT / "docs" / "security.md").read_text()
+    rows = re.findall(r"^\| ([A-Z]\d+) \| (.+) \| (.+) \| (.+) \|$", text, re.MULTILINE)
+    names = [name for name, *_rest in rows]
+    assert len(set(names)) == len(names) > 50
+    assert [name for name, _promise, _code, tests in rows if "::test_" not in tests] == []
+    assert sorted(set(re.findall(r"\b[LPSRADBNFEO]\d+\b", text)) - set(names)) == []
+    findings = re.findall(r"^\| (\d+)\. .+ \| (.+) \|$", text, re.MULTILINE)
+    assert [int(number) for number, _now in findings] == list(range(1, 21))
+    assert [number for number, now in findings if not re.search(r"\b[A-Z]\d+\b", now)] == []
+
+
 def test_modules_exist():
     named = [(document, span) for document, span in code_spans() if re.match(r"(imagine|partners|summit)\.", span)]
     assert [f"{document}: {span}" for document, span in named if not is_module(span)] == []

@@ -287,7 +287,7 @@ RULES = [
     Rule(
         _("The activity log: which staff member signed in, exported a list, replaced a link and the like"),
         _("To know who did what if something goes wrong."),
-        _("2 years. Until then nobody can change or delete a line."),
+        _("2 years. Until then, the program lets nobody change or delete a line."),
         DELETED,
         {"core.SecurityEvent": ("user", "user_name", "network", "object_id", "facts", "created_at")},
         lambda held: security_events.delete_old_events(),
