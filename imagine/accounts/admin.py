@@ -4,6 +4,7 @@ from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
+from django.db import IntegrityError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path, reverse
@@ -16,7 +17,7 @@ from django_otp.plugins.otp_totp.admin import TOTPDeviceAdmin  # noqa: F401
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from imagine.accounts import second_factor, staff
-from imagine.accounts.forms import AccountForm, ChangeAccountForm, ChangePasswordForm
+from imagine.accounts.forms import EMAIL_TAKEN, AccountForm, ChangeAccountForm, ChangePasswordForm
 
 # They would show the secrets of second factors.
 admin.site.unregister([TOTPDevice, StaticDevice, User])
@@ -44,7 +45,11 @@ class AccountAdmin(UserAdmin):
     @method_decorator(staff.recent_factor_required)
     def changeform_view(self, request, object_id=None, form_url="", extra_context=None):
         """Accounts have addresses, which passwords are reset with, and roles."""
-        return super().changeform_view(request, object_id, form_url, extra_context)
+        try:
+            return super().changeform_view(request, object_id, form_url, extra_context)
+        except IntegrityError:  # another account got the address or the name after the form had looked
+            self.message_user(request, EMAIL_TAKEN, messages.ERROR)
+            return redirect(request.path)
 
     @method_decorator(staff.recent_factor_required)
     def user_change_password(self, request, id, form_url=""):

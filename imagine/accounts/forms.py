@@ -10,6 +10,7 @@ from imagine.accounts.staff import find_account, is_email_taken
 from imagine.core.security_events import current_user
 
 MAX_LENGTH_EMAIL = 150  # what fits into a username
+EMAIL_TAKEN = _("There’s already an account with this email address.")
 
 
 class SignInForm(AuthenticationForm):
@@ -125,7 +126,7 @@ class AccountForm(forms.ModelForm):
     def clean_email(self) -> str:
         email = self.cleaned_data["email"].lower()
         if is_email_taken(email):
-            raise ValidationError(_("There’s already an account with this email address."))
+            raise ValidationError(EMAIL_TAKEN)
         return email
 
 
@@ -135,5 +136,5 @@ class ChangeAccountForm(UserChangeForm):
     def clean_email(self) -> str:
         email = self.cleaned_data["email"]
         if "email" in self.changed_data and email and is_email_taken(email, by_other_than=self.instance):
-            raise ValidationError(_("There’s already an account with this email address."))
+            raise ValidationError(EMAIL_TAKEN)
         return email

@@ -41,14 +41,13 @@ def change_account(user: User) -> None:
 
 def find_account(name: str) -> User | None:
     """Return whom someone means who types this as their email or username. Most accounts are named by their address in
-    lower case; one made on the command line may have any name, and an address that others have too."""
+    lower case; one made on the command line may have any name."""
     name = name.strip().replace("\x00", "")  # PostgreSQL stores no NUL
     if "@" not in name:
         return User.objects.filter(username=name).first()
     if named := User.objects.filter(username=name.lower()).first():
         return named
-    addressed = list(User.objects.filter(email__iexact=name)[:2])
-    return addressed[0] if len(addressed) == 1 else None
+    return User.objects.filter(email__iexact=name).first()
 
 
 def is_email_taken(email: str, *, by_other_than: User | None = None) -> bool:

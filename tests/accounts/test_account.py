@@ -9,7 +9,7 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
 
-from imagine.accounts import second_factor, sessions, sign_in
+from imagine.accounts import forms, second_factor, sessions, sign_in
 from imagine.accounts.models import Passkey, StaffSession
 from imagine.core.models import RateLimitCount, SecurityEvent
 from imagine.mail import queue
@@ -354,6 +354,28 @@ def test_address_that_another_account_has_is_refused(chief, clerk, taken):
     assert "There’s already an account with this email address." in page_text(answer)
     clerk.refresh_from_db()
     assert clerk.email == "clerk@example.org"
+
+
+def test_address_that_another_account_gets_at_the_same_moment_is_refused(chief, clerk, monkeypatch):
+    """Both forms found it free; the database says who was first."""
+    monkeypatch.setattr(forms, "is_email_taken", lambda email, **others: False)
+    client, role = signed_in(chief), Group.objects.first()
+    chief_page, new_page = f"{ADMIN}auth/user/{chief.pk}/change/", f"{ADMIN}auth/user/add/"
+    form = {
+        "username": "chief",
+        "email": "CLERK@example.org",
+        "is_active": "on",
+        "is_staff": "on",
+        "is_superuser": "on",
+    }
+    for page, fields in (
+        (chief_page, form),
+        (new_page, {"name": "Ana", "email": "CLERK@example.org", "role": role.pk}),
+    ):
+        answer = client.post(page, fields, follow=True)
+        assert answer.redirect_chain == [(page, 302)]
+        assert "There’s already an account with this email address." in page_text(answer)
+    assert User.objects.filter(email__iexact="clerk@example.org").get() == clerk
 
 
 @pytest.mark.parametrize(("email", "status"), [("", 302), (f"{'a' * 60}@{'b' * 60}.{'c' * 60}.org", 200)])

@@ -3,6 +3,7 @@
 import pytest
 from django.contrib.auth.models import User
 from django.contrib.sessions.backends.base import SessionBase
+from django.db import IntegrityError
 
 from imagine.accounts import second_factor
 from tests import concurrency
@@ -14,6 +15,15 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 @pytest.fixture
 def newcomer() -> User:
     return User.objects.create_user("newcomer@example.org", is_staff=True)
+
+
+def test_two_accounts_never_get_one_address():
+    def create(name: str) -> User:
+        return User.objects.create_user(name, "Shared@example.org" if name == "one" else "shared@example.org")
+
+    made = concurrency.run_at_once([lambda: create("one"), lambda: create("two")], (IntegrityError,))
+    assert sorted(isinstance(each, User) for each in made) == [False, True]
+    assert [User.objects.create_user(name).email for name in ("three", "four")] == ["", ""]
 
 
 def test_recovery_codes_made_at_once_are_one_set(newcomer):

@@ -12,6 +12,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from django.contrib.auth.models import Group, User
+from django.db import IntegrityError
 from django.test import Client
 from jwt.algorithms import RSAAlgorithm
 
@@ -125,6 +126,45 @@ def test_person_of_a_group_gets_an_account_with_its_role_and_still_needs_a_secon
     assert is_signed_in(client)
     assert district.forms[0]["client_secret"] == "s3cret"
     assert district.forms[0]["redirect_uri"].endswith(BACK)
+
+
+TENANT = "https://login.microsoftonline.com/01234567-89ab-cdef-0123-456789abcdef/v2.0"
+COMMON = "https://login.microsoftonline.com/common/v2.0"
+
+
+@pytest.mark.parametrize(
+    ("issuer", "claims", "is_verified"),
+    [
+        (TENANT, {"xms_edov": True}, True),
+        (TENANT, {"xms_edov": "1"}, True),
+        (TENANT, {"xms_edov": False}, False),
+        (TENANT, {"xms_edov": "0"}, False),
+        (TENANT, {"xms_edov": [True]}, False),
+        (TENANT, {"email_verified": True}, False),  # Entra doesn't say this: somebody mapped a claim of their own
+        (TENANT, {}, False),
+        (COMMON, {"xms_edov": True}, False),
+        ("https://login.example.org", {"xms_edov": True}, False),
+        ("https://login.example.org", {"email_verified": True}, True),
+    ],
+)
+def test_address_counts_only_if_the_issuer_verified_it(issuer, claims, is_verified):
+    assert single_sign_on.is_email_verified({"iss": issuer, **claims}) == is_verified
+
+
+def test_issuer_of_every_tenant_is_refused(client, district, monkeypatch):
+    """As `common` of Microsoft: what it says of itself isn't its address, and tokens of any tenant would do."""
+    answer = district.answer
+    monkeypatch.setattr(district, "answer", lambda path: answer(path) | {"issuer": "https://login/{tenantid}/v2.0"})
+    assert client.get(START)["Location"] == LOGIN
+
+
+def test_person_who_is_made_twice_at_once_is_refused_once(client, district, monkeypatch):
+    def create_again(**fields):
+        raise IntegrityError
+
+    monkeypatch.setattr(SsoIdentity.objects, "create", create_again)
+    assert come_back(client, district)["Location"] == LOGIN
+    assert not User.objects.exists()
 
 
 HOUR_AGO = int(time.time()) - 3600
