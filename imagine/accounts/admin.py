@@ -70,6 +70,11 @@ class AccountAdmin(UserAdmin):
         kinds = [_("Authenticator app")] if factors.totp else []
         return ", ".join([*kinds, *(str(passkey) for passkey in factors.passkeys)])
 
+    def add_view(self, request, form_url="", extra_context=None):
+        """One account at a time: its owner is emailed at once."""
+        buttons = {"show_save_and_add_another": False, "show_save_and_continue": False}
+        return super().add_view(request, form_url, buttons | (extra_context or {}))
+
     def save_model(self, request, obj, form, change):
         if change:
             staff.change_account(obj)

@@ -1,4 +1,4 @@
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.utils.translation import gettext_lazy as _
 
 
@@ -8,3 +8,10 @@ class AccountsConfig(AppConfig):
 
     def ready(self):
         from imagine.accounts import receivers  # noqa: F401 (importing it connects them; models can be imported now)
+
+        # The admin's words for Django's own models.
+        auth = apps.get_app_config("auth")
+        auth.verbose_name = self.verbose_name
+        account, role = auth.get_model("user")._meta, auth.get_model("group")._meta
+        account.verbose_name, account.verbose_name_plural = _("staff account"), _("staff accounts")
+        role.verbose_name, role.verbose_name_plural = _("staff role"), _("staff roles")

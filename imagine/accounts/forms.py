@@ -116,6 +116,10 @@ class AccountForm(forms.ModelForm):
         label=_("Role"),
         empty_label=None,
         widget=forms.RadioSelect,
+        help_text=_(
+            "Community Relations can do everything except manage accounts. Viewer can see and export, but not food and "
+            "access needs. Check-in desk opens nothing yet."
+        ),
         error_messages={"required": _("Choose a role.")},
     )
 

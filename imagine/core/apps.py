@@ -16,7 +16,7 @@ OLD_LAYOUT = (
 
 class CoreConfig(AppConfig):
     name = "imagine.core"
-    verbose_name = _("Activity")
+    verbose_name = _("Activity log")
 
     def ready(self):
         # Models can be imported only now.

@@ -16,6 +16,15 @@ MEGABYTE = 2**20
 DOTS = dict.fromkeys(
     map(ord, "\u3002\uff0e\uff61\u2024\ufe52\u0701\u0702\u0589\u06d4\ua60e\u2e33\u2e3c\ua4f8\u00b7"), "."
 )
+# The dot of "Gal·la" and "Castel·ló" is a Catalan letter's, except where a top-level domain would follow it.
+CATALAN_L = re.compile(r"\b([^\W\d_]*[aeiouàèéíïòóúü]l)·(l[aeiouàèéíïòóúü][^\W\d_]*)\b", re.IGNORECASE)
+DOMAINS_IN_L = frozenset(
+    [
+        *("land", "lat", "latino", "law", "lawyer", "lease", "legal", "li", "life", "lifestyle", "lighting", "like"),
+        *("limited", "limo", "link", "live", "living", "loan", "loans", "locker", "lol", "london", "lotto", "love"),
+        *("lu", "luxe", "luxury"),
+    ]
+)
 # Of degrees, as in "M.Ed."; no domain ends in one of these.
 LINK = re.compile(r"//|@|\bwww\.|\w\.(?!(?:ed|phil|div)\b)[^\W\d_]{2,}\b", re.IGNORECASE)
 
@@ -36,12 +45,17 @@ def check_one_line(value: str) -> None:
 def check_no_link(value: str) -> None:
     """Reject links in names and needs. They appear in email to an address that anyone may have typed, so they could be
     used to advertise, and mail programs turn anything that looks like a domain into a link."""
-    plain = unicodedata.normalize("NFKC", value).translate(DOTS)
+    plain = unicodedata.normalize("NFKC", value)
+    plain = CATALAN_L.sub(join_catalan_l, plain).translate(DOTS)
     plain = "".join(character for character in plain if unicodedata.category(character) != "Cf")
     if LINK.search(plain):
         raise ValidationError(
-            _("Please write this without a web or mail address, and with a space after each dot."), code="link"
+            _("Leave out web and email addresses, and put a space after each period, as in “J. R. Reyes”."), code="link"
         )
+
+
+def join_catalan_l(word: re.Match) -> str:
+    return word[0] if word[2].lower() in DOMAINS_IN_L else word[1] + word[2]
 
 
 class LineField(forms.CharField):

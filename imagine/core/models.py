@@ -52,10 +52,10 @@ class SecurityEvent(models.Model):
         SIGN_IN_FAILED = "sign_in_failed", _("Sign-in failed")
         SESSION_ENDED = "session_ended", _("Session ended")
         PASSWORD_CHANGED = "password_changed", _("Password changed")
-        SECOND_FACTOR_ADDED = "second_factor_added", _("Second factor added")
-        SECOND_FACTOR_REMOVED = "second_factor_removed", _("Second factor removed")
-        SECOND_FACTOR_RESET = "second_factor_reset", _("Second factor reset")
-        SECOND_FACTOR_FAILED = "second_factor_failed", _("Second factor failed")
+        SECOND_FACTOR_ADDED = "second_factor_added", _("Second step added")
+        SECOND_FACTOR_REMOVED = "second_factor_removed", _("Second step removed")
+        SECOND_FACTOR_RESET = "second_factor_reset", _("Second step reset")
+        SECOND_FACTOR_FAILED = "second_factor_failed", _("Second step failed")
         RECOVERY_CODES_CREATED = "recovery_codes_created", _("Recovery codes created")
         RECOVERY_CODE_USED = "recovery_code_used", _("Recovery code used")
         ACCOUNT_CREATED = "account_created", _("Account created")
@@ -94,8 +94,8 @@ class SecurityEvent(models.Model):
     objects = AboutQuerySet.as_manager()
 
     class Meta:
-        verbose_name = _("activity")
-        verbose_name_plural = _("activity log")
+        verbose_name = _("activity entry")
+        verbose_name_plural = _("activity entries")
         default_permissions = ("view",)
         # What a role needs besides the permissions of each model. Each of these is recorded here.
         permissions = [

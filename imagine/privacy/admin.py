@@ -63,7 +63,6 @@ class ErasureAdmin(ReadOnlyMixin, admin.ModelAdmin):
 
     list_display = ("erased_at", "erased_by", "tables")
     list_display_links = None
-    change_list_template = "admin/privacy/change_list.html"
 
     @admin.display(description=_("rows"))
     def tables(self, erasure: Erasure) -> str:
@@ -178,6 +177,7 @@ class HoldForm(forms.ModelForm):
     class Meta:
         model = Hold
         fields = ["email", "reason", "ends_on"]
+        widgets = {"ends_on": forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")}
 
     def clean_email(self) -> str:
         return self.cleaned_data["email"].lower()
@@ -191,6 +191,9 @@ class HoldAdmin(admin.ModelAdmin):
     list_display = ("email", "reason", "ends_on", "is_active", "created_by")
     search_fields = ("email", "reason")
     ordering = ("-ends_on", "-pk")
+
+    def changelist_view(self, request, extra_context=None):
+        return super().changelist_view(request, {"title": _("Holds")} | (extra_context or {}))
 
     @admin.display(description=_("active"), boolean=True)
     def is_active(self, hold: Hold) -> bool:

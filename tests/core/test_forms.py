@@ -27,6 +27,12 @@ LINKS = [
     "t.co",
     "evil.com.au",
     "evil.ed.com",
+    "paypal\u00b7live",
+    "paypal\u00b7link",
+    "gal\u00b7la\u00b7com",
+    "gal\u00b7la.com",
+    "www.gal\u00b7la",
+    "xml\u00b7la",
 ]
 
 
@@ -42,6 +48,7 @@ def test_name_is_no_link(typed):
     [
         *("St. Mary's", "J. R. Reyes", "Delta Growers, Inc.", "Núñez & Co.", "No. 5 Charter", "A.C. Milan", "木村"),
         *("Alma Reyes, M. Ed.", "Alma Reyes, M.Ed.", "Alma Reyes, Ph.D.", "Dr. Martin Luther King Jr.", "U.S.A."),
+        *("Gal·la Placidia", "Marcel·la Castel·ló", "GABRIEL·LA", "Ga\u0140la Mas"),
     ],
 )
 def test_usual_names_are_fine(typed):

@@ -262,6 +262,10 @@ def test_the_page_shows_who_did_what(reader, anna):
     text = web_client.page_text(reader.get(LIST))
     assert f"anna Personal link replaced RSVP {event.object_id} filters: sector = labor" in text
     assert "Alma" not in text
+    assert "When Who What About Details From where Number" in text
+    assert "1 activity entry" in text
+    shown = web_client.page_text(reader.get(f"{LIST}{event.pk}/change/"))
+    assert f"Who: anna What: Personal link replaced About: RSVP {event.object_id} Details: filters: sector" in shown
 
 
 def test_the_page_is_searched_by_person_and_number_and_filtered(reader, anna):

@@ -127,6 +127,14 @@ def test_demo_does_without_a_second_factor_on_this_machine_alone(monkeypatch):
         assert start(monkeypatch, **(demo | changed))["DEMO_WITHOUT_SECOND_FACTOR"] is False
 
 
+def test_demo_keeps_the_guests_of_its_first_summit(monkeypatch):
+    nightly = "delete what people's data is no longer needed for"
+    demo = {"SITE_URL": "http://127.0.0.1:8000", "DEMO": "1"}
+    assert nightly not in start(monkeypatch, **demo)["CELERY_BEAT_SCHEDULE"]
+    for changed in ({"DEMO": None}, {"SITE_URL": "https://www.example.org"}):
+        assert nightly in start(monkeypatch, **(demo | changed))["CELERY_BEAT_SCHEDULE"]
+
+
 @pytest.mark.slow
 def test_start_is_stopped_with_one_sentence_and_no_traceback():
     environment = {"PATH": os.environ["PATH"]} | GOOD

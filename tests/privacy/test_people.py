@@ -398,6 +398,9 @@ def test_removed_rsvp_belongs_to_nobody(staff):
 
 
 def test_hold_is_placed_extended_and_never_deleted(staff):
+    listed = staff.get("/imagine/admin/privacy/hold/").content.decode()
+    assert "<h1>Holds</h1>" in listed
+    assert 'href="/imagine/admin/privacy/hold/add/' in listed
     fields = {"email": EMAIL, "reason": "Public records request 2027-014", "ends_on": "2030-01-31"}
     assert staff.post("/imagine/admin/privacy/hold/add/", fields).status_code == 302
     placed = Hold.objects.get()

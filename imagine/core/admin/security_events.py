@@ -32,11 +32,13 @@ FACT_LABELS = {
     "template": _("template"),
     "value": _("new value"),
 }
+CODES = {"totp": _("authenticator app"), "passkey": _("passkey")}
 
 
 @admin.register(SecurityEvent)
 class SecurityEventAdmin(ReadOnlyMixin, admin.ModelAdmin):
-    list_display = ("pk", "created_at", "who", "kind", "subject", "details", "network")
+    list_display = ("created_at", "who", "kind", "subject", "details", "network", "number")
+    fields = ("number", "created_at", "who", "kind", "subject", "details", "network")
     list_display_links = None
     list_filter = ("kind", "created_at")
     list_per_page = 50
@@ -50,11 +52,18 @@ class SecurityEventAdmin(ReadOnlyMixin, admin.ModelAdmin):
     def changelist_view(self, request, extra_context=None):
         return super().changelist_view(request, {"title": _("Activity log")} | (extra_context or {}))
 
+    def change_view(self, request, object_id, form_url="", extra_context=None):
+        return super().change_view(request, object_id, form_url, {"title": _("Activity entry")} | (extra_context or {}))
+
     def get_search_results(self, request, queryset, search_term):
         term = search_term.strip()
         if term.isascii() and term.isdecimal() and len(term) < 19:
             return queryset.filter(pk=term), False
         return super().get_search_results(request, queryset, search_term)
+
+    @admin.display(description=_("number"), ordering="pk")
+    def number(self, event: SecurityEvent) -> int:
+        return event.pk
 
     @admin.display(description=_("who"), ordering="user_name")
     def who(self, event: SecurityEvent) -> str:
@@ -79,4 +88,4 @@ def fact_in_words(value) -> str:
         return ", ".join(map(str, value))
     if isinstance(value, bool):
         return _("yes") if value else _("no")
-    return str(value)
+    return str(CODES.get(value, value))
