@@ -22,10 +22,12 @@ from django.db.models.expressions import DatabaseDefault
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
+from psycopg2.extensions import AsIs
 
 from imagine.core import audit
 from imagine.core.database import database_now
 from imagine.core.errors import RuleViolation
+from imagine.core.rows import row_values, select_row
 from imagine.core.security_events import Kind, record_event
 from imagine.mail.models import Message
 from imagine.mail.queue import enqueue_many
@@ -90,15 +92,14 @@ def claimable_seats(rsvp: Rsvp) -> int:
 
 
 # Raw because RSVPs wait for one another under this lock, and the ORM takes several times as long over these three.
-LOCK_EVENT = "SELECT * FROM summit_event WHERE id = %s FOR NO KEY UPDATE"
 HELD_AND_EXISTING = """
     SELECT coalesce(sum(held_seats), 0),
         (SELECT id FROM summit_rsvp WHERE event_id = %(event)s AND lower(email) = lower(%(email)s))
     FROM summit_rsvp WHERE event_id = %(event)s
 """
 INSERT_PARTY = """
-    WITH rsvp AS (INSERT INTO summit_rsvp ({rsvp_columns}) VALUES ({rsvp}) RETURNING id),
-        guests AS (INSERT INTO summit_guest (rsvp_id, {guest_columns}) VALUES {guests})
+    WITH rsvp AS (INSERT INTO summit_rsvp ({rsvp_columns}) VALUES %s RETURNING id),
+        guests AS (INSERT INTO summit_guest ({guest_columns}) VALUES {guests})
     SELECT id FROM rsvp
 """
 
@@ -106,9 +107,10 @@ INSERT_PARTY = """
 def lock_event(event_pk: int) -> Event:
     if not connection.in_atomic_block:  # the lock would end with the statement
         raise transaction.TransactionManagementError("lock_event() needs a transaction.")
-    for event in Event.objects.raw(LOCK_EVENT, [event_pk]):
-        return event
-    raise Event.DoesNotExist
+    event = select_row(Event, "id = %s FOR NO KEY UPDATE", [event_pk])
+    if event is None:
+        raise Event.DoesNotExist
+    return event
 
 
 def held_and_existing(event: Event, email: str) -> tuple[int, int | None]:
@@ -120,31 +122,17 @@ def held_and_existing(event: Event, email: str) -> tuple[int, int | None]:
 
 def insert_party(rsvp: Rsvp, guests: Sequence[Guest]) -> None:
     """Store a new RSVP and its guests, who stay without primary keys."""
-    stored = column_values(rsvp)
-    party = [column_values(guest) for guest in guests]
+    party = row_values(rsvp)
+    people = [row_values(guest) | {"rsvp_id": AsIs("(SELECT id FROM rsvp)")} for guest in guests]
     sql = INSERT_PARTY.format(
-        rsvp_columns=", ".join(stored),
-        rsvp=", ".join(["%s"] * len(stored)),
-        guest_columns=", ".join(party[0]),
-        guests=", ".join([f"((SELECT id FROM rsvp){', %s' * len(party[0])})"] * len(party)),  # noqa: S608  # nosec B608
+        rsvp_columns=", ".join(party), guest_columns=", ".join(people[0]), guests=", ".join(["%s"] * len(people))
     )
-    values = [*stored.values(), *(value for guest in party for value in guest.values())]
     with connection.cursor() as cursor:
-        cursor.execute(sql, values)
+        cursor.execute(sql, [tuple(values.values()) for values in (party, *people)])
         (rsvp.pk,) = cursor.fetchone()
     rsvp._state.adding = False
     for name in [name for name, value in vars(rsvp).items() if isinstance(value, DatabaseDefault)]:
         delattr(rsvp, name)  # loaded when it is read
-
-
-def column_values(instance: Rsvp | Guest) -> dict:
-    """Return what an unsaved instance knows by column: neither keys nor what the database fills in."""
-    return {
-        field.column: field.get_db_prep_save(value, connection)
-        for field in instance._meta.local_concrete_fields
-        if not (field.generated or field.primary_key or field.name == "rsvp")
-        and not isinstance(value := getattr(instance, field.attname), DatabaseDefault)
-    }
 
 
 def lock_events(events: QuerySet | Iterable[int]) -> list[int]:

@@ -8,6 +8,7 @@ from django.db.models.functions import Cast, Concat, Now
 from django.utils.translation import gettext as _
 
 from imagine.core.database import database_now
+from imagine.core.rows import insert_rows
 from imagine.core.security_events import Kind, record_event
 from imagine.mail.dispatch import wake_workers
 from imagine.mail.models import Message, default_retry_until
@@ -64,7 +65,8 @@ def enqueue(
 
 def enqueue_many(messages: Sequence[Message]) -> None:
     """Store unsaved messages as `enqueue` does, with one statement."""
-    Message.objects.bulk_create(messages, ignore_conflicts=True)
+    if messages:
+        insert_rows(messages)
     for name in {message.queue for message in messages}:
         wake_workers_on_commit(name)
 
