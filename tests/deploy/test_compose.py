@@ -1,13 +1,19 @@
 """What can be checked of the containers without an engine to run them."""
 
+import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 
+import psutil
 import pytest
+import redis
 from django.conf import settings
 from ruamel.yaml import YAML
 
+from imagine.demo.binaries import valkey_binary
+from imagine.demo.servers import free_port, wait_until
 from tests.deploy.image import OURS, PROJECT, SERVICES
 
 COMPOSE = PROJECT / "docker-compose.yml"
@@ -72,14 +78,75 @@ def test_no_secret_has_a_default_and_only_the_proxy_is_reached_from_outside():
 
 def test_with_secrets_in_files_no_secret_is_left_in_an_environment():
     override = YAML(typ="safe").load(SECRETS)
-    for name in (*OURS, "db"):
+    for name in (*OURS, "db", "redis"):
         service = override["services"][name]
         merged = SERVICES[name]["environment"] | service["environment"]
-        assert not re.search(r"\$\{(SECRET_KEY|EMAIL_URL|POSTGRES_PASSWORD)", str(merged)), name
+        assert not re.search(r"\$\{(SECRET_KEY|EMAIL_URL|POSTGRES_PASSWORD|VALKEY_PASSWORD)", str(merged)), name
         files = {variable: path for variable, path in merged.items() if variable.endswith("_FILE")}
         assert files == {f"{secret.upper()}_FILE": f"/run/secrets/{secret}" for secret in service["secrets"]}, name
         assert all(merged[variable.removesuffix("_FILE")] == "" for variable in files), name
         assert set(service["secrets"]) <= set(override["secrets"]), name
+
+
+@pytest.fixture
+def broker(tmp_path, request) -> Iterator[tuple[str, int]]:
+    """The command of Compose, with the Valkey of the tests and a password from the environment or a file."""
+    (tmp_path / "valkey-server").symlink_to(valkey_binary())
+    (tmp_path / "password").write_text("fromafile\n")
+    script = SERVICES["redis"]["command"][2].replace("$$", "$").replace("/tmp/valkey.conf", str(tmp_path / "conf"))
+    port = free_port()
+    shell = ["sh", "-c", script.rstrip() + f" --bind 127.0.0.1 --port {port}"]
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}"} | {
+        name: value.replace("FOLDER", str(tmp_path)) for name, value in request.param.items()
+    }
+    server = subprocess.Popen(shell, env=environment, cwd=tmp_path, stdout=subprocess.DEVNULL)
+    assert wait_until(lambda: "ready" in ping(port, None), 10)
+    yield server, port
+    server.terminate()
+    assert server.wait(10) == 0
+
+
+def ping(port: int, password: str | None) -> str:
+    try:
+        redis.Redis(port=port, password=password).ping()
+    except redis.AuthenticationError as error:
+        return f"ready: {error}"
+    except redis.ConnectionError as error:
+        return str(error)
+    return "pong"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("broker", "password"),
+    [
+        ({"VALKEY_PASSWORD": "s3cret"}, "s3cret"),
+        ({"VALKEY_PASSWORD": "", "VALKEY_PASSWORD_FILE": "FOLDER/password"}, "fromafile"),
+    ],
+    indirect=["broker"],
+)
+def test_broker_wants_its_password_and_shows_it_to_nobody(broker, password, tmp_path):
+    server, port = broker
+    assert ping(port, password) == "pong"
+    assert "ready" in ping(port, "wrong")
+    assert "ready" in ping(port, None)
+    assert password not in " ".join(psutil.Process(server.pid).cmdline())
+    assert (tmp_path / "conf").stat().st_mode & 0o77 == 0
+
+
+def test_broker_and_settings_have_one_password():
+    assert SERVICES["redis"]["environment"]["VALKEY_PASSWORD"].startswith("${VALKEY_PASSWORD:?")
+    for name in OURS:
+        assert re.match(r"redis://:\$\{VALKEY_PASSWORD:\?[^}]*\}@redis:", SERVICES[name]["environment"]["REDIS_URL"])
+
+
+def test_images_of_others_are_pinned_by_exact_version():
+    images = [service["image"] for service in SERVICES.values() if "build" not in service]
+    images += re.findall(r"^FROM (\S+)", (PROJECT / "Dockerfile").read_text(), re.M)
+    assert len(images) == 4
+    for image in images:  # PostgreSQL has two numbers
+        exact = r":\d+\.\d+$" if image.startswith("postgres:") else r":\d+\.\d+\.\d+-"
+        assert re.search(exact, image), image
 
 
 def test_image_installs_production_packages_alone_and_runs_without_rights():

@@ -22,6 +22,7 @@ DOTENV = {
     "MAIL_REPLY_TO": "community@example.org",
     "MAIL_POSTAL_ADDRESS": "701 N. Madison Street, Stockton, CA 95202",
     "POSTGRES_PASSWORD": "unused",
+    "VALKEY_PASSWORD": "unused",
 }
 LOAD_COMMANDS = """
 import django
