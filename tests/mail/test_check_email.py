@@ -379,3 +379,9 @@ def test_each_question_is_asked_once(district):
 def test_options_take_addresses(district, option):
     with pytest.raises(CommandError):
         call_command("check_email", option, "--sending-address=nowhere")
+
+
+def test_one_email_can_be_sent_as_a_trial(post_office):
+    call_command("sendtestemail", "ana@example.org")
+    [mail] = post_office.mails
+    assert mail["To"] == "ana@example.org"
