@@ -10,8 +10,10 @@ from django.core.exceptions import ObjectDoesNotExist
 from django.test import Client
 from django.utils import timezone
 
+from imagine.core.links import new_token
 from imagine.mail import queue
 from imagine.mail.models import EmailPreference, Message
+from imagine.mail.preferences import get_preference
 from imagine.mail.queue import CannotResend
 from partners.models import Contact, Organization, Pledge, PledgeRequest
 from partners.organizations import contacts
@@ -24,6 +26,7 @@ from summit.invitations import links as invitation_links
 from summit.invitations import responses
 from summit.models import Invitation, Rsvp
 from tests import factories, web_client
+from tests.test_golden import patterns
 
 pytestmark = pytest.mark.django_db
 
@@ -431,3 +434,61 @@ def test_email_preferences_open_as_long_as_something_is_remembered(story, invita
     Client().post(f"{preference.get_absolute_url()}invitations/", {"List-Unsubscribe": "One-Click"})
     contacts.delete_contact(invitation.contact)
     assert story.who_gets_in() == {("mail", "wrong@example.org")}
+
+
+# Wrong links -----------------------------------------------------------------------------------------------------
+
+
+PERSONAL = [path for path, _name in patterns() if "<token:token>" in path]
+OPENERS = {"rsvp": ["rsvp"], "invitation": ["invitation"], "promise": ["pledge", "request"], "mail": ["preference"]}
+
+
+@pytest.fixture
+def tokens() -> dict[str, tuple[str, str]]:
+    """The link of something of each kind, and one of something that was deleted since."""
+    event = factories.event()
+    rsvps = [factories.rsvp(event, name) for name in ("Alma", "Ben")]
+    pledges = [factories.draft_pledge("Port Gate", "c@example.org"), factories.draft_pledge("Mills", "d@example.org")]
+    requests = [factories.pledge_request(name, f"{name}@example.org") for name in ("Bakery", "Ironworks")]
+    invitations = [factories.invitation(event, factories.person(name)) for name in ("Edie", "Fay")]
+    preferences = [get_preference(f"{name}@example.org") for name in ("gil", "hao")]
+    found = {}
+    for kind, rows in zip(
+        ("rsvp", "pledge", "request", "invitation", "preference"),
+        (rsvps, pledges, requests, invitations, preferences),
+        strict=True,
+    ):
+        found[kind] = rows[0].token, rows[1].token
+        type(rows[1]).objects.filter(pk=rows[1].pk).delete()
+    return found
+
+
+def wrong_for(kind: str, tokens: dict[str, tuple[str, str]]) -> list[str]:
+    """Of nothing; of something deleted; cut, extended or mistyped; and of each other kind."""
+    wrong = [new_token(), "x" * 5000, "%00" * 32]
+    for name, (token, deleted) in tokens.items():
+        own = [deleted, token[:-1], token + "A", token.swapcase(), token[:-1] + "%00", f"{token}/{token}"]
+        wrong += own if name in OPENERS[kind] else [token]
+    return wrong
+
+
+@pytest.mark.slow
+def test_every_wrong_link_gets_one_constant_page_from_every_address_that_takes_a_link(tokens):
+    pages = defaultdict(list)
+    for path in PERSONAL:
+        kind = path.split("/")[2]
+        for link in wrong_for(kind, tokens):
+            address = path.replace("<token:token>", link).replace("<slug:topic>", "invitations")
+            for response in (Client().get(address), Client().post(address)):
+                if response.status_code != 405:  # which says nothing of the link
+                    pages[response.status_code, response.content, response["Content-Type"]].append(address)
+    assert len(pages) == 1, [(status, sorted(set(addresses))[:5]) for (status, *_page), addresses in pages.items()]
+    [(status, content, _type)] = pages
+    assert (status, b"There is nothing at this address" in content) == (404, True)
+
+
+def test_control_right_links_get_another_page(tokens):
+    for kind, openers in OPENERS.items():
+        for name in openers:
+            assert opens(f"/imagine/{kind}/{tokens[name][0]}/"), name
+    assert {path.split("/")[2] for path in PERSONAL} == set(OPENERS)
