@@ -31,7 +31,9 @@ def check_key(lookup: Lookup, domain: str, selector: str) -> Finding:
         name = f"{selector}._domainkey.{parent}"
         records = [tags for tags in map(parse_tags, lookup.texts(name)) if "p" in tags]
         if len(records) > 1:
-            return missing(f"There are {len(records)} DKIM keys at {name}.", "Ask the IT department to leave one.")
+            return missing(
+                f"There are {len(records)} DKIM keys at {name}.", "Ask the IT department to keep only the one in use."
+            )
         if records:
             return judge(name, records[0])
     return missing(

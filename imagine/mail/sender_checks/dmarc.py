@@ -14,12 +14,12 @@ def check(lookup: Lookup, domain: str) -> list[Finding]:
             return [
                 missing(
                     f"There are {len(records)} DMARC records at _dmarc.{parent}, so receivers ignore all of them.",
-                    "Ask the IT department to leave one.",
+                    "Ask the IT department to combine them into one.",
                 )
             ]
         if records:
             tags = parse_tags(records[0])
-            return [policy(tags, domain, parent), reports(tags, parent)]
+            return [policy(tags, domain, parent), alignment(tags, domain), reports(tags, parent)]
     return [
         missing(
             f"{domain} has no DMARC record, nor has a domain above it. Anyone can send email in its name, and large "
@@ -34,10 +34,7 @@ def policy(tags: dict[str, str], domain: str, parent: str) -> Finding:
     value = (tags.get("sp") if parent != domain else None) or tags.get("p", "")
     share = tags.get("pct", "100")
     if value.lower() in {"quarantine", "reject"} and share == "100":
-        return ok(
-            f"{place} asks receivers to {value.lower()} email that isn't proven. Ours is sent from {domain}, on the "
-            "envelope and in From, so SPF and DKIM of that domain count."
-        )
+        return ok(f"{place} asks receivers to {value.lower()} email that isn't proven.")
     if value.lower() in {"quarantine", "reject"}:
         return missing(
             f"{place} applies to {shown(share)} percent of email only.", "Ask the IT department to take out pct=."
@@ -48,6 +45,15 @@ def policy(tags: dict[str, str], domain: str, parent: str) -> Finding:
             "When the reports show that all of the district's email passes, ask the IT department for p=quarantine.",
         )
     return missing(f"{place} has no policy that can be read.", "Ask the IT department to set p=quarantine.")
+
+
+def alignment(tags: dict[str, str], domain: str) -> Finding:
+    """Say which proofs count. Every email has MAIL_FROM both on the envelope and in From."""
+    signature = f"of {domain} itself (adkim=s)" if tags.get("adkim") == "s" else f"of {domain} or a domain above it"
+    return ok(
+        f"Email has {domain} on the envelope and in From, so its SPF record counts for DMARC, unless the mail server "
+        f"changes the envelope. A DKIM signature counts if it is {signature}."
+    )
 
 
 def reports(tags: dict[str, str], parent: str) -> Finding:

@@ -78,5 +78,5 @@ def check_reverse_name(lookup: Lookup, address: Address) -> Finding:
             return ok(f"{address} has the reverse name {name}, which leads back to it.")
     return missing(
         f"The reverse name of {address}, {names[0]}, doesn't lead back to it.",
-        "Ask the IT department to give both the same name.",
+        "Ask the IT department to make the reverse name and the name's address match.",
     )

@@ -36,7 +36,7 @@ def check(lookup: Lookup, domain: str, addresses: list[Address], *, sure: bool) 
     record = SpfRecord(lookup, domain)
     try:
         record.follow()
-        count = f"{record.lookups} of {MAX_LOOKUPS} lookups"
+        count = f"{record.lookups} of at most {MAX_LOOKUPS} lookups"
         found = [ok(f"{domain} has one SPF record, and reading it takes {count}."), ending(record)]
         return found + [coverage(record, address, sure) for address in addresses]
     except Missing as problem:
@@ -46,7 +46,7 @@ def check(lookup: Lookup, domain: str, addresses: list[Address], *, sure: bool) 
 def ending(record: "SpfRecord") -> Finding:
     qualifier = record.default(record.domain)
     if qualifier in {"-", "~"}:
-        return ok(f"The SPF record ends in {qualifier}all, so servers that it doesn't list are suspicious.")
+        return ok(f"The SPF record ends in {qualifier}all, so receivers know that no other servers are ours.")
     if qualifier == "+":
         return missing(
             f"The SPF record of {record.domain} ends in +all: anyone may send email in the district's name.",
@@ -127,7 +127,7 @@ class SpfRecord:
         if len(records) > 1:
             raise Missing(
                 f"{place} has {len(records)} SPF records, so receivers ignore all of {'them' if own else 'it'}.",
-                f"Ask {'the IT department' if own else 'that service'} to make one of them.",
+                f"Ask {'the IT department' if own else 'that service'} to combine them into one.",
             )
         terms = [self._term(word) for word in records[0].split()[1:] if not is_other_modifier(word)]
         has_all = any(term.name == "all" for term in terms)
