@@ -16,6 +16,8 @@ import dj_database_url
 from celery.schedules import crontab
 from csp.constants import NONE, SELF
 
+from imagine.mail.reports.mailbox_url import parse_mailbox_url
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 
@@ -132,6 +134,18 @@ for name, value in {"MAIL_FROM": MAIL_FROM, "MAIL_REPLY_TO": MAIL_REPLY_TO}.item
     if "@" not in value or "\n" in value:
         stop(f"{name} must hold one e-mail address.")
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = MAIL_FROM
+
+# Delivery reports: read from a mailbox, posted to a webhook, both, or neither.
+report_url = variable("BOUNCE_IMAP_URL", "the mailbox of delivery reports, imaps://user:password@host/INBOX", "")
+try:
+    BOUNCE_MAILBOX = parse_mailbox_url(report_url) if report_url else None
+except ValueError:
+    stop("BOUNCE_IMAP_URL must look like imaps://user:password@host/INBOX, with @ in the user name as %40.")
+if BOUNCE_MAILBOX and not BOUNCE_MAILBOX.is_encrypted and not is_loopback(BOUNCE_MAILBOX.host):
+    stop("BOUNCE_IMAP_URL must begin with imaps://.")
+BOUNCE_WEBHOOK_SECRET = variable("BOUNCE_WEBHOOK_SECRET", "the secret that signs posted delivery reports", "")
+if 0 < len(BOUNCE_WEBHOOK_SECRET) < 32:
+    stop("BOUNCE_WEBHOOK_SECRET must have at least 32 characters, chosen at random.")
 
 ADMIN_URL_HOST = variable("ADMIN_URL_HOST", "the admin's host name if it isn't SITE_URL's", "").lower()
 if ADMIN_URL_HOST and not re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)+", ADMIN_URL_HOST):
@@ -327,6 +341,7 @@ CELERY_TASK_DEFAULT_QUEUE = "transactional"
 CELERY_TASK_ROUTES = {
     "imagine.mail.tasks.deliver_bulk": {"queue": "bulk"},
     "imagine.mail.tasks.sweep": {"queue": "housekeeping"},
+    "imagine.mail.tasks.read_delivery_reports": {"queue": "housekeeping"},
     "partners.tasks.scan_for_duplicates": {"queue": "housekeeping"},
     "partners.tasks.remind_drafts": {"queue": "housekeeping"},
     "partners.tasks.resume_imports": {"queue": "housekeeping"},
@@ -383,6 +398,11 @@ CELERY_BEAT_SCHEDULE = {
     },
     "send reminders": {
         "task": "summit.tasks.send_reminders",
+        "schedule": 5 * 60,
+        "options": {"expires": 5 * 60},
+    },
+    "read delivery reports": {
+        "task": "imagine.mail.tasks.read_delivery_reports",
         "schedule": 5 * 60,
         "options": {"expires": 5 * 60},
     },

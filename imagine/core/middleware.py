@@ -13,7 +13,7 @@ from django.utils import translation
 
 from imagine.core.logging import request_id
 from imagine.core.rate_limit import too_many_requests, wait_for_visitor
-from imagine.core.uploads import MAX_BODY, accepts_files
+from imagine.core.uploads import MAX_BODY, accepts_content_type, accepts_files
 
 logger = logging.getLogger("imagine.core.request")
 
@@ -82,6 +82,7 @@ def rejection_status(request: HttpRequest) -> int | None:
     if not re.fullmatch("[0-9]{1,9}", length) or int(length) > largest:
         return 413
     charset = (request.content_params or {}).get("charset", "utf-8").strip("\"'").lower()
-    if int(length) and (request.content_type not in FORM_TYPES or charset != "utf-8"):
+    is_readable = charset == "utf-8" and (request.content_type in FORM_TYPES or accepts_content_type(request))
+    if int(length) and not is_readable:
         return 415
     return None

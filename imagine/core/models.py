@@ -73,6 +73,8 @@ class SecurityEvent(models.Model):
         SEVERAL_CHANGED = "several_changed", _("Several records changed at once")
         LINK_REPLACED = "link_replaced", _("Personal link replaced")
         ORGANIZATIONS_MERGED = "organizations_merged", _("Organizations merged")
+        BOUNCE_MARKED = "bounce_marked", _("Address marked as bouncing")
+        BOUNCE_CLEARED = "bounce_cleared", _("Bouncing address cleared")
         PERSON_ERASED = "person_erased", _("Person erased")
         RECORD_DELETED = "record_deleted", _("Record deleted")
         SETTING_CHANGED = "setting_changed", _("Setting changed")

@@ -1,4 +1,5 @@
-"""Uploads. Only a view decorated with `takes_files` accepts a body larger than a form."""
+"""Uploads. Only a view decorated with `takes_files` accepts a body larger than a form, and only one decorated with
+`takes_content_types` a body that isn't a form."""
 
 from collections.abc import Callable
 
@@ -8,6 +9,7 @@ from django.http import HttpRequest
 from django.urls import Resolver404, resolve
 
 MAX_FILE_SIZE_ATTRIBUTE = "largest_file"  # the attribute that marks a view which takes files
+CONTENT_TYPES_ATTRIBUTE = "content_types"  # marks a view which takes something else than forms
 MAX_BODY = 32 * 1024 * 1024  # as in deploy/nginx.conf
 
 
@@ -23,6 +25,24 @@ def takes_files(*, max_size: int) -> Callable:
         return view
 
     return mark
+
+
+def takes_content_types(*types: str) -> Callable:
+    """Decorate a view that is sent something else than a form."""
+
+    def mark(view: Callable) -> Callable:
+        setattr(view, CONTENT_TYPES_ATTRIBUTE, types)
+        return view
+
+    return mark
+
+
+def accepts_content_type(request: HttpRequest) -> bool:
+    """Return whether the requested view takes something else than a form, and this is it."""
+    try:
+        return request.content_type in getattr(resolve(request.path_info).func, CONTENT_TYPES_ATTRIBUTE, ())
+    except Resolver404:
+        return False
 
 
 def accepts_files(request: HttpRequest) -> bool:

@@ -12,10 +12,12 @@ from django.core.mail.backends import smtp
 from django.core.mail.backends.base import BaseEmailBackend
 from django.core.mail.message import sanitize_address
 
+from imagine.core.logging import without_links
 from imagine.mail.attachments import AttachmentFailed
 
 logger = logging.getLogger(__name__)
 
+MAX_REASON = 300  # letters
 IDLE_SECONDS = 10  # a connection that was idle for longer may be dead
 
 
@@ -170,4 +172,10 @@ def failure_reason(error: Exception) -> str:
         return type(error).__name__
     code, text = replies[0]
     text = text.decode(errors="replace") if isinstance(text, bytes) else str(text)
-    return re.sub(r"\S+@\S+", "…", f"{code} {text}")[:300]
+    return safe_reason(f"{code} {text}")
+
+
+def safe_reason(text: str) -> str:
+    """Shorten what another mail server said, without addresses, personal links and unprintable characters."""
+    printable = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+    return without_links(re.sub(r"\S+@\S+", "…", printable))[:MAX_REASON]

@@ -2,12 +2,15 @@
 
 from datetime import timedelta
 
-from django.db.models import F
+from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from imagine.core.database import database_now
 from imagine.mail.bulk.send_rate import get_send_rate
 from imagine.mail.models import Message, QueueHeartbeat
+from imagine.mail.reports import mailbox
+
+MAX_REPORTS_AGE = timedelta(minutes=30)  # it is read every five
 
 
 def record_heartbeat(queue: str) -> None:
@@ -37,6 +40,15 @@ def bulk_seconds_overdue() -> float:
 
 
 def failed_within(period: timedelta) -> int:
-    """How many messages failed for good on a try that was due in this period. When they were written says less: one
-    that failed in the end was tried for a day."""
-    return Message.objects.undelivered().filter(send_after__gte=Now() - period).count()
+    """How many messages failed for good on a try that was due in this period, or bounced in it. When they were written
+    says less: one that failed in the end was tried for a day."""
+    since = Now() - period
+    return Message.objects.undelivered().filter(Q(send_after__gte=since) | Q(bounced_at__gte=since)).count()
+
+
+def reports_are_late() -> bool:
+    """Return whether the mailbox for delivery reports, if there is one, wasn't read lately."""
+    if not mailbox.is_configured():
+        return False
+    read_at = mailbox.last_read_at()
+    return read_at is None or read_at < database_now() - MAX_REPORTS_AGE

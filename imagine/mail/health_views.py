@@ -9,6 +9,7 @@ from django.views.decorators.http import require_safe
 
 from imagine.core.rate_limit import all_visitors_are_one, is_from_this_machine
 from imagine.mail import dispatch, health
+from imagine.mail.reports import mailbox
 
 MAX_DELAY = 300  # seconds
 MAX_HEARTBEAT_AGE = 120  # seconds
@@ -27,7 +28,8 @@ def ready(request: HttpRequest) -> HttpResponse:
         state = database_state() | (visitors_state() if is_local else {})
     except DatabaseError:
         connection.close()
-        state = {"database": "down", "mail": "unknown", "mail to many": "unknown", "visitors": "unknown"}
+        unknown = ("mail", "mail to many", "visitors", *(["bounces"] if mailbox.is_configured() else []))
+        state = {"database": "down", **dict.fromkeys(unknown, "unknown")}
     is_ready = state["database"] == "ok"
     facts = {"ready": is_ready} | (state | {"broker": broker_state()} if is_local else {})
     return JsonResponse(facts, status=200 if is_ready else 503)
@@ -39,7 +41,12 @@ def database_state() -> dict[str, str]:
         "database": "ok",
         "mail": mail_state("transactional", health.seconds_overdue),
         "mail to many": mail_state("bulk", health.bulk_seconds_overdue),
-    }
+    } | reports_state()
+
+
+def reports_state() -> dict[str, str]:
+    """Return whether the mailbox for delivery reports was read lately, if there is one."""
+    return {"bounces": "late" if health.reports_are_late() else "ok"} if mailbox.is_configured() else {}
 
 
 def visitors_state() -> dict[str, str]:

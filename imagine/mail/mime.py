@@ -1,8 +1,9 @@
 """How a stored message looks as an email: plain text, HTML and calendar part as alternatives (RFC 2046, RFC 6047)."""
 
-import hashlib
 import mimetypes
+import re
 from email.utils import parseaddr
+from uuid import UUID
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
@@ -37,6 +38,13 @@ def build_email(message: Message) -> EmailMultiAlternatives:
 
 
 def message_id(message: Message) -> str:
-    """The same each time the message is sent, so that copies can be recognized."""
+    """The same each time the message is sent, so that copies and delivery reports can be recognized."""
     sender_domain = parseaddr(settings.MAIL_FROM)[1].partition("@")[2]
-    return f"<{hashlib.sha256(message.pk.bytes).hexdigest()[:32]}@{sender_domain}>"
+    return f"<{message.pk.hex}@{sender_domain}>"
+
+
+def find_message_pk(message_id: str) -> UUID | None:
+    """Return the primary key in a Message-ID of ours, whatever MAIL_FROM was then. It is random, so nobody else's
+    Message-ID has it."""
+    match = re.fullmatch(r"\s*<([0-9a-f]{32})@[^<>@\s]+>\s*", message_id, re.IGNORECASE)
+    return UUID(match[1]) if match else None

@@ -6,13 +6,16 @@ Answers to what a person just did, such as confirmations, are always sent.
 from collections.abc import Iterable, Mapping
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
 
+from imagine.core.security_events import Kind, record_event
 from imagine.mail.models import EmailPreference, Message
 from imagine.mail.signals import language_asked, language_chosen
 
+MARKED_BY_STAFF = "marked by staff"
 TOPICS = tuple(Message.Topic.values)
 DEFAULT_TOPICS = {topic: EmailPreference().wants(topic) for topic in TOPICS}
 
@@ -79,20 +82,33 @@ def save_choices(preference: EmailPreference, topics: Mapping[str, bool], *, lan
         language_chosen.send(EmailPreference, email=preference.email, language=language)
 
 
-def suppress(email: str, reason: str) -> None:
-    """Exclude an address from mailings, because its mail server rejected it permanently."""
+def suppress(email: str, reason: str) -> bool:
+    """Exclude an address from mailings, because its mail server rejected it permanently. Return False if it is excluded
+    already."""
     now = timezone.now()
     EmailPreference.objects.get_or_create(email=email.lower())
-    EmailPreference.objects.with_email(email).filter(suppressed_at__isnull=True).update(
-        suppressed_at=now, suppression_reason=reason, changed_at=now
-    )
+    suppressed = EmailPreference.objects.with_email(email).filter(suppressed_at__isnull=True)
+    return bool(suppressed.update(suppressed_at=now, suppression_reason=reason, changed_at=now))
 
 
-def unsuppress(preference: EmailPreference) -> None:
-    """Send mailings to an address again, because staff know that it works."""
-    EmailPreference.objects.filter(pk=preference.pk).update(
-        suppressed_at=None, suppression_reason="", changed_at=timezone.now()
-    )
+@transaction.atomic
+def mark_bouncing(preference: EmailPreference) -> bool:
+    """Exclude an address from mailings for staff, who heard that it takes no email. Return False if it is excluded
+    already."""
+    is_changed = suppress(preference.email, MARKED_BY_STAFF)
+    if is_changed:
+        record_event(Kind.BOUNCE_MARKED, preference)
+    return is_changed
+
+
+@transaction.atomic
+def clear_bounce(preference: EmailPreference) -> bool:
+    """Send mailings to an address again, because staff know that it works. Return False if it isn't excluded."""
+    suppressed = EmailPreference.objects.filter(pk=preference.pk, suppressed_at__isnull=False)
+    is_changed = suppressed.update(suppressed_at=None, suppression_reason="", changed_at=timezone.now())
+    if is_changed:
+        record_event(Kind.BOUNCE_CLEARED, preference)
+    return bool(is_changed)
 
 
 def discard_preference(email: str) -> None:

@@ -105,7 +105,7 @@ def requeue(message: Message, fresh: Message | None = None) -> bool:
         return False
     if not (fresh or message).body_text:
         raise CannotResend(_("We deleted the text of this email 30 days after it was sent, so it can't be resent."))
-    if message.state == Message.State.SENT:
+    if message.state == Message.State.SENT or message.bounced_at:
         enqueue_copy(message, fresh or message)
         return True
     if fresh:

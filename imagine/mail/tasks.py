@@ -4,6 +4,7 @@ from celery import shared_task
 
 from imagine.mail import delivery, health
 from imagine.mail.bulk import delivery as bulk_delivery
+from imagine.mail.reports import mailbox
 
 
 @shared_task
@@ -25,3 +26,8 @@ def sweep() -> None:
 @shared_task
 def record_heartbeat(queue: str) -> None:
     health.record_heartbeat(queue)
+
+
+@shared_task
+def read_delivery_reports() -> None:
+    mailbox.read_mailbox()

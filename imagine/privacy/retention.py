@@ -170,7 +170,12 @@ RULES = [
         _("To answer questions about it, and to keep from emailing twice."),
         _("2 years after it was sent."),
         DELETED,
-        {"mail.Message": ("recipient", "language", "subject", "attachment_name", "last_error")},
+        {
+            "mail.Message": (
+                *("recipient", "language", "subject", "attachment_name", "last_error"),
+                *("bounced_at", "complained_at"),
+            )
+        },
         mail_retention.delete_old_messages,
     ),
     Rule(
@@ -326,6 +331,7 @@ NOT_PERSONAL = {
         *("id", "content_type", "object_id", "template", "title", "recipient_count", "skipped_count"),
         *("created_at", "rendered_at", "paused_at", "stopped_at"),
     ),
+    "mail.ReportMailbox": (*("key", "uid_validity", "last_uid", "claim_expires_at", "read_at", "failing_since"),),
     "mail.SendRate": ("id", "per_second", "next_at"),
     "mail.Message": (
         *("id", "idempotency_key", "kind", "content_type", "object_id", "queue", "mailing", "ics_method", "topic"),

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from imagine.mail.reports.mailbox_url import Mailbox
+
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = ROOT / "imagine" / "settings.py"
 GOOD = {
@@ -33,7 +35,8 @@ SSO = {
 
 def start(monkeypatch, **changed: str | None) -> dict:
     """The settings that come of a good environment with some variables changed; None takes one away."""
-    for name in ("DEBUG", "DEMO", "TRUSTED_PROXIES", "ADMIN_URL_HOST", *SSO):
+    optional = ("DEBUG", "DEMO", "TRUSTED_PROXIES", "ADMIN_URL_HOST", "BOUNCE_IMAP_URL", "BOUNCE_WEBHOOK_SECRET")
+    for name in (*optional, *SSO):
         monkeypatch.delenv(name, raising=False)
     for name, value in (GOOD | changed).items():
         if value is None:
@@ -94,6 +97,16 @@ def test_wrong_variable_stops_the_start_and_is_named(monkeypatch):
         ("MAIL_REPLY_TO", "community@example.org\nBcc: eve@example.org"),
         ("SECRET_KEY", "x" * 50),
         ("SECRET_KEY", GOOD["SECRET_KEY"][:49]),
+        ("BOUNCE_IMAP_URL", "imap.example.org"),
+        ("BOUNCE_IMAP_URL", "https://user:password@imap.example.org/INBOX"),
+        ("BOUNCE_IMAP_URL", "imap://user:password@imap.example.org/INBOX"),
+        ("BOUNCE_IMAP_URL", "imaps://imap.example.org/INBOX"),
+        ("BOUNCE_IMAP_URL", "imaps://user@imap.example.org/INBOX"),
+        ("BOUNCE_IMAP_URL", "imaps://user:password@/INBOX"),
+        ("BOUNCE_IMAP_URL", "imaps://user:password@imap.example.org:port/INBOX"),
+        ("BOUNCE_IMAP_URL", "imaps://user:password@imap.example.org/Retours%C3%A9"),
+        ("BOUNCE_IMAP_URL", "imaps://user:password@imap.example.org/A%0D%0AB"),
+        ("BOUNCE_WEBHOOK_SECRET", "x" * 31),
         ("ADMIN_URL_HOST", "www.example.org"),
         ("ADMIN_URL_HOST", "https://admin.example.org"),
         ("ADMIN_URL_HOST", "admin.example.org/imagine"),
@@ -118,6 +131,18 @@ def test_single_sign_on_is_off_or_whole(monkeypatch):
     for changed in wrong:
         with pytest.raises(SystemExit, match=r"^Imagine Promise cannot start: OIDC_\w+.* must .+\.$"):
             start(monkeypatch, **(SSO | changed))
+
+
+def test_mailbox_for_delivery_reports(monkeypatch):
+    assert start(monkeypatch)["BOUNCE_MAILBOX"] is None
+    url = "imaps://bounces%40example.org:p%40ss:w%2Ford@imap.example.org"
+    made = start(monkeypatch, BOUNCE_IMAP_URL=url)["BOUNCE_MAILBOX"]
+    assert made == Mailbox(True, "imap.example.org", 993, "bounces@example.org", "p@ss:w/ord", "INBOX")
+    assert "ss:w" not in repr(made)
+    made = start(monkeypatch, BOUNCE_IMAP_URL=f"{url}:1993/Reports/Old%20ones")["BOUNCE_MAILBOX"]
+    assert (made.port, made.folder) == (1993, "Reports/Old ones")
+    made = start(monkeypatch, BOUNCE_IMAP_URL="imap://user:password@127.0.0.1/")["BOUNCE_MAILBOX"]
+    assert (made.is_encrypted, made.port, made.folder) == (False, 143, "INBOX")
 
 
 def test_demo_does_without_a_second_factor_on_this_machine_alone(monkeypatch):

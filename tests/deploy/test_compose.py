@@ -70,7 +70,7 @@ def test_every_variable_of_the_readme_reaches_each_process_of_ours():
 
 def test_no_secret_has_a_default_and_only_the_proxy_is_reached_from_outside():
     for name, reference in re.findall(r"\$\{(\w+)([^}]*)", COMPOSE.read_text()):
-        is_empty = name.startswith("OIDC_") and reference == ":-"  # off unless it is set
+        is_empty = name.startswith(("OIDC_", "BOUNCE_")) and reference == ":-"  # off unless it is set
         has_default = name in {"ADMIN_URL_HOST", "PORT", "TRUSTED_PROXIES", "WEB_CONCURRENCY"} or is_empty
         assert reference.startswith((":?", ":-") if has_default else ":?")
     assert [name for name, service in SERVICES.items() if "ports" in service] == ["proxy"]

@@ -6,6 +6,8 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from imagine.core.models import SecurityEvent
+from imagine.core.security_events import Kind
 from imagine.mail import preferences
 from imagine.mail.models import EmailPreference
 from tests import snapshots, web_client
@@ -101,6 +103,31 @@ def test_suppression_is_undone_on_its_page_and_in_the_list(staff):
     assert EmailPreference.objects.get(pk=one.pk).suppression_reason == ""
 
 
+def test_an_address_is_marked_as_bouncing_on_its_page_and_in_the_list(staff):
+    one, other = preferences.get_preference("alma@example.org"), preferences.get_preference("ben@example.org")
+    said = staff.post(page_of(one), {"_mark_bouncing": "1"}, follow=True)
+    assert "1 address marked as bouncing. Mailings skip it." in web_client.page_text(said)
+    assert "_mark_bouncing" not in said.content.decode()
+    assert not preferences.may_email("alma@example.org", "invitations")
+    sent = {"action": "mark_bouncing", "_selected_action": [one.pk, other.pk]}
+    text = web_client.page_text(staff.post(LIST, sent, follow=True))
+    assert "1 address marked as bouncing" in text
+    assert "1 was so already" in text
+    reasons = set(EmailPreference.objects.values_list("suppression_reason", flat=True))
+    assert reasons == {"marked by staff"}
+
+
+def test_marking_and_clearing_are_in_the_activity_log_once_each():
+    preference = preferences.get_preference("alma@example.org")
+    for _twice in range(2):
+        preferences.mark_bouncing(preference)
+    for _twice in range(2):
+        preferences.clear_bounce(preference)
+    recorded = SecurityEvent.objects.order_by("pk").values_list("kind", "object_id", "facts")
+    number = str(preference.pk)
+    assert list(recorded) == [(Kind.BOUNCE_MARKED, number, {}), (Kind.BOUNCE_CLEARED, number, {})]
+
+
 def test_nobody_deletes_a_no(staff):
     preference = preferences.get_preference("alma@example.org")
     assert staff.post(f"{LIST}{preference.pk}/delete/", {"post": "yes"}).status_code == 403
@@ -111,8 +138,9 @@ def test_who_may_only_look_changes_nothing(viewer):
     preference = suppressed()
     page = viewer.get(page_of(preference)).content.decode()
     assert "_unsuppress" not in page
+    assert "_mark_bouncing" not in viewer.get(page_of(preferences.get_preference("ben@example.org"))).content.decode()
     before = snapshots.tables(but=KEPT)
-    for sent in ({"_unsuppress": "1"}, {"wants_news": "on"}):
+    for sent in ({"_unsuppress": "1"}, {"_mark_bouncing": "1"}, {"wants_news": "on"}):
         assert viewer.post(page_of(preference), sent).status_code == 403
     assert viewer.post(f"{LIST}add/", {"email": "x@example.org"}).status_code == 403
     viewer.post(LIST, {"action": "unsuppress", "_selected_action": [preference.pk]})

@@ -7,13 +7,14 @@ import io
 import json
 import logging
 import re
+import time
 from collections.abc import Iterator
 
 import pytest
 from django.contrib.auth.models import User
 from django.core.cache import caches
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.test import Client
+from django.test import Client, override_settings
 from django.urls import reverse
 
 from imagine.core import page_cache
@@ -21,10 +22,12 @@ from imagine.core.logging import JsonFormatter
 from imagine.core.models import SecurityEvent
 from imagine.mail import delivery, dispatch, preferences
 from imagine.mail.models import EmailPreference, Message
+from imagine.mail.reports import webhook
 from imagine.privacy.people import Person, everything_about, row_of
 from partners.models import Contact, Import, Pledge, PledgeRequest, PledgeYear
 from summit.models import Audience, Guest, Invitation, Rsvp
 from tests import factories, web_client
+from tests.mail import reports
 from tests.partners.import_files import as_csv, as_xlsx, row, table
 from tests.partners.pledge_form import pledge_url, signature, submit, tick
 from tests.privacy.test_people import everywhere
@@ -129,6 +132,7 @@ def fly_through_everything(office: RecordingClient) -> None:
     imports(office)
     exports(office)
     delivery.sweep()
+    bounces(guest)
 
 
 def rsvp_forms(guest: RecordingClient, event) -> None:
@@ -213,6 +217,23 @@ def exports(office: RecordingClient) -> None:
         for action in ("csv", "xlsx"):
             pks = list(model.objects.values_list("pk", flat=True))
             office.post(f"{ADMIN}{label}/", {"action": action, "_selected_action": pks})
+
+
+def bounces(guest: RecordingClient) -> None:
+    """A delivery report that quotes the person, a complaint, a report about somebody else's email, and a bad one."""
+    message = Message.objects.filter(recipient=EMAIL, state=Message.State.SENT).first()
+    bounce = reports.postfix(message, diagnostic=f"smtp; 550 5.1.1 {NAME} <{EMAIL}> is gone")
+    other = reports.postfix(message, content="Message-ID: <x@example.net>\n\n")
+    with override_settings(BOUNCE_WEBHOOK_SECRET=NAME * 2):
+        for report in (bounce, reports.complaint(message), other, bounce[: len(bounce) // 4]):
+            timestamp = str(int(time.time()))
+            signature = f"t={timestamp},v1={webhook.signature(timestamp, report)}"
+            path, headers = reverse("delivery_report"), {"Report-Signature": signature}
+            assert guest.post(path, report, content_type="message/rfc822", headers=headers).status_code == 200
+    message.refresh_from_db()
+    assert message.bounced_at
+    assert message.complained_at
+    assert EMAIL not in message.last_error
 
 
 def test_canary_is_in_the_database_and_in_email_alone_and_after_erasure_nowhere(watch, office):

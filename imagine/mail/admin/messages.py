@@ -44,6 +44,8 @@ class MessageAdmin(GuardedAdmin, ActionsAdmin):
                     "attachment_name",
                     "state",
                     "last_error",
+                    "bounced_at",
+                    "complained_at",
                     "possible_duplicate",
                     "html_preview",
                 )

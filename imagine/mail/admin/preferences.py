@@ -54,17 +54,20 @@ class SuppressedFilter(admin.SimpleListFilter):
         return queryset
 
 
+@admin.action(description=_("Mark as bouncing"), permissions=["change"])
+def mark_bouncing(page, request, queryset):
+    done = ngettext_lazy(
+        "%(number)d address marked as bouncing. Mailings skip it.",
+        "%(number)d addresses marked as bouncing. Mailings skip them.",
+        "number",
+    )
+    report_outcomes(page, request, [(one, preferences.mark_bouncing(one)) for one in queryset], done)
+
+
 @admin.action(description=_("These take mail again"), permissions=["change"])
 def unsuppress(page, request, queryset):
     done = ngettext_lazy("%(number)d address takes mail again.", "%(number)d addresses take mail again.", "number")
-    report_outcomes(page, request, [(preference, unsuppress_one(preference)) for preference in queryset], done)
-
-
-def unsuppress_one(preference: EmailPreference) -> bool:
-    if preference.suppressed_at is None:
-        return False
-    preferences.unsuppress(preference)
-    return True
+    report_outcomes(page, request, [(one, preferences.clear_bounce(one)) for one in queryset], done)
 
 
 @admin.register(EmailPreference)
@@ -75,7 +78,7 @@ class EmailPreferenceAdmin(GuardedAdmin, ActionsAdmin):
     list_filter = (SuppressedFilter, *TOPIC_FIELDS)
     search_fields = ("email",)
     show_full_result_count = False
-    actions = (unsuppress,)
+    actions = (mark_bouncing, unsuppress)
 
     def has_delete_permission(self, request, obj=None):
         """Nothing is deleted, so that a later list can't email someone who unsubscribed."""
@@ -104,9 +107,10 @@ class EmailPreferenceAdmin(GuardedAdmin, ActionsAdmin):
         return super().render_change_form(request, context, *args, **kwargs)
 
     def change_view(self, request, object_id, form_url="", extra_context=None):
-        is_action = request.method == "POST" and "_unsuppress" in request.POST
-        if is_action and self.has_change_permission(request) and (preference := self.get_object(request, object_id)):
-            unsuppress(self, request, [preference])
+        actions = {"_mark_bouncing": mark_bouncing, "_unsuppress": unsuppress}
+        action = next((actions[name] for name in actions if name in request.POST), None)
+        if action and self.has_change_permission(request) and (preference := self.get_object(request, object_id)):
+            action(self, request, [preference])
             return redirect(request.path)
         return super().change_view(request, object_id, form_url, extra_context)
 

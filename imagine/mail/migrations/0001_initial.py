@@ -27,6 +27,17 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name='ReportMailbox',
+            fields=[
+                ('key', models.CharField(max_length=64, primary_key=True, serialize=False)),
+                ('uid_validity', models.BigIntegerField(default=0)),
+                ('last_uid', models.BigIntegerField(default=0)),
+                ('claim_expires_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ('read_at', models.DateTimeField(null=True)),
+                ('failing_since', models.DateTimeField(null=True)),
+            ],
+        ),
+        migrations.CreateModel(
             name='EmailPreference',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -98,6 +109,8 @@ class Migration(migrations.Migration):
                 ('handed_over_at', models.DateTimeField(blank=True, null=True, verbose_name='last handed to the mail server')),
                 ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), verbose_name='written')),
                 ('sent_at', models.DateTimeField(blank=True, null=True, verbose_name='sent')),
+                ('bounced_at', models.DateTimeField(blank=True, null=True, verbose_name='bounced')),
+                ('complained_at', models.DateTimeField(blank=True, null=True, verbose_name='marked as spam')),
                 ('possible_duplicate', models.BooleanField(default=False, verbose_name='maybe sent more than once')),
                 ('last_error', models.CharField(blank=True, max_length=300, verbose_name='reason')),
                 ('attachment_content_type', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='contenttypes.contenttype')),
@@ -179,7 +192,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='message',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('sent_at__isnull', False), ('state', 'sent')), models.Q(models.Q(('state', 'sent'), _negated=True), ('sent_at__isnull', True)), _connector='OR'), name='message_sent_at_only_when_sent'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('sent_at__isnull', False), ('state', 'sent')), models.Q(('bounced_at__isnull', False), ('state', 'rejected')), models.Q(models.Q(('state', 'sent'), _negated=True), ('sent_at__isnull', True)), _connector='OR'), name='message_sent_at_only_when_sent'),
+        ),
+        migrations.AddConstraint(
+            model_name='message',
+            constraint=models.CheckConstraint(condition=models.Q(('state', 'rejected'), ('bounced_at__isnull', True), _connector='OR'), name='message_bounced_is_rejected'),
         ),
         migrations.AddConstraint(
             model_name='message',

@@ -10,6 +10,7 @@ from imagine.mail.models.messages import (
     default_retry_until,
 )
 from imagine.mail.models.preferences import EmailPreference
+from imagine.mail.models.reports import ReportMailbox
 from imagine.mail.models.templates import TemplateOverride
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "Message",
     "MessageQuerySet",
     "QueueHeartbeat",
+    "ReportMailbox",
     "SendRate",
     "TemplateOverride",
     "default_retry_until",

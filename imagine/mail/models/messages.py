@@ -149,6 +149,8 @@ class Message(models.Model):
     handed_over_at = models.DateTimeField(_("last handed to the mail server"), null=True, blank=True)  # bulk email only
     created_at = models.DateTimeField(_("written"), db_default=Now())
     sent_at = models.DateTimeField(_("sent"), null=True, blank=True)
+    bounced_at = models.DateTimeField(_("bounced"), null=True, blank=True)  # after it was sent, by a delivery report
+    complained_at = models.DateTimeField(_("marked as spam"), null=True, blank=True)
     possible_duplicate = models.BooleanField(_("maybe sent more than once"), default=False)
     last_error = models.CharField(_("reason"), max_length=300, blank=True)
 
@@ -166,8 +168,13 @@ class Message(models.Model):
                 name="message_claim_only_while_sending",
             ),
             models.CheckConstraint(
-                condition=Q(state="sent", sent_at__isnull=False) | (~Q(state="sent") & Q(sent_at__isnull=True)),
+                condition=Q(state="sent", sent_at__isnull=False)
+                | Q(state="rejected", bounced_at__isnull=False)
+                | (~Q(state="sent") & Q(sent_at__isnull=True)),
                 name="message_sent_at_only_when_sent",
+            ),
+            models.CheckConstraint(
+                condition=Q(state="rejected") | Q(bounced_at__isnull=True), name="message_bounced_is_rejected"
             ),
             models.CheckConstraint(
                 condition=Q(attachment_kind="", attachment_name="") | ~Q(attachment_kind="") & ~Q(attachment_name=""),

@@ -9,6 +9,7 @@ from imagine.mail import health
 from imagine.mail.admin.message_links import message_link
 from imagine.mail.bulk import progress
 from imagine.mail.models import Message
+from imagine.mail.reports import mailbox
 
 register = template.Library()
 
@@ -33,6 +34,9 @@ def mail_flow(user) -> dict:
         "waits_since": since(health.seconds_overdue()),
         "many_wait_since": since(health.bulk_seconds_overdue()),
         "failures": health.failed_within(timedelta(days=1)),
+        "reads_reports": mailbox.is_configured(),
+        "reports_are_late": health.reports_are_late(),
+        "reports_read_at": mailbox.last_read_at(),
         "unsent": Message.State.QUEUED,
         "failed": ",".join(Message.UNDELIVERED),
     }

@@ -1,0 +1,123 @@
+"""A small IMAP server with one mailbox in memory, as far as imaplib speaks it (RFC 9051)."""
+
+import base64
+import contextlib
+import re
+import socket
+import socketserver
+import threading
+
+USER, PASSWORD = "bounces@example.org", "p@ss wörd"
+
+
+class ImapServer:
+    """`mails` are the emails by number, `deleted` the numbers that were marked and not expunged. `refuses` is a command
+    that is answered with NO, `hangs_up_at` one that ends the connection. If it says nothing, it doesn't even greet."""
+
+    def __init__(self):
+        self.mails: dict[int, bytes] = {}
+        self.deleted: set[int] = set()
+        self.commands: list[str] = []
+        self.uid_validity, self.next_uid = 7, 1
+        self.capabilities = "IMAP4rev1 AUTH=PLAIN UIDPLUS"
+        self.refuses = self.hangs_up_at = ""
+        self.say_nothing = False
+
+    def deliver(self, *mails: bytes) -> None:
+        for mail in mails:
+            self.mails[self.next_uid] = mail.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+            self.next_uid += 1
+
+    def start(self) -> None:
+        self.listener = Listener(("127.0.0.1", 0), Conversation)
+        self.listener.imap = self
+        self.port = self.listener.server_address[1]
+        threading.Thread(target=self.listener.serve_forever, args=(0.01,), daemon=True).start()
+
+    def stop(self) -> None:
+        self.listener.shutdown()
+        self.listener.server_close()
+
+
+class Listener(socketserver.ThreadingTCPServer):
+    daemon_threads, block_on_close = True, False
+
+    def handle_error(self, request, client_address) -> None:
+        """Clients that hang up are part of the tests."""
+
+
+class Conversation(socketserver.StreamRequestHandler):
+    wbufsize = -1
+
+    def handle(self) -> None:
+        if self.server.imap.say_nothing:
+            self.rfile.readline()
+            return
+        self.say(f"* OK [CAPABILITY {self.server.imap.capabilities}] ready")
+        self.wfile.flush()
+        with contextlib.suppress(OSError):
+            while line := self.rfile.readline().decode().strip():
+                if not self.answer(line):
+                    return
+                self.wfile.flush()
+
+    def answer(self, line: str) -> bool:
+        imap = self.server.imap
+        tag, command = line.split(" ", 1)
+        words = command.split(" ")
+        name = " ".join(words[:2]) if words[0] == "UID" else words[0]
+        imap.commands.append(name)
+        if imap.hangs_up_at == name:
+            self.request.shutdown(socket.SHUT_RDWR)
+            return False
+        done = imap.refuses != name and getattr(self, name.replace(" ", "_"))(command)
+        self.say(f"{tag} {'NO refused' if done is False else 'OK done'}")
+        return name != "LOGOUT"
+
+    def say(self, line: str | bytes) -> None:
+        self.wfile.write((line.encode() if isinstance(line, str) else line) + b"\r\n")
+
+    # Commands: each returns False to refuse ------------------------------------------------------------------------
+
+    def CAPABILITY(self, _command: str) -> None:  # the protocol's names
+        self.say(f"* CAPABILITY {self.server.imap.capabilities}")
+
+    def LOGOUT(self, _command: str) -> None:
+        self.say("* BYE")
+
+    def AUTHENTICATE(self, _command: str) -> bool:
+        self.say("+ ")
+        self.wfile.flush()
+        given = base64.b64decode(self.rfile.readline()).decode()
+        return given == f"\0{USER}\0{PASSWORD}"
+
+    def SELECT(self, command: str) -> bool:
+        self.say(f"* {len(self.server.imap.mails)} EXISTS")
+        self.say(f"* OK [UIDVALIDITY {self.server.imap.uid_validity}] valid")
+        return command == 'SELECT "INBOX"'
+
+    def UID_SEARCH(self, command: str) -> None:
+        """UID SEARCH UID 5:* finds the newest email, too, if its number is lower."""
+        mails, first = self.server.imap.mails, int(re.search(r"UID (\d+):\*", command)[1])
+        found = {uid for uid in mails if uid >= first} | ({max(mails)} if mails else set())
+        self.say(" ".join(["* SEARCH", *map(str, sorted(found, reverse=True))]))
+
+    def UID_FETCH(self, command: str) -> None:
+        uid = int(command.split(" ")[2])
+        if mail := self.server.imap.mails.get(uid):
+            content = mail.partition(b"\r\n\r\n")[0] + b"\r\n\r\n" if "HEADER.FIELDS" in command else mail
+            if part := re.search(r"<0\.(\d+)>", command):
+                content = content[: int(part[1])]
+            what = command.partition("(")[2].rstrip(")").replace(".PEEK", "")
+            self.say(f"* {uid} FETCH (UID {uid} {what} {{{len(content)}}}")
+            self.say(content + b")")
+
+    def UID_STORE(self, command: str) -> None:
+        assert r"+FLAGS.SILENT (\Deleted)" in command
+        self.server.imap.deleted.add(int(command.split(" ")[2]))
+
+    def UID_EXPUNGE(self, command: str) -> None:
+        uid = int(command.split(" ")[2])
+        if uid in self.server.imap.deleted:
+            del self.server.imap.mails[uid]
+            self.server.imap.deleted.discard(uid)

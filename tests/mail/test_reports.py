@@ -1,0 +1,336 @@
+"""What delivery reports and complaints change, and what they don't."""
+
+import logging
+import threading
+import time
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from imagine.core.logging import JsonFormatter
+from imagine.mail import health, preferences, queue, retention
+from imagine.mail.models import EmailPreference, Message
+from imagine.mail.reports.recording import Outcome, record_content
+from tests.mail import reports
+from tests.mail.reports import ALMA, complaint, postfix, sent_message
+
+pytestmark = pytest.mark.django_db
+
+NO_TOPICS = dict.fromkeys(preferences.TOPICS, False)
+
+
+def state(message: Message) -> tuple:
+    """State, reason, and whether it bounced and was complained about."""
+    message.refresh_from_db()
+    return (message.state, message.last_error, bool(message.bounced_at), bool(message.complained_at))
+
+
+SENT = ("sent", "", False, False)
+
+
+def suppressed() -> dict[str, str]:
+    return dict(EmailPreference.objects.exclude(suppressed_at=None).values_list("email", "suppression_reason"))
+
+
+def everything() -> list:
+    return [list(Message.objects.order_by("pk").values()), list(EmailPreference.objects.order_by("pk").values())]
+
+
+# Bounces ---------------------------------------------------------------------------------------------------------
+
+REASONS = {
+    reports.postfix: "550 5.1.1 … Recipient address rejected: User unknown in virtual mailbox table",
+    reports.microsoft_365: ("550 5.1.10 RESOLVER.ADR.RecipientNotFound; Recipient not found by SMTP address lookup"),
+    reports.gmail: (
+        "550-5.1.1 The email account that you tried to reach does not exist. Please try 550-5.1.1 double-checking the "
+        "recipient's email address for typos or 550 5.1.1 unnecessary spaces. gsmtp"
+    ),
+    reports.sendmail: "550 5.1.1 User unknown",
+    reports.exim: "550 5.1.1 No such user here",
+}
+
+
+@pytest.mark.parametrize("server", REASONS, ids=lambda server: server.__name__)
+def test_each_mail_servers_report_marks_message_and_address_once(server):
+    message, other = sent_message(recipient="Alma@Example.org"), sent_message("other:1", recipient="ben@example.org")
+    report = server(message)
+    assert record_content(report) == Outcome.BOUNCED
+    assert state(message) == ("rejected", REASONS[server], True, False)
+    assert message.sent_at
+    assert suppressed() == {ALMA: REASONS[server]}
+    assert state(other) == SENT
+    before = everything()
+    assert record_content(report.replace(b"\n", b"\r\n")) == Outcome.KNOWN
+    assert everything() == before
+
+
+def test_reports_that_staff_overruled_stay_overruled_when_they_come_again():
+    message = sent_message()
+    record_content(postfix(message))
+    preferences.clear_bounce(EmailPreference.objects.get())
+    assert record_content(postfix(message)) == Outcome.KNOWN
+    assert suppressed() == {}
+
+
+ABOUT_THE_MAILBOX = [
+    ("5.1.1", "smtp; 550 5.1.1 User unknown"),
+    ("5.1.2", "X-Postfix; bad domain"),
+    ("5.1.10", "smtp; 556 5.1.10 Null MX"),
+    ("5.2.1", "smtp; 550 5.2.1 Mailbox disabled"),
+    ("5.4.1", "smtp; 550 5.4.1 Recipient address rejected: Access denied"),
+    ("5.4.4", "X-Postfix; Host or domain name not found"),
+    ("5.0.0", "smtp; 550 5.1.1 User unknown"),
+    ("5.0.0", "smtp; 550 No such user (in reply to RCPT TO command)"),
+    ("5.5.0", "smtp; 550 5.5.0 Mailbox unavailable (in reply to RCPT TO command)"),
+]
+ABOUT_SOMETHING_ELSE = [
+    ("5.2.2", "smtp; 552 5.2.2 Mailbox full"),
+    ("5.2.3", "smtp; 552 5.2.3 Message too large"),
+    ("5.7.1", "smtp; 550 5.7.1 Blocked by policy (in reply to RCPT TO command)"),
+    ("5.7.26", "smtp; 550 5.7.26 DMARC"),
+    ("5.1.8", "smtp; 501 5.1.8 Sender domain not found"),
+    ("5.3.4", "smtp; 552 5.3.4 Too big"),
+    ("5.4.6", "smtp; 554 5.4.6 Loop"),
+    ("5.4.7", "smtp; 550 5.4.7 Expired"),
+    ("5.6.0", "smtp; 554 5.6.0 Content"),
+    ("5.0.0", "smtp; 554 Looks like spam (in reply to end of DATA command)"),
+    ("5.0.0", "smtp; 550 5.7.1 Blocked (in reply to RCPT TO command)"),
+    ("5.0.0", ""),
+    ("", ""),
+    ("4.4.1", "X-Postfix; Connection timed out"),
+    ("4.2.2", "smtp; 452 4.2.2 Mailbox full"),
+]
+
+
+def test_only_a_failure_that_is_about_the_mailbox_marks_the_address():
+    for number, (status, diagnostic) in enumerate(ABOUT_THE_MAILBOX + ABOUT_SOMETHING_ELSE):
+        message = sent_message(f"bounce:{number}", recipient=f"person{number}@example.org")
+        assert record_content(postfix(message, status=status, diagnostic=diagnostic)) == Outcome.BOUNCED
+        assert state(message)[0] == "rejected", status
+        is_marked = message.recipient in suppressed()
+        assert is_marked == ((status, diagnostic) in ABOUT_THE_MAILBOX), (status, diagnostic)
+
+
+@pytest.mark.parametrize("action", ["delayed", "delivered", "relayed", "expanded", "", "failed-ish"])
+def test_delays_and_good_news_change_nothing(action):
+    message = sent_message()
+    before = everything()
+    assert record_content(postfix(message, action=action, status="4.4.1")) == Outcome.DELAYED
+    assert everything() == before
+
+
+def test_report_comes_long_after_the_text_was_deleted():
+    message = sent_message()
+    report = postfix(message)
+    Message.objects.update(sent_at=timezone.now() - retention.CONTENT_LIFETIME * 2)
+    assert retention.clear_content() == 1
+    assert record_content(report) == Outcome.BOUNCED
+    assert state(message)[0] == "rejected"
+    assert list(suppressed()) == [ALMA]
+    Message.objects.all().delete()
+    assert record_content(report) == Outcome.NOT_OURS
+
+
+def test_what_is_on_its_way_again_or_was_refused_already():
+    for before, after in {
+        "queued": "rejected",  # its reply was lost; the report says what became of it
+        "unknown": "rejected",
+        "failed": "rejected",
+        "rejected": "rejected",
+        "sending": "sending",
+    }.items():
+        message = sent_message(f"{before}:1", recipient=f"{before}@example.org")
+        claim = {"claim_id": message.pk, "claim_expires_at": timezone.now()} if before == "sending" else {}
+        Message.objects.filter(pk=message.pk).update(state=before, sent_at=None, **claim)
+        outcome = record_content(postfix(message))
+        assert outcome == (Outcome.KNOWN if before in {"rejected", "sending"} else Outcome.BOUNCED), before
+        assert state(message)[0] == after
+        assert (message.recipient in suppressed()) == (outcome == Outcome.BOUNCED)
+
+
+def test_a_forwarded_email_bounces_under_the_address_that_we_sent_it_to():
+    message = sent_message()
+    report = postfix(message).replace(b"Final-Recipient: rfc822; alma@example.org", b"Final-Recipient: rfc822; a@b.org")
+    assert record_content(report) == Outcome.BOUNCED
+    assert list(suppressed()) == [ALMA]
+
+
+def test_address_of_a_domain_with_other_letters():
+    message = sent_message(recipient="alma@bücher.example")
+    assert record_content(postfix(message, to="alma@xn--bcher-kva.example")) == Outcome.BOUNCED
+
+
+def test_the_reason_is_short_and_has_no_address_link_or_control_characters():
+    message = sent_message()
+    words = "smtp; 550 5.1.1 \x1b[31m alma@example.org https://x.org/imagine/rsvp/abcdefghijklmnopqrstuvwxyz012345/ "
+    record_content(postfix(message, diagnostic=words + "‮" + "long " * 200))
+    reason = state(message)[1]
+    assert reason.startswith("550 5.1.1 [31m … https://x.org/imagine/rsvp/(link)/ ")
+    assert len(reason) == 300
+    assert reason.isprintable()
+
+
+def test_a_message_that_bounced_is_resent_as_another_one():
+    """So the same report, if it comes again, says nothing about the new one."""
+    message = sent_message()
+    record_content(postfix(message))
+    message.refresh_from_db()
+    assert queue.requeue(message)
+    copy = Message.objects.exclude(pk=message.pk).get()
+    assert (state(message)[0], copy.state) == ("rejected", "queued")
+    assert record_content(postfix(message)) == Outcome.KNOWN
+    assert state(copy)[0] == "queued"
+
+
+def test_bounces_count_as_failures_of_the_day():
+    message = sent_message()
+    Message.objects.update(send_after=timezone.now() - timezone.timedelta(days=3))
+    assert health.failed_within(timezone.timedelta(days=1)) == 0
+    record_content(postfix(message))
+    assert health.failed_within(timezone.timedelta(days=1)) == 1
+
+
+# Complaints ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("named", [None, ""])
+def test_a_complaint_unsubscribes_from_all_mailings_once(named):
+    message = sent_message(recipient="Alma@example.org")
+    assert record_content(complaint(message, named=named)) == Outcome.COMPLAINED
+    assert state(message) == ("sent", "", False, True)
+    preference = EmailPreference.objects.get()
+    assert {topic: preference.wants(topic) for topic in preferences.TOPICS} == NO_TOPICS
+    assert (preference.email, preference.suppressed_at) == (ALMA, None)
+    preferences.set_topics(preference, reminders=True)
+    assert record_content(complaint(message, named=named)) == Outcome.KNOWN
+    preference.refresh_from_db()
+    assert preference.wants_reminders
+
+
+def test_a_complaint_in_the_name_of_another_address_or_of_another_kind_changes_nothing():
+    message = sent_message()
+    before = everything()
+    assert record_content(complaint(message, named="ben@example.org")) == Outcome.NOT_OURS
+    for feedback in ("not-spam", "auth-failure", "virus", ""):
+        assert record_content(complaint(message, feedback=feedback)) == Outcome.NOT_A_REPORT
+    assert everything() == before
+
+
+# Bad input -------------------------------------------------------------------------------------------------------
+
+
+def nested(message: Message) -> bytes:
+    """A report that someone forwards as an attachment."""
+    head = b'From: x@example.com\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary="outer"\n\n--outer\n'
+    return head + b"Content-Type: message/rfc822\n\n" + postfix(message) + b"--outer--\n"
+
+
+def bad_reports(message: Message, other: Message) -> dict[str, bytes]:
+    good = postfix(message)
+    own_id = reports.headers_of(message)
+    foreign_id = own_id.replace(message.pk.hex, "0123456789abcdef" * 2)
+    return {
+        "someone else's Message-ID": postfix(message, content=foreign_id),
+        "a Message-ID of another kind": postfix(message, content="Message-ID: <CAF1a2b@mail.gmail.com>\n\n"),
+        "our Message-ID, another address": postfix(message, to="ben@example.org"),
+        "our Message-ID and address of different messages": postfix(message, to=other.recipient),
+        "two Message-IDs, ours second": postfix(message, content=f"Message-ID: <x@y.org>\n{own_id}"),
+        "a Message-ID with more around it": postfix(
+            message, content=own_id.replace(message.pk.hex, f"x{message.pk.hex}")
+        ),
+        "no recipient": good.replace(b"-Recipient", b"-Nobody"),
+        "an address of another system": good.replace(b"rfc822;", b"x400;").replace(b"rfc822; ", b"x400; "),
+        "the message isn't returned": good.replace(b"Content-Type: message/rfc822", b"Content-Type: text/plain"),
+        "no part for machines": good.replace(b"message/delivery-status", b"text/plain"),
+        "not a report": good.replace(b"multipart/report", b"multipart/mixed"),
+        "a report in plain text": good.replace(b"multipart/report", b"text/plain"),
+        "no boundary": good.replace(b"boundary=", b"b="),
+        "forwarded": nested(message),
+        "qmail": reports.qmail(message),
+        "vacation": reports.vacation(message),
+        "our own email": reports.as_sent(message).encode(),
+        "empty": b"",
+        "zeros": b"\0" * 1000,
+        "bytes": bytes(range(256)) * 100,
+        "only headers": good.partition(b"\n\n")[0],
+    }
+
+
+def test_reports_with_odd_headers_are_read():
+    for number, (good, odd) in enumerate(
+        [
+            (b"report-type=", b"report-type*1*=%%%;\x00\xff="),
+            (b"message/rfc822", b"text/rfc822-headers; charset=nonsense\nMessage-ID: x"),
+        ]
+    ):
+        message = sent_message(f"odd:{number}", recipient=f"odd{number}@example.org")
+        assert record_content(postfix(message).replace(good, odd)) == Outcome.BOUNCED
+
+
+def test_bad_reports_change_nothing():
+    message, other = sent_message(), sent_message("other:1", recipient="chue@example.org")
+    for name, content in bad_reports(message, other).items():
+        before = everything()
+        assert record_content(content) in {Outcome.NOT_OURS, Outcome.NOT_A_REPORT}, name
+        assert everything() == before, name
+
+
+def huge_reports() -> dict[str, bytes]:
+    part = b'Content-Type: multipart/mixed; boundary="%d"\n\n--%d\n'
+    head = b"Content-Type: multipart/report; boundary=x\n\n"
+    return {
+        "parts in parts": head + b"--x\n" + b"".join(part % (n, n) for n in range(5000)) + b"\n" * 200_000,
+        "forty boundaries": head + b"--x\n" + b"".join(part % (n, n) for n in range(19)) + b"\n" * 500_000,
+        "messages in messages": head + b"--x\n" + b"Content-Type: message/rfc822\n\n" * 16_000,
+        "many parts": head + b"--x\n" * 120_000,
+        "a header for each line": head + b"--x\nContent-Type: message/delivery-status\n\n" + b"a: b\n" * 80_000,
+        "many recipients": head + b"--x\nContent-Type: message/delivery-status\n\n" + b"a: b\n\n" * 80_000,
+        "one line": head + b"x" * 2_000_000,
+        "a folded header": b"Content-Type: multipart/report;" + b"\n a=b;" * 80_000,
+    }
+
+
+@pytest.mark.slow
+def test_huge_reports_are_refused_soon():
+    for name, content in huge_reports().items():
+        began = time.monotonic()
+        assert record_content(content) == Outcome.NOT_A_REPORT, name
+        assert time.monotonic() - began < 5, name
+
+
+def test_a_report_that_was_cut_off_in_the_returned_message_is_good():
+    message = sent_message(body_html="<p>" + "long " * 200_000)
+    content = postfix(message)
+    assert len(content) > 1_000_000
+    assert record_content(content) == Outcome.BOUNCED
+
+
+def test_logs_say_what_happened_and_name_nobody(caplog):
+    message = sent_message()
+    with caplog.at_level(logging.INFO):
+        for content in (postfix(message), postfix(message, to="ben@example.org"), b"alma@example.org"):
+            record_content(content)
+    lines = [JsonFormatter().format(record) for record in caplog.records if record.msg == "delivery report"]
+    assert [outcome in line for line, outcome in zip(lines, ("bounced", "not ours", "not a report"), strict=True)]
+    assert str(message.pk) in lines[0]
+    assert "example" not in "".join(lines)
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_the_same_report_at_the_same_time_is_recorded_once():
+    message = sent_message()
+    report, outcomes, gate = postfix(message), [], threading.Barrier(4)
+
+    def read():
+        gate.wait()
+        outcomes.append(record_content(report))
+        connection.close()
+
+    threads = [threading.Thread(target=read) for _number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(outcomes) == ["bounced", *["known already"] * 3]

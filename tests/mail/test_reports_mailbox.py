@@ -1,0 +1,175 @@
+"""The mailbox with delivery reports, on a small IMAP server."""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from imagine.mail import tasks
+from imagine.mail.models import EmailPreference, Message, ReportMailbox
+from imagine.mail.reports import mailbox
+from imagine.mail.reports.mailbox_url import Mailbox
+from tests.imap_server import PASSWORD, USER, ImapServer
+from tests.mail.reports import complaint, postfix, qmail, sent_message, vacation
+
+pytestmark = pytest.mark.django_db
+
+HELLO = b"From: Ben <ben@example.org>\nTo: imagine@example.org\nSubject: Hello\n\nmultipart/report\n"
+ALL_THAT_IS_ASKED = {
+    *("AUTHENTICATE", "CAPABILITY", "LOGOUT", "SELECT"),
+    *("UID EXPUNGE", "UID FETCH", "UID SEARCH", "UID STORE"),
+}
+
+
+@pytest.fixture
+def imap(settings) -> Iterator[ImapServer]:
+    server = ImapServer()
+    server.start()
+    settings.BOUNCE_MAILBOX = Mailbox(False, "127.0.0.1", server.port, USER, PASSWORD, "INBOX")
+    yield server
+    server.stop()
+
+
+def read() -> ReportMailbox:
+    tasks.read_delivery_reports()
+    return ReportMailbox.objects.get()
+
+
+def bounced() -> list[str]:
+    return sorted(Message.objects.filter(bounced_at__isnull=False).values_list("recipient", flat=True))
+
+
+def test_reports_about_our_email_are_recorded_and_deleted_and_the_rest_stays(imap):
+    message, other = sent_message(), sent_message("other:1", recipient="ben@example.org")
+    foreign = postfix(message, content="Message-ID: <x@example.net>\n\n")
+    imap.deliver(HELLO, postfix(message), foreign, vacation(message), qmail(message), complaint(other))
+    row = read()
+    assert bounced() == ["alma@example.org"]
+    assert not EmailPreference.objects.get(email="ben@example.org").wants_invitations
+    assert list(imap.mails) == [1, 3, 4, 5]
+    assert (row.last_uid, row.uid_validity, row.failing_since) == (6, 7, None)
+    assert row.read_at
+    assert set(imap.commands) == ALL_THAT_IS_ASKED
+
+
+def test_what_was_looked_at_is_not_fetched_again(imap):
+    imap.deliver(HELLO, HELLO)
+    read()
+    imap.commands.clear()
+    read()
+    assert "UID FETCH" not in imap.commands
+    message = sent_message()
+    imap.deliver(postfix(message))
+    assert read().last_uid == 3
+    assert imap.commands.count("UID FETCH") == 2
+
+
+def test_a_mailbox_whose_emails_are_numbered_anew_is_read_from_its_beginning(imap):
+    imap.deliver(HELLO, HELLO)
+    read()
+    imap.mails, imap.next_uid, imap.uid_validity = {}, 1, 8
+    imap.deliver(postfix(sent_message()))
+    read()
+    assert bounced() == ["alma@example.org"]
+
+
+def test_another_mailbox_is_read_from_its_beginning(imap, settings):
+    imap.deliver(HELLO)
+    read()
+    settings.BOUNCE_MAILBOX = replace(settings.BOUNCE_MAILBOX, host="localhost")
+    tasks.read_delivery_reports()
+    assert sorted(ReportMailbox.objects.values_list("last_uid", flat=True)) == [1, 1]
+
+
+def test_an_empty_mailbox(imap):
+    assert (read().last_uid, imap.commands.count("UID SEARCH")) == (0, 1)
+
+
+@pytest.mark.parametrize("command", ["UID STORE", "UID EXPUNGE"])
+def test_a_reader_that_dies_after_recording_reads_again_and_goes_on(imap, command):
+    message = sent_message()
+    imap.deliver(postfix(message), HELLO)
+    imap.hangs_up_at = command
+    assert read().failing_since
+    assert bounced() == ["alma@example.org"]
+    before = list(Message.objects.values())
+    imap.hangs_up_at = ""
+    row = read()
+    assert list(Message.objects.values()) == before
+    assert (list(imap.mails), row.last_uid, row.failing_since) == ([2], 2, None)
+
+
+@pytest.mark.parametrize("lacking", ["the right to delete", "UIDPLUS"])
+def test_a_report_that_cannot_be_deleted_is_recorded_all_the_same(imap, lacking):
+    imap.deliver(postfix(sent_message()))
+    if lacking == "UIDPLUS":
+        imap.capabilities = "IMAP4rev1 AUTH=PLAIN"
+    else:
+        imap.refuses = "UID STORE"
+    row = read()
+    assert (bounced(), list(imap.mails), row.last_uid, row.failing_since) == (["alma@example.org"], [1], 1, None)
+    assert imap.deleted == ({1} if lacking == "UIDPLUS" else set())
+
+
+def test_two_readers_at_once(imap, settings):
+    imap.deliver(postfix(sent_message()))
+    ReportMailbox.objects.create(key=mailbox.mailbox_key(settings.BOUNCE_MAILBOX))
+    ReportMailbox.objects.update(claim_expires_at=timezone.now() + timezone.timedelta(seconds=30))
+    read()
+    assert (imap.commands, bounced()) == ([], [])
+    ReportMailbox.objects.update(claim_expires_at=timezone.now())
+    read()
+    assert bounced() == ["alma@example.org"]
+
+
+def test_a_reader_stops_after_its_time_and_the_next_one_goes_on(imap, monkeypatch):
+    imap.deliver(*[HELLO] * 3)
+    monkeypatch.setattr(mailbox, "READ_SECONDS", -1)
+    assert read().last_uid == 0
+    monkeypatch.undo()
+
+
+def ready() -> str:
+    return Client().get("/imagine/health/ready/").json().get("bounces", "")
+
+
+@pytest.mark.parametrize("trouble", ["password", "folder", "closed", "hangs up", "silent"])
+def test_a_mailbox_that_cannot_be_read_is_logged_once_and_shown(imap, settings, caplog, monkeypatch, trouble):
+    monkeypatch.setattr(mailbox, "SOCKET_TIMEOUT", 0.3)
+    box = settings.BOUNCE_MAILBOX
+    if trouble == "password":
+        settings.BOUNCE_MAILBOX = replace(box, password="wrong")
+    elif trouble == "folder":
+        imap.refuses = "SELECT"
+    elif trouble == "closed":
+        settings.BOUNCE_MAILBOX = replace(box, port=1)
+    elif trouble == "hangs up":
+        imap.hangs_up_at = "UID SEARCH"
+    else:
+        imap.say_nothing = True
+    with caplog.at_level(logging.WARNING):
+        first = read()
+        again = read()
+    assert len(caplog.records) == 1
+    assert "example" not in caplog.text
+    assert first.failing_since
+    assert (again.failing_since, again.read_at) == (first.failing_since, None)
+    assert caplog.records[0].args[0] in {"IMAP", "ConnectionRefusedError", "TimeoutError"}
+    assert again.claim_expires_at <= timezone.now()
+
+
+def test_without_a_mailbox_nothing_happens():
+    tasks.read_delivery_reports()
+    assert not ReportMailbox.objects.exists()
+    assert ready() == ""
+
+
+def test_monitors_see_whether_the_mailbox_was_read_lately(imap):
+    assert ready() == "late"
+    read()
+    assert ready() == "ok"
+    ReportMailbox.objects.update(read_at=timezone.now() - timezone.timedelta(minutes=31))
+    assert ready() == "late"
