@@ -83,6 +83,7 @@ PAGES: dict[str, Access] = {
     "set_password": Access(EVERYONE, EVERYONE),
     # One's own account
     "account": Access(STAFF, NOBODY),
+    "session_status": Access(EVERYONE, EVERYONE),  # 0 seconds for those who aren't signed in
     "confirm_factor": Access(STAFF, STAFF),
     "add_totp": Access(STAFF, STAFF),
     "add_passkey": Access(STAFF, STAFF),

@@ -14,6 +14,7 @@ urlpatterns = [
     path("password/forgot/", sign_in.forgot_password, name="forgot_password"),
     path("password/<uidb64>/<token>/", sign_in.SetPasswordPage.as_view(), name="set_password"),
     path("account/", account.account, name="account"),
+    path("account/session/", account.session_status, name="session_status"),
     path("account/confirm/", account.confirm_factor, name="confirm_factor"),
     path("account/authenticator-app/", account.add_totp, name="add_totp"),
     path("account/passkey/", account.add_passkey_page, name="add_passkey"),

@@ -81,6 +81,19 @@ def test_session_is_extended_by_people_and_not_by_scripts(clerk):
     assert client.session[sessions.LAST_USED_AT] > before
 
 
+def test_page_says_how_long_the_session_lasts_and_whoever_wants_to_stay_may(clerk):
+    status, client = "/imagine/admin/account/session/", signs_in(clerk)
+    assert 'data-seconds="1800"' in client.get(ACCOUNT).content.decode().replace("1799", "1800")
+    before = int(time.time()) - 29 * 60
+    earlier(client, lambda session: session.update({sessions.LAST_USED_AT: before}))
+    assert 50 < client.get(status, headers={"Sec-Fetch-Mode": "cors"}).json()["seconds"] <= 60
+    assert client.post(status, headers={"Sec-Fetch-Mode": "cors"}).json()["seconds"] >= 1799
+    earlier(client, lambda session: session.update({sessions.SIGNED_IN_AT: before - (11 * 60 + 30) * 60}))
+    assert 50 < client.post(status, headers={"Sec-Fetch-Mode": "cors"}).json()["seconds"] <= 60
+    assert Client().post(status).json() == {"seconds": 0}
+    assert "session-end" not in Client().get(LOGIN).content.decode()
+
+
 def test_cookie_ends_with_the_browser(clerk):
     cookie = signs_in(clerk).cookies["sessionid"]
     assert (cookie["max-age"], cookie["expires"]) == ("", "")

@@ -1,16 +1,21 @@
 """Signing in with a keyboard alone: setting up a second step, using it, and one's own account."""
 
 import base64
+import re
+import time
 
 import pytest
 from django.contrib.auth.models import User
 from django_otp.plugins.otp_totp.models import TOTPDevice
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from imagine.accounts import second_factor
+from imagine.accounts.models import StaffSession
+from imagine.accounts.sessions import LAST_USED_AT, SessionStore
+from imagine.privacy.models import Hold
 from tests.accounts.people import code_of
 from tests.browser.keyboard import Keyboard
-from tests.browser.staff import admin_page_problems
+from tests.browser.staff import admin_page_problems, sign_in
 
 pytestmark = pytest.mark.browser
 PASSWORD = "eight channels meet"
@@ -108,3 +113,46 @@ def test_newcomer_sets_up_a_passkey_and_signs_in_with_it(visit, site, newcomer, 
         hands.press(page.locator("#passkey-form [type=submit]"))
     assert page.url.endswith("/imagine/admin/")
     assert found == [], "\n".join(found)
+
+
+def test_person_is_warned_before_the_session_ends_and_loses_nothing(visit, newcomer):
+    page = visit("en", 390)
+    page.clock.install()
+    sign_in(page, newcomer)
+    page.goto("/imagine/admin/privacy/hold/add/")
+    page.fill("#id_reason", "Public records request 2027-014")
+    dialog, row = page.locator("#session-end"), StaffSession.objects.get()
+    expect(dialog).to_be_hidden()
+
+    left(row, 60)
+    page.clock.fast_forward("29:00")
+    expect(dialog).to_contain_text("Are you still there?")
+    assert admin_page_problems(page, "en") == []
+    page.keyboard.press("Enter")
+    expect(dialog).to_be_hidden()
+    expect(page.locator("#id_reason")).to_be_focused()
+
+    left(row, 0)
+    page.clock.fast_forward("29:00")
+    expect(dialog).to_contain_text("What you typed is still here")
+    page.keyboard.press("Escape")
+    with page.context.expect_page() as opened:
+        dialog.get_by_role("link").click()
+    expect(opened.value).to_have_url(re.compile("/login/.next=/imagine/admin/privacy/hold/add/"))
+    opened.value.close()
+    page.context.clear_cookies(name="csrftoken")  # as signing in does
+    sign_in(page.context.new_page(), newcomer)
+    page.evaluate("dispatchEvent(new Event('focus'))")
+    expect(dialog).to_be_hidden()
+    page.fill("#id_email", "ana@example.org")
+    page.fill("#id_ends_on", "2030-01-31")
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+    assert Hold.objects.get().reason == "Public records request 2027-014"
+
+
+def left(row: StaffSession, seconds: int) -> None:
+    """The session of `row` ends in so many seconds."""
+    store = SessionStore(row.session_key)
+    store[LAST_USED_AT] = int(time.time()) - 30 * 60 + seconds
+    store.save()

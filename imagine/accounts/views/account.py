@@ -1,7 +1,8 @@
 """A person's own account: second factors, recovery codes, and where they are signed in."""
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.middleware.csrf import get_token
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
@@ -141,3 +142,14 @@ def end_session(request: HttpRequest) -> HttpResponse:
     count = sessions.end_sessions(request.user, rows)
     messages.success(request, ngettext("%(n)d session ended.", "%(n)d sessions ended.", count) % {"n": count})
     return redirect("account")
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def session_status(request: HttpRequest) -> HttpResponse:
+    """Tell the script of a staff page how long its session lasts. A POST is from someone who wants to stay."""
+    if not request.user.is_authenticated:
+        return JsonResponse({"seconds": 0})
+    if request.method == "POST":
+        sessions.extend(request)
+    return JsonResponse({"seconds": request.session.get_expiry_age(), "token": get_token(request)})
