@@ -19,7 +19,8 @@ class ImapServer:
         self.deleted: set[int] = set()
         self.commands: list[str] = []
         self.uid_validity, self.next_uid = 7, 1
-        self.capabilities = "IMAP4rev1 AUTH=PLAIN UIDPLUS"
+        self.capabilities = "IMAP4rev1 AUTH=PLAIN"
+        self.capabilities_after_sign_in = f"{self.capabilities} UIDPLUS"
         self.refuses = self.hangs_up_at = ""
         self.say_nothing = False
 
@@ -48,6 +49,7 @@ class Listener(socketserver.ThreadingTCPServer):
 
 class Conversation(socketserver.StreamRequestHandler):
     wbufsize = -1
+    is_signed_in = False
 
     def handle(self) -> None:
         if self.server.imap.say_nothing:
@@ -80,7 +82,8 @@ class Conversation(socketserver.StreamRequestHandler):
     # Commands: each returns False to refuse ------------------------------------------------------------------------
 
     def CAPABILITY(self, _command: str) -> None:  # the protocol's names
-        self.say(f"* CAPABILITY {self.server.imap.capabilities}")
+        imap = self.server.imap
+        self.say(f"* CAPABILITY {imap.capabilities_after_sign_in if self.is_signed_in else imap.capabilities}")
 
     def LOGOUT(self, _command: str) -> None:
         self.say("* BYE")
@@ -89,7 +92,8 @@ class Conversation(socketserver.StreamRequestHandler):
         self.say("+ ")
         self.wfile.flush()
         given = base64.b64decode(self.rfile.readline()).decode()
-        return given == f"\0{USER}\0{PASSWORD}"
+        self.is_signed_in = given == f"\0{USER}\0{PASSWORD}"
+        return self.is_signed_in
 
     def SELECT(self, command: str) -> bool:
         self.say(f"* {len(self.server.imap.mails)} EXISTS")

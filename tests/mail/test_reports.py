@@ -144,7 +144,8 @@ def test_what_is_on_its_way_again_or_was_refused_already():
         claim = {"claim_id": message.pk, "claim_expires_at": timezone.now()} if before == "sending" else {}
         Message.objects.filter(pk=message.pk).update(state=before, sent_at=None, **claim)
         outcome = record_content(postfix(message))
-        assert outcome == (Outcome.KNOWN if before in {"rejected", "sending"} else Outcome.BOUNCED), before
+        expected = {"rejected": Outcome.KNOWN, "sending": Outcome.TOO_EARLY}
+        assert outcome == expected.get(before, Outcome.BOUNCED), before
         assert state(message)[0] == after
         assert (message.recipient in suppressed()) == (outcome == Outcome.BOUNCED)
 

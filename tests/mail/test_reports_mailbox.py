@@ -106,12 +106,23 @@ def test_a_reader_that_dies_after_recording_reads_again_and_goes_on(imap, comman
 def test_a_report_that_cannot_be_deleted_is_recorded_all_the_same(imap, lacking):
     imap.deliver(postfix(sent_message()))
     if lacking == "UIDPLUS":
-        imap.capabilities = "IMAP4rev1 AUTH=PLAIN"
+        imap.capabilities_after_sign_in = imap.capabilities
     else:
         imap.refuses = "UID STORE"
     row = read()
     assert (bounced(), list(imap.mails), row.last_uid, row.failing_since) == (["alma@example.org"], [1], 1, None)
     assert imap.deleted == ({1} if lacking == "UIDPLUS" else set())
+
+
+def test_a_report_about_an_email_that_is_being_sent_is_read_again(imap):
+    message = sent_message()
+    claim = {"claim_id": message.pk, "claim_expires_at": timezone.now()}
+    Message.objects.update(state="sending", sent_at=None, **claim)
+    imap.deliver(HELLO, postfix(message), HELLO)
+    assert read().last_uid == 1
+    Message.objects.update(state="sent", sent_at=timezone.now(), claim_id=None, claim_expires_at=None)
+    assert read().last_uid == 3
+    assert (bounced(), list(imap.mails)) == (["alma@example.org"], [1, 3])
 
 
 def test_two_readers_at_once(imap, settings):

@@ -6,6 +6,7 @@ import time
 import pytest
 from django.http import HttpResponse
 from django.test import Client
+from django.utils import timezone
 
 from imagine.mail import mime
 from imagine.mail.models import EmailPreference, Message
@@ -78,6 +79,15 @@ def test_a_report_with_a_bad_signature_changes_nothing():
         assert post(report, signature).status_code == 403, name
     assert bounced() == 0
     assert post(report, sign(report, age=290)).status_code == 200
+
+
+def test_a_report_about_an_email_that_is_being_sent_has_to_come_again():
+    message = sent_message()
+    claim = {"claim_id": message.pk, "claim_expires_at": timezone.now()}
+    Message.objects.update(state="sending", sent_at=None, **claim)
+    assert answer(post(postfix(message))) == (503, "too early")
+    Message.objects.update(state="sent", sent_at=timezone.now(), claim_id=None, claim_expires_at=None)
+    assert answer(post(postfix(message))) == (200, "bounced")
 
 
 def test_without_a_secret_there_is_no_such_page(settings):

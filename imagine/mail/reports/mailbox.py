@@ -21,7 +21,7 @@ from django.utils.crypto import salted_hmac
 from imagine.mail.models import ReportMailbox
 from imagine.mail.reports.mailbox_url import Mailbox
 from imagine.mail.reports.parsing import MAX_SIZE
-from imagine.mail.reports.recording import record_content
+from imagine.mail.reports.recording import Outcome, record_content
 
 logger = logging.getLogger(__name__)
 
@@ -95,9 +95,8 @@ def read_new(imap: imaplib.IMAP4, rows: QuerySet[ReportMailbox]) -> None:
     this in the middle, the same report may be recorded again, which does no harm, and none is missed."""
     stop_at = time.monotonic() + READ_SECONDS
     for uid in new_uids(imap, rows):
-        if time.monotonic() > stop_at:
+        if time.monotonic() > stop_at or not read_one(imap, uid):
             return
-        read_one(imap, uid)
         rows.update(last_uid=uid)
 
 
@@ -111,16 +110,25 @@ def new_uids(imap: imaplib.IMAP4, rows: QuerySet[ReportMailbox]) -> list[int]:
     return sorted(uid for uid in uids if uid > last_uid)  # "8:*" finds the last email even if its number is 7
 
 
-def read_one(imap: imaplib.IMAP4, uid: int) -> None:
-    """Read an email if its header says that it is a report. Other email in the mailbox is none of our business."""
+def read_one(imap: imaplib.IMAP4, uid: int) -> bool:
+    """Read an email if its header says that it is a report. Other email in the mailbox is none of our business. Return
+    False if it has to be read again, the next time."""
     header = fetch(imap, uid, "BODY.PEEK[HEADER.FIELDS (CONTENT-TYPE)]")
     if b"multipart/report" not in header.lower():
-        return
+        return True
     content = fetch(imap, uid, f"BODY.PEEK[]<0.{MAX_SIZE}>")
-    if record_content(content).is_ours:
+    outcome = record_content(content)
+    if outcome.is_ours:
         imap.uid("STORE", str(uid), "+FLAGS.SILENT", r"(\Deleted)")
-        if "UIDPLUS" in imap.capabilities:  # a plain EXPUNGE would delete what a person marked, too
+        if can_expunge_one(imap):
             imap.uid("EXPUNGE", str(uid))
+    return outcome != Outcome.TOO_EARLY
+
+
+def can_expunge_one(imap: imaplib.IMAP4) -> bool:
+    """Return whether the server can expunge one email (RFC 4315): a plain EXPUNGE would delete what a person marked,
+    too. imaplib remembers what the server could do before signing in, which is less."""
+    return b"UIDPLUS" in check(imap.capability())[-1].upper().split()
 
 
 def fetch(imap: imaplib.IMAP4, uid: int, what: str) -> bytes:

@@ -33,6 +33,7 @@ REFUSED_RECIPIENT = re.compile(r"\b55[013]\b.*\bRCPT TO\b", re.IGNORECASE)
 class Outcome(StrEnum):
     BOUNCED = "bounced"
     COMPLAINED = "complained"
+    TOO_EARLY = "too early"
     KNOWN = "known already"
     DELAYED = "delayed"
     NOT_OURS = "not ours"
@@ -41,7 +42,7 @@ class Outcome(StrEnum):
     @property
     def is_ours(self) -> bool:
         """Whether the report is about a message of ours, so that nobody needs to read it."""
-        return self not in {Outcome.NOT_OURS, Outcome.NOT_A_REPORT}
+        return self not in {Outcome.NOT_OURS, Outcome.NOT_A_REPORT, Outcome.TOO_EARLY}
 
 
 def record_content(content: bytes, read: Callable[[bytes], list[Report]] = read_reports) -> Outcome:
@@ -78,7 +79,11 @@ def is_recipient(message: Message, report: Report) -> bool:
 
 def record_bounce(message: Message, report: Report) -> Outcome:
     """A delivery that failed is final for the message. The address is marked as bouncing only if it takes no email at
-    all: a full mailbox, a policy, or an outage says nothing about the next one."""
+    all: a full mailbox, a policy, or an outage says nothing about the next one.
+
+    While a message is being sent, its outcome isn't recorded yet; a report about it has to come again."""
+    if message.state == State.SENDING:
+        return Outcome.TOO_EARLY
     if message.state not in CAN_BOUNCE:
         return Outcome.KNOWN
     reason = safe_reason(report.diagnostic.partition(";")[2] or report.diagnostic or report.status)

@@ -31,7 +31,8 @@ def delivery_report(request: HttpRequest) -> HttpResponse:
     if request.content_type not in READERS:
         return HttpResponse("Send message/rfc822 or application/json.\n", "text/plain; charset=utf-8", status=415)
     outcome = recording.record_content(request.body, READERS[request.content_type])
-    return HttpResponse(f"{outcome}\n", "text/plain; charset=utf-8")
+    status = 503 if outcome == recording.Outcome.TOO_EARLY else 200  # the sender tries again
+    return HttpResponse(f"{outcome}\n", "text/plain; charset=utf-8", status=status)
 
 
 def is_signed(header: str, body: bytes) -> bool:
