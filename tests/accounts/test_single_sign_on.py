@@ -1,85 +1,33 @@
-"""The district's OpenID Connect, played by a small server with a key of its own."""
+"""Single sign-on with the district's OpenID Connect."""
 
-import json
 import socket
 import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
-import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric import rsa
 from django.contrib.auth.models import Group, User
 from django.db import IntegrityError
 from django.test import Client
-from jwt.algorithms import RSAAlgorithm
 
 from imagine.accounts import second_factor, single_sign_on
 from imagine.accounts.models import SsoIdentity
 from imagine.core.models import SecurityEvent
+from tests.accounts.district import CLIENT_ID, CLIENT_SECRET, GROUPS, OTHER_KEY, District, running_district
 from tests.accounts.people import LOGIN, PASSWORD, SET_UP, code_of, is_signed_in
 from tests.web_client import page_text
 
 pytestmark = pytest.mark.django_db
 START, BACK = f"{LOGIN}district/", f"{LOGIN}district/back/"
-KEY, OTHER_KEY = (rsa.generate_private_key(65537, 2048) for _key in range(2))
-
-
-class District(ThreadingHTTPServer):
-    """Gives every code the token of `claims`, signed with `key`."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.address = f"http://127.0.0.1:{self.server_port}"
-        self.claims: dict = {}
-        self.key, self.algorithm, self.forms = KEY, "RS256", []
-
-    def answer(self, path: str) -> dict:
-        if path == "/keys":
-            return {"keys": [json.loads(RSAAlgorithm.to_jwk(KEY.public_key())) | {"kid": "1", "use": "sig"}]}
-        if path == "/token":
-            key = self.key if self.algorithm != "none" else None
-            return {"id_token": jwt.encode(self.claims, key, self.algorithm, headers={"kid": "1"})}
-        return {
-            "issuer": self.address,
-            "authorization_endpoint": f"{self.address}/authorize",
-            "token_endpoint": f"{self.address}/token",
-            "jwks_uri": f"{self.address}/keys",
-        }
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: District
-
-    def do_GET(self) -> None:
-        body = json.dumps(self.server.answer(self.path)).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def do_POST(self) -> None:
-        form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
-        self.server.forms.append({name: values[0] for name, values in form.items()})
-        self.do_GET()
-
-    def log_message(self, *args) -> None:
-        pass
 
 
 @pytest.fixture
 def district(settings, roles) -> Iterator[District]:
-    server = District()
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    settings.OIDC_ISSUER, settings.OIDC_CLIENT_ID, settings.OIDC_CLIENT_SECRET = server.address, "promise", "s3cret"
-    settings.OIDC_GROUPS = {"promise-office": "Community Relations", "promise-board": "Viewer"}
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with running_district() as district:
+        settings.OIDC_ISSUER, settings.OIDC_GROUPS = district.address, GROUPS
+        settings.OIDC_CLIENT_ID, settings.OIDC_CLIENT_SECRET = CLIENT_ID, CLIENT_SECRET
+        yield district
     single_sign_on._provider.cache_clear()
     single_sign_on.keys.cache_clear()
 
@@ -92,20 +40,7 @@ def leave(client: Client) -> dict[str, str]:
 
 def come_back(client: Client, district: District, *, state: str | None = None, **changed):
     sent = leave(client)
-    now = int(time.time())
-    claims = {
-        "iss": district.address,
-        "aud": "promise",
-        "sub": "12345",
-        "iat": now,
-        "exp": now + 300,
-        "nonce": sent["nonce"],
-        "email": "Ben@example.org",
-        "email_verified": True,
-        "name": "Ben Ochoa",
-        "groups": ["promise-office", "all-staff"],
-    } | changed
-    district.claims = {name: value for name, value in claims.items() if value is not None}
+    district.claims = district.claims_of(sent["nonce"], **changed)
     return client.get(BACK, {"code": "abc", "state": sent["state"] if state is None else state})
 
 

@@ -1,11 +1,16 @@
 """Members of staff at a browser."""
 
+import base64
+
 from django.conf import settings
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import User
 from django.test import Client
+from django_otp.plugins.otp_totp.models import TOTPDevice
 from playwright.sync_api import Page, expect
 
 from summit.models import Event, Rsvp
+from tests.accounts.people import PASSWORD, code_of, has_app
 from tests.browser.axe_checks import axe_problems, cut_off, document_problems, scroll_problems
 
 TABLET = 768
@@ -19,6 +24,26 @@ def sign_in(page: Page, user=None) -> None:
     cookie = {"name": settings.SESSION_COOKIE_NAME, "value": session, "domain": "127.0.0.1", "path": "/imagine/"}
     page.context.add_cookies([cookie])
     assert page.goto("/imagine/admin/").status == 200
+
+
+def fill_in_sign_in_form(page: Page, staff: User) -> None:
+    """Give a password and a code of an app on the page of sign-in that is open."""
+    device = has_app(staff)
+    staff.set_password(PASSWORD)
+    staff.save()
+    page.fill("#id_username", staff.username)
+    page.fill("#id_password", PASSWORD)
+    with page.expect_navigation():
+        page.click("[type=submit]")
+    page.fill("#id_code", code_of(device))
+    with page.expect_navigation():
+        page.click("[type=submit]")
+
+
+def offered_app(page: Page) -> TOTPDevice:
+    """The app that scanned the code of the page that sets one up."""
+    secret = page.locator(".sign-in-secret").inner_text().replace(" ", "")
+    return TOTPDevice(key=base64.b32decode(secret).hex())
 
 
 def admin_page_problems(page: Page, language: str) -> list[str]:

@@ -1,31 +1,13 @@
 """The staff's pages, and a mail inside its frame."""
 
 import pytest
-from django.contrib.auth.models import User
-from playwright.sync_api import Page
 
 from imagine.mail.models import Message
 from tests import factories
-from tests.accounts.people import code_of, has_app
 from tests.browser.axe_checks import axe_problems
-from tests.browser.staff import admin_page_problems, sign_in
+from tests.browser.staff import admin_page_problems, fill_in_sign_in_form, sign_in
 
 pytestmark = pytest.mark.browser
-
-PASSWORD = "a long password"
-
-
-def fill_in_sign_in_form(page: Page, staff: User) -> None:
-    device = has_app(staff)
-    staff.set_password(PASSWORD)
-    staff.save()
-    page.fill("#id_username", staff.username)
-    page.fill("#id_password", PASSWORD)
-    with page.expect_navigation():
-        page.click("[type=submit]")
-    page.fill("#id_code", code_of(device))
-    with page.expect_navigation():
-        page.click("[type=submit]")
 
 
 @pytest.mark.parametrize("language", ["en", "es"])

@@ -1,12 +1,10 @@
 """Signing in with a keyboard alone: setting up a second step, using it, and one's own account."""
 
-import base64
 import re
 import time
 
 import pytest
 from django.contrib.auth.models import User
-from django_otp.plugins.otp_totp.models import TOTPDevice
 from playwright.sync_api import Page, expect
 
 from imagine.accounts import second_factor
@@ -15,7 +13,7 @@ from imagine.accounts.sessions import LAST_USED_AT, SessionStore
 from imagine.privacy.models import Hold
 from tests.accounts.people import code_of
 from tests.browser.keyboard import Keyboard
-from tests.browser.staff import admin_page_problems, sign_in
+from tests.browser.staff import admin_page_problems, offered_app, sign_in
 
 pytestmark = pytest.mark.browser
 PASSWORD = "eight channels meet"
@@ -47,8 +45,7 @@ def test_newcomer_sets_up_an_app_and_signs_in_with_it(visit, newcomer, language,
     give_password(page, hands)
     hands.press(page.locator("summary"))
     look()
-    secret = page.locator(".sign-in-secret").inner_text().replace(" ", "")
-    device = TOTPDevice(key=base64.b32decode(secret).hex())
+    device = offered_app(page)
     hands.write(page.locator("#id_code"), "123")
     with page.expect_navigation():
         page.keyboard.press("Enter")
@@ -77,6 +74,8 @@ def test_newcomer_sets_up_an_app_and_signs_in_with_it(visit, newcomer, language,
     page.goto(f"/imagine/admin/auth/user/{newcomer.pk}/change/")
     look()
     page.goto(f"/imagine/admin/auth/user/{newcomer.pk}/reset-second-step/")
+    look()
+    page.goto("/imagine/admin/account/confirm/")
     look()
     page.context.clear_cookies(name="sessionid")
     page.goto("/imagine/admin/password/forgot/")
