@@ -22,9 +22,8 @@ class NameServer:
     def __init__(self):
         self.records = {}
         self.questions: list[tuple[str, str]] = []
-        self.tcp = socketserver.ThreadingTCPServer(("127.0.0.1", 0), OverTcp)
+        self.tcp, self.udp = servers_on_one_port()
         self.port = self.tcp.server_address[1]
-        self.udp = socketserver.ThreadingUDPServer(("127.0.0.1", self.port), OverUdp)
         for server in (self.tcp, self.udp):
             server.names = self
             server.daemon_threads = True
@@ -66,6 +65,15 @@ class NameServer:
         elif not any(known == name for known, _kind in self.records):
             response.set_rcode(dns.rcode.NXDOMAIN)
         return response
+
+
+def servers_on_one_port() -> tuple[socketserver.TCPServer, socketserver.UDPServer]:
+    while True:
+        tcp = socketserver.ThreadingTCPServer(("127.0.0.1", 0), OverTcp)
+        try:
+            return tcp, socketserver.ThreadingUDPServer(tcp.server_address, OverUdp)
+        except OSError:  # something else has that port for UDP
+            tcp.server_close()
 
 
 class OverUdp(socketserver.BaseRequestHandler):

@@ -381,6 +381,13 @@ def test_each_question_is_asked_once(district):
     assert len(district.questions) == len(set(district.questions))
 
 
+def test_a_sender_without_an_address(district, settings):
+    settings.MAIL_FROM = "Imagine Promise <promise@"
+    fine, said = run(district)
+    assert not fine
+    assert said == "MAIL_FROM has no email address that can be read."
+
+
 @pytest.mark.parametrize("option", ["--sending-address=mail.example.org", "--name-server=", "--name-server=x:y"])
 def test_options_take_addresses(district, option):
     with pytest.raises(CommandError):

@@ -32,7 +32,7 @@ class Command(BaseCommand):
         except Unanswered as error:
             raise CommandError(f"{error} Nothing could be looked up.") from error
         self.states: list[State] = []
-        domain, reply_domain = domain_of(settings.MAIL_FROM), domain_of(settings.MAIL_REPLY_TO)
+        domain, reply_domain = domain_of("MAIL_FROM"), domain_of("MAIL_REPLY_TO")
         sure = bool(addresses)
         if not sure:
             addresses = self.find_relay(lookup)
@@ -86,5 +86,8 @@ class Command(BaseCommand):
         )
 
 
-def domain_of(sender: str) -> str:
-    return parseaddr(sender)[1].rpartition("@")[2].lower()
+def domain_of(setting: str) -> str:
+    domain = parseaddr(getattr(settings, setting))[1].rpartition("@")[2].lower()
+    if not domain:
+        raise CommandError(f"{setting} has no email address that can be read.")
+    return domain
