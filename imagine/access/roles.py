@@ -91,19 +91,16 @@ ROLES: dict[str, list[str]] = {
 def create_roles() -> dict[str, int]:
     """Create missing groups and add missing permissions. Nothing is removed, so additions by a superuser stay. Return
     the number of permissions added by role. Run `migrate` first: it creates the permissions."""
-    given = {}
+    known, given = permissions_by_name(), {}
     for name, permissions in ROLES.items():
         group, _created = Group.objects.get_or_create(name=name)
-        has = {f"{label}.{codename}" for label, codename in group.permissions.values_list(*LABEL_AND_CODENAME)}
-        lacking = [find_permission(permission) for permission in permissions if permission not in has]
+        has = set(group.permissions.values_list("pk", flat=True))
+        lacking = [known[permission] for permission in permissions if known[permission].pk not in has]
         group.permissions.add(*lacking)
         given[name] = len(lacking)
     return given
 
 
-LABEL_AND_CODENAME = ("content_type__app_label", "codename")
-
-
-def find_permission(name: str) -> Permission:
-    label, codename = name.split(".")
-    return Permission.objects.get(content_type__app_label=label, codename=codename)
+def permissions_by_name() -> dict[str, Permission]:
+    permissions = Permission.objects.select_related("content_type")
+    return {f"{permission.content_type.app_label}.{permission.codename}": permission for permission in permissions}

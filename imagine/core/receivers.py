@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib.auth.models import Group, Permission, User
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
+from django.contrib.contenttypes.models import ContentType
 from django.db.models import Model, QuerySet
 from django.db.models.signals import m2m_changed, post_delete, post_save, pre_delete, pre_save
 from django.dispatch import receiver
@@ -100,7 +101,9 @@ def linked(instance: Model, through: type[Model], model: type[Model]) -> QuerySe
     return model._default_manager.filter(pk__in=rows.values(other))
 
 
+def app_label(permission: Permission) -> str:
+    return ContentType.objects.get_for_id(permission.content_type_id).app_label  # which it remembers
+
+
 def names(given: Sequence[Model]) -> list[str]:
-    return sorted(
-        f"{row.content_type.app_label}.{row.codename}" if isinstance(row, Permission) else str(row) for row in given
-    )
+    return sorted(f"{app_label(row)}.{row.codename}" if isinstance(row, Permission) else str(row) for row in given)

@@ -133,7 +133,7 @@ def test_a_page_that_is_open_to_the_wrong_role_is_seen(rows, clients):
     """A control: with one permission too many, the walk above would find it."""
     viewer, name = clients[roles.VIEWER], "admin:mail_message_changelist"
     assert not is_open(name, ask(viewer, "get", f"{ADMIN}mail/message/"))
-    Group.objects.get(name=roles.VIEWER).permissions.add(roles.find_permission("mail.view_message"))
+    Group.objects.get(name=roles.VIEWER).permissions.add(roles.permissions_by_name()["mail.view_message"])
     assert is_open(name, ask(viewer, "get", f"{ADMIN}mail/message/"))
     assert roles.VIEWER not in PAGES[name].get
 

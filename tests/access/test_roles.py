@@ -105,7 +105,7 @@ def test_each_role_has_what_is_listed_and_no_more():
 def without(permission: str) -> Client:
     """The browser of somebody who has the role of Community Relations but for one permission."""
     client = member("Community Relations")
-    Group.objects.get(name="Community Relations").permissions.remove(roles.find_permission(permission))
+    Group.objects.get(name="Community Relations").permissions.remove(roles.permissions_by_name()[permission])
     return client
 
 
@@ -123,7 +123,7 @@ def test_replacing_links_takes_a_permission_of_its_own(page):
     client.post(address, replace)
     assert type(row).objects.get(pk=row.pk).token == row.token
     role = Group.objects.get(name="Community Relations")
-    role.permissions.add(roles.find_permission("core.replace_links"))
+    role.permissions.add(roles.permissions_by_name()["core.replace_links"])
     assert b'value="replace_links"' in client.get(address).content
     client.post(address, replace)
     assert type(row).objects.get(pk=row.pk).token != row.token
