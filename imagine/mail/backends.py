@@ -177,5 +177,5 @@ def failure_reason(error: Exception) -> str:
 
 def safe_reason(text: str) -> str:
     """Shorten what another mail server said, without addresses, personal links and unprintable characters."""
-    printable = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
-    return without_links(re.sub(r"\S+@\S+", "…", printable))[:MAX_REASON]
+    printable = "".join(letter if letter.isprintable() else " " for letter in text[: 2 * MAX_REASON])
+    return without_links(re.sub(r"\S+@\S+", "…", " ".join(printable.split())))[:MAX_REASON]

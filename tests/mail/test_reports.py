@@ -1,6 +1,7 @@
 """What delivery reports and complaints change, and what they don't."""
 
 import logging
+import re
 import threading
 import time
 
@@ -12,6 +13,7 @@ from imagine.core.logging import JsonFormatter
 from imagine.mail import health, preferences, queue, retention
 from imagine.mail.models import EmailPreference, Message
 from imagine.mail.reports.recording import Outcome, record_content
+from tests import web_client
 from tests.mail import reports
 from tests.mail.reports import ALMA, complaint, postfix, sent_message
 
@@ -81,21 +83,25 @@ ABOUT_THE_MAILBOX = [
     ("5.4.1", "smtp; 550 5.4.1 Recipient address rejected: Access denied"),
     ("5.4.4", "X-Postfix; Host or domain name not found"),
     ("5.0.0", "smtp; 550 5.1.1 User unknown"),
-    ("5.0.0", "smtp; 550 No such user (in reply to RCPT TO command)"),
-    ("5.5.0", "smtp; 550 5.5.0 Mailbox unavailable (in reply to RCPT TO command)"),
+    ("5.0.0", "smtp; 550 No Such User Here"),
+    ("5.0.0", "smtp; 550 {to}: unknown user"),
+    ("5.0.0", "smtp; 550 Mailbox not found"),
+    ("5.5.0", "smtp; 550 5.5.0 Requested action not taken: mailbox unavailable"),
 ]
 ABOUT_SOMETHING_ELSE = [
     ("5.2.2", "smtp; 552 5.2.2 Mailbox full"),
     ("5.2.3", "smtp; 552 5.2.3 Message too large"),
-    ("5.7.1", "smtp; 550 5.7.1 Blocked by policy (in reply to RCPT TO command)"),
+    ("5.7.1", "smtp; 550 5.7.1 Blocked: no such user"),
     ("5.7.26", "smtp; 550 5.7.26 DMARC"),
     ("5.1.8", "smtp; 501 5.1.8 Sender domain not found"),
     ("5.3.4", "smtp; 552 5.3.4 Too big"),
     ("5.4.6", "smtp; 554 5.4.6 Loop"),
     ("5.4.7", "smtp; 550 5.4.7 Expired"),
     ("5.6.0", "smtp; 554 5.6.0 Content"),
-    ("5.0.0", "smtp; 554 Looks like spam (in reply to end of DATA command)"),
-    ("5.0.0", "smtp; 550 5.7.1 Blocked (in reply to RCPT TO command)"),
+    ("5.0.0", "smtp; 554 Looks like spam"),
+    ("5.0.0", "smtp; 550 Blocked, ask your user"),
+    ("5.0.0", "smtp; 450 No such user"),
+    ("5.0.0", "smtp; 550 5.7.1 Blocked: unknown user"),
     ("5.0.0", ""),
     ("", ""),
     ("4.4.1", "X-Postfix; Connection timed out"),
@@ -170,6 +176,16 @@ def test_the_reason_is_short_and_has_no_address_link_or_control_characters():
     assert reason.startswith("550 5.1.1 [31m … https://x.org/imagine/rsvp/(link)/ ")
     assert len(reason) == 300
     assert reason.isprintable()
+
+
+def test_staff_read_on_the_message_that_it_bounced_and_why(staff):
+    message = sent_message()
+    record_content(postfix(message, diagnostic="smtp; 550 5.1.1 <b>User</b> unknown"))
+    page = staff.get(f"/imagine/admin/mail/message/{message.pk}/change/")
+    words = web_client.page_text(page)
+    assert "550 5.1.1 &lt;b&gt;User&lt;/b&gt; unknown" in page.content.decode()
+    assert re.search(r"bounced: \w+\.? \d+, \d{4}", words, re.IGNORECASE), words
+    assert "sent:" in words.lower()
 
 
 def test_a_message_that_bounced_is_resent_as_another_one():
@@ -298,6 +314,15 @@ def test_huge_reports_are_refused_soon():
         began = time.monotonic()
         assert record_content(content) == Outcome.NOT_A_REPORT, name
         assert time.monotonic() - began < 5, name
+
+
+@pytest.mark.slow
+def test_long_diagnostics_are_read_soon():
+    for number, words in enumerate(["550 " * 60_000, "x" * 240_000, "550 no such " * 20_000, "a@" * 120_000]):
+        message = sent_message(f"long:{number}", recipient=f"long{number}@example.org")
+        report, began = postfix(message, diagnostic=f"smtp; {words}"), time.monotonic()
+        assert record_content(report) in {Outcome.BOUNCED, Outcome.NOT_A_REPORT}
+        assert time.monotonic() - began < 2
 
 
 def test_a_report_that_was_cut_off_in_the_returned_message_is_good():

@@ -12,6 +12,7 @@ from imagine.mail import tasks
 from imagine.mail.models import EmailPreference, Message, ReportMailbox
 from imagine.mail.reports import mailbox
 from imagine.mail.reports.mailbox_url import Mailbox
+from tests import web_client
 from tests.imap_server import PASSWORD, USER, ImapServer
 from tests.mail.reports import complaint, postfix, qmail, sent_message, vacation
 
@@ -184,3 +185,14 @@ def test_monitors_see_whether_the_mailbox_was_read_lately(imap):
     assert ready() == "ok"
     ReportMailbox.objects.update(read_at=timezone.now() - timezone.timedelta(minutes=31))
     assert ready() == "late"
+
+
+def test_the_start_page_says_when_the_mailbox_was_read(imap, staff):
+    def words() -> str:
+        return web_client.page_text(staff.get("/imagine/admin/")).replace("\N{NO-BREAK SPACE}", " ")
+
+    assert "We haven’t been able to read the mailbox for bounces yet." in words()
+    read()
+    assert "We last checked for bounces 0 minutes ago." in words()
+    ReportMailbox.objects.update(read_at=timezone.now() - timezone.timedelta(hours=2, minutes=1))
+    assert "We haven’t been able to read the mailbox for bounces for 2 hours, 1 minute." in words()

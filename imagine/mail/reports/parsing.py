@@ -21,6 +21,7 @@ MAX_SIZE = 256 * 1024  # bytes of a report that are read; the returned message c
 MAX_BOUNDARIES, MAX_DELIMITERS = 40, 400
 DELIMITER = re.compile(rb"[\r\n]--")
 MAX_RECIPIENTS = 20
+MAX_DIAGNOSTIC = 1000  # letters
 RETURNED_TYPES = {"message/rfc822", "text/rfc822-headers", "message/global", "message/global-headers"}
 COMPLAINT_TYPES = {"abuse", "fraud", "opt-out"}
 
@@ -102,7 +103,7 @@ def delivery_report(pk: UUID, fields: Part) -> Report:
     kind = Report.Kind(action) if action in {"failed", "delayed"} else Report.Kind.OTHER
     status = re.match(r"[245]\.\d{1,3}\.\d{1,3}", words(fields, "Status"))
     addresses = {address_in(words(fields, name)) for name in ("Final-Recipient", "Original-Recipient")} - {""}
-    diagnostic = words(fields, "Diagnostic-Code")
+    diagnostic = words(fields, "Diagnostic-Code")[:MAX_DIAGNOSTIC]
     return Report(kind, pk, frozenset(addresses), status[0] if status else "", diagnostic)
 
 
@@ -150,4 +151,4 @@ def read_json_report(content: bytes) -> list[Report]:
     if pk is None or kind is None:
         raise NotAReport("It isn't a bounce or complaint about a message of ours.")
     addresses = frozenset({address_in(given.get("recipient", ""))} - {""})
-    return [Report(kind, pk, addresses, given.get("status", ""), given.get("diagnostic", ""))]
+    return [Report(kind, pk, addresses, given.get("status", ""), given.get("diagnostic", "")[:MAX_DIAGNOSTIC])]

@@ -27,7 +27,14 @@ CAN_BOUNCE = (State.QUEUED, State.SENT, State.UNKNOWN, State.FAILED)
 # which are about the sender), is disabled (2.1), is refused by Microsoft 365 (4.1), or its domain has no server (4.4).
 GONE = re.compile(r"5\.(1\.(?![78]$)\d+|2\.1|4\.1|4\.4)")
 VAGUE = {"", "5.0.0", "5.5.0"}
-REFUSED_RECIPIENT = re.compile(r"\b55[013]\b.*\bRCPT TO\b", re.IGNORECASE)
+# What servers without enhanced codes say, as many small offices have them.
+NO_SUCH_USER = re.compile(
+    r"""\b55[013]\b.*\b(
+        no[ ]such[ ](user|person|recipient|mailbox|address) | unknown[ ](user|recipient)
+        | (user|recipient|mailbox|account|address)[ ](is[ ])?(unknown|unavailable|not[ ]found|does(n't|[ ]not)[ ]exist)
+    )\b""",
+    re.IGNORECASE | re.VERBOSE,
+)
 
 
 class Outcome(StrEnum):
@@ -98,7 +105,7 @@ def is_gone(report: Report) -> bool:
     replied = re.search(r"\b5\.\d{1,3}\.\d{1,3}\b", report.diagnostic)
     status = replied[0] if replied and report.status in VAGUE else report.status
     if status in VAGUE:
-        return bool(REFUSED_RECIPIENT.search(report.diagnostic))
+        return bool(NO_SUCH_USER.search(report.diagnostic))
     return bool(GONE.fullmatch(status))
 
 
