@@ -11,7 +11,7 @@ class AccountsConfig(AppConfig):
 
         # The admin's words for Django's own models.
         auth = apps.get_app_config("auth")
-        auth.verbose_name = self.verbose_name
+        auth.verbose_name = _("Accounts and roles")
         account, role = auth.get_model("user")._meta, auth.get_model("group")._meta
         account.verbose_name, account.verbose_name_plural = _("staff account"), _("staff accounts")
         role.verbose_name, role.verbose_name_plural = _("staff role"), _("staff roles")

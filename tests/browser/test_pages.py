@@ -312,7 +312,7 @@ def posted(body: str, content_type: str) -> Callable[[Page], None]:
 
 def error_400() -> Place:
     go = posted("nothing", "multipart/form-data; boundary=")
-    return Place(FIND, lambda: _("This request did not arrive whole"), go, 400)
+    return Place(FIND, lambda: _("Something went wrong with that request"), go, 400)
 
 
 def error_403() -> Place:
@@ -322,7 +322,7 @@ def error_403() -> Place:
         sign_in(page, newcomer)
         page.goto("/imagine/admin/summit/event/")
 
-    return Place("/imagine/admin/summit/event/", lambda: _("This page is not open to you"), go, 403)
+    return Place("/imagine/admin/summit/event/", lambda: _("You can’t open this page"), go, 403)
 
 
 def error_403_csrf() -> Place:
@@ -331,11 +331,11 @@ def error_403_csrf() -> Place:
         page.context.clear_cookies()
         page.click(SEND)
 
-    return Place(FIND, lambda: _("Please send that once more"), go, 403)
+    return Place(FIND, lambda: _("Please send that again"), go, 403)
 
 
 def error_404() -> Place:
-    return Place(f"/imagine/rsvp/{'x' * 32}/", lambda: _("There is nothing at this address"), status=404)
+    return Place(f"/imagine/rsvp/{'x' * 32}/", lambda: _("This link doesn’t work"), status=404)
 
 
 def error_413() -> Place:
@@ -345,7 +345,7 @@ def error_413() -> Place:
 
 def error_415() -> Place:
     go = posted("email=a", "application/x-www-form-urlencoded; charset=iso-8859-1")
-    return Place(FIND, lambda: _("We cannot read this form"), go, 415)
+    return Place(FIND, lambda: _("We can’t read this form"), go, 415)
 
 
 def error_429() -> Place:
@@ -356,7 +356,7 @@ def error_429() -> Place:
         RateLimitCount.objects.update(count=300)
         send_find("nobody@example.org")(page)
 
-    return Place(FIND, lambda: _("A short break, please"), go, 429)
+    return Place(FIND, lambda: _("Please wait a moment"), go, 429)
 
 
 def error_500() -> Place:

@@ -258,7 +258,7 @@ def test_page_without_an_event_is_spanish(reader, name):
 def test_constant_404_page_is_spanish(reader):
     page = said_by(reader, reverse("rsvp", args=["x" * 32]), status=404)
     assert english_in(page) == []
-    assert "No hay nada en esta dirección" in page
+    assert "Este enlace no funciona" in page
 
 
 def confirmed() -> Rsvp:

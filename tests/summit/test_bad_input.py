@@ -238,7 +238,7 @@ def test_body_that_we_do_not_read_gets_415(event, content_type):
     client = Client(enforce_csrf_checks=True)
     response = send_raw(client, event, urlencode(web_client.rsvp_form()), content_type)
     assert response.status_code == 415
-    assert "We cannot read this form" in web_client.page_text(response)
+    assert "We can’t read this form" in web_client.page_text(response)
     assert Rsvp.objects.count() == 0
 
 
@@ -281,7 +281,7 @@ def test_too_many_fields_get_400(client, event):
     body = "&".join(f"f{number}=1" for number in range(2100))
     response = send_raw(client, event, body)
     assert response.status_code == 400
-    assert "This request did not arrive whole" in web_client.page_text(response)
+    assert "Something went wrong with that request" in web_client.page_text(response)
 
 
 def test_file_in_place_of_an_answer_is_no_answer(client, event):
@@ -316,7 +316,7 @@ def test_odd_headers_are_never_a_500(event, settings, headers):
 def test_another_host_gets_400(event, host):
     response = Client().get(event.get_absolute_url(), headers={"host": host})
     assert response.status_code == 400
-    assert "This request did not arrive whole" in web_client.page_text(response)
+    assert "Something went wrong with that request" in web_client.page_text(response)
 
 
 @pytest.mark.parametrize(

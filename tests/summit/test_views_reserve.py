@@ -242,7 +242,7 @@ def test_rsvp_without_the_csrf_token_is_refused_in_our_words():
     event = factories.event()
     response = Client(enforce_csrf_checks=True).post(event.get_absolute_url(), web_client.rsvp_form())
     assert response.status_code == 403
-    assert "Please send that once more" in web_client.page_text(response)
+    assert "Please send that again" in web_client.page_text(response)
     assert Rsvp.objects.count() == 0
 
 
