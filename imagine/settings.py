@@ -190,7 +190,7 @@ MIDDLEWARE = [
     "imagine.core.middleware.log_request",
     "imagine.core.headers.send_no_body_for_head",
     "imagine.core.headers.add_security_headers",
-    "csp.middleware.CSPMiddleware",
+    "imagine.core.headers.ContentSecurityPolicyMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "imagine.core.middleware.refuse_unreadable",
     "whitenoise.middleware.WhiteNoiseMiddleware",

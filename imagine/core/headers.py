@@ -2,8 +2,12 @@
 
 from collections.abc import Callable
 
+from csp.constants import HEADER
+from csp.middleware import CSPMiddleware
+from csp.utils import build_policy
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 
 
@@ -19,6 +23,23 @@ def add_security_headers(get_response: Callable[[HttpRequest], HttpResponse]) ->
         return response
 
     return middleware
+
+
+class ContentSecurityPolicyMiddleware(CSPMiddleware):
+    """Write the policy of settings once. django-csp writes it twice for each response, which takes 0.1 ms."""
+
+    policy = build_policy()
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        if settings.DEBUG or has_own_policy(request, response):
+            return super().process_response(request, response)
+        response.headers.setdefault(HEADER, self.policy)
+        return response
+
+
+def has_own_policy(request: HttpRequest, response: HttpResponseBase) -> bool:
+    """Return whether the view used a nonce or one of django-csp's decorators."""
+    return hasattr(request, "_csp_nonce") or any(name.startswith("_csp") for name in vars(response))
 
 
 def send_no_body_for_head(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable:
