@@ -1,31 +1,43 @@
 """One person goes through every form and import. They are found in the database and in email, and nowhere else; after
-they are erased, nowhere at all."""
+they are erased, nowhere at all: not in a dump, and not in a backup that is restored."""
 
 import base64
 import binascii
 import io
 import json
 import logging
+import os
 import re
+import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote, urlsplit
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.cache import caches
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
 from django.test import Client, override_settings
 from django.urls import reverse
 
+from imagine.access.pages import PAGES
 from imagine.core import page_cache
 from imagine.core.logging import JsonFormatter
 from imagine.core.models import SecurityEvent
-from imagine.mail import delivery, dispatch, preferences
+from imagine.demo.binaries import postgres_binaries
+from imagine.mail import delivery, dispatch, health_views, preferences
 from imagine.mail.models import EmailPreference, Message
 from imagine.mail.reports import webhook
+from imagine.privacy import erasing
+from imagine.privacy.models import Hold
 from imagine.privacy.people import Person, everything_about, row_of
-from partners.models import Contact, Import, Pledge, PledgeRequest, PledgeYear
-from summit.models import Audience, Guest, Invitation, Rsvp
+from partners.models import Contact, Import, Organization, Pledge, PledgeRequest, PledgeYear
+from summit import rsvp_links, seats, tasks
+from summit.models import Audience, Event, Guest, Invitation, Rsvp
 from tests import factories, web_client
 from tests.mail import reports
 from tests.partners.import_files import as_csv, as_xlsx, row, table
@@ -41,25 +53,52 @@ CANARY = ("zephyrine", "quokka", "555-0188", "quandong", "zeppelin", "wallaby")
 ADMIN = "/imagine/admin/"
 
 
+# Pages that are posted to without a guest's or partner's data.
+WITHOUT_PEOPLE = {
+    *("language", "admin:index", "admin:app_list", "admin:login", "admin:logout", "/", "<record>"),
+    *("admin:password_change", "second_factor", "set_up_second_factor", "cancel_sign_in", "set_password"),
+    *("session_status", "confirm_factor", "add_totp", "add_passkey", "recovery_codes", "replace_recovery_codes"),
+    *("remove_factor", "end_session", "admin:auth_user_reset", "admin:auth_user_password_change"),
+    *("admin:auth_group_add", "admin:auth_group_change", "admin:auth_user_add", "admin:auth_user_change"),
+    *("admin:mail_templateoverride_page", "admin:mail_mailing_change", "admin:partners_organization_logo"),
+    *("admin:partners_promisetype_add", "admin:partners_promisetype_change", "admin:partners_school_change"),
+    *("admin:partners_pledgeyear_add", "admin:partners_pledgeyear_change", "admin:partners_scan_for_duplicates"),
+    *("admin:summit_event_add", "admin:summit_event_change", "admin:summit_audience_add"),
+    *("admin:summit_audience_change", "admin:summit_event_invite", "admin:summit_event_invite_audience"),
+    *("admin:privacy_person", "admin:privacy_person_json", "admin:mail_message_preview"),  # only read
+}
+
+
 class RecordingClient(Client):
-    """A browser that keeps every header that it got: where it was led, cookies, names of downloads."""
+    """A browser that keeps every header that it got: where it was led, cookies, names of downloads; what pages of
+    errors say; and to which pages it posted."""
 
     headers_seen: list[str]
+    errors_seen: list[str]
+    posted: set[str]
+
+    def __init__(self):
+        super().__init__(raise_request_exception=False)
 
     def request(self, **request):
         response = super().request(**request)
         self.headers_seen.append(f"{response.headers} {response.cookies}")
+        if response.status_code >= 500:
+            self.errors_seen.append(response.content.decode())
+        elif request["REQUEST_METHOD"] == "POST" and response.status_code < 400:
+            self.posted.add(response.resolver_match.view_name)
         return response
 
 
 class Watch:
-    """Everything but the database and email: logs, the broker with its tasks, caches, headers, names of files."""
+    """Everything but the database and email: logs, the broker with its tasks, caches, headers, names of files, pages of
+    errors, the health check, the list of erasures."""
 
     def __init__(self):
         self.log = io.StringIO()
         self.handler = logging.StreamHandler(self.log)
         self.handler.setFormatter(JsonFormatter())
-        RecordingClient.headers_seen = []
+        RecordingClient.headers_seen, RecordingClient.errors_seen, RecordingClient.posted = [], [], set()
         dispatch.redis().flushdb()
 
     def places(self) -> dict[str, str]:
@@ -70,6 +109,10 @@ class Watch:
             "cached pages": str(page_cache.cached_pages),
             "cache": str(getattr(caches["default"], "_cache", "")),
             "activity log": str(list(SecurityEvent.objects.values())),
+            "error pages": " ".join(RecordingClient.errors_seen),
+            "health check": Client().get(reverse("ready")).content.decode(),
+            "names of files": " ".join(str(path) for path in Path(settings.EMAIL_FILE_PATH).rglob("*")),
+            "list of erasures": Path(settings.ERASURE_LIST).read_text() if Path(settings.ERASURE_LIST).exists() else "",
         }
 
     def found(self) -> dict[str, list[str]]:
@@ -105,7 +148,9 @@ def with_decoded(text: str) -> str:
 
 
 @pytest.fixture
-def watch() -> Iterator[Watch]:
+def watch(settings, tmp_path) -> Iterator[Watch]:
+    settings.ERASURE_LIST = str(tmp_path / "erasures.txt")
+    settings.EMAIL_FILE_PATH = str(tmp_path / "mail")
     watch = Watch()
     logging.getLogger().addHandler(watch.handler)
     yield watch
@@ -129,10 +174,13 @@ def fly_through_everything(office: RecordingClient) -> None:
     invitation_forms(guest, kickoff)
     sign_in_and_lost_links(guest)
     admin_forms(office, event)
+    organizations(office, event)
     imports(office)
     exports(office)
     delivery.sweep()
     bounces(guest)
+    email(office)
+    faults(guest, event)
 
 
 def rsvp_forms(guest: RecordingClient, event) -> None:
@@ -146,6 +194,8 @@ def rsvp_forms(guest: RecordingClient, event) -> None:
     guest.post(reverse("change_party", args=[rsvp.token]), web_client.form_fields(page) | party)
     guest.get(reverse("rsvp_calendar", args=[rsvp.token]))
     guest.post(reverse("promise_from_rsvp", args=[rsvp.token]))
+    for name in ("cancel_rsvp", "reinstate_rsvp"):
+        guest.post(reverse(name, args=[rsvp.token]), {"size": "2"})
 
 
 def pledge_forms(guest: RecordingClient) -> None:
@@ -158,6 +208,8 @@ def pledge_forms(guest: RecordingClient) -> None:
     submit(token, answers, client=guest)
     submit(token, answers, signature(NAME, role="Owner"), client=guest)
     guest.get(pledge_url(token, "pledge_certificate"))
+    pledge = Pledge.objects.get(organization__name="Marsupial Works")
+    guest.post(reverse("mail_year_link", args=[pledge.token]), {"event": Event.objects.first().slug})
 
 
 def invitation_forms(guest: RecordingClient, kickoff) -> None:
@@ -170,11 +222,13 @@ def invitation_forms(guest: RecordingClient, kickoff) -> None:
     guest.post(reverse("accept_invitation", args=[token]), accepted)
     page = preferences.get_preference(EMAIL).get_absolute_url()
     assert guest.post(page, web_client.form_fields(guest.get(page)) | {"news": "on"}).status_code == 302
+    guest.post(reverse("unsubscribe", args=[preferences.get_preference(EMAIL).token, "invitations"]))
 
 
 def sign_in_and_lost_links(guest: RecordingClient) -> None:
     guest.post(reverse("find_rsvp"), {"email": EMAIL})
     guest.post(f"{ADMIN}login/", {"username": EMAIL, "password": NAME})
+    guest.post(reverse("forgot_password"), {"email": EMAIL})
     guest.get(f"/imagine/{NAME}/")
     guest.get("/imagine/partners/", {"q": NAME})
 
@@ -191,6 +245,8 @@ def admin_forms(office: RecordingClient, event) -> None:
     page = f"{ADMIN}summit/rsvp/add/?event={event.pk}"
     office.post(page, web_client.form_fields(office.get(page)) | {"name": NAME, "email": EMAIL, "note": NOTE})
     office.post(f"{ADMIN}privacy/hold/add/", {"email": EMAIL, "reason": NOTE, "ends_on": "2020-01-01"})
+    page = reverse("admin:privacy_hold_change", args=[Hold.objects.get().pk])
+    office.post(page, web_client.form_fields(office.get(page)) | {"reason": f"{NOTE} once more"})
     office.post(f"{ADMIN}privacy/erasure/find/", {"email": EMAIL})
     office.get(f"{ADMIN}summit/rsvp/", {"q": NAME})
     for message in Message.objects.filter(recipient=EMAIL):
@@ -203,9 +259,51 @@ def imports(office: RecordingClient) -> None:
     for content in (as_csv(table([cells])), as_xlsx(table([cells])), b"not a table " + EMAIL.encode()):
         file = SimpleUploadedFile(f"{NAME}.csv", content)
         office.post(f"{ADMIN}partners/import/add/", {"file": file, "year": year.pk}, follow=True)
+    checked = Import.objects.filter(state=Import.State.CHECKED).first()
+    office.post(reverse("admin:partners_import_change", args=[checked.pk]), {"confirm": "1"})
     audience = Audience.objects.create(name="Mentors")
     file = SimpleUploadedFile(f"{NAME}.csv", f"Email,Name\n{EMAIL},{NAME}\n".encode())
-    office.post(f"{ADMIN}summit/audience/{audience.pk}/list/", {"file": file}, follow=True)
+    page = f"{ADMIN}summit/audience/{audience.pk}/list/"
+    office.post(page, {"file": file}, follow=True)
+    audience.refresh_from_db()
+    office.post(page, {"seen": audience.upload.mark, "put_in": "1"})
+
+
+def organizations(office: RecordingClient, event) -> None:
+    page = reverse("admin:partners_organization_add")
+    person = {"contacts-0-name": NAME, "contacts-0-email": EMAIL, "contacts-0-phone": PHONE}
+    office.post(page, web_client.form_fields(office.get(page)) | {"name": "Marsupial Works Inc."} | person)
+    kept, other = Organization.objects.get(name="Marsupial Works"), Organization.objects.get(name__endswith="Inc.")
+    page = reverse("admin:partners_organization_change", args=[other.pk])
+    office.post(page, web_client.form_fields(office.get(page)) | {"contacts-0-role": NAME})
+    page = reverse("admin:partners_merge", args=[kept.pk, other.pk])
+    office.post(page, web_client.form_fields(office.get(page)) | {"merge": "x"})
+    rsvp = factories.rsvp(event, "Ben Ochoa", email="ben@example.org", organization_name="Marsupial Wrks")
+    office.post(reverse("admin:summit_match", args=[rsvp.pk]), {"was": "", "organization": kept.pk, "contact": "on"})
+
+
+def email(office: RecordingClient) -> None:
+    """Sent again, and what staff say that the person wants."""
+    message = Message.objects.filter(recipient=EMAIL).first()
+    office.post(reverse("admin:mail_message_change", args=[message.pk]), {"_resend": ""})
+    page = reverse("admin:mail_emailpreference_add")
+    office.post(page, web_client.form_fields(office.get(page)) | {"email": EMAIL})
+    page = reverse("admin:mail_emailpreference_change", args=[preferences.get_preference(EMAIL).pk])
+    office.post(page, web_client.form_fields(office.get(page)))
+
+
+def faults(guest: RecordingClient, event) -> None:
+    """A page and a task that fail, with the person in the exception."""
+
+    def fail(*args, **fields):
+        raise ValueError(f"{NAME} {EMAIL} {PHONE}")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(seats, "reserve", fail)
+        typed = {"name": NAME, "email": f"new.{EMAIL}", "size": "1", "accepts_partial": "wait"}
+        assert guest.post(event.get_absolute_url(), typed).status_code == 500
+        patch.setattr(rsvp_links, "answer_link_request", fail)
+        assert tasks.answer_link_request.apply((1,)).failed()
 
 
 def exports(office: RecordingClient) -> None:
@@ -236,13 +334,17 @@ def bounces(guest: RecordingClient) -> None:
     assert EMAIL not in message.last_error
 
 
-def test_canary_is_in_the_database_and_in_email_alone_and_after_erasure_nowhere(watch, office):
+def test_canary_is_in_the_database_and_in_email_alone_and_after_erasure_nowhere(watch, office, tmp_path):
     fly_through_everything(office)
+    assert forms_left_out() == set()
     in_tables = {word: everywhere(word) for word in CANARY}
     assert all(in_tables.values()), in_tables
     for model in (Rsvp, Guest, Contact, Pledge, Message, EmailPreference, Import, Invitation):
         assert any(each.model is model for each in everything_about(Person(EMAIL))), model
     assert watch.found() == {}
+    assert watch.log.getvalue().count("ValueError") >= 1
+    backup = tmp_path / "backup"
+    dump("--format=custom", f"--file={backup}")
     row = row_of(Person(EMAIL))
     path = f"{ADMIN}privacy/erasure/person/{row._meta.label_lower}/{row.pk}/erase/"
     assert office.post(path, follow=True).status_code == 200
@@ -251,10 +353,68 @@ def test_canary_is_in_the_database_and_in_email_alone_and_after_erasure_nowhere(
     of_the_organization = left.pop("wallaby")
     assert left == {word: set() for word in left}
     assert "partners.Promise.note" in of_the_organization
+    assert words_in_dump() == []
+    with restored(backup):
+        assert set(words_in_dump()) == PERSONAL
+        assert erasing.erase_again() == 1
+        assert words_in_dump() == []
     assert watch.found() == {}
 
 
-def test_control_a_canary_in_each_place_is_found(watch, office):
+PERSONAL = set(CANARY) - {"wallaby"}
+
+
+def forms_left_out() -> set[str]:
+    names = {name for name, access in PAGES.items() if access.post}
+    names = {name for name in names if not name.endswith(("_changelist", "_history", "_delete", "privacy_erase"))}
+    return names - WITHOUT_PEOPLE - RecordingClient.posted
+
+
+def dump(*options: str) -> str:
+    """A hold says whom it is about, and outlives an erasure."""
+    return run("pg_dump", "--exclude-table-data=privacy_hold", *options, database_url())
+
+
+def words_in_dump() -> list[str]:
+    """What of the person is in a dump, as text or as bytes."""
+    text = dump().lower()
+    return [word for word in CANARY if word in PERSONAL and (word in text or word.encode().hex() in text)]
+
+
+def run(name: str, *arguments: str) -> str:
+    done = subprocess.run([postgres_binaries(Path(), None) / name, *arguments], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def database_url(name: str = "") -> str:
+    path = quote(name or connection.settings_dict["NAME"])
+    return urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{path}").geturl()
+
+
+@contextmanager
+def restored(backup: Path) -> Iterator[None]:
+    """In a database of its own, restored from a backup."""
+    own = connection.settings_dict["NAME"]
+    name = f"{own}_restored"
+    with connection.cursor() as cursor:
+        cursor.execute(f"CREATE DATABASE {name}")
+    run("pg_restore", f"--dbname={database_url(name)}", str(backup))
+    use_database(name)
+    try:
+        yield
+    finally:
+        use_database(own)
+        with connection.cursor() as cursor:
+            cursor.execute(f"DROP DATABASE {name}")
+
+
+def use_database(name: str) -> None:
+    connection.close()
+    connection.settings_dict["NAME"] = name
+
+
+def test_control_a_canary_in_each_place_is_found(watch, office, monkeypatch):
     logging.getLogger("imagine").info(NAME)
     page_cache.cached_pages["x"] = NAME
     caches["default"].set("x", NAME)
@@ -262,6 +422,10 @@ def test_control_a_canary_in_each_place_is_found(watch, office):
     office.get("/imagine/", headers={"X-Nothing": "1"})
     RecordingClient.headers_seen.append(json.dumps({"Location": base64.b64encode(NAME.encode()).decode()}))
     SecurityEvent.objects.create(kind="exported", facts={"name": NAME})
+    RecordingClient.errors_seen.append(NAME)
+    monkeypatch.setattr(health_views, "broker_state", lambda: NAME)
+    Path(settings.EMAIL_FILE_PATH, NAME).mkdir(parents=True)
+    Path(settings.ERASURE_LIST).write_text(NAME)
     found = watch.found()
     page_cache.cached_pages.clear()
     caches["default"].clear()
