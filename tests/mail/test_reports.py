@@ -180,8 +180,10 @@ def test_the_reason_is_short_and_has_no_address_link_or_control_characters():
 
 def test_staff_read_on_the_message_that_it_bounced_and_why(staff):
     message = sent_message()
+    url = f"/imagine/admin/mail/message/{message.pk}/change/"
+    assert "bounced:" not in web_client.page_text(staff.get(url)).lower()
     record_content(postfix(message, diagnostic="smtp; 550 5.1.1 <b>User</b> unknown"))
-    page = staff.get(f"/imagine/admin/mail/message/{message.pk}/change/")
+    page = staff.get(url)
     words = web_client.page_text(page)
     assert "550 5.1.1 &lt;b&gt;User&lt;/b&gt; unknown" in page.content.decode()
     assert re.search(r"bounced: \w+\.? \d+, \d{4}", words, re.IGNORECASE), words

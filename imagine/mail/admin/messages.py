@@ -44,8 +44,6 @@ class MessageAdmin(GuardedAdmin, ActionsAdmin):
                     "attachment_name",
                     "state",
                     "last_error",
-                    "bounced_at",
-                    "complained_at",
                     "possible_duplicate",
                     "html_preview",
                 )
@@ -69,6 +67,12 @@ class MessageAdmin(GuardedAdmin, ActionsAdmin):
             messages = messages.exclude(content_type__app_label="auth")
         is_list = getattr(request.resolver_match, "url_name", "") == "mail_message_changelist"
         return messages.defer("body_text", "body_html", "ics") if is_list else messages
+
+    def get_fieldsets(self, request, obj=None):
+        """Most messages neither bounce nor are marked as spam, so those fields are shown only of the others."""
+        *others, (delivery, options) = super().get_fieldsets(request, obj)
+        reported = [field for field in ("bounced_at", "complained_at") if getattr(obj, field, None)]
+        return [*others, (delivery, options | {"fields": (*reported, *options["fields"])})]
 
     @admin.display(description=_("text"))
     def plain_text(self, message: Message) -> str:
