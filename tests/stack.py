@@ -89,6 +89,7 @@ class Stack:
             "REDIS_URL": self.valkey.url,
             "EMAIL_URL": f"smtp://127.0.0.1:{self.mail.port}",
             "SITE_URL": f"http://127.0.0.1:{self.port}",
+            "DEMO": "0",  # staff need a second step
         }
 
     # From first to last ----------------------------------------------------------------------------------------

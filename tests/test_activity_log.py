@@ -129,6 +129,19 @@ def test_deleted_records():
     assert recorded(since=before) == was
 
 
+def test_records_without_a_rule_that_are_deleted(chief):
+    events, audience = [factories.event(slug=slug) for slug in ("one", "two", "three")], factories.audience()
+    sure = {"post": "yes"}
+    chief.post(reverse("admin:summit_audience_delete", args=[audience.pk]), sure)
+    chief.post(reverse("admin:summit_event_delete", args=[events[0].pk]), sure)
+    chosen = {"action": "delete_selected", "_selected_action": [event.pk for event in events[1:]]}
+    chief.post(reverse("admin:summit_event_changelist"), chosen | sure)
+    deleted = SecurityEvent.objects.filter(kind=Kind.RECORD_DELETED, user_name="anna").order_by("pk")
+    about = [(event.content_type.model, int(event.object_id)) for event in deleted]
+    assert about[:2] == [("audience", audience.pk), ("event", events[0].pk)]
+    assert sorted(about[2:]) == [("event", event.pk) for event in events[1:]]
+
+
 def test_settings():
     send_rate.set_send_rate(30)
     send_rate.set_send_rate(30)

@@ -5,10 +5,11 @@ from django.apps import apps
 from django.contrib import admin
 from django.contrib.auth.models import Group, User
 from django.core.management import call_command
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.urls import reverse
 
 from imagine.access import roles
+from imagine.core.admin.actions import only_reads
 from tests import factories, snapshots
 
 pytestmark = pytest.mark.django_db
@@ -134,6 +135,17 @@ def test_merging_takes_a_permission_of_its_own():
     client, address = without("core.merge_organizations"), reverse("admin:partners_merge", args=[kept.pk, other.pk])
     assert client.post(address, {"shown": "x"}).status_code == 403
     assert b'value="merge_two"' not in client.get(reverse("admin:partners_organization_changelist")).content
+
+
+def test_no_list_changes_several_records_without_the_permission():
+    """Whatever list it is: an admin with actions inherits ActionsAdmin, or this fails."""
+    without("core.act_on_many")
+    request = RequestFactory().post("/", {"_selected_action": ["1", "2"]})
+    request.user = User.objects.get()
+    offered = {model: page.get_actions(request) for model, page in admin.site._registry.items()}
+    changing = [name for actions in offered.values() for name, action in actions.items() if not only_reads(action[0])]
+    assert changing == []
+    assert {name for actions in offered.values() for name in actions} >= {"guests_csv"}
 
 
 def test_changing_several_records_at_once_takes_a_permission_of_its_own():

@@ -19,9 +19,9 @@ from fido2.webauthn import (
     CollectedClientData,
 )
 
-from imagine.accounts import passkeys, second_factor
+from imagine.accounts import passkeys, second_factor, sign_in
 from imagine.mail.models import Message
-from tests.accounts.people import ACCOUNT, SECOND_STEP, SET_UP, give_password, has_app, is_signed_in
+from tests.accounts.people import ACCOUNT, SECOND_STEP, SET_UP, earlier, give_password, has_app, is_signed_in
 from tests.web_client import page_text
 
 pytestmark = pytest.mark.django_db
@@ -143,6 +143,18 @@ def test_answer_works_once_and_for_its_own_challenge(clerk):
     assert other.post(SECOND_STEP, {"credential": good}).status_code == 200  # no challenge was given
     other.get(SECOND_STEP)
     assert other.post(SECOND_STEP, {"credential": good}).status_code == 200
+
+
+def test_passkey_is_given_again_before_an_account_changes(clerk):
+    authenticator, client = with_passkey(clerk), Client()
+    client.force_login(clerk)
+    earlier(client, lambda session: session.update({sign_in.CONFIRMED_AT: 0}))
+    confirm = client.get(f"{ACCOUNT}passkey/")["Location"]
+    answer = authenticator.get(options_of(client.get(confirm)))
+    assert client.post(confirm, {"credential": answer[:-9]}).status_code == 200
+    answer = authenticator.get(options_of(client.get(confirm)))
+    assert client.post(confirm, {"credential": answer})["Location"] == f"{ACCOUNT}passkey/"
+    assert client.get(f"{ACCOUNT}passkey/").status_code == 200
 
 
 def test_copied_authenticator_is_found_by_its_count(clerk):

@@ -44,6 +44,7 @@ class Site:
             "DATABASE_URL": database._replace(path=f"/{quote(settings.DATABASES['default']['NAME'])}").geturl(),
             "EMAIL_URL": f"file://{quote(str(self.mailbox.folder))}",
             "SITE_URL": self.address,
+            "DEMO": "0",  # staff need a second step
             "COLLECTED": str(self.folder / "static"),
         }
 

@@ -467,6 +467,17 @@ def test_correcting_an_address_and_stopping_the_mailing(invitation):
     assert not Message.objects.exists()
 
 
+def test_correcting_a_guests_address_and_canceling(invitation):
+    rsvp = responses.accept_invitation(invitation, Rsvp(name="Alma"), size=1)
+    run_crosswise(
+        lambda: contacts.correct_contact(invitation.contact, email="new@example.org"),
+        lambda: seats.cancel(rsvp),
+        Event.objects.all(),
+    )
+    rsvp.refresh_from_db()
+    assert (rsvp.email, bool(rsvp.canceled_at)) == ("new@example.org", True)
+
+
 @pytest.fixture
 def notice(invitation) -> Mailing:
     """That the event moved: written and not sent."""

@@ -3,15 +3,27 @@
 from django.apps import apps
 from django.contrib import admin
 from django.contrib.contenttypes.fields import GenericForeignKey
+from django.db import transaction
 from django.db.models import Model
 from django.utils.text import capfirst
 
+from imagine.core.security_events import Kind, record_event
 from imagine.core.signals import deletion_requested
 
 
 class DeletionAdmin(admin.ModelAdmin):
     """An admin whose delete pages don't list what only follows a row, such as its history and its emails: there can be
-    hundreds, and nobody may delete them by themselves."""
+    hundreds, and nobody may delete them by themselves. It records each deletion, unless a rule does that."""
+
+    def delete_model(self, request, obj):
+        record_event(Kind.RECORD_DELETED, obj)
+        super().delete_model(request, obj)
+
+    @transaction.atomic
+    def delete_queryset(self, request, queryset):
+        for row in queryset:
+            record_event(Kind.RECORD_DELETED, row)
+        super().delete_queryset(request, queryset)
 
     def get_deleted_objects(self, objs, request):
         objs = list(objs)
