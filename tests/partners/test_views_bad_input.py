@@ -144,7 +144,7 @@ def test_profile_contact_and_signature(subtests, token):
     for field, value, said in [
         ("name", "", "Write the name of your organization."),
         ("name", "x" * 121, "at most 120 characters"),
-        ("name", "Buy at www.example.com", "without a web or mail address"),
+        ("name", "Buy at www.example.com", "Leave out web and email addresses"),
         ("sector", "pirates", "Select a valid choice."),
         ("size", "9", "Select a valid choice."),
         ("description", "x" * 1001, "at most 1000 characters"),
@@ -155,7 +155,7 @@ def test_profile_contact_and_signature(subtests, token):
         ("contact-role", "x" * 101, "at most 100 characters"),
         ("contact-phone", "a\x00", "Null characters are not allowed."),
         ("contact-language", "fr", "Select a valid choice."),
-        ("sign-name", "see www.example.com", "without a web or mail address"),
+        ("sign-name", "see www.example.com", "Leave out web and email addresses"),
         ("sign-name", "x" * 101, "at most 100 characters"),
     ]:
         with subtests.test(field=field, value=value, said=said):

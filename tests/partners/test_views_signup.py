@@ -74,7 +74,7 @@ def test_begin_sent_twice_is_harmless():
     [
         ("organization", "", "Write the name of your organization."),
         ("organization", "x" * 121, "at most 120 characters"),
-        ("organization", "Buy at www.example.com", "without a web or mail address"),
+        ("organization", "Buy at www.example.com", "Leave out web and email addresses"),
         ("organization", "A\nB", "on one line"),
         ("name", " ", "Write your name, so that we know who asks."),
         ("name", "Al\x00ma", "Null characters are not allowed."),
