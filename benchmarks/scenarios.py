@@ -76,9 +76,25 @@ def crowd(stack: Stack, size: Size) -> list[Figure]:
     few, many = [], []
     for _pair in range(size.pairs):
         for times, rsvps in ((few, 20), (many, 2000)):
-            page = stack.new_event(next(slugs), rsvps=rsvps)
-            times.append(1000 * 8 / stack.product.sign_up(page, size.of(150), at_once=8, follow=False).per_second)
+            times.append(post_time(stack, stack.product, size.of(150), rsvps=rsvps))
     return [compared("crowd", few, many, "{:.1f} ms")]
+
+
+def post_time(stack: Stack, site: Site, count: int, *, rsvps: int = 0) -> float:
+    """Return the milliseconds that a POST takes on a new event, 8 at once."""
+    page = stack.new_event(next(slugs), rsvps=rsvps)
+    return 1000 * 8 / site.sign_up(page, count, at_once=8, follow=False).per_second
+
+
+def guards(stack: Stack, size: Size) -> list[Figure]:
+    """The time that a POST takes with what protects it, against the product without (benchmarks/unguarded.py)."""
+    warm(stack)
+    post_time(stack, stack.unguarded, 20)
+    without, guarded = [], []
+    for _pair in range(size.pairs):
+        without.append(post_time(stack, stack.unguarded, size.of(300)))
+        guarded.append(post_time(stack, stack.product, size.of(300)))
+    return [compared("guards", without, guarded, "{:.1f} ms")]
 
 
 def race(stack: Stack, size: Size) -> list[Figure]:
@@ -296,6 +312,7 @@ SCENARIOS: dict[str, Callable[[Stack, Size], list[Figure]]] = {
     "posts": posts,
     "tail": tail,
     "crowd": crowd,
+    "guards": guards,
     "race": race,
     "landing": landing,
     "directory": directory,

@@ -26,7 +26,11 @@ from imagine.demo.servers import Postgres, Valkey, free_port
 from imagine.demo.supervisor import Program
 
 CORES = os.cpu_count() or 1
-SETTINGS = {"product": "benchmarks.settings", "baseline": "benchmarks.baseline.settings"}
+SETTINGS = {
+    "product": "benchmarks.settings",
+    "unguarded": "benchmarks.unguarded",
+    "baseline": "benchmarks.baseline.settings",
+}
 WORKERS = {
     "product": ["-A", "imagine", "worker", "-Q", "transactional,housekeeping"],
     "bulk": ["-A", "imagine", "worker", "-Q", "bulk", "-n", "bulk@%h"],
@@ -85,6 +89,7 @@ class Stack:
     def environment(self, whose: str, port: int = 0) -> dict[str, str]:
         database = {
             "product": self.postgres.url,
+            "unguarded": self.postgres.url,
             "baseline": urlsplit(self.postgres.url)._replace(path="/baseline").geturl(),
         }
         return os.environ | {
@@ -119,8 +124,15 @@ class Stack:
     @cached_property
     def product(self) -> Site:
         self.run("product", "benchmarks.prepare")
-        port = self.serve("product", "-c", "python:imagine.gunicorn", "imagine.wsgi")
-        return Site(port, rsvp_form, "/imagine/rsvp/")
+        return self.serve_product("product")
+
+    @cached_property
+    def unguarded(self) -> Site:
+        self.product  # noqa: B018  its tables are needed
+        return self.serve_product("unguarded")
+
+    def serve_product(self, whose: str) -> Site:
+        return Site(self.serve(whose, "-c", "python:imagine.gunicorn", "imagine.wsgi"), rsvp_form, "/imagine/rsvp/")
 
     @cached_property
     def baseline(self) -> Site:

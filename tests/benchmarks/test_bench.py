@@ -15,6 +15,7 @@ ASKED_FOR = {
     "posts": (0.4, 0.6),
     "tail": (2.5, 2.0),
     "crowd": (1.2, 1.05),
+    "guards": (1.05, 1.02),
     "race": (2.5, 2.0),
     "landing": (0.6, 0.7),
     "directory": (0.5, 0.6),
@@ -83,7 +84,17 @@ def test_figure_is_the_median_of_its_pairs_and_a_row_left_out_says_why():
 @pytest.mark.slow
 def test_rows_run():
     """All in one run, whose world is the same."""
-    rows = ["landing", "pledge", "pledge_list", "coverage", "certificate", "import", "invitations", "during_mailing"]
+    rows = [
+        "landing",
+        "guards",
+        "pledge",
+        "pledge_list",
+        "coverage",
+        "certificate",
+        "import",
+        "invitations",
+        "during_mailing",
+    ]
     run = subprocess.run(
         [sys.executable, "-m", "benchmarks", "--tiny", *rows],
         cwd=PROJECT,
@@ -96,6 +107,7 @@ def test_rows_run():
     assert "| coverage: queries of the page |  | 8 | **8** |" in run.stdout
     for pattern in (
         r"\| landing pages a second \| \d+/s \(bare page, one read\) \| \d+/s \| \*\*[\d.]+\*\*",
+        r"\| RSVP POST with limits, activity log and headers \| [\d.]+ ms .* \| [\d.]+ ms \| \*\*[\d.]+\*\*",
         r"\| pledges with eight promises saved a second \| \d+/s .* \| \d+/s \| \*\*[\d.]+\*\*",
         r"\| pledge list.* promises as CSV: time \|.*\| \*\*[\d.]+",
         r"\| pledge list.* as CSV: memory growth \|.*\| \*\*[\d.]+",
