@@ -204,11 +204,13 @@ def test_last_factor_stays(clerk):
     assert list(Message.objects.values_list("kind", flat=True)) == ["factor_removed"]
 
 
-@pytest.mark.parametrize("passkey", ["9" * 40, "²", "-1", "\x00"])
-def test_nonsense_removes_nothing(clerk, passkey):
+def test_nonsense_removes_nothing(subtests, clerk):
     has_app(clerk)
     Passkey.objects.create(user=clerk, name="Laptop", credential_id=b"1", data=b"")
-    assert signed_in(clerk).post(f"{ACCOUNT}remove/", {"passkey": passkey}).status_code == 302
+    client = signed_in(clerk)
+    for passkey in ["9" * 40, "²", "-1", "\x00"]:
+        with subtests.test(passkey=passkey):
+            assert client.post(f"{ACCOUNT}remove/", {"passkey": passkey}).status_code == 302
 
 
 # A factor once more, before that is changed which one signs in with -----------------------------------------------

@@ -174,14 +174,16 @@ def test_one_passkey_is_not_added_twice(clerk):
         passkeys.add(session, other, credential, name="Stolen")
 
 
-@pytest.mark.parametrize(
-    "credential", ["", "{}", "[]", "null", "[" * 19_000, "x" * 30_000, '{"response": {}}', '{"id": 1, "rawId": "é"}']
-)
+NONSENSE = ["", "{}", "[]", "null", "[" * 19_000, "x" * 30_000, '{"response": {}}', '{"id": 1, "rawId": "é"}']
+
+
 @pytest.mark.parametrize("page", [SECOND_STEP, SET_UP])
-def test_nonsense_is_no_passkey(clerk, credential, page):
+def test_nonsense_is_no_passkey(subtests, clerk, page):
     if page == SECOND_STEP:
         with_passkey(clerk)
     client = half_way()
-    client.get(page)
-    assert client.post(page, {"credential": credential}).status_code == 200
-    assert not is_signed_in(client)
+    for credential in NONSENSE:
+        with subtests.test(credential=credential[:20]):
+            client.get(page)
+            assert client.post(page, {"credential": credential}).status_code == 200
+            assert not is_signed_in(client)
