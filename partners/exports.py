@@ -23,7 +23,7 @@ from partners.pledges.promises import month_name
 
 CHUNK_SIZE = 500  # rows fetched at once
 
-PARTNER = (_("school year"), _("organization"), _("sector"), _("contact"), _("e-mail"), _("phone"))
+PARTNER = (_("school year"), _("organization"), _("sector"), _("contact"), _("email"), _("phone"))
 SIGNED = (_("signed by"), _("signed on"))
 PROMISE = (_("kind"), _("quantity"), _("unit"), _("grades"), _("schools"), _("months"), _("clearance"))
 BY_PROMISE = (*PARTNER, *PROMISE, *SIGNED, _("note"))
@@ -226,7 +226,7 @@ ORGANIZATION = (
     _("shown in public"),
     _("contact"),
     _("role"),
-    _("e-mail"),
+    _("email"),
     _("contact’s phone"),
     _("language"),
     _("known since"),

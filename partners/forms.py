@@ -33,7 +33,7 @@ class BeginForm(forms.Form):
         error_messages={"required": _("Write your name, so that we know who asks.")},
     )
     email = AddressField(
-        label=_("E-mail"),
+        label=_("Email"),
         max_length=254,
         help_text=_("Your private link goes here."),
         widget=forms.EmailInput(attrs={"autocomplete": "email"}),

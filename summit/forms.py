@@ -42,7 +42,7 @@ class RsvpForm(forms.Form):
         error_messages={"required": _("Write your name, so that we can greet you.")},
     )
     email = AddressField(
-        label=_("E-mail"),
+        label=_("Email"),
         max_length=254,
         help_text=_("Your confirmation and your private link go here."),
         widget=forms.EmailInput(attrs={"autocomplete": "email"}),
@@ -284,7 +284,7 @@ class FindForm(forms.Form):
     """The address whose link was lost."""
 
     email = AddressField(
-        label=_("E-mail"),
+        label=_("Email"),
         max_length=254,
         help_text=_("The address that you gave when you saved your seats."),
         widget=forms.EmailInput(attrs={"autocomplete": "email"}),

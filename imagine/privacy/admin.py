@@ -64,7 +64,7 @@ class ErasureAdmin(ReadOnlyMixin, admin.ModelAdmin):
     list_display = ("erased_at", "erased_by", "tables")
     list_display_links = None
 
-    @admin.display(description=_("rows"))
+    @admin.display(description=_("records"))
     def tables(self, erasure: Erasure) -> str:
         return ", ".join(f"{TABLES[label].title}: {number}" for label, number in erasure.counts.items())
 
@@ -164,7 +164,7 @@ def erase_person(request: HttpRequest, page: PersonPage) -> HttpResponse:
         messages.error(request, str(refused))
         return redirect("admin:privacy_erasure_changelist")
     number = sum(erasure.counts.values())
-    done = ngettext("Person erased: %(number)d row.", "Person erased: %(number)d rows.", number)
+    done = ngettext("Person erased: %(number)d record.", "Person erased: %(number)d records.", number)
     messages.success(request, done % {"number": number})
     return redirect("admin:privacy_erasure_changelist")
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
+from typing import TypeGuard
 
 from django.apps import apps
 from django.contrib.auth.models import User
@@ -21,6 +22,7 @@ from django.utils.html import escape
 from django.utils.translation import gettext_lazy as _
 
 from imagine.core.logging import without_links
+from imagine.core.models import AuditEntry
 from imagine.core.relations import about_rows
 from imagine.core.retention import REMOVED_NAME
 from imagine.mail.models import EmailPreference, Message
@@ -125,12 +127,21 @@ def name_key(name: str) -> str:
 
 # Who is it? ------------------------------------------------------------------------------------------------------
 
+
+def address_of_pledge(pledge: Pledge) -> str:
+    """Return the contact's address, or that of whoever began a pledge that has no contact yet."""
+    if pledge.contact:
+        return pledge.contact.email
+    addresses = {request.email.lower() for request in pledge.requests.all()}
+    return addresses.pop() if len(addresses) == 1 else ""
+
+
 ADDRESS_OF: dict[type[Model], Callable] = {
     Rsvp: lambda rsvp: "" if rsvp.anonymized_at else rsvp.email,
     Contact: lambda contact: contact.email,
     Invitation: lambda invitation: invitation.contact.email,
     Message: lambda message: message.recipient,
-    Pledge: lambda pledge: pledge.contact.email if pledge.contact else "",
+    Pledge: address_of_pledge,
     EmailPreference: lambda preference: preference.email,
     PledgeRequest: lambda request: request.email,
     LinkRequest: lambda request: request.email,
@@ -347,7 +358,11 @@ class Found:
         """Return what staff read: label and value of each column that isn't empty."""
         labels = {column.name: str(column.verbose_name) for column in self.columns if column.name not in TECHNICAL}
         return [
-            [(labels[name], in_words(value)) for name, value in values.items() if name in labels and is_said(value)]
+            [
+                (labels[name], in_words(value, is_history=self.model is AuditEntry))
+                for name, value in values.items()
+                if name in labels and is_said(value)
+            ]
             for values in self.shown()
         ]
 
@@ -356,15 +371,22 @@ def is_said(value: object) -> bool:
     return value not in (None, "", [], {}, False)
 
 
-def in_words(value: object) -> object:
-    """Return a value as staff read it: of JSON, what is in it; of a change, the old value and the new one."""
+def in_words(value: object, *, is_history: bool = False) -> object:
+    """Return a value as staff read it: of JSON, what is in it; of the change history, the old value and the new one."""
     if value is True:
         return _("yes")
     if isinstance(value, dict):
-        pairs = (
-            (key, " → ".join(map(str, each)) if is_change(each) else in_words(each)) for key, each in value.items()
+        pairs = [
+            (key, " → ".join(map(str, each)) if is_history and is_change(each) else in_words(each))
+            for key, each in value.items()
+            if not key.endswith("_es")
+        ]
+        is_long = any(is_list_of_records(each) for each in value.values())
+        return ("\n" if is_long else "; ").join(
+            f"{key.replace('_', ' ')}: {each}" for key, each in pairs if is_said(each)
         )
-        return "; ".join(f"{key}: {each}" for key, each in pairs if is_said(each))
+    if is_list_of_records(value):
+        return "".join(f"\n– {in_words(each)}" for each in value)
     if isinstance(value, list):
         return ", ".join(str(in_words(each)) for each in value)
     return value
@@ -373,6 +395,10 @@ def in_words(value: object) -> object:
 def is_change(value: object) -> bool:
     """Whether this is what the change history keeps of a field."""
     return isinstance(value, list) and len(value) == 2 and not any(isinstance(each, dict | list) for each in value)
+
+
+def is_list_of_records(value: object) -> TypeGuard[list[dict]]:
+    return isinstance(value, list) and bool(value) and all(isinstance(each, dict) for each in value)
 
 
 def shown_value(row: Model, column: Field) -> object:

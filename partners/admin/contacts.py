@@ -39,7 +39,7 @@ def search_contacts(term: str) -> QuerySet[Contact]:
 
 
 class ContactAdminForm(ConcurrentEditForm):
-    email = AddressField(label=_("E-mail"), max_length=254, widget=AdminEmailInputWidget)
+    email = AddressField(label=_("Email"), max_length=254, widget=AdminEmailInputWidget)
 
     class Meta:
         model = Contact

@@ -37,6 +37,7 @@ MAX_SEARCH_WORDS = 10
 class ContactInline(BoundedInline):  # a tabular inline has no labels
     model = Contact
     form, formset = ContactForm, ContactFormSet
+    show_change_link = True
     fields = (("name", "role"), ("email", "phone", "language"), "is_primary", "shown")
 
     def get_extra(self, request, obj=None, **kwargs):

@@ -181,7 +181,7 @@ class PledgeAdmin(GuardedAdmin, ReadAdmin):
         contact = pledge_emails.contact_for(pledge)
         return f"{contact.name}, {contact.email}" if contact else _("nobody: give the organization a main contact")
 
-    @admin.display(description=_("e-mail"))
+    @admin.display(description=_("email address"))
     def verification(self, pledge: Pledge) -> str:
         addresses = sorted(pledge.requests.values_list("email", flat=True))  # of people who can't sign yet
         return ", ".join([*addresses, verification_status(pledge)])

@@ -203,7 +203,7 @@ class Contact(models.Model):
     )
     name = models.CharField(_("name"), max_length=100)
     role = models.CharField(_("role"), max_length=100, blank=True)
-    email = models.EmailField(_("e-mail"))
+    email = models.EmailField(_("email"))
     phone = models.CharField(_("phone"), max_length=30, blank=True)
     language = models.CharField(_("language"), max_length=5, choices=settings.LANGUAGES, default="en")
     is_primary = models.BooleanField(_("main contact"), default=False)

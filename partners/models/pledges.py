@@ -267,7 +267,7 @@ class PledgeRequest(FormLink):
 
     organization = models.CharField(_("organization"), max_length=120)
     name = models.CharField(_("name"), max_length=100)
-    email = models.EmailField(_("e-mail"))
+    email = models.EmailField(_("email"))
     language = models.CharField(_("language"), max_length=5, choices=settings.LANGUAGES, default="en")
     sector = models.CharField(max_length=12, blank=True)
     pledge = models.ForeignKey(Pledge, on_delete=models.CASCADE, null=True, related_name="requests")

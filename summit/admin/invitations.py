@@ -148,7 +148,7 @@ class InvitationAdmin(ReadOnlyMixin, GuardedAdmin, ActionsAdmin, ExportAdmin):
         names = filter(None, [invitation.contact.name, str(invitation.contact.organization or "")])
         return format_html('<a href="{}">{}</a>', address, ", ".join(names))
 
-    @admin.display(description=_("e-mail"))
+    @admin.display(description=_("email"))
     def email(self, invitation: Invitation) -> str:
         return invitation.contact.email
 

@@ -15,7 +15,7 @@ class RsvpAdminForm(ConcurrentEditForm):
     """Check the rules while the event is locked (the admin's page is one transaction), so that nothing that passes here
     is rejected when it is saved."""
 
-    email = AddressField(label=_("E-mail"), max_length=254)
+    email = AddressField(label=_("Email"), max_length=254)
     size = forms.IntegerField(label=_("Seats"), min_value=1, max_value=MAX_PARTY_SIZE)
     over_capacity = forms.BooleanField(
         label=_("Seat them although no seat is free"), required=False, help_text=_("Flagged and counted.")

@@ -176,11 +176,11 @@ class RsvpAdmin(GuardedAdmin, ActionsAdmin):
         """The date tells events apart in less space than their titles."""
         return short_date(rsvp.event.starts_at)
 
-    @admin.display(description=_("e-mail"), ordering="email")
+    @admin.display(description=_("email"), ordering="email")
     def address(self, rsvp: Rsvp) -> str:
         return with_verification(rsvp.email, rsvp)
 
-    @admin.display(description=_("e-mail"))
+    @admin.display(description=_("email address"))
     def verification(self, rsvp: Rsvp) -> str:
         return verification_status(rsvp)
 

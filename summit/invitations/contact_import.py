@@ -195,7 +195,7 @@ def contact_columns(header: list[str]) -> dict[int, str]:
     if "email" not in columns.values():
         message = _("There is no column for: %(missing)s. The headings found are: %(found)s.")
         found = ", ".join(filter(None, header))[:150]
-        raise Unreadable(message % {"missing": _("e-mail"), "found": found})
+        raise Unreadable(message % {"missing": _("email"), "found": found})
     return columns
 
 

@@ -80,7 +80,7 @@ class Rsvp(FormLink):
         Event, verbose_name=_("event"), on_delete=models.PROTECT, related_name="rsvps", db_index=False
     )
     name = models.CharField(_("name"), max_length=100)
-    email = models.EmailField(_("e-mail"))
+    email = models.EmailField(_("email"))
     phone = models.CharField(_("phone"), max_length=30, blank=True)
     organization_name = models.CharField(_("organization"), max_length=120, blank=True)
     sector = models.CharField(_("sector"), max_length=12, choices=Sector, blank=True)

@@ -72,7 +72,7 @@ def test_pledge_list_as_csv_has_a_row_a_promise(staff, district, at):
     header, *rows = read_rows(staff.get(f"{at}promises.csv"))
     assert rows == district
     assert header == [
-        *("School year", "Organization", "Sector", "Contact", "E-mail", "Phone", "Kind", "Quantity", "Unit", "Grades"),
+        *("School year", "Organization", "Sector", "Contact", "Email", "Phone", "Kind", "Quantity", "Unit", "Grades"),
         *("Schools", "Months", "Clearance", "Signed by", "Signed on", "Note"),
     ]
 
@@ -97,7 +97,7 @@ def test_second_form_has_a_row_an_organization_and_a_column_a_kind(staff, distri
     checklist.retire(PromiseType.objects.get(code="advisory"))
     header, *rows = read_rows(staff.get(f"{at}organizations.csv"))
     assert header == [
-        *("School year", "Organization", "Sector", "Contact", "E-mail", "Phone", "Signed by", "Signed on"),
+        *("School year", "Organization", "Sector", "Contact", "Email", "Phone", "Signed by", "Signed on"),
         "Contribute to curriculum development (hours)",
         "Host tours and field trips (visits)",
         "Collaborate with teachers (hours)",
@@ -119,9 +119,9 @@ def test_pledge_that_nobody_answers_for_has_the_main_contact(staff):
     pledge = factories.signed_pledge()
     contacts.correct_contact(factories.contact(pledge.organization, "ben@example.org", "Ben"), is_primary=True)
     contacts.delete_contact(pledge.contact)
-    assert read_columns(staff.get(f"{PROMISES}promises.csv"), "Contact", "E-mail") == [("Ben", "ben@example.org")]
+    assert read_columns(staff.get(f"{PROMISES}promises.csv"), "Contact", "Email") == [("Ben", "ben@example.org")]
     contacts.delete_contact(pledge.organization.contacts.get())
-    assert read_columns(staff.get(f"{PROMISES}promises.csv"), "Contact", "E-mail") == [("", "")]
+    assert read_columns(staff.get(f"{PROMISES}promises.csv"), "Contact", "Email") == [("", "")]
 
 
 @pytest.mark.slow
@@ -153,7 +153,7 @@ def test_organizations_have_their_main_contact_and_this_years_pledge(staff, dist
     header, *rows = read_rows(staff.get(f"{ORGANIZATIONS}.csv"))
     assert header == [
         *("Organization", "Sector", "What it does", "Website", "Phone", "Street and city", "Size", "Shown in public"),
-        *("Contact", "Role", "E-mail", "Contact’s phone", "Language", "Known since", "Pledge for 2027–28"),
+        *("Contact", "Role", "Email", "Contact’s phone", "Language", "Known since", "Pledge for 2027–28"),
     ]
     assert rows == [
         [

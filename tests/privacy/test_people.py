@@ -23,7 +23,7 @@ from imagine.mail import preferences
 from imagine.mail.models import EmailPreference, Message
 from imagine.privacy import erasing, people, retention
 from imagine.privacy.models import Erasure, Hold
-from imagine.privacy.people import TABLES, Person, everything_about
+from imagine.privacy.people import TABLES, Person, everything_about, in_words
 from partners.imports import workflow
 from partners.models import Contact, Import, ImportRow, Organization, Pledge, PledgeRequest, Signature
 from partners.pledges import editing as pledge_editing
@@ -158,7 +158,7 @@ def test_page_and_json_have_everything_but_links_within_5_seconds(staff):
             assert word in text
         assert "an.nora" not in text
     assert "name: Nora Quill → Nora Q." in words
-    assert "promises: name: Host tours and field trips" in words
+    assert "promises: – name: Host tours and field trips" in words
     for text in (words, download.content.decode()):
         for link in (rsvp, *Pledge.objects.all(), *EmailPreference.objects.filter(email=EMAIL.lower())):
             assert link.token not in text
@@ -182,6 +182,31 @@ def test_both_are_two_clicks_from_any_page_that_shows_the_person(subtests, staff
                 [address] = set(re.findall(rf'<a href="([^"]+)">{words}</a>', page.content.decode()))
                 assert EMAIL.lower() in web_client.page_text(staff.get(address))
                 assert "nora" not in address
+
+
+def test_page_of_an_organization_leads_to_its_people(staff):
+    nora_everywhere()
+    contact = Contact.objects.get(organization__name="Port Gate")
+    page = staff.get(f"/imagine/admin/partners/organization/{contact.organization_id}/change/").content.decode()
+    assert f'href="/imagine/admin/partners/contact/{contact.pk}/change/' in page
+
+
+def test_draft_of_someone_unverified_leads_to_whoever_began_it(staff):
+    pledge = factories.signed_pledge("Port Gate", EMAIL, name=NAME)
+    Pledge.objects.update(contact=None)
+    page = f"/imagine/admin/partners/pledge/{pledge.pk}/change/"
+    assert "about this person" not in staff.get(page).content.decode()
+    for _time in range(2):
+        PledgeRequest.objects.create(organization="Port Gate", name=NAME, email=EMAIL, pledge=pledge)
+        assert "Everything about this person" in staff.get(page).content.decode()
+    PledgeRequest.objects.create(organization="Port Gate", name="Ben", email="ben@example.org", pledge=pledge)
+    assert "about this person" not in staff.get(page).content.decode()
+
+
+def test_two_grades_are_no_change():
+    signed = {"promises": [{"name": "Host tours", "name_es": "Recibir visitas", "grades": ["TK–K", "7–8"]}]}
+    assert in_words(signed) == "promises: \n– name: Host tours; grades: TK–K, 7–8"
+    assert in_words({"name": ["Nora", ""]}, is_history=True) == "name: Nora → "
 
 
 def test_person_is_found_by_address_in_any_case(staff):

@@ -232,7 +232,7 @@ def test_list_without_anybody_to_take_has_no_button(staff):
     ("content", "said"),
     [
         (b"", "The submitted file is empty."),
-        (b"Name\nAlma\n", "There is no column for: e-mail."),
+        (b"Name\nAlma\n", "There is no column for: email."),
         (b"%PDF-1.7", "This is neither a CSV nor an XLSX file."),
         (b'E-mail\n"alma@example.org\n', "its quotation marks do not match"),
     ],

@@ -129,7 +129,7 @@ def test_lists_take_as_many_queries_for_3_as_for_30(staff, kickoff, django_asser
 def test_file_has_what_the_list_shows(staff, answers):
     header, *rows = read_rows(staff.get(f"{LIST}list.csv?answer=declined"))
     assert header == [
-        *("Event", "Date", "Contact", "E-mail", "Organization", "Sector", "Language", "Invited", "Answer"),
+        *("Event", "Date", "Contact", "Email", "Organization", "Sector", "Language", "Invited", "Answer"),
         *("Seats held", "Seats waited for", "Declined", "A word with it"),
     ]
     assert [(row[2], row[8], row[9], row[12]) for row in rows] == [

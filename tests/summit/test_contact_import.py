@@ -147,10 +147,10 @@ def test_who_unsubscribed_or_refuses_mail_is_not_taken():
     [
         (b"", "The file is empty."),
         (b"%PDF-1.4", "This is neither a CSV nor an XLSX file."),
-        (csv(("Jun",), header=("Name",)), "There is no column for: e-mail. The headings found are: Name."),
+        (csv(("Jun",), header=("Name",)), "There is no column for: email. The headings found are: Name."),
         (
             b"jun@example.org\nmai@example.org\n",
-            "There is no column for: e-mail. The headings found are: jun@example.org.",
+            "There is no column for: email. The headings found are: jun@example.org.",
         ),
         (b'email\n"jun@example.org\n', "Line 2 cannot be read: its quotation marks do not match."),
     ],

@@ -89,7 +89,7 @@ def test_list_as_csv_has_a_row_a_guest(staff, district):
     header, *rows = read_rows(staff.get(CSV))
     assert rows == district
     assert header == [
-        *("Event", "Date", "Guest", "Number in the party", "Party of", "Contact", "E-mail", "Phone", "Organization"),
+        *("Event", "Date", "Guest", "Number in the party", "Party of", "Contact", "Email", "Phone", "Organization"),
         *("Sector", "Food needs", "Access or language needs", "State", "Seat", "Waiting since", "RSVP made"),
         *("Language", "Note", "Code at the door"),
     ]
@@ -292,7 +292,7 @@ def viewer(*more: str) -> Client:
 def test_list_has_no_needs_for_those_who_may_not_see_them(district, address):
     header, *rows = read_rows(viewer().get(address))
     assert header == [
-        *("Event", "Date", "Guest", "Number in the party", "Party of", "Contact", "E-mail", "Phone", "Organization"),
+        *("Event", "Date", "Guest", "Number in the party", "Party of", "Contact", "Email", "Phone", "Organization"),
         *("Sector", "State", "Seat", "Waiting since", "RSVP made", "Language", "Note", "Code at the door"),
     ]
     assert [row[9:12] for row in rows[:2]] == [["Business and industry", "confirmed", "held"]] * 2

@@ -14,5 +14,8 @@ def verification_status(row: PersonalLink) -> str:
 
 
 def with_verification(text: str, row: PersonalLink) -> str:
-    """Return a text for a list, with a note if the address isn't verified."""
-    return text if row.verified_at else format_html("{}<br><small>{}</small>", text, _("Address not verified"))
+    """Return a text for a list, with a note if the address isn't verified. In a narrow column, an address breaks before
+    its @."""
+    name, at, domain = text.partition("@")
+    words = format_html("{}<wbr>{}", name, at + domain) if at else text
+    return words if row.verified_at else format_html("{}<br><small>{}</small>", words, _("Address not verified"))

@@ -139,4 +139,7 @@ def backdate_rsvps(people: People, event: Event, until: datetime) -> None:
     ages = sorted((people.dice.uniform(1, 28 * 24) for _rsvp in rsvps), reverse=True)
     for rsvp, hours in zip(rsvps, ages, strict=True):
         rsvp.created_at = until.astimezone(UTC) - timedelta(hours=hours)
-    Rsvp.objects.bulk_update(rsvps, ["created_at"])
+        if hours > 48:  # by then, most people used the link in their email
+            rsvp.verified_at = rsvp.created_at + timedelta(hours=1)
+            rsvp.browser_token = None
+    Rsvp.objects.bulk_update(rsvps, ["created_at", "verified_at", "browser_token"])

@@ -29,7 +29,7 @@ def invitation_status(wants_invitations: bool | None, suppressed_at: datetime | 
 
 
 class EmailPreferenceForm(ConcurrentEditForm):
-    email = AddressField(label=_("E-mail"), max_length=254, widget=AdminEmailInputWidget)
+    email = AddressField(label=_("Email"), max_length=254, widget=AdminEmailInputWidget)
 
     class Meta:
         model = EmailPreference

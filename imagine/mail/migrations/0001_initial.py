@@ -41,7 +41,7 @@ class Migration(migrations.Migration):
             name='EmailPreference',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('email', models.EmailField(help_text='In lower case.', max_length=254, unique=True, verbose_name='e-mail')),
+                ('email', models.EmailField(help_text='In lower case.', max_length=254, unique=True, verbose_name='email')),
                 ('token', models.CharField(default=imagine.core.links.new_token, editable=False, max_length=32, unique=True)),
                 ('wants_invitations', models.BooleanField(default=True, verbose_name='wants invitations')),
                 ('wants_reminders', models.BooleanField(default=True, verbose_name='wants reminders')),

@@ -21,7 +21,7 @@ class EmailPreference(models.Model):
     The defaults apply to addresses without a row. `token` is the secret in the link to the preferences page.
     """
 
-    email = models.EmailField(_("e-mail"), unique=True, help_text=_("In lower case."))
+    email = models.EmailField(_("email"), unique=True, help_text=_("In lower case."))
     token = models.CharField(max_length=32, unique=True, default=new_token, editable=False)
     wants_invitations = models.BooleanField(_("wants invitations"), default=True)
     wants_reminders = models.BooleanField(_("wants reminders"), default=True)
