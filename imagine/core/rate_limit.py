@@ -26,17 +26,9 @@ BY_VISITOR = ":visitor:"  # in the keys of counts of one visitor
 MIN_TRIES_TO_JUDGE = 50
 MAX_COUNTS_TO_JUDGE = 500
 
-# Raw, because the ORM can't add to a row that may be new and return the sum of the window in one statement.
-COUNT = """
-    INSERT INTO core_ratelimitcount AS counted (key, since, count)
-    VALUES (%(key)s, date_bin(make_interval(secs => %(step)s), now(), timestamptz 'epoch'), %(weight)s)
-    ON CONFLICT (key, since) DO UPDATE SET count = counted.count + excluded.count
-    RETURNING since, count + (
-        SELECT coalesce(sum(count), 0) FROM core_ratelimitcount AS earlier
-        WHERE earlier.key = counted.key
-        AND earlier.since < counted.since AND earlier.since > now() - make_interval(secs => %(window)s)
-    )
-"""
+# Adds to a row that may be new and returns the part of the window and the sum of the window, which is beyond the ORM:
+# imagine/core/migrations/0005_count_try.py.
+COUNT = "SELECT part, total FROM core_count_try(%(key)s, %(weight)s, %(step)s, %(window)s)"
 # Raw, because it has to be the database's clock in one statement: the newest part to forget before another try fits.
 WAIT = """
     SELECT extract(epoch FROM since + make_interval(secs => %(window)s) - now())
