@@ -12,6 +12,7 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
+from psycopg2.errorcodes import DEADLOCK_DETECTED, LOCK_NOT_AVAILABLE, QUERY_CANCELED
 
 from imagine.core.links import LinkNotFound
 
@@ -56,13 +57,17 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
     return HttpResponse(render_to_string("404.html", {"reply_to": settings.MAIL_REPLY_TO}), status=404)
 
 
+WAITED_TOO_LONG = {DEADLOCK_DETECTED, LOCK_NOT_AVAILABLE, QUERY_CANCELED}
+
+
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Answer 503 if the database is down, wherever in the request that came up, and 500 otherwise."""
-    away = isinstance(sys.exc_info()[1], OperationalError | InterfaceError)
-    status = 503 if away else 500
-    return HttpResponse(
-        render_to_string(f"{status}.html"), status=status, headers={"Retry-After": "5"} if away else None
-    )
+    """Answer 503 if the database is down or someone else had locked the rows, wherever in the request that came up, and
+    500 otherwise."""
+    error = sys.exc_info()[1]
+    if not isinstance(error, OperationalError | InterfaceError):
+        return HttpResponse(render_to_string("500.html"), status=500)
+    is_busy = getattr(error.__cause__, "pgcode", None) in WAITED_TOO_LONG
+    return HttpResponse(render_to_string("503.html", {"is_busy": is_busy}), status=503, headers={"Retry-After": "5"})
 
 
 # Personal links -----------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from django.utils import timezone
 from imagine.mail import tasks as mail_tasks
 from imagine.mail.bulk import send_rate
 from imagine.mail.models import Message, QueueHeartbeat, SendRate
+from summit import seats
 from tests import factories, web_client
 from tests.mail.mailings import letters, mailing
 from tests.mail.post import free_port, new_message
@@ -150,6 +151,24 @@ def test_page_without_a_database_is_a_plain_503_and_comes_back(no_database):
         assert response["Retry-After"]
         assert "Back in a moment" in web_client.page_text(response)
         assert "default-src 'none'" in response["Content-Security-Policy"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("pgcode", ["40P01", "55P03", "57014"])  # a deadlock, a lock or a statement that took too long
+def test_page_that_waited_too_long_says_that_it_took_too_long(monkeypatch, pgcode):
+    def wait_too_long(*_args):
+        with connection.cursor() as cursor:
+            cursor.execute(f"DO $$ BEGIN RAISE EXCEPTION SQLSTATE '{pgcode}'; END $$")
+
+    factories.event(slug="summit")
+    monkeypatch.setattr(seats, "lock_event", wait_too_long)
+    client = Client(raise_request_exception=False)
+    response = client.post("/imagine/events/summit/", web_client.rsvp_form())
+    assert response.status_code == 503
+    assert response["Retry-After"]
+    page = web_client.page_text(response)
+    assert "someone else was changing the same records" in page
+    assert "can’t reach" not in page
 
 
 @pytest.mark.django_db(transaction=True)
