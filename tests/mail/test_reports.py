@@ -102,6 +102,8 @@ ABOUT_SOMETHING_ELSE = [
     ("5.0.0", "smtp; 550 Blocked, ask your user"),
     ("5.0.0", "smtp; 450 No such user"),
     ("5.0.0", "smtp; 550 5.7.1 Blocked: unknown user"),
+    ("5.0.0", "smtp; 550 Blocked: 5.1.1.25"),
+    ("5.0.0", "smtp; 550 Blocked by Filter 8.5.1.1"),
     ("5.0.0", ""),
     ("", ""),
     ("4.4.1", "X-Postfix; Connection timed out"),
@@ -316,6 +318,17 @@ def test_huge_reports_are_refused_soon():
         began = time.monotonic()
         assert record_content(content) == Outcome.NOT_A_REPORT, name
         assert time.monotonic() - began < 5, name
+
+
+def test_long_parameters_of_a_header_are_read_soon():
+    """One email that took minutes would end each reader of the mailbox, and no later report would be read."""
+    for number, odd in enumerate(['; odd="' + ";" * 200_000, '; odd="' + "x;" * 100_000, "; odd" * 40_000]):
+        message = sent_message(f"parameters:{number}", recipient=f"parameters{number}@example.org")
+        for name in ('boundary="=_report"', "message/rfc822", "text/plain; charset=us-ascii"):
+            began = time.monotonic()
+            record_content(postfix(message).replace(name.encode(), (name + odd).encode()))
+            assert time.monotonic() - began < 2, (number, name)
+        assert state(message)[0] == "rejected"
 
 
 @pytest.mark.slow

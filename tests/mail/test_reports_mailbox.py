@@ -142,6 +142,7 @@ def test_a_reader_stops_after_its_time_and_the_next_one_goes_on(imap, monkeypatc
     monkeypatch.setattr(mailbox, "READ_SECONDS", -1)
     assert read().last_uid == 0
     monkeypatch.undo()
+    assert read().last_uid == 3
 
 
 def ready() -> str:

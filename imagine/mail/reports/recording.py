@@ -27,6 +27,7 @@ CAN_BOUNCE = (State.QUEUED, State.SENT, State.UNKNOWN, State.FAILED)
 # which are about the sender), is disabled (2.1), is refused by Microsoft 365 (4.1), or its domain has no server (4.4).
 GONE = re.compile(r"5\.(1\.(?![78]$)\d+|2\.1|4\.1|4\.4)")
 VAGUE = {"", "5.0.0", "5.5.0"}
+REPLIED = re.compile(r"(?<![\w.])5\.\d{1,3}\.\d{1,3}(?!\.?\w)")  # and not a part of an address such as 5.1.2.3
 # What servers without enhanced codes say, as many small offices have them.
 NO_SUCH_USER = re.compile(
     r"""\b55[013]\b.*\b(
@@ -102,7 +103,7 @@ def record_bounce(message: Message, report: Report) -> Outcome:
 
 def is_gone(report: Report) -> bool:
     """Return whether the address takes no email. If the status says little, the server's reply may say more."""
-    replied = re.search(r"\b5\.\d{1,3}\.\d{1,3}\b", report.diagnostic)
+    replied = REPLIED.search(report.diagnostic)
     status = replied[0] if replied and report.status in VAGUE else report.status
     if status in VAGUE:
         return bool(NO_SUCH_USER.search(report.diagnostic))
