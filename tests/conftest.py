@@ -35,9 +35,10 @@ def pytest_collection_modifyitems(items):
 
 
 def pytest_collection_finish(session):
-    """Modules and tests stay to the end, so the garbage collector need not look at them again."""
+    """Modules and tests stay to the end, so the garbage collector need not look at them again, and at others seldom."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 @pytest.fixture(scope="session")

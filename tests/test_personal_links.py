@@ -171,6 +171,7 @@ def test_rsvp_opens_to_no_browser_after_its_link_ended(story, browser_rsvp, corr
     assert ("rsvp", "browser") not in story.who_gets_in()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("proves", [True, False])
 def test_pledge_that_was_begun_on_an_rsvps_page_opens_to_the_browser_until_the_emailed_link_is_used(
     story, browser_rsvp, proves
@@ -192,6 +193,7 @@ def test_pledge_that_was_begun_on_an_rsvps_page_opens_to_the_browser_until_the_e
     assert {who for kind, who in story.who_gets_in() if kind == "promise"} == {"rosa@example.org"}
 
 
+@pytest.mark.slow
 def test_pledge_that_was_begun_on_an_rsvps_page_opens_to_nobody_after_its_address_was_corrected(story, browser_rsvp):
     factories.pledge_year()
     page = Client().post(f"/imagine/rsvp/{browser_rsvp.browser_token}/promise/", follow=True)
@@ -256,6 +258,7 @@ def test_invitation_and_its_rsvp_open_by_new_links_alone_once_one_was_replaced(s
     assert {who for _kind, who in story.who_gets_in()} == {"wrong@example.org"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("has_another", [False, True])
 def test_rsvp_by_an_invitation_of_a_corrected_address_opens_to_the_new_one_alone(story, invitation, has_another):
     """In the transaction of the correction: nothing is left to do after its commit."""
@@ -329,6 +332,7 @@ def test_pledge_of_a_corrected_contact_opens_to_the_new_address_alone(story, ple
     assert story.who_gets_in() == {("promise", "alma@example.org")}
 
 
+@pytest.mark.slow
 def test_pledge_of_a_corrected_colleague_opens_by_new_links_alone(story, pledge):
     old = forget(story)
     contacts.correct_contact(Contact.objects.get(email="chue@example.org"), email="chue.vang@example.org")
@@ -347,6 +351,7 @@ def test_pledge_whose_link_was_replaced_opens_by_the_new_one_alone(story, pledge
     assert story.who_gets_in() == {("promise", "wrong@example.org")}
 
 
+@pytest.mark.slow
 def test_pledge_can_be_asked_for_anew_after_its_link_was_replaced(story, pledge):
     pledge_links.replace_link(pledge)
     story.deliver()
@@ -357,6 +362,7 @@ def test_pledge_can_be_asked_for_anew_after_its_link_was_replaced(story, pledge)
     assert story.who_gets_in() == {("promise", "chue@example.org")}
 
 
+@pytest.mark.slow
 def test_pledge_opens_to_the_others_alone_after_its_contact_was_erased(story, pledge):
     contacts.correct_contact(Contact.objects.get(email="chue@example.org"), is_primary=True)
     old = forget(story)
@@ -367,6 +373,7 @@ def test_pledge_opens_to_the_others_alone_after_its_contact_was_erased(story, pl
     assert story.who_gets_in() == {("promise", "chue@example.org")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ticked", [(), ("wrong@example.org",), ("mallory@example.net", "chue@example.org")])
 @pytest.mark.parametrize("keeps", [True, False])
 def test_pledges_of_merged_organizations_open_to_those_alone_whom_staff_ticked(story, pledge, ticked, keeps):
@@ -402,6 +409,7 @@ def test_pledge_opens_after_its_year_was_closed_and_not_after_it_was_deleted(sto
     assert story.who_gets_in() == set()
 
 
+@pytest.mark.slow
 def test_request_of_an_address_that_was_corrected_since_opens_nothing(story):
     """The page behind it was never saved."""
     contact = factories.contact(factories.organization(), "wrong@example.org")

@@ -129,6 +129,7 @@ def test_every_page_answers_each_role_as_the_table_says(rows, clients):
         pytest.fail("\n".join(wrong), pytrace=False)
 
 
+@pytest.mark.slow
 def test_a_page_that_is_open_to_the_wrong_role_is_seen(rows, clients):
     """A control: with one permission too many, the walk above would find it."""
     viewer, name = clients[roles.VIEWER], "admin:mail_message_changelist"

@@ -371,6 +371,7 @@ def test_address_that_another_account_has_is_refused(chief, clerk, taken):
     assert clerk.email == "clerk@example.org"
 
 
+@pytest.mark.slow
 def test_address_that_another_account_gets_at_the_same_moment_is_refused(chief, clerk, monkeypatch):
     """Both forms found it free; the database says who was first."""
     monkeypatch.setattr(forms, "is_email_taken", lambda email, **others: False)

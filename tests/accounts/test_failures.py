@@ -18,6 +18,7 @@ def waits(answers) -> list[int]:
     return [int(answer.headers.get("Retry-After", 0)) for answer in answers]
 
 
+@pytest.mark.slow
 def test_right_password_gets_through_after_fifty_wrong_ones(clerk):
     pupil = Client()
     answers = [give_password(pupil, f"guess {number}", address=SCHOOL) for number in range(50)]
@@ -39,6 +40,7 @@ def test_failures_are_counted_for_the_account_too(clerk):
     assert waits(answers) == [0] * 10 + [2, 4, 8, 16]
 
 
+@pytest.mark.slow
 def test_failures_of_one_account_are_not_held_against_another(clerk):
     for _try in range(20):
         give_password(Client(), "wrong", address=SCHOOL)
@@ -60,6 +62,7 @@ def test_success_forgets_the_typing_errors_before_it(clerk):
         assert give_password(Client(), address=HOME).status_code == 302
 
 
+@pytest.mark.slow
 def test_right_passwords_never_count(clerk):
     answers = [give_password(Client(), address=SCHOOL) for _try in range(60)]
     assert {answer["Location"] for answer in answers} == {SET_UP}
@@ -81,6 +84,7 @@ def test_address_with_hundreds_of_failures_is_turned_away_but_not_browsers_that_
     assert give_password(client, address=SCHOOL, name="\x00").status_code == 429
 
 
+@pytest.mark.slow
 def test_browser_of_two_people_is_known_for_both(client, clerk, settings, rf):
     settings.DEMO_WITHOUT_SECOND_FACTOR = True
     User.objects.create_superuser("chief", "chief@example.org", PASSWORD)

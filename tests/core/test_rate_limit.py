@@ -111,6 +111,7 @@ def test_many_tries_of_one_address_alone_look_like_an_undeclared_proxy():
     assert not rate_limit.all_visitors_are_one()
 
 
+@pytest.mark.slow
 def test_judging_visitors_reads_few_of_many_counts():
     begun = timezone.now() - timedelta(hours=1)
     RateLimitCount.objects.bulk_create(

@@ -113,6 +113,7 @@ def test_signing_in_without_a_request_is_recorded(anna):
     assert events() == [(Kind.SIGN_IN_FAILED, "", anna, {"account": "anna"})]
 
 
+@pytest.mark.slow
 def test_signing_out_twice_is_recorded_once(anna):
     client = Client()
     client.post("/imagine/admin/logout/")
@@ -296,6 +297,7 @@ def test_the_page_is_closed_without_the_permission():
     assert web_client.staff_client("view_rsvp").get(LIST).status_code == 403
 
 
+@pytest.mark.slow
 def test_the_page_takes_the_same_queries_for_one_row_and_thirty(reader, anna):
     record_event(Kind.SIGNED_IN, anna, user=anna)
     few = web_client.query_counts(reader.get, [LIST])

@@ -360,12 +360,14 @@ def test_letters_are_spanish(settings):
         assert english_in(f"{message.subject}\n{message.body_text}\n{message.body_html}\n{entry}") == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", editable_templates.TEMPLATES)
 def test_mail_whose_words_staff_may_change_is_spanish(code):
     kind = editable_templates.TEMPLATES[code]
     assert english_in("\n".join(editable_templates.render_example(kind, "es", kind.default_text("es")))) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", [400, 403, "403_csrf", 404, 413, 415, 429, 500, 503])
 def test_error_page_is_spanish(status):
     with translation.override("es"):

@@ -20,6 +20,7 @@ COMPOSE = PROJECT / "docker-compose.yml"
 SECRETS = PROJECT / "deploy" / "compose.secrets.yml"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", [COMPOSE, SECRETS], ids=["compose", "secrets"])
 def test_compose_file_keeps_to_the_compose_schema(file):
     check = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", str(file)]

@@ -154,6 +154,7 @@ def test_stored_words_that_do_not_fit_any_more_are_told_of(staff):
 # Two editors -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_second_editor_of_the_shipped_words_is_shown_the_first_ones(staff):
     mine = opened(staff)
     typed(staff, en_text="Theirs.")
@@ -167,6 +168,7 @@ def test_second_editor_of_the_shipped_words_is_shown_the_first_ones(staff):
     assert TemplateOverride.objects.active().get().text == "Mine."
 
 
+@pytest.mark.slow
 def test_what_only_the_other_changed_is_kept(staff):
     mine = opened(staff)
     typed(staff, en_subject="Theirs", es_text="Suyo.")
@@ -196,6 +198,7 @@ def test_page_without_what_it_showed_writes_over_nothing_unseen(staff):
 # Who may ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_viewer_reads_and_changes_nothing(staff):
     sent = opened(staff) | {"en-text": "Mine."}
     client = staff_client("view_templateoverride")

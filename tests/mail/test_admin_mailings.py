@@ -289,6 +289,7 @@ def test_who_may_only_look_presses_nothing(kickoff):
     assert snapshots.tables(but=UNCHANGED) == before
 
 
+@pytest.mark.slow
 def test_desk_sees_none_of_it(kickoff):
     sending = mailing(kickoff)
     client = staff_client("view_event", "view_rsvp", "change_rsvp", "view_message")

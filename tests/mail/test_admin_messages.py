@@ -150,6 +150,7 @@ def test_nothing_of_a_stopped_mailing_is_sent_again_and_that_is_said(staff):
     assert states() == ["unknown"]
 
 
+@pytest.mark.slow
 def test_viewer_decides_nothing(staff):
     [message] = letters(mailing(), 1)
     Message.objects.update(state="unknown")

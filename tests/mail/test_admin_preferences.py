@@ -134,6 +134,7 @@ def test_nobody_deletes_a_no(staff):
     assert EmailPreference.objects.exists()
 
 
+@pytest.mark.slow
 def test_who_may_only_look_changes_nothing(viewer):
     preference = suppressed()
     page = viewer.get(page_of(preference)).content.decode()

@@ -267,6 +267,7 @@ def test_server_that_refuses_our_sender_is_left_alone_for_a_breath(post_office, 
     assert states() == ["sent"] * 5
 
 
+@pytest.mark.slow
 def test_server_that_hangs_up_between_mails_gets_each_once(post_office):
     letters(mailing(), 4)
 

@@ -62,6 +62,7 @@ def test_paused_mail_does_not_hold_up_later_mail_to_the_same_address(post_office
     assert [sent["Subject"] for sent in post_office.mails] == ["Reminder"]
 
 
+@pytest.mark.slow
 def test_stopped_mailing_returns_what_it_deleted_and_stays_stopped(post_office):
     one, other = mailing(), mailing()
     letters(one, 2)
@@ -188,6 +189,7 @@ def run_out() -> None:
     Message.objects.filter(state="sending").update(claim_expires_at=timezone.now() - timedelta(seconds=1))
 
 
+@pytest.mark.slow
 def test_recall_after_a_crash_keeps_what_may_have_left_before_any_sweep():
     """`handed_over_at` is committed first, so nothing has to notice the crash."""
     one = mailing()
@@ -232,6 +234,7 @@ def test_sender_that_slept_past_its_lease_sends_nothing_of_it_any_more(post_offi
     assert len(post_office.mails) == 3
 
 
+@pytest.mark.slow
 def test_sender_that_slept_past_its_lease_begins_nothing_before_the_sweep_either(post_office):
     """The sweep may be at it in this very moment."""
     letters(mailing(), 3)

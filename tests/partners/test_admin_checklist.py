@@ -112,6 +112,7 @@ def test_mistake_in_a_kind_is_said_and_nothing_is_kept(staff, fields, sentence):
     assert snapshots.tables(but=KEPT) == before
 
 
+@pytest.mark.slow
 def test_two_people_on_one_kind_do_not_overwrite_each_other_unseen(staff):
     promise_type = tours()
     address = f"{KINDS}{promise_type.pk}/change/"
@@ -176,6 +177,7 @@ def test_school_is_retired_and_brought_back_and_nothing_else(staff):
     assert School.objects.count() == 1
 
 
+@pytest.mark.slow
 def test_two_people_on_one_school(staff):
     school = factories.school()
     address = f"{SCHOOLS}{school.pk}/change/"
@@ -238,6 +240,7 @@ def test_dates_of_a_year_are_changed_but_not_which_year_it_is(staff):
     assert list(PledgeYear.objects.values_list("pk", "announced_deadline")) == [(2027, today(90))]
 
 
+@pytest.mark.slow
 def test_two_people_on_one_year_do_not_overwrite_each_other_unseen(staff):
     year = factories.pledge_year()
     address = f"{YEARS}2027/change/"

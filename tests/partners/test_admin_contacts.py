@@ -166,6 +166,7 @@ def test_erased_twice_changes_nothing():
 # Who may what ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_who_may_only_look_changes_nothing():
     person = alone()
     viewer = User.objects.create_user("viewer", is_staff=True)

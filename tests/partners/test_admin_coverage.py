@@ -82,6 +82,7 @@ def test_before_any_year_was_opened(staff):
     assert staff.get(f"{PROMISES}coverage.csv")["Location"] == PAGE
 
 
+@pytest.mark.slow
 def test_coverage_is_for_who_may_see_promises(district):
     other = Client()
     other.force_login(User.objects.create_user("other", is_staff=True))

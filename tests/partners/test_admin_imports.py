@@ -78,6 +78,7 @@ def test_page_to_send_from_says_what_is_read(staff):
     assert "There is no school year yet that the promises could belong to. Add one first" in page
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("content", "name", "words"),
     [
@@ -103,6 +104,7 @@ def test_larger_than_any_body(staff):
     assert answer.status_code == 413
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("content", "name", "words"),
     [
@@ -245,6 +247,7 @@ def test_lists_are_paged_and_take_as_many_queries_for_one_as_for_thirty(staff, m
 # At work, done, undone -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_large_one_shows_how_far_it_is(staff, monkeypatch):
     monkeypatch.setattr(import_workflow, "SMALL_BATCH", 0)
     monkeypatch.setattr(import_workflow.writing, "BATCH_SIZE", 2)
@@ -339,6 +342,7 @@ def test_list_takes_as_many_queries_for_one_as_for_thirty(staff):
     assert counts[0] == counts[1]
 
 
+@pytest.mark.slow
 def test_who_may_only_look_looks(staff):
     run = sent(staff, row())
     viewer = staff_client("view_import")
@@ -351,6 +355,7 @@ def test_who_may_only_look_looks(staff):
     assert Import.objects.get().state == "checked"
 
 
+@pytest.mark.slow
 def test_strangers_are_kept_out(client, staff):
     run = sent(staff, row())
     for stranger in (client, staff_client("view_organization")):

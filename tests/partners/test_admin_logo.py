@@ -69,6 +69,7 @@ def test_file_that_is_no_logo_gets_a_sentence_at_its_field_and_loses_nothing(sub
             assert Organization.objects.get().description == ""
 
 
+@pytest.mark.slow
 def test_good_picture_beside_a_mistake_is_asked_for_once_more(staff):
     response = change(staff, factories.organization(), name="", new_logo=file(picture()))
     assert "Choose the picture once more, please" in web_client.page_text(response)
@@ -97,6 +98,7 @@ def test_logo_that_the_partner_changed_meanwhile_is_not_replaced_unseen(staff, t
     assert stands == ([(600, 200)] if "new_logo" in typed else [])
 
 
+@pytest.mark.slow
 def test_who_may_only_look_sends_none():
     organization = factories.organization()
     client = viewer()

@@ -136,6 +136,7 @@ def test_pressing_merges_and_leads_to_the_one_that_is_left(staff, both):
     assert snapshots.changes(both[0])[-1]["merged"][1].startswith("Port Gate Logistics Inc (")
 
 
+@pytest.mark.slow
 def test_merged_by_whom(staff, both):
     press(staff, *both)
     page = web_client.page_text(staff.get(f"{ORGANIZATIONS}{both[0].pk}/change/"))
@@ -168,6 +169,7 @@ def test_changed_since_it_was_shown_is_refused_and_shown_anew(staff, both):
     assert said(staff.post(page_of(kept, other), fields, follow=True))[0].startswith("Port Gate Logistics Inc is now")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shown", [None, "", "0" * 16])
 def test_post_that_saw_nothing_merges_nothing(staff, both, shown):
     fields = {"merge": "x"} | ({} if shown is None else {"shown": shown})
@@ -175,6 +177,7 @@ def test_post_that_saw_nothing_merges_nothing(staff, both, shown):
     assert Organization.objects.count() == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["get", "post"])
 def test_one_that_is_gone_or_the_same_leads_back_with_a_sentence(staff, both, method):
     kept, other = both
@@ -260,6 +263,7 @@ def test_two_that_are_ticked_in_the_list_of_organizations(staff, both):
         assert said(staff.post(ORGANIZATIONS, sent, follow=True)) == ["Tick two organizations to merge them."]
 
 
+@pytest.mark.slow
 def test_who_may_only_look_looks(both):
     viewer = staff_client("view_organization", "view_duplicatecandidate")
     duplicates.scan_for_duplicates()
@@ -272,6 +276,7 @@ def test_who_may_only_look_looks(both):
     assert (Organization.objects.count(), DuplicateCandidate.objects.not_dismissed().count()) == (2, 1)
 
 
+@pytest.mark.slow
 def test_who_may_change_but_not_delete_may_say_that_they_are_two(both):
     editor = staff_client("view_organization", "view_duplicatecandidate", "change_organization")
     assert editor.post(page_of(*both), {"merge": "x", "shown": MergePlan(*both).fingerprint}).status_code == 403

@@ -307,6 +307,7 @@ def test_corrected_address_gets_the_link(staff):
 # Two editors -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_two_people_on_one_profile_do_not_overwrite_each_other_unseen(staff):
     organization = factories.organization(description="Old", phone="1")
     opened = web_client.form_fields(staff.get(page_of(organization)))
@@ -399,6 +400,7 @@ def test_approve_works_and_repeats_harmlessly(staff):
     assert snapshots.tables(but=KEPT) == before
 
 
+@pytest.mark.slow
 def test_profile_that_changed_since_it_was_read_is_not_approved(staff):
     organization, other = (
         factories.organization(wants_listing=True),
@@ -473,6 +475,7 @@ def test_delete_erases_it_with_contacts_and_history(staff):
     assert not AuditEntry.objects.exists()
 
 
+@pytest.mark.slow
 def test_delete_of_what_has_a_likely_twin(staff):
     organization, other = factories.organization(), factories.organization("Port Gate")
     DuplicateCandidate.objects.create(
@@ -497,6 +500,7 @@ def test_log_of_the_admin_forgets_the_name_of_what_was_erased(staff):
     assert "Port" not in str(snapshots.tables()["admin.LogEntry"])
 
 
+@pytest.mark.slow
 def test_delete_of_many(staff):
     some = [factories.organization(f"Partner {number}") for number in range(2)]
     assert act(staff, "delete_selected", *some).status_code == 200
@@ -563,6 +567,7 @@ def test_no_filter_finds_out_a_private_link(staff, lookup):
         assert response.status_code in {302, 400}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("total", ["2147483648", "1000", "23"])
 def test_more_contacts_than_a_page_can_hold_are_refused_at_once(staff, total):
     organization = factories.organization()

@@ -200,6 +200,7 @@ def test_page_shows_what_stands_and_every_signed_version(staff):
     assert "Alma Reyes, alma@example.org" in words
 
 
+@pytest.mark.slow
 def test_page_speaks_spanish(staff):
     pledge = factories.signed_pledge(promises=[factories.promised("tours", 1, months=(10,))])
     staff.cookies["django_language"] = "es"
@@ -306,6 +307,7 @@ def test_link_is_mailed_again_but_not_twice_at_once(staff):
     assert snapshots.tables(but=KEPT) == before
 
 
+@pytest.mark.slow
 def test_link_that_nobody_would_get_is_refused_in_a_sentence(staff):
     pledge, other = factories.signed_pledge(), factories.signed_pledge("Other", "other@example.org")
     contacts.delete_contact(pledge.contact)
@@ -378,6 +380,7 @@ def test_delete_erases_promises_versions_mail_and_history(staff):
     assert "Port Gate" not in log
 
 
+@pytest.mark.slow
 def test_delete_of_many(staff):
     some = [factories.signed_pledge(), factories.draft_pledge("Other", "other@example.org")]
     act(staff, "delete_selected", *some, post="yes")

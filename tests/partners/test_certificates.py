@@ -274,6 +274,7 @@ def test_nothing_typed_is_read_as_markup(name):
     assert name in pdf.opened(page).metadata.title
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("typed", "drawn"),
     [

@@ -100,6 +100,7 @@ def test_name_is_shown_as_it_is_written(client):
     assert "&lt;b&gt;Đặng &amp; Sons&lt;/b&gt; “Phở”" in html(client)
 
 
+@pytest.mark.slow
 def test_partner_of_no_sector_stands_last(client):
     factories.listed_partner("A Club", sector="")
     factories.listed_partner("Z Agency", sector="public")
@@ -155,6 +156,7 @@ def test_narrowed_page_says_to_what_and_how_to_go_back(client):
     assert "coverage" not in page
 
 
+@pytest.mark.slow
 def test_nothing_found_says_how_to_go_back(client):
     three()
     page = html(client, "?q=bakery&kind=tours")
@@ -185,6 +187,7 @@ def test_each_school_year_has_its_page(client):
     assert f'rel="canonical" href="http://127.0.0.1:8000{DIRECTORY}"' in html(client, "?year=2028")
 
 
+@pytest.mark.slow
 def test_a_kind_that_was_retired_stays_where_it_was_promised(client):
     factories.listed_partner("Port Gate Logistics", promised("tours"))
     PromiseType.objects.filter(code__in=["tours", "service"]).update(is_retired=True)
@@ -315,6 +318,7 @@ def test_nobody_yet_leads_to_a_pledge_while_the_year_is_open(client):
     assert 'class="btn btn-primary" href="/imagine/promise/"' not in html(client)
 
 
+@pytest.mark.slow
 def test_new_year_with_nobody_yet_leaves_the_list_to_the_last_one(client):
     factories.listed_partner()
     factories.pledge_year(2028)
@@ -348,6 +352,7 @@ def test_every_address_may_be_indexed_and_names_its_own(client, five):
     assert f'<meta name="description" content="{about}">' in html(client)
 
 
+@pytest.mark.slow
 def test_other_language_opens_the_same_address(client):
     three()
     assert f'name="next" value="{DIRECTORY}?sector=labor&amp;kind=tours"' in html(client, "?kind=tours&sector=labor")

@@ -121,6 +121,7 @@ def test_who_saved_meanwhile_is_reminded(waits):
     assert queued() == ["Port Gate Logistics", "Zeta Freight"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("state", [Message.State.SENT, Message.State.FAILED])
 def test_what_became_of_a_reminder_before_it_was_signed_stays(waits, state):
     Message.objects.filter(queue="bulk").update(state=state, sent_at=timezone.now() if state == "sent" else None)
@@ -128,12 +129,14 @@ def test_what_became_of_a_reminder_before_it_was_signed_stays(waits, state):
     assert queued() == ["Port Gate Logistics", "Zeta Freight"]
 
 
+@pytest.mark.slow
 def test_draft_that_becomes_one_with_a_signed_pledge_is_not_reminded_of(waits):
     signed = factories.signed_pledge("Port Gate Logistics Inc", "inc@example.org")
     merging.merge_organizations(waits.organization, signed.organization)
     assert queued() == ["Zeta Freight"]
 
 
+@pytest.mark.slow
 def test_two_drafts_that_become_one_are_not_reminded_of_when_it_is_signed(waits):
     factories.merge(waits.organization, Pledge.objects.exclude(pk=waits.pk).get().organization)
     assert queued() == []  # their link was replaced

@@ -115,6 +115,7 @@ def test_second_form_has_a_row_an_organization_and_a_column_a_kind(staff, distri
     assert xlsx == [[cell.removeprefix("'") for cell in row] for row in [header, *rows]]
 
 
+@pytest.mark.slow
 def test_pledge_that_nobody_answers_for_has_the_main_contact(staff):
     pledge = factories.signed_pledge()
     contacts.correct_contact(factories.contact(pledge.organization, "ben@example.org", "Ben"), is_primary=True)
@@ -264,11 +265,13 @@ def test_list_has_what_filters_and_search_show(staff, several):
             assert partners(staff.get(f"{PLEDGES}organizations.{kind}{query}")) == once, query
 
 
+@pytest.mark.slow
 def test_list_of_promises_is_filtered_by_clearance_too(staff, several):
     assert partners(staff.get(f"{PROMISES}promises.csv?clearance=needed")) == ["Church"]
     assert partners(staff.get(f"{PROMISES}promises.csv?clearance=none")) == ["Bakery", "Church", "Clinic"]
 
 
+@pytest.mark.slow
 def test_second_form_of_filtered_promises_has_only_them(staff, several):
     kind = PromiseType.objects.get(code="mentors")
     [row] = read_columns(
@@ -280,6 +283,7 @@ def test_second_form_of_filtered_promises_has_only_them(staff, several):
     assert row == ("Church", "6", "")
 
 
+@pytest.mark.slow
 def test_never_signed_of_a_closed_year(staff, several):
     factories.close_year()
     assert partners(staff.get(f"{PROMISES}promises.csv?state=never")) == ["Clinic"]
@@ -314,6 +318,7 @@ def test_list_goes_beyond_the_page_shown(staff):
     assert partners(staff.get(f"{PLEDGES}organizations.xlsx")) == names
 
 
+@pytest.mark.slow
 def test_buttons_of_the_list_keep_its_filters(staff, several):
     for query, kept in {"?q=bak&state=signed&p=1": "?q=bak&amp;state=signed", "": ""}.items():
         page = staff.get(PROMISES + query).content.decode()

@@ -342,6 +342,7 @@ def test_twins_in_the_file_that_are_one_make_one_organization(year):
     assert everything() == ([], [], [], [], 0)
 
 
+@pytest.mark.slow
 def test_twin_of_one_that_is_there_goes_with_it_also_in_another_step(year, monkeypatch):
     there = factories.organization(GATE)
     monkeypatch.setattr(writing, "BATCH_SIZE", 1)
@@ -506,6 +507,7 @@ def test_run_twice_changes_nothing(year):
     assert not again.created_records.exists()
 
 
+@pytest.mark.slow
 def test_run_twice_with_a_new_one_that_looks_like_another(year):
     factories.organization("Port Gate Logistic Group")
     for _time in range(2):
@@ -532,6 +534,7 @@ def test_organization_that_was_made_since_the_check_is_taken(year):
     assert (snapshots.organizations(), Pledge.objects.get().organization) == (["PORT GATE LOGISTICS, Inc."], there)
 
 
+@pytest.mark.slow
 def test_organization_that_vanished_or_was_merged_since_the_check(year):
     gone, merged = factories.organization(GATE), factories.organization("Zeta Freight")
     run = begin(row(), row(organization="Zeta Freight"))
@@ -564,6 +567,7 @@ def import_instead(content: bytes) -> None:
     write(begin(content=content))
 
 
+@pytest.mark.slow
 def test_exported_list_is_imported_again_and_means_the_same(year):
     factories.school()
     factories.school("Edison High")
@@ -677,6 +681,7 @@ def test_what_somebody_changed_since_stays_and_is_told(year):
     assert (run.counts["undone"], run.counts["stayed"]) == (6, 6)
 
 
+@pytest.mark.slow
 def test_what_was_merged_since_stays(year):
     run = write(begin(row(), row(organization="Zeta Freight", kind="mentors")))
     kept, other = Organization.objects.order_by("pk")
@@ -687,6 +692,7 @@ def test_what_was_merged_since_stays(year):
     assert (snapshots.organizations(), Pledge.objects.count()) == ([GATE], 1)
 
 
+@pytest.mark.slow
 def test_what_is_gone_already_is_no_matter(year):
     run = write(begin(row()))
     pledge_editing.delete_pledge(Pledge.objects.get())
@@ -695,6 +701,7 @@ def test_what_is_gone_already_is_no_matter(year):
     assert (run.state, run.not_undone) == ("undone", [])
 
 
+@pytest.mark.slow
 def test_only_the_last_import_can_be_undone_then_the_one_before(year):
     first, second = (write(begin(row(organization=name))) for name in ("Alpha", "Beta"))
     with pytest.raises(import_workflow.ImportRefused, match="Only the last import can be undone"):

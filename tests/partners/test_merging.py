@@ -158,6 +158,7 @@ def test_main_contact_of_the_other_becomes_the_kept_ones_where_it_has_none(both)
     assert list(kept.contacts.values_list("name", "is_primary")) == [("Ben Ochoa", True)]
 
 
+@pytest.mark.slow
 def test_contact_that_stood_in_both_is_one():
     mine, theirs = two_pledges((), ())
     kept, other = organizations(mine, theirs)
@@ -242,6 +243,7 @@ def test_every_signed_version_of_both_is_kept_and_what_stands_is_the_last():
     assert snapshots.emails_to()[-1] == "signed 4 p@example.org"
 
 
+@pytest.mark.slow
 def test_folded_pledge_is_in_the_history_of_the_one_that_stands():
     mine, theirs = two_pledges((factories.promised("tours", 6),), (factories.promised("tours", 2, note="the port"),))
     before = len(snapshots.changes(theirs))
@@ -278,6 +280,7 @@ def test_two_drafts_become_one():
     assert not Signature.objects.exists()
 
 
+@pytest.mark.slow
 def test_pledges_of_a_closed_year_become_one_that_is_closed():
     mine, theirs = two_pledges((factories.promised("tours", 6),), (factories.promised("mentors", 12),))
     factories.close_year()
@@ -321,6 +324,7 @@ def test_who_is_not_ticked_stays_a_contact_and_gets_no_link():
     assert not Message.objects.filter(state="queued", body_text__contains=pledge.token).exists()
 
 
+@pytest.mark.slow
 def test_pledge_that_nobody_may_open_is_mailed_to_nobody():
     mine, theirs = two_pledges((), ())
     merge_organizations(*organizations(mine, theirs), may_open=[])
@@ -340,6 +344,7 @@ def test_replaced_link_ends_the_old_one_too():
             page_state.load_page_state(token)
 
 
+@pytest.mark.slow
 def test_messages_of_a_folded_pledge_are_the_kept_ones_and_nobody_is_written_to():
     mine, theirs = two_pledges((), ())
     factories.deliver()
@@ -370,6 +375,7 @@ def test_messages_stay_with_the_pledge_that_is_kept_after_many_merges():
     }
 
 
+@pytest.mark.slow
 def test_mail_in_flight_keeps_its_message_id():
     """Sent once more after its sender died, it must not look like another one."""
     mine, theirs = two_pledges((), ())
@@ -430,6 +436,7 @@ def test_what_became_another_since_it_was_shown_is_not_merged(both, change):
     merge_organizations(*both, shown=MergePlan(*both).fingerprint)
 
 
+@pytest.mark.slow
 def test_promise_that_was_saved_since_it_was_shown_is_seen():
     mine, theirs = two_pledges((), ())
     pair = organizations(mine, theirs)

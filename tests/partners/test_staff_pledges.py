@@ -166,6 +166,7 @@ def test_merged_meanwhile_is_said(port):
         staff_pledges.start_pledge_for(port)
 
 
+@pytest.mark.slow
 def test_who_may_only_look_begins_nothing(port):
     client: Client = viewer()
     assert 'value="begin_pledge"' not in client.get(page_of(port)).content.decode()

@@ -161,6 +161,7 @@ def test_logo_is_shown_replaced_kept_and_taken_away():
     assert Client().get(pledge_url(pledge.token, "pledge_logo")).status_code == 404
 
 
+@pytest.mark.slow
 def test_new_logo_of_a_shown_partner_waits_for_staff_again():
     partner = factories.listed_partner()
     submit(Pledge.objects.get().token, signature(), logo=file(picture()))
@@ -168,6 +169,7 @@ def test_new_logo_of_a_shown_partner_waits_for_staff_again():
     assert (partner.wants_listing, partner.is_listed) == (True, False)
 
 
+@pytest.mark.slow
 def test_untouched_page_changes_no_logo():
     pledge = factories.draft_pledge()
     profiles.set_logo(pledge.organization, factories.png())

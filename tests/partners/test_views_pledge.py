@@ -79,6 +79,7 @@ def test_kind_that_needs_insurance_says_so():
     assert "Certificate of insurance. A paper of one year." in text(factories.pledge_request().token)
 
 
+@pytest.mark.slow
 def test_page_speaks_spanish():
     factories.school(level="elementary")
     page = web_client.page_text(
@@ -141,6 +142,7 @@ def test_fields_of_an_unticked_kind_are_ignored():
     assert snapshots.promised_amounts(saved(submit(token, tick("tours", "6"), unticked))) == {"tours": 6}
 
 
+@pytest.mark.slow
 def test_kind_that_is_unticked_again_goes():
     pledge = factories.draft_pledge(promises=(factories.promised("tours", 6), factories.promised("mentors", 2)))
     sent = untouched(pledge.token)
@@ -166,6 +168,7 @@ def test_draft_may_promise_nothing_yet_and_says_that_it_is_saved(client):
     assert "Your draft is saved. It counts once you sign it." in page
 
 
+@pytest.mark.slow
 def test_draft_sent_twice_is_written_once():
     token = factories.pledge_request().token
     sent = untouched(token) | tick("tours", "6") | {"save": "1"}
@@ -215,6 +218,7 @@ def test_change_after_signing_is_a_new_signature():
     assert list(pledge.signatures.values_list("number", "signed_by")) == [(1, "Alma Reyes"), (2, "Ben Ochoa")]
 
 
+@pytest.mark.slow
 def test_draft_button_of_an_old_page_does_not_unsign():
     pledge = factories.signed_pledge()
     response = submit(pledge.token, tick("tours", "8"))
@@ -280,6 +284,7 @@ def test_closed_year_shows_what_was_signed_and_can_be_changed_no_more():
     assert snapshots.tables(but=BUT_LIMITS) == before
 
 
+@pytest.mark.slow
 def test_closed_year_with_a_draft_or_nothing_at_all():
     draft, start = factories.draft_pledge(), factories.pledge_request("Other", "other@example.org")
     factories.close_year()
@@ -289,6 +294,7 @@ def test_closed_year_with_a_draft_or_nothing_at_all():
         assert Client().post(pledge_url(token), {"save": "1", "name": "x"}).status_code == 409
 
 
+@pytest.mark.slow
 def test_reopened_year_can_be_changed_again():
     pledge = factories.signed_pledge()
     pledge_years.reopen_year(factories.close_year())
@@ -324,6 +330,7 @@ def test_retired_kind_stays_on_its_pledge_and_is_offered_to_nobody_else():
     assert "Be mentors" not in text(factories.pledge_request("Other", "other@example.org").token)
 
 
+@pytest.mark.slow
 def test_retired_school_stays_where_it_was_chosen():
     chavez = factories.school()
     pledge = factories.draft_pledge(promises=(factories.promised("tours", 6, schools=(chavez,)),))
@@ -384,6 +391,7 @@ def test_unproven_start_of_an_address_that_became_known_is_led_by_mail():
     assert PledgeRequest.objects.filter(token=start.token).exists()
 
 
+@pytest.mark.slow
 def test_pledge_whose_contact_was_erased_is_still_saved():
     pledge = factories.draft_pledge()
     pledge.contact.delete()
@@ -405,6 +413,7 @@ def test_wrong_links_get_the_constant_page():
     assert len(pages) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["pledge", "pledge_thanks", "pledge_logo"])
 def test_pages_take_no_other_method(client, name):
     token = factories.signed_pledge().token

@@ -49,13 +49,20 @@ def test_list_names_nobody_and_only_grows(erasure_list):
     assert erasure.email_hash == erasing.hash_of(EMAIL)
 
 
+@pytest.mark.slow
 def test_list_of_another_key_recognizes_nobody(erasure_list, settings):
     erasing.erase(nora(), by="office")
     settings.SECRET_KEY = "another " * 10
     assert erasing.read_list()[0].email_hash != erasing.hash_of(EMAIL)
 
 
-@pytest.mark.parametrize("run", [tasks.erase_again, lambda: call_command("erase_again")], ids=["night", "command"])
+@pytest.mark.parametrize(
+    "run",
+    [
+        pytest.param(tasks.erase_again, id="night"),
+        pytest.param(lambda: call_command("erase_again"), id="command", marks=pytest.mark.slow),
+    ],
+)
 def test_restored_person_is_erased_again(erasure_list, run):
     erasing.erase(nora(), by="office")
     forget_erasures()
@@ -101,6 +108,7 @@ def test_interrupted_erasing_is_finished_at_night(erasure_list, monkeypatch):
     assert Erasure.objects.get().finished_at
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("has_list", [True, False])
 def test_older_rsvp_that_gets_an_erased_address_later_stays(erasure_list, settings, has_list):
     """Staff corrects a typo: the right address is that of an office that once asked to be forgotten."""
@@ -113,6 +121,7 @@ def test_older_rsvp_that_gets_an_erased_address_later_stays(erasure_list, settin
     assert Rsvp.objects.filter(email="office@example.org").exists()
 
 
+@pytest.mark.slow
 def test_one_person_who_cannot_be_erased_keeps_nobody_else(erasure_list, monkeypatch, caplog):
     for email in ("ann@example.org", "walt@example.org"):
         erasing.erase(Person(email), by="office")
@@ -127,6 +136,7 @@ def test_one_person_who_cannot_be_erased_keeps_nobody_else(erasure_list, monkeyp
     assert erasing.erase_again() == 1
 
 
+@pytest.mark.slow
 def test_unreadable_list_keeps_no_data_longer(settings, tmp_path):
     settings.ERASURE_LIST = str(tmp_path)  # a directory
     factories.rsvp(factories.event(), "Nora Quill", email=EMAIL)

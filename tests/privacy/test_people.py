@@ -218,6 +218,7 @@ def test_person_is_found_by_address_in_any_case(staff):
     assert "We have nothing about this address." in web_client.page_text(unknown)
 
 
+@pytest.mark.slow
 def test_person_who_is_only_mentioned_is_found_and_erased(staff):
     audit.log_change(factories.event(), {"venue": ""}, {"venue": f"ask {EMAIL}"})
     find = "/imagine/admin/privacy/erasure/find/"
@@ -244,6 +245,7 @@ def test_plan_is_shown_first_and_changes_nothing(staff):
     assert not Erasure.objects.exists()
 
 
+@pytest.mark.slow
 def test_erased_person_is_in_no_table(staff):
     nora_everywhere()
     rsvp = Rsvp.objects.get(event__title="Past")
@@ -290,6 +292,7 @@ def sign_as(name: str, pledge: Pledge, quantity: int) -> None:
     pledge_editing.sign_pledge(pledge.token, **typed, name=name, role="Owner")
 
 
+@pytest.mark.slow
 def test_signature_of_a_colleague_by_the_shared_link_stays():
     pledge = factories.signed_pledge("Port Gate", EMAIL, name=NAME)
     sign_as(NAME, pledge, 8)
@@ -302,6 +305,7 @@ def test_signature_of_a_colleague_by_the_shared_link_stays():
     assert Pledge.objects.get().signed_role == "Owner"
 
 
+@pytest.mark.slow
 def test_short_names_and_other_spellings_are_removed_from_signatures():
     pledge = factories.signed_pledge("Port Gate", "ana@example.org", name="Ana")
     for quantity, name in enumerate(("Anna Quill", "Ana"), start=8):
@@ -312,6 +316,7 @@ def test_short_names_and_other_spellings_are_removed_from_signatures():
     assert Pledge.objects.get().signed_by == "–"
 
 
+@pytest.mark.slow
 def test_name_with_an_apostrophe_is_removed_from_html():
     name, email = "Pat O'Brien", "pat.o'brien@example.org"
     factories.person(name, email=email)
@@ -336,6 +341,7 @@ def test_draft_whose_address_was_never_verified_goes_with_its_request():
     assert [model.objects.count() for model in (PledgeRequest, Pledge, Organization)] == [0, 0, 0]
 
 
+@pytest.mark.slow
 def test_erasing_twice_is_erasing_once():
     nora_everywhere()
     erasing.erase(nora(), by="office")
@@ -393,6 +399,7 @@ def test_both_are_rights_of_their_own(may, statuses):
     assert Rsvp.objects.exists() is (statuses[3] != 200)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "where",
     ["summit.rsvp/0", "summit.rsvp/x", "summit.rsvp/99999999999999999999", "mail.message/1", "auth.group/1", "x/1"],
@@ -454,7 +461,9 @@ def test_address_and_name_are_found_as_whole_words(text, is_found):
     assert Event.objects.filter(pk=event.pk, title__iregex=pattern).exists() is is_found
 
 
-@pytest.mark.parametrize("name", ["rsvp", "contact", "organization", "pledge"])
+@pytest.mark.parametrize(
+    "name", ["rsvp", *(pytest.param(name, marks=pytest.mark.slow) for name in ("contact", "organization", "pledge"))]
+)
 def test_staff_cannot_delete_by_hand_who_is_on_hold(staff, name):
     organization = factories.organization("Port Gate")
     contact = factories.contact(organization, EMAIL)

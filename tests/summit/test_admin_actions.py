@@ -222,6 +222,7 @@ def test_replacing_a_link_works_each_time_and_also_when_the_event_is_over(staff)
     assert Client().get(rsvp.get_absolute_url()).status_code == 404
 
 
+@pytest.mark.slow
 def test_many_cancelled_in_one_act_get_one_letter_each(staff):
     """The first one's seats would go to the second, which is cancelled too."""
     event = factories.event(capacity=1)
@@ -232,6 +233,7 @@ def test_many_cancelled_in_one_act_get_one_letter_each(staff):
     assert snapshots.emails(stays) == ["waitlisted 1", "promoted 2 REQUEST"]
 
 
+@pytest.mark.slow
 def test_many_erased_in_one_act_write_to_none_of_them(staff):
     event = factories.event(capacity=1)
     gone = [factories.rsvp(event, "Seated"), factories.rsvp(event, "Next")]
@@ -365,6 +367,7 @@ def test_canceling_what_was_erased_in_the_meantime_says_so(staff, more):
     assert said(act(staff, "cancel_events", pk, to=EVENTS, **more)) == [GONE]
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_two_members_of_staff_canceling_one_event_write_once():
     event = factories.event()

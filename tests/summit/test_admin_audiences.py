@@ -329,6 +329,7 @@ def test_who_may_only_look_puts_nobody_in(sent):
     assert snapshots.tables(but=UNCHANGED) == before
 
 
+@pytest.mark.slow
 def test_desk_sees_none_of_it(sent):
     client = staff_client("view_event", "view_rsvp", "change_rsvp", "view_invitation")
     for address in (LIST, page_of(sent), list_of(sent)):

@@ -168,6 +168,7 @@ def test_list_shows_seats_with_the_same_number_of_queries_for_1_and_30(staff, dj
         staff.get(LIST)
 
 
+@pytest.mark.slow
 def test_promotion_by_the_desk_after_it_stopped_is_by_hand(staff):
     event = factories.event(capacity=1)
     seated = factories.rsvp(event, "Seated")

@@ -139,6 +139,7 @@ def test_file_has_what_the_list_shows(staff, answers):
     assert read_columns(staff.get(f"{LIST}list.csv?q=nunez"), "Contact", "Answer") == [("Dee Núñez", "not answered")]
 
 
+@pytest.mark.slow
 def test_files_of_both_kinds_say_the_same(staff, answers):
     [alma] = read_rows(staff.get(f"{LIST}list.csv?answer=accepted"))[1:]
     assert alma[:7] == [
@@ -175,6 +176,7 @@ def test_nobody_writes_an_invitation_here(staff, answers):
     assert snapshots.tables(but=UNCHANGED) == before
 
 
+@pytest.mark.slow
 def test_viewer_reads_and_takes_away(answers):
     client = staff_client("view_invitation")
     assert len(shown(client)) == 4
@@ -215,6 +217,7 @@ def test_staff_replace_a_link_that_others_saw(staff, answers):
     assert "replaced" not in str([str(message) for message in replace(staff, gone_pk).context["messages"]])
 
 
+@pytest.mark.slow
 def test_a_viewer_replaces_no_link(answers):
     viewer = User.objects.create_user("viewer", is_staff=True)
     viewer.user_permissions.set(Permission.objects.filter(codename="view_invitation"))

@@ -304,6 +304,7 @@ def test_as_many_other_people_are_shown_before_they_are_invited(staff, kickoff, 
     assert asked(kickoff) == seen
 
 
+@pytest.mark.slow
 def test_as_many_other_people_are_told_in_spanish(staff, kickoff):
     alma, ben, _chue = people()
     audience = factories.audience(uploaded_contacts=[alma])
@@ -400,6 +401,7 @@ def test_who_may_only_look_sees_and_invites_nobody(kickoff):
     assert snapshots.tables(but=UNCHANGED) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("missing", LOOKS)
 def test_desk_sees_none_of_it(kickoff, missing):
     audience, client = (

@@ -159,6 +159,7 @@ def test_matched_one_is_said_otherwise_alone(staff, event, gate, rsvp):
     assert [partner(rsvp), partner(same)] == ["Zeta Freight", GATE]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sent", [{"choose": "0"}, {"choose": "x"}, {"choose": "9" * 30}, {"choose": "²"}])
 def test_organization_that_is_not_there_is_told(staff, rsvp, sent):
     assert said(press(staff, rsvp, **sent)) == [str(organization_matching.OrganizationMissing())]
@@ -178,6 +179,7 @@ def test_what_somebody_else_said_in_the_meantime_stands(staff, gate, rsvp, butto
     assert (partner(rsvp), Organization.objects.count()) == ("Zeta Freight", 2)
 
 
+@pytest.mark.slow
 def test_who_may_only_look_sees_the_list_and_says_nothing(gate, rsvp):
     viewer = staff_client("view_rsvp")
     page = viewer.get(LIST)
@@ -188,6 +190,7 @@ def test_who_may_only_look_sees_the_list_and_says_nothing(gate, rsvp):
     assert partner(rsvp) is None
 
 
+@pytest.mark.slow
 def test_who_may_not_add_organizations_chooses(gate, rsvp):
     editor = staff_client("view_rsvp", "change_rsvp")
     assert "Make this organization" not in web_client.page_text(editor.get(page_of(rsvp)))
@@ -196,6 +199,7 @@ def test_who_may_not_add_organizations_chooses(gate, rsvp):
     assert (partner(rsvp), Organization.objects.count()) == (GATE, 1)
 
 
+@pytest.mark.slow
 def test_strangers_are_kept_out_and_what_is_not_there_is_not_found(client, staff, rsvp):
     for address in (LIST, page_of(rsvp)):
         assert client.get(address).headers["Location"].startswith("/imagine/admin/login/")

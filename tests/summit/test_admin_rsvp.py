@@ -205,6 +205,7 @@ def test_delete_erases_the_party_its_mail_and_frees_its_seats(staff):
     assert list(Guest.objects.values_list("name", flat=True)) == ["Waits"]
 
 
+@pytest.mark.slow
 def test_delete_of_many_frees_the_seats_of_each(staff):
     event = factories.event(capacity=2)
     gone = [factories.rsvp(event, "One"), factories.rsvp(event, "Two")]
@@ -249,6 +250,7 @@ def test_filters_show_their_states_alone(staff):
         assert [rsvp.name for rsvp in response.context["cl"].result_list] == [name]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "address", ["/imagine/admin/", LIST, ADD, "/imagine/admin/summit/event/", "/imagine/admin/mail/message/"]
 )
@@ -262,6 +264,7 @@ def test_admin_is_closed_to_who_is_not_staff(address):
             assert response["Location"].startswith(reverse("admin:login"))
 
 
+@pytest.mark.slow
 def test_who_may_only_look_changes_nothing():
     event = factories.event()
     rsvp = factories.rsvp(event, size=2)
@@ -285,6 +288,7 @@ def test_bring_back_action_brings_back_the_whole_party_once(staff):
     assert snapshots.guests(rsvp) == [(1, "Alma Reyes"), (2, "Ben")]
 
 
+@pytest.mark.slow
 def test_log_of_the_admin_tells_only_what_was_typed(staff):
     rsvp = factories.rsvp(factories.event())
     address = f"{LIST}{rsvp.pk}/change/"
@@ -296,6 +300,7 @@ def test_log_of_the_admin_tells_only_what_was_typed(staff):
     assert LogEntry.objects.first().get_change_message() == "Changed Phone."
 
 
+@pytest.mark.slow
 def test_cancelled_rsvp_of_a_past_event_can_be_annotated(staff):
     event = factories.event()
     rsvp = seats.cancel(factories.rsvp(event))

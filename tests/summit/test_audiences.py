@@ -54,11 +54,13 @@ def test_who_pledged_for_a_school_year_signed(delta):
     assert emails(audience, factories.event()) == ["port", "union"]
 
 
+@pytest.mark.slow
 def test_drafts_are_in_it_when_staff_say_so(delta):
     audience = factories.audience(pledge_year_id=2027, include_drafts=True)
     assert emails(audience, factories.event()) == ["port", "slow", "union"]
 
 
+@pytest.mark.slow
 def test_one_of_several_kinds_is_enough_in_any_year(delta):
     audience = factories.audience(kinds=PromiseType.objects.filter(code__in=["tours", "curriculum"]))
     assert emails(audience, factories.event()) == ["port", "yes"]
@@ -70,6 +72,7 @@ def test_all_that_is_said_must_fit(delta):
     assert emails(factories.audience(pledge_year_id=2027, kinds=tours, sectors=["labor"]), factories.event()) == []
 
 
+@pytest.mark.slow
 def test_one_promise_has_both_the_kind_and_the_school(delta):
     factories.renewed_pledge(
         Organization.objects.get(name="Port Gate"),
@@ -83,6 +86,7 @@ def test_one_promise_has_both_the_kind_and_the_school(delta):
     assert emails(factories.audience(pledge_year_id=2028, kinds=tours, schools=[delta]), event) == []
 
 
+@pytest.mark.slow
 def test_sectors_alone_are_every_organization_of_them(delta):
     contact("Ned New", factories.organization("New Union", sector="labor"))
     assert emails(factories.audience(sectors=["labor"]), factories.event()) == ["ned.new", "union"]

@@ -167,6 +167,7 @@ def test_whose_link_was_replaced_is_told():
     assert told() == ["Alma moved 1 PUBLISH"]
 
 
+@pytest.mark.slow
 def test_a_link_that_is_replaced_before_it_leaves_says_where_it_is_now():
     event = asked("Alma")
     moved(event)
@@ -181,6 +182,7 @@ def test_a_link_that_is_replaced_before_it_leaves_says_where_it_is_now():
     assert told() == ["Alma moved 2 PUBLISH"]
 
 
+@pytest.mark.slow
 def test_a_link_that_is_replaced_when_it_is_canceled_takes_no_word_of_that_back():
     event = asked("Alma")
     factories.cancel_event(event)
@@ -204,6 +206,7 @@ def test_moved_twice_tells_twice_when_the_first_word_has_left():
     assert entry(second)["SEQUENCE"] == 2
 
 
+@pytest.mark.slow
 def test_moved_twice_what_has_not_left_never_does():
     event = asked("Alma", "Jun")
     moved(event, venue="One Hall")
@@ -216,6 +219,7 @@ def test_moved_twice_what_has_not_left_never_does():
     assert states == ["done", "stopped", "sending"]
 
 
+@pytest.mark.slow
 def test_moved_twice_before_anything_is_written_tells_once():
     event = asked("Alma")
     moved(event, venue="One Hall")
@@ -225,6 +229,7 @@ def test_moved_twice_before_anything_is_written_tells_once():
     assert "Another Hall" in Message.objects.get(mailing__template="invitation_moved").body_text
 
 
+@pytest.mark.slow
 def test_moved_back_tells_only_who_heard_of_the_move():
     event = asked("Heard", "Waiting", "Unwritten")
     moved(event, venue="One Hall")
@@ -252,6 +257,7 @@ def test_a_third_place_after_one_that_never_left_is_told():
     assert told() == []
 
 
+@pytest.mark.slow
 def test_a_word_that_was_stopped_by_staff_counts_as_not_said():
     event = asked("Alma")
     moved(event, venue="One Hall")
@@ -281,6 +287,7 @@ def test_canceled_takes_the_entry_out_of_the_calendar():
     assert "/imagine/invitation/" not in cancel.body_text
 
 
+@pytest.mark.slow
 def test_canceled_in_the_middle_of_the_invitations():
     event = factories.event()
     factories.write_mailing(event, person("Sent"), person("Queued"))
@@ -293,6 +300,7 @@ def test_canceled_in_the_middle_of_the_invitations():
     assert [invitation.contact.name for invitation in event.invitations.all()] == ["Sent"]
 
 
+@pytest.mark.slow
 def test_canceled_in_the_middle_of_telling_that_it_moved():
     event = asked("Heard", "Waiting")
     moved(event)
@@ -315,6 +323,7 @@ def test_nothing_is_told_of_an_event_that_is_over():
     assert Mailing.objects.get(template="invitation_moved").stopped_at
 
 
+@pytest.mark.slow
 def test_what_waits_until_the_event_is_over_never_leaves():
     event = asked("Alma")
     moved(event)
@@ -347,6 +356,7 @@ def test_who_answers_before_it_leaves_is_not_told(answer, is_written):
     assert told() == []
 
 
+@pytest.mark.slow
 def test_the_rsvp_that_answers_has_the_last_word_in_the_calendar():
     event = asked("Alma")
     for venue in ("One Hall", "Another Hall"):
@@ -430,6 +440,7 @@ def test_the_move_itself_takes_as_many_queries(number, django_assert_num_queries
 # Words -----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_words_in_both_languages():
     event = factories.event(starts_at=timezone.now().replace(microsecond=0) + timedelta(days=30))
     factories.write_mailing(event, person("Alma"), person("Jun", language="es"))

@@ -97,6 +97,7 @@ def test_links_lead_to_the_filtered_list_of_this_event(subtests, staff, full):
             assert (response.status_code, names(response)) == (200, found)
 
 
+@pytest.mark.slow
 def test_sectors_lead_to_their_parties(staff, full):
     sectors = staff.get(page_of(full)).context["overview"]["sectors"]
     found = {row["label"]: names(staff.get(row["list"])) for row in sectors}
@@ -133,6 +134,7 @@ def test_new_event_shows_no_answers(staff):
     assert "admin-page" not in response.content.decode()
 
 
+@pytest.mark.slow
 def test_spanish_page_draws_whole_numbers(staff, full):
     staff.cookies["django_language"] = "es"
     page = staff.get(page_of(full))
@@ -141,6 +143,7 @@ def test_spanish_page_draws_whole_numbers(staff, full):
     assert not [part for part in chart.split('"')[1::2] if "," in part]
 
 
+@pytest.mark.slow
 def test_page_with_errors_begins_with_them(staff, full):
     response = answer(staff, full, capacity="-1")
     assert "overview" not in response.context
@@ -158,6 +161,7 @@ def test_page_costs_the_same_queries_for_3_and_30(staff, full, django_assert_num
         staff.get(page_of(full))
 
 
+@pytest.mark.slow
 def test_names_and_mail_are_for_those_who_may_see_their_lists(full):
     viewer = staff_client("view_event")
     page = viewer.get(page_of(full))
@@ -225,6 +229,7 @@ def test_next_spring_a_second_time_says_that_the_address_is_taken(staff, last_ye
     assert Event.objects.count() == 2
 
 
+@pytest.mark.slow
 def test_copy_of_a_summit_long_past_is_the_coming_springs(staff):
     event = factories.event(slug="summit-2019")
     zone = ZoneInfo("America/Los_Angeles")
@@ -249,6 +254,7 @@ def test_copy_of_nothing_is_an_empty_form(staff, copied):
     assert (page.status_code, "Copied from" in web_client.page_text(page)) == (200, False)
 
 
+@pytest.mark.slow
 def test_only_a_summit_is_copied_and_only_by_who_may_add_one(staff, last_year):
     assert staff.get(page_of(factories.event(kind="kickoff"))).context["next_spring"] == ""
     viewer = staff_client("view_event", "change_event")
@@ -394,6 +400,7 @@ def test_where_only_such_people_are_invited_nothing_is_asked(staff, which):
     assert answer(staff, event, venue=PLACE).status_code == 302
 
 
+@pytest.mark.slow
 def test_moving_is_not_for_those_who_may_only_look(full):
     viewer = staff_client("view_event")
     before = snapshots.tables(but=UNCHANGED)
@@ -430,6 +437,7 @@ def test_canceling_shows_the_mail_and_what_is_refused(staff, full):
     assert first.token not in response.content.decode()
 
 
+@pytest.mark.slow
 def test_canceling_says_how_many_invited_people_are_told_and_what_they_read(staff):
     event = factories.event()
     factories.write_mailing(event, *map(factories.person, ("Alma", "Jun")))

@@ -99,6 +99,7 @@ def test_list_as_xlsx_says_the_same_and_needs_no_apostrophe(staff, district):
     assert read_rows(staff.get(XLSX))[1:] == [[cell.removeprefix("'") for cell in row] for row in district]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("address", [CSV, XLSX])
 def test_list_speaks_the_language_of_who_asks_to_its_last_row(staff, district, address):
     staff.cookies["django_language"] = "es"
@@ -217,6 +218,7 @@ def test_list_under_a_filter_that_makes_no_sense_leads_back_or_says_that_nobody_
     assert response["Location"].startswith(LIST)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("address", [CSV, XLSX])
 def test_list_is_closed_to_who_may_not_see_rsvps(address):
     factories.rsvp(factories.event())
@@ -232,6 +234,7 @@ def test_list_is_closed_to_who_may_not_see_rsvps(address):
             assert response["Location"].startswith(reverse("admin:login"))
 
 
+@pytest.mark.slow
 def test_who_may_only_look_has_the_list_too():
     rsvp = factories.rsvp(factories.event())
     viewer = User.objects.create_user("viewer", is_staff=True)

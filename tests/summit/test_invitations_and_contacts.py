@@ -120,6 +120,7 @@ def test_without_an_answer_mail_that_is_still_to_leave_counts_for_more_than_mail
     assert Message.objects.get(state="queued").idempotency_key == f"invitation:{both[1].pk}"
 
 
+@pytest.mark.slow
 def test_an_answer_counts_for_more_than_mail_that_was_sent(two):
     both = both_invited(factories.event(), two)
     mail_is(both[1], "sent")
@@ -128,6 +129,7 @@ def test_an_answer_counts_for_more_than_mail_that_was_sent(two):
     assert Invitation.objects.get().pk == both[0].pk
 
 
+@pytest.mark.slow
 def test_a_new_link_that_was_sent_counts_as_mail_that_was_sent(two):
     both = both_invited(factories.event(), two)
     mail_is(both[1], "rejected")
@@ -183,6 +185,7 @@ def test_what_did_not_reach_a_wrong_address_is_written_to_the_right_one(state, o
     assert Mailing.objects.get().rendered_at
 
 
+@pytest.mark.slow
 def test_what_a_worker_has_in_its_batch_and_has_not_begun_goes_to_the_right_address():
     contact = person("Alma", email="wrong@example.org")
     invitation = factories.invite(factories.event(), contact)
@@ -211,6 +214,7 @@ def test_what_was_sent_or_may_have_been_is_written_anew_with_another_link():
     assert mailing.rendered_at
 
 
+@pytest.mark.slow
 def test_what_waits_about_an_invitation_that_was_sent_does_not_go_to_the_wrong_address():
     contact = person("Alma", email="wrong@example.org")
     invitation = factories.invite(factories.event(), contact)
@@ -271,6 +275,7 @@ def test_a_replaced_link_that_did_not_reach_a_wrong_address_is_written_to_the_ri
     assert Message.objects.count() == 2
 
 
+@pytest.mark.slow
 def test_the_newest_of_replaced_links_is_written_to_the_right_address():
     invitation = replaced()
     responses.replace_invitation_link(invitation)
@@ -280,6 +285,7 @@ def test_the_newest_of_replaced_links_is_written_to_the_right_address():
     assert (message.state, message.recipient) == ("queued", "alma@example.org")
 
 
+@pytest.mark.slow
 def test_an_invitation_that_is_written_again_brings_the_replaced_link_along():
     """Nobody gets both."""
     invitation = replaced(invited_mail="rejected")
@@ -291,6 +297,7 @@ def test_an_invitation_that_is_written_again_brings_the_replaced_link_along():
     assert invitation.get_absolute_url() in message.body_text
 
 
+@pytest.mark.slow
 def test_a_replaced_link_is_written_again_though_its_mailing_was_stopped():
     invitation = replaced(invited_mail="rejected")
     writing.stop_mailing(invitation.mailing)
@@ -298,6 +305,7 @@ def test_a_replaced_link_is_written_again_though_its_mailing_was_stopped():
     assert Message.objects.get(state="queued").kind == "invitation_new_link"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("state", ["sent", "sending"])
 def test_a_replaced_link_that_was_sent_or_is_being_sent_is_followed_by_another(state):
     invitation = replaced(state="queued")

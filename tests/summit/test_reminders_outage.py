@@ -92,6 +92,7 @@ def test_reminder_that_waited_over_night_is_written_anew_for_its_day():
     assert ("day", "04-07", 0, True, True) in reminder_rows()
 
 
+@pytest.mark.slow
 def test_thanks_that_waited_for_days_still_go():
     reminder_fixtures.rsvp(reminder_fixtures.event())
     for hours in range(0, 6 * 24, 12):
@@ -99,6 +100,7 @@ def test_thanks_that_waited_for_days_still_go():
     assert reminder_fixtures.sent_reminders() == ["thanks alma.reyes@example.org"]
 
 
+@pytest.mark.slow
 def test_what_was_sent_stays_when_the_rest_is_taken_back():
     event = reminder_fixtures.event()
     for number in range(4):
@@ -174,6 +176,7 @@ def test_reminder_that_waits_goes_with_the_partys_links_of_now(what):
     assert ("day", "04-07", 1, False, True) in reminder_rows()
 
 
+@pytest.mark.slow
 def test_names_that_are_missing_are_asked_for_once_more_when_the_event_moved_in_the_meantime():
     event = reminder_fixtures.event()
     reminder_fixtures.rsvp(event, size=2)

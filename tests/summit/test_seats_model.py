@@ -1,6 +1,6 @@
 """The seat rules against a model of them in plain Python, step by step, in sequences that Hypothesis invents.
 
-SEAT_SEQUENCES says how many sequences of 40 steps; `make quick` takes fewer.
+SEAT_SEQUENCES says how many sequences of 40 steps; `make quick` takes one.
 """
 
 import itertools
@@ -284,7 +284,7 @@ class Seats(RuleBasedStateMachine):
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("part", range(PARTS))
+@pytest.mark.parametrize("part", [0, *(pytest.param(part, marks=pytest.mark.slow) for part in range(1, PARTS))])
 def test_seats_are_as_a_simple_model_says(part, monkeypatch):
     # Of the letters only their rendering is left out, which tests/summit/test_emails.py shows: it is most of the time.
     monkeypatch.setattr(rsvp_emails, "rsvp_message", note)
