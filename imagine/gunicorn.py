@@ -3,6 +3,8 @@
 gunicorn's own format quotes the URL of a failed request, which may be a personal link.
 """
 
+import gc
+
 from imagine.settings import LOGGING
 from imagine.warm_up import close_connections, request_pages
 
@@ -22,7 +24,16 @@ preload_app = True
 def when_ready(server) -> None:
     request_pages(server.app.wsgi())
     close_connections()  # a connection must not be shared with the workers, which are forked next
+    freeze_objects()
 
 
 def post_worker_init(worker) -> None:
     request_pages(worker.wsgi)  # over a connection of its own
+    freeze_objects()
+
+
+def freeze_objects() -> None:
+    """Keep what was loaded out of garbage collection. To go through these 140,000 objects stops a worker for 0.1 s, and
+    whoever waits for the event that it has locked waits as long."""
+    gc.collect()
+    gc.freeze()
