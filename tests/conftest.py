@@ -30,7 +30,7 @@ def pytest_configure(config):
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items):
     """The longest first, so that at the end no core waits for them."""
-    long = {"benchmarks", "deploy"}
+    long = {"benchmarks", "deploy", "test_seats_model.py", "test_pages.py", "test_generated_requests.py"}
     items.sort(key=lambda item: long.isdisjoint(item.path.parts))
 
 

@@ -100,6 +100,7 @@ def rsvp(story) -> Rsvp:
     return rsvp
 
 
+@pytest.mark.slow
 def test_rsvp_of_a_corrected_address_opens_to_the_new_one_alone(story, rsvp):
     seats.grow_party(rsvp, size=4)  # its email hasn't left
     rsvp_links.change_email(rsvp, "rosa@example.org")
@@ -160,7 +161,7 @@ def test_rsvp_opens_to_the_browser_until_the_emailed_link_is_used(story, browser
     assert Rsvp.objects.get().verified_at
 
 
-@pytest.mark.parametrize("corrected", [False, True])
+@pytest.mark.parametrize("corrected", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_rsvp_opens_to_no_browser_after_its_link_ended(story, browser_rsvp, corrected):
     if corrected:
         rsvp_links.change_email(browser_rsvp, "right@example.org")
@@ -233,8 +234,8 @@ def test_invitation_of_a_corrected_address_opens_to_the_new_one_alone(story, inv
     assert {who for kind, who in story.who_gets_in() if kind != "mail"} == {"alma@example.org"}
 
 
-@pytest.mark.parametrize("accepts", [False, True])
-@pytest.mark.parametrize("what", ["invitation", "rsvp"])
+@pytest.mark.parametrize("accepts", [True, pytest.param(False, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("what", ["invitation", pytest.param("rsvp", marks=pytest.mark.slow)])
 def test_invitation_and_its_rsvp_open_by_new_links_alone_once_one_was_replaced(story, invitation, accepts, what):
     """Each page leads to the other."""
     if accepts:
@@ -322,6 +323,7 @@ def forget(story: Story) -> set[str]:
     return old
 
 
+@pytest.mark.slow
 def test_pledge_of_a_corrected_contact_opens_to_the_new_address_alone(story, pledge):
     pledge_links.email_link(pledge)  # hasn't left
     old = forget(story)
@@ -397,6 +399,7 @@ def test_pledges_of_merged_organizations_open_to_those_alone_whom_staff_ticked(s
             assert (page.context["state"].organization is not None) == (who in ticked)
 
 
+@pytest.mark.slow
 def test_pledge_opens_after_its_year_was_closed_and_not_after_it_was_deleted(story, pledge):
     factories.close_year(2028)
     assert len(story.who_gets_in()) == 2
@@ -422,6 +425,7 @@ def test_request_of_an_address_that_was_corrected_since_opens_nothing(story):
     assert story.who_gets_in() == set()
 
 
+@pytest.mark.slow
 def test_reminder_of_a_draft_is_written_anew_with_the_new_link(story):
     pledge = factories.draft_pledge(email="wrong@example.org")
     story.deliver()

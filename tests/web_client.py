@@ -27,7 +27,7 @@ def rsvp_form(**fields) -> dict:
 
 def page_text(response) -> str:
     """The words of a page, without its tags."""
-    body = re.sub(r"<(script|style|head)\b.*?</\1>", "", response.content.decode(), flags=re.S)
+    body = re.sub(r"<(script|style|head)\b.*?</\1>|<wbr>", "", response.content.decode(), flags=re.S)
     return " ".join(unescape(re.sub(r"<[^>]+>", " ", body)).split())
 
 

@@ -177,6 +177,7 @@ def test_one_passkey_is_not_added_twice(clerk):
 NONSENSE = ["", "{}", "[]", "null", "[" * 19_000, "x" * 30_000, '{"response": {}}', '{"id": 1, "rawId": "é"}']
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", [SECOND_STEP, SET_UP])
 def test_nonsense_is_no_passkey(subtests, clerk, page):
     if page == SECOND_STEP:

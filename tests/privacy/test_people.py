@@ -168,6 +168,7 @@ def test_page_and_json_have_everything_but_links_within_5_seconds(staff):
     assert download["Content-Disposition"] == f'attachment; filename="{name}"'
 
 
+@pytest.mark.slow
 def test_both_are_two_clicks_from_any_page_that_shows_the_person(subtests, staff):
     nora_everywhere()
     contact = Contact.objects.get(organization__name="Port Gate")

@@ -48,7 +48,7 @@ def test_coming_events_stand_first_with_their_seats_and_links(staff):
         assert START + address in page
         assert staff.get(START + address).status_code == 200
     assert f"summit/rsvp/add/?event={off.pk}" not in page
-    assert words.index("Coming events") < words.index("Mail is flowing") < words.index("Authentication")
+    assert words.index("Coming events") < words.index("Mail is flowing") < words.index("Accounts and roles")
 
 
 def test_unpublished_event_and_a_room_that_is_over_are_said(staff):

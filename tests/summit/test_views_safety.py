@@ -265,6 +265,7 @@ def test_too_many_tries_are_told_when_to_come_back(client, scope, most, send):
     assert send(other, rsvp).status_code != 429
 
 
+@pytest.mark.slow
 def test_after_many_known_addresses_others_can_still_rsvp(client):
     rsvp = factories.rsvp(factories.event())
     answers = [reserve(client, rsvp, rsvp.email).status_code for _ in range(31)]
