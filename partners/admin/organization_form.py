@@ -13,6 +13,7 @@ from partners.models import Contact, Organization
 from partners.organizations import contacts, profiles
 
 TWICE = _("This address stands here twice.")
+STILL_USED = _("Another contact has this address now. Change that one and save, then enter it here.")
 TWO_MAIN = _("Only one contact is the main one.")
 OTHER_LOGO = _("Somebody changed the logo while you had this open. Look at it, and choose once more to replace it.")
 GONE = _("A contact was erased while you had it open. Nothing was saved: open the page again.")
@@ -89,11 +90,20 @@ class ContactFormSet(forms.BaseInlineFormSet):
         stay = [form for form in self.forms if form not in self.deleted_forms and hasattr(form, "cleaned_data")]
         if any("id" in form.errors for form in self.forms):
             raise forms.ValidationError(GONE)
-        seen = set()
+        seen, owners = set(), self.owners()
         for form in stay:
             email = form.cleaned_data.get("email", "").lower()
             if email and email in seen:
                 form.add_error("email", TWICE)
+            elif owners.get(email, form.instance.pk) != form.instance.pk:
+                form.add_error("email", STILL_USED)
             seen.add(email)
         if sum(form.cleaned_data.get("is_primary", False) for form in stay) > 1:
             raise forms.ValidationError(TWO_MAIN)
+
+    def owners(self) -> dict[str, int]:
+        """Return the contacts that stay by the address they have now. They are saved one after another, so none can get
+        another's address."""
+        leaving = [form.instance.pk for form in self.deleted_forms]
+        contacts = Contact.objects.filter(organization=self.instance.pk).exclude(pk__in=leaving)
+        return {email.lower(): pk for email, pk in contacts.values_list("email", "pk")}

@@ -236,6 +236,19 @@ def test_two_new_contacts_with_one_address(staff):
     assert not Contact.objects.exists()
 
 
+def test_address_that_another_contact_has_until_it_is_saved(staff):
+    """Saved in turn, the first would get an address that is taken."""
+    organization = factories.organization()
+    alma, ben = factories.contact(organization), factories.contact(organization, "ben@example.org", "Ben")
+    for address in ("new@example.org", "alma@example.org"):
+        response = change(staff, organization, **{"contacts-0-email": "Ben@example.org", "contacts-1-email": address})
+        assert "Another contact has this address now." in web_client.page_text(response)
+    assert set(organization.contacts.values_list("email", flat=True)) == {"alma@example.org", "ben@example.org"}
+    change(staff, organization, **{"contacts-0-email": "Ben@example.org", "contacts-1-DELETE": "on"})
+    assert organization.contacts.get() == alma
+    assert not Contact.objects.filter(pk=ben.pk).exists()
+
+
 @pytest.mark.slow
 def test_saved_untouched_nothing_changes(staff):
     organization = with_logo(factories.signed_pledge().organization)
