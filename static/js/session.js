@@ -12,9 +12,10 @@
     const headers = {"X-CSRFToken": tokens[0]?.value ?? ""};
     const response = await fetch(dialog.dataset.url, {method, headers});
     if (!response.ok) throw new Error(response.status);
-    const {seconds, token} = await response.json();
-    endsAt = Date.now() + seconds * 1000;
-    for (const input of token ? tokens : []) input.value = token; // signing in anew changed it
+    const {seconds, user, token} = await response.json();
+    const isSame = user === dialog.dataset.user; // a colleague who signed in meanwhile neither sees nor sends this page
+    endsAt = Date.now() + (isSame ? seconds * 1000 : 0);
+    for (const input of isSame ? tokens : []) input.value = token; // signing in anew changed it
   };
 
   const show = (state) => {

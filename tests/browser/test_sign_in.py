@@ -150,6 +150,24 @@ def test_person_is_warned_before_the_session_ends_and_loses_nothing(visit, newco
     assert Hold.objects.get().reason == "Public records request 2027-014"
 
 
+def test_page_of_someone_whose_session_ended_stays_closed_to_a_colleague(visit, newcomer):
+    page = visit("en", 1280)
+    page.clock.install()
+    sign_in(page, newcomer)
+    page.goto("/imagine/admin/privacy/hold/add/")
+    dialog, row = page.locator("#session-end"), StaffSession.objects.get()
+    left(row, 0)
+    page.clock.fast_forward("29:00")
+    expect(dialog).to_contain_text("You’re signed out")
+    page.context.clear_cookies()
+    sign_in(page.context.new_page(), User.objects.create_superuser("ben@example.org"))
+    with page.expect_response("**/account/session/") as asked:
+        page.evaluate("dispatchEvent(new Event('focus'))")
+    assert asked.value.json()["seconds"] > 0
+    page.evaluate("() => fetch('/imagine/').then(answer => answer.text())")  # the script has its answer by then
+    assert dialog.is_visible()
+
+
 def left(row: StaffSession, seconds: int) -> None:
     """The session of `row` ends in so many seconds."""
     store = SessionStore(row.session_key)

@@ -10,4 +10,4 @@ def session_end_warning(context: dict) -> dict:
     request = context.get("request")
     if request is None or not request.user.is_authenticated:
         return {}
-    return {"seconds": request.session.get_expiry_age(), "path": request.path}
+    return {"seconds": request.session.get_expiry_age(), "user": request.user.pk, "path": request.path}

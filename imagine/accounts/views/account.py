@@ -152,4 +152,5 @@ def session_status(request: HttpRequest) -> HttpResponse:
         return JsonResponse({"seconds": 0})
     if request.method == "POST":
         sessions.extend(request)
-    return JsonResponse({"seconds": request.session.get_expiry_age(), "token": get_token(request)})
+    answer = {"seconds": request.session.get_expiry_age(), "user": str(request.user.pk), "token": get_token(request)}
+    return JsonResponse(answer)
