@@ -16,6 +16,7 @@ from urllib.request import Request, urlopen
 
 EX_TEMPFAIL = 75
 TIMEOUT = 20  # seconds
+MAX_SIZE = 256 * 1024  # bytes; the site reads no more, and refuses twice as much
 
 
 def post(url: str, secret: bytes, report: bytes) -> None:
@@ -28,7 +29,7 @@ def post(url: str, secret: bytes, report: bytes) -> None:
 if __name__ == "__main__":
     url, secret_file = sys.argv[1:]
     try:
-        post(url, Path(secret_file).read_bytes().strip(), sys.stdin.buffer.read())
+        post(url, Path(secret_file).read_bytes().strip(), sys.stdin.buffer.read()[:MAX_SIZE])
     except OSError as error:
         print(f"The report can't be posted: {type(error).__name__}", file=sys.stderr)
         sys.exit(EX_TEMPFAIL)

@@ -24,7 +24,8 @@ def test_a_mail_server_posts_a_report(live_server, settings, tmp_path):
     settings.BOUNCE_WEBHOOK_SECRET = SECRET
     secret_file = tmp_path / "secret"
     secret_file.write_text(f"{SECRET}\n")
-    report, url = postfix(sent_message()), f"{live_server.url}/imagine/mail/reports/"
+    report = postfix(sent_message(body_html="<p>" + "long " * 200_000))
+    url = f"{live_server.url}/imagine/mail/reports/"
     ran = run_script(url, str(secret_file), report)
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, b"", b"")
     assert Message.objects.get().bounced_at
