@@ -1,8 +1,8 @@
 """Staff accounts in the admin. They belong to superusers."""
 
 from django.contrib import admin, messages
-from django.contrib.auth.admin import UserAdmin
-from django.contrib.auth.models import User
+from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.models import Group, User
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError
 from django.http import HttpRequest, HttpResponse
@@ -16,15 +16,37 @@ from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.admin import TOTPDeviceAdmin  # noqa: F401
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from imagine.accounts import second_factor, staff
+from imagine.accounts import second_factor, sign_in, staff
 from imagine.accounts.forms import EMAIL_TAKEN, AccountForm, ChangeAccountForm, ChangePasswordForm
 
 # They would show the secrets of second factors.
-admin.site.unregister([TOTPDevice, StaticDevice, User])
+admin.site.unregister([TOTPDevice, StaticDevice, User, Group])
+
+
+class RecentFactorAdmin(admin.ModelAdmin):
+    """Pages that decide who signs in and what they may do: a session left open must not change that."""
+
+    @method_decorator(staff.recent_factor_required)
+    def changeform_view(self, request, object_id=None, form_url="", extra_context=None):
+        return super().changeform_view(request, object_id, form_url, extra_context)
+
+    @method_decorator(staff.recent_factor_required)
+    def delete_view(self, request, object_id, extra_context=None):
+        return super().delete_view(request, object_id, extra_context)
+
+    def changelist_view(self, request, extra_context=None):
+        if request.method == "POST" and not sign_in.is_recently_confirmed(request):
+            return staff.ask_to_confirm(request.get_full_path())
+        return super().changelist_view(request, extra_context)
+
+
+@admin.register(Group)
+class RoleAdmin(RecentFactorAdmin, GroupAdmin):
+    pass
 
 
 @admin.register(User)
-class AccountAdmin(UserAdmin):
+class AccountAdmin(RecentFactorAdmin, UserAdmin):
     form = ChangeAccountForm
     change_password_form = ChangePasswordForm
     add_form = AccountForm
@@ -42,9 +64,7 @@ class AccountAdmin(UserAdmin):
     list_filter = ("is_superuser", "is_active", "groups")
     filter_horizontal = ()
 
-    @method_decorator(staff.recent_factor_required)
     def changeform_view(self, request, object_id=None, form_url="", extra_context=None):
-        """Accounts have addresses, which passwords are reset with, and roles."""
         try:
             return super().changeform_view(request, object_id, form_url, extra_context)
         except IntegrityError:  # another account got the address or the name after the form had looked

@@ -87,7 +87,8 @@ def test_page_says_how_long_the_session_lasts_and_whoever_wants_to_stay_may(cler
     before = int(time.time()) - 29 * 60
     earlier(client, lambda session: session.update({sessions.LAST_USED_AT: before}))
     assert 50 < client.get(status, headers={"Sec-Fetch-Mode": "cors"}).json()["seconds"] <= 60
-    assert client.post(status, headers={"Sec-Fetch-Mode": "cors"}).json()["seconds"] >= 1799
+    answer = client.post(status, headers={"Sec-Fetch-Mode": "cors"}).json()
+    assert (answer["seconds"] >= 1799, answer["user"]) == (True, str(clerk.pk))
     earlier(client, lambda session: session.update({sessions.SIGNED_IN_AT: before - (11 * 60 + 30) * 60}))
     assert 50 < client.post(status, headers={"Sec-Fetch-Mode": "cors"}).json()["seconds"] <= 60
     assert Client().post(status).json() == {"seconds": 0}
@@ -225,9 +226,12 @@ def signed_in_a_while_ago(user: User, minutes: int = 11) -> Client:
 
 def guarded(user: User) -> dict[str, list[str]]:
     """The pages that ask for a factor first, by method."""
-    pages = [f"{ACCOUNT}authenticator-app/", f"{ACCOUNT}passkey/", f"{ADMIN}auth/user/add/"]
-    pages += [f"{ADMIN}auth/user/{user.pk}/{page}/" for page in ("change", "password", "reset-second-step")]
-    return {"get": pages, "post": [*pages, f"{ACCOUNT}recovery-codes/new/", f"{ACCOUNT}remove/"]}
+    role = user.groups.get()
+    pages = [f"{ACCOUNT}authenticator-app/", f"{ACCOUNT}passkey/", f"{ADMIN}auth/user/add/", f"{ADMIN}auth/group/add/"]
+    pages += [f"{ADMIN}auth/user/{user.pk}/{page}/" for page in ("change", "password", "reset-second-step", "delete")]
+    pages += [f"{ADMIN}auth/group/{role.pk}/{page}/" for page in ("change", "delete")]
+    lists = [f"{ADMIN}auth/user/", f"{ADMIN}auth/group/"]
+    return {"get": pages, "post": [*pages, *lists, f"{ACCOUNT}recovery-codes/new/", f"{ACCOUNT}remove/"]}
 
 
 def test_session_left_open_changes_nothing_one_signs_in_with(chief, clerk):

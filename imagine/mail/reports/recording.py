@@ -1,7 +1,8 @@
 """Record what delivery reports and complaints say about our email.
 
-Nobody can be asked whether a report is genuine, so it is believed only if it knows both a message's random number,
-which its recipient alone was sent, and the address that it went to. Everything else changes nothing.
+Nobody can be asked whether a report is genuine, so it is believed only if it knows both a message's random number and
+the address that it went to. Its recipient does, whoever they forward it to, and staff, but no stranger. Everything else
+changes nothing.
 """
 
 import logging
