@@ -277,7 +277,7 @@ def test_dmarc_of_the_domain_above(district, settings):
 
 def test_dmarc_says_which_proofs_count(district):
     assert "A DKIM signature counts if it is of district.example or a domain above it." in run(district)[1]
-    district.text("_dmarc.district.example", "v=DMARC1; p=reject; adkim=s; rua=mailto:a@b.example")
+    district.text("_dmarc.district.example", "v=DMARC1; p=reject; adkim=S; rua=mailto:a@b.example")
     assert "A DKIM signature counts if it is of district.example itself (adkim=s)." in run(district)[1]
 
 

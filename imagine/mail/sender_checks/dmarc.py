@@ -49,7 +49,8 @@ def policy(tags: dict[str, str], domain: str, parent: str) -> Finding:
 
 def alignment(tags: dict[str, str], domain: str) -> Finding:
     """Say which proofs count. Every email has MAIL_FROM both on the envelope and in From."""
-    signature = f"of {domain} itself (adkim=s)" if tags.get("adkim") == "s" else f"of {domain} or a domain above it"
+    is_strict = tags.get("adkim", "").lower() == "s"
+    signature = f"of {domain} itself (adkim=s)" if is_strict else f"of {domain} or a domain above it"
     return ok(
         f"Email has {domain} on the envelope and in From, so its SPF record counts for DMARC, unless the mail server "
         f"changes the envelope. A DKIM signature counts if it is {signature}."
