@@ -5,6 +5,7 @@ from collections.abc import Callable
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
 
 from imagine.accounts import sessions, sign_in
@@ -34,6 +35,7 @@ def is_signed_in(request: HttpRequest, user) -> bool:
 
 
 def is_opened_by_person(request: HttpRequest) -> bool:
-    """Whether it is a staff page, and no script refreshes it: those say that they don't navigate."""
-    is_staff_page = request.path.startswith(settings.ADMIN_PATH)
+    """Whether it is a staff page, and no script refreshes it. Scripts say that they don't navigate, but not over HTTP;
+    the one that asks how long the session lasts is ours."""
+    is_staff_page = request.path.startswith(settings.ADMIN_PATH) and request.path != reverse("session_status")
     return is_staff_page and request.headers.get("Sec-Fetch-Mode", "navigate") == "navigate"
