@@ -13,6 +13,8 @@ from imagine.accounts import second_factor, sign_in
 from imagine.core import translations
 from tests.database import CleanDatabase
 
+FAST_HASHER = "django.contrib.auth.hashers.MD5PasswordHasher"  # the real one takes a quarter of a second each time
+
 
 def pytest_configure(config):
     """Static files straight from their folders: no collectstatic before a test. And the Spanish catalogue compiled,
@@ -25,6 +27,7 @@ def pytest_configure(config):
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
     }
     settings.WHITENOISE_AUTOREFRESH = settings.WHITENOISE_USE_FINDERS = True
+    settings.PASSWORD_HASHERS = [FAST_HASHER]
 
 
 @pytest.hookimpl(trylast=True)

@@ -5,12 +5,6 @@ from django.core.management import call_command
 from tests.accounts.people import PASSWORD
 
 
-@pytest.fixture(autouse=True)
-def fast_passwords(settings):
-    """Dozens of passwords are tried here; the real hash takes a quarter of a second for each."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-
-
 @pytest.fixture
 def roles(db):
     call_command("make_roles", verbosity=0)

@@ -1,4 +1,4 @@
-"""The project's settings, with static files collected into a folder of the tests' own."""
+"""The project's settings, with static files collected into a folder of the tests' own, and the tests' fast hash."""
 
 import os
 from pathlib import Path
@@ -6,3 +6,4 @@ from pathlib import Path
 from imagine.settings import *  # noqa: F403 (these are its settings)
 
 STATIC_ROOT = Path(os.environ["COLLECTED"])
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # as in tests/conftest.py
