@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from django import db
 from django.core import exceptions as core_exceptions
 from django.core.management import get_commands
@@ -99,6 +100,7 @@ def test_paths_exist():
     assert missing == []
 
 
+@pytest.mark.slow
 def test_tests_exist():
     missing, found = [], 0
     for document, span in code_spans():
@@ -150,6 +152,7 @@ def test_management_commands_exist():
     assert missing == set()
 
 
+@pytest.mark.slow
 def test_docstrings_name_exceptions_that_exist():
     modules = [path for app in ("imagine", "partners", "summit") for path in sorted((ROOT / app).rglob("*.py"))]
     known = {"DoesNotExist", *vars(builtins), *vars(core_exceptions), *vars(models), *vars(db)}

@@ -120,6 +120,7 @@ def test_rsvp_whose_link_was_replaced_opens_by_the_new_one_alone(story, rsvp):
     assert story.who_gets_in() == {("rsvp", "wrong@example.org")}
 
 
+@pytest.mark.slow
 def test_rsvp_opens_after_it_was_canceled_and_not_after_it_was_deleted(story, rsvp):
     seats.cancel(rsvp)
     story.deliver()
@@ -146,6 +147,7 @@ def browser_rsvp(story) -> Rsvp:
     return rsvp
 
 
+@pytest.mark.slow
 def test_rsvp_opens_to_the_browser_until_the_emailed_link_is_used(story, browser_rsvp):
     page = browser_rsvp.get_absolute_url()
     for door in ALL_DOORS["rsvp"]:  # as mail scanners do
@@ -227,6 +229,7 @@ def accept(story: Story, invitation: Invitation) -> None:
     assert ("rsvp", "wrong@example.org") in story.who_gets_in()
 
 
+@pytest.mark.slow
 def test_invitation_of_a_corrected_address_opens_to_the_new_one_alone(story, invitation):
     contacts.correct_contact(invitation.contact, email="alma@example.org")
     story.deliver()
@@ -499,6 +502,7 @@ def test_every_wrong_link_gets_one_constant_page_from_every_address_that_takes_a
     assert (status, "This link doesn’t work".encode() in content) == (404, True)
 
 
+@pytest.mark.slow
 def test_control_right_links_get_another_page(tokens):
     for kind, openers in OPENERS.items():
         for name in openers:

@@ -223,12 +223,14 @@ def client_text(client: Client, url: str) -> str:
     return text
 
 
+@pytest.mark.slow
 def test_a_viewer_cannot_ask_for_needs_letter_by_letter(rows, clients):
     for lookup in ("guests__dietary_needs__startswith=no", "guests__accessibility_needs=ramp"):
         response = clients[roles.VIEWER].get(f"{ADMIN}summit/rsvp/?{lookup}")
         assert response.status_code in (302, 400), lookup
 
 
+@pytest.mark.slow
 def test_a_viewer_reads_the_names_of_a_party(rows, clients):
     page = clients[roles.VIEWER].get(f"{ADMIN}summit/rsvp/{rows['rsvp'].pk}/change/")
     assert "Alma Reyes" in web_client.page_text(page)

@@ -88,6 +88,7 @@ def test_making_roles_twice_keeps_what_a_superuser_added(capsys):
     assert extra in viewer.permissions.all()
 
 
+@pytest.mark.slow
 def test_check_in_desk_opens_no_list_yet():
     client = member("Check-in desk")
     assert client.get(reverse("admin:index")).status_code == 200

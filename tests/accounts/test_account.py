@@ -49,6 +49,7 @@ def signed_in(user: User, **headers) -> Client:
 # Sessions ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("shared", "idle", "age", "lives"),
     [
@@ -235,6 +236,7 @@ def guarded(user: User) -> dict[str, list[str]]:
     return {"get": pages, "post": [*pages, *lists, f"{ACCOUNT}recovery-codes/new/", f"{ACCOUNT}remove/"]}
 
 
+@pytest.mark.slow
 def test_session_left_open_changes_nothing_one_signs_in_with(chief, clerk):
     has_app(chief)
     Passkey.objects.create(user=chief, name="Laptop", credential_id=b"1", data=b"")

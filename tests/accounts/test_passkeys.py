@@ -132,6 +132,7 @@ def test_passkey_of_another_host_or_person_opens_nothing(clerk, changed):
     assert not is_signed_in(client)
 
 
+@pytest.mark.slow
 def test_answer_works_once_and_for_its_own_challenge(clerk):
     authenticator, client = with_passkey(clerk), half_way()
     answer = authenticator.get(options_of(client.get(SECOND_STEP)))
@@ -157,6 +158,7 @@ def test_passkey_is_given_again_before_an_account_changes(clerk):
     assert client.get(f"{ACCOUNT}passkey/").status_code == 200
 
 
+@pytest.mark.slow
 def test_copied_authenticator_is_found_by_its_count(clerk):
     authenticator = with_passkey(clerk)
     for count, status in ((5, 302), (3, 200)):

@@ -22,6 +22,7 @@ def test_long_password_is_taken():
     validate_password("eight channels meet")
 
 
+@pytest.mark.slow
 def test_passwords_are_stored_as_slow_hashes(settings):
     settings.PASSWORD_HASHERS = getattr(imagine.settings, "PASSWORD_HASHERS", global_settings.PASSWORD_HASHERS)
     assert isinstance(get_hasher(), PBKDF2PasswordHasher)

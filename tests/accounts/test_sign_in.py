@@ -69,6 +69,7 @@ def test_other_sites_are_not_where_sign_in_leads(client, clerk, wanted):
     assert client.post(SECOND_STEP, {"code": code_of(device)})["Location"] == ADMIN
 
 
+@pytest.mark.slow
 def test_person_without_a_factor_sees_only_the_page_that_sets_one_up(client, clerk):
     assert give_password(client)["Location"] == SET_UP
     for page in (ADMIN, ACCOUNT, f"{ADMIN}summit/rsvp/"):

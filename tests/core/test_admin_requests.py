@@ -14,6 +14,7 @@ def staff() -> Client:
     return client
 
 
+@pytest.mark.slow
 def test_query_strings_that_no_page_makes_get_400(staff):
     organization = factories.organization()
     listed = "/imagine/admin/partners/organization/"

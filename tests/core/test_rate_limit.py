@@ -73,6 +73,7 @@ def test_without_a_limit_the_total_of_the_window_is_returned():
     assert rate_limit.seconds_to_wait("key", most=3, minutes=10) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_limit_holds_for_tries_at_once():
     waits = run_at_once([lambda: rate_limit.wait_for_try("key", most=20, minutes=10)] * 40, ())

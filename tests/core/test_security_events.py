@@ -154,6 +154,7 @@ def test_roles_given_and_taken_are_recorded_from_both_sides(anna):
     assert events() == [added, removed, added, removed]
 
 
+@pytest.mark.slow
 def test_permissions_given_to_a_role_or_an_account_are_recorded(anna):
     role, may = Group.objects.create(name="Readers"), Permission.objects.get(codename="view_rsvp")
     role.permissions.set([may])
@@ -167,6 +168,7 @@ def test_permissions_given_to_a_role_or_an_account_are_recorded(anna):
     ]
 
 
+@pytest.mark.slow
 def test_a_role_that_is_renamed_or_deleted_is_recorded(anna):
     role = Group.objects.create(name="Readers")
     role.user_set.add(anna)
@@ -182,6 +184,7 @@ def test_a_role_that_is_renamed_or_deleted_is_recorded(anna):
     ]
 
 
+@pytest.mark.slow
 def test_a_deleted_account_keeps_its_name_in_the_log(anna):
     record_event(Kind.EXPORTED, user=anna)
     anna.delete()

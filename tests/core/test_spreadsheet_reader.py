@@ -278,6 +278,7 @@ def processor_seconds(content: bytes, sentence: str) -> float:
     return time.process_time() - began
 
 
+@pytest.mark.slow
 def test_zip_bomb_is_not_unpacked():
     bomb = packed(xl__workbook_xml=b"<x/>", xl__worksheets__sheet1_xml=b"\0" * (package.MAX_UNPACKED + 1))
     assert len(bomb) < sheets.MAX_BYTES

@@ -31,6 +31,7 @@ def test_catalogue_has_no_gaps():
     assert translations.find_gaps() == []
 
 
+@pytest.mark.slow
 def test_one_english_string_has_one_translation():
     """A compiled catalogue is looked up by the first string alone: another plural would replace this one's."""
     said = [one for one, _several in translations.collect_messages()]

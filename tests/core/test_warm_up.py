@@ -62,6 +62,7 @@ def test_first_page_of_a_worker_loads_nothing_and_is_as_fast_as_its_tenth():
     assert seconds[0] > 5 * sorted(seconds)[5]
 
 
+@pytest.mark.slow
 def test_workers_share_code_but_no_connection(transactional_db):
     class Server:
         class app:

@@ -129,6 +129,7 @@ def test_frames_obey_the_policy_of_the_page(staff):
     assert page.count("sandbox") == 2
 
 
+@pytest.mark.slow
 def test_shipped_words_come_back_at_the_press_of_a_button(staff):
     assert "Back to the shipped words" not in staff.get(PAGE).content.decode()
     typed(staff, en_subject="Mine", es_subject="Mía")

@@ -366,6 +366,7 @@ def test_aliases_in_a_circle_are_not_fine(district):
     assert "Not checked: We couldn't look up s1._domainkey.district.example (TXT)" in said
 
 
+@pytest.mark.slow
 def test_a_silent_name_server_is_asked_for_a_while(names):
     names.records["district.example", "TXT"] = SILENT
     lookup = Lookup(names.place, question_seconds=0.2)

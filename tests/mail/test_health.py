@@ -123,6 +123,7 @@ def test_public_reads_no_more_than_no(no_database):
     assert (response.status_code, response.json()) == (503, {"ready": False})
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 def test_ready_tells_when_every_visitor_comes_from_one_address(workers):
     for _number in range(50):

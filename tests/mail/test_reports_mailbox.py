@@ -89,6 +89,7 @@ def test_an_empty_mailbox(imap):
     assert (read().last_uid, imap.commands.count("UID SEARCH")) == (0, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["UID STORE", "UID EXPUNGE"])
 def test_a_reader_that_dies_after_recording_reads_again_and_goes_on(imap, command):
     message = sent_message()
@@ -149,6 +150,7 @@ def ready() -> str:
     return Client().get("/imagine/health/ready/").json().get("bounces", "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trouble", ["password", "folder", "closed", "hangs up", "silent"])
 def test_a_mailbox_that_cannot_be_read_is_logged_once_and_shown(imap, settings, caplog, monkeypatch, trouble):
     monkeypatch.setattr(mailbox, "SOCKET_TIMEOUT", 0.3)

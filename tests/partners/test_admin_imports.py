@@ -171,6 +171,7 @@ def test_questions_are_answered(staff):
     assert snapshots.organizations() == ["Port Gate Logistic Group"]
 
 
+@pytest.mark.slow
 def test_twin_in_the_file_is_shown_and_answered(staff):
     factories.pledge_year()
     run = sent(staff, row(), row(organization="Port Gate Logistic", e_mail="ben@portgate.example", kind="mentors"))

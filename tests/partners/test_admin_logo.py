@@ -19,6 +19,7 @@ def size() -> tuple[int, int]:
     return logo.width, logo.height
 
 
+@pytest.mark.slow
 def test_logo_is_sent_replaced_and_taken_away(staff):
     organization = factories.organization()
     assert (

@@ -157,6 +157,7 @@ def test_pressed_twice_says_that_one_is_gone(staff, both):
     assert Organization.objects.count() == 1
 
 
+@pytest.mark.slow
 def test_changed_since_it_was_shown_is_refused_and_shown_anew(staff, both):
     kept, other = both
     fields = web_client.form_fields(staff.get(page_of(kept, other))) | {"merge": "x"}

@@ -236,6 +236,7 @@ def test_two_new_contacts_with_one_address(staff):
     assert not Contact.objects.exists()
 
 
+@pytest.mark.slow
 def test_address_that_another_contact_has_until_it_is_saved(staff):
     """Saved in turn, the first would get an address that is taken."""
     organization = factories.organization()

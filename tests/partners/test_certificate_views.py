@@ -54,6 +54,7 @@ def test_it_is_of_what_was_signed_last():
     assert words(certificate(pledge.token))[6] == "will be mentors and role models (1\xa0student)."
 
 
+@pytest.mark.slow
 def test_an_older_link_leads_to_the_newest_and_by_its_year_to_the_older():
     old = factories.signed_pledge()
     new = factories.renewed_pledge(old.organization, 2028)

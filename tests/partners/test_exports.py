@@ -91,6 +91,7 @@ def test_csv_bears_the_mark_by_which_excel_knows_its_accents(staff, district):
     assert b"\r\n2027" in content
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at", [PLEDGES, PROMISES])
 def test_second_form_has_a_row_an_organization_and_a_column_a_kind(staff, district, at):
     checklist.retire(PromiseType.objects.get(code="tours"))

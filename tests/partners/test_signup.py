@@ -291,6 +291,7 @@ def test_opening_the_emailed_link_changes_nothing(client):
     assert snapshots.tables() == before
 
 
+@pytest.mark.slow
 def test_page_of_the_browser_offers_no_signature_and_leads_to_no_emailed_link(client):
     start = click_in_open_year()
     address = f"/imagine/promise/{start.browser_token}/"

@@ -177,6 +177,7 @@ def test_draft_sent_twice_is_written_once():
     assert snapshots.pledges() == [(factories.ORGANIZATION, 2027, "draft", 1)]
 
 
+@pytest.mark.slow
 def test_second_pledge_for_the_same_organization_and_year_opens_the_first():
     first = factories.draft_pledge()
     token = factories.pledge_request().token  # begun once more, with the same name and address
@@ -244,6 +245,7 @@ def test_signing_wants_a_name_the_right_and_a_promise(missing, said):
     assert snapshots.tables(but=BUT_LIMITS) == before
 
 
+@pytest.mark.slow
 def test_draft_asks_for_no_signature_and_keeps_what_was_typed_there():
     token = factories.pledge_request().token
     response = submit(token, {"sign-name": "Alma", "name": ""})
@@ -267,6 +269,7 @@ def test_too_many_signatures_of_one_link_get_a_break():
 # Closed, renewed, retired --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_closed_year_shows_what_was_signed_and_can_be_changed_no_more():
     pledge = factories.signed_pledge(promises=(factories.promised("tours", 6, grades=("1-3",), months=(10, 11)),))
     sent = untouched(pledge.token) | tick("tours", "8") | signature()

@@ -37,6 +37,7 @@ def came_before(days: int = 1) -> None:
     Rsvp.objects.update(created_at=timezone.now() - timedelta(days=days))
 
 
+@pytest.mark.slow
 def test_list_names_nobody_and_only_grows(erasure_list):
     factories.rsvp(factories.event(), "Nora Quill", email=EMAIL)
     erasing.erase(nora(), by="office")
@@ -95,6 +96,7 @@ def test_who_came_back_later_stays(erasure_list):
     assert Rsvp.objects.filter(email=EMAIL).exists()
 
 
+@pytest.mark.slow
 def test_interrupted_erasing_is_finished_at_night(erasure_list, monkeypatch):
     factories.rsvp(factories.event(), "Nora Quill", email=EMAIL)
     factories.person("Nora Quill", email=EMAIL)
@@ -147,6 +149,7 @@ def test_unreadable_list_keeps_no_data_longer(settings, tmp_path):
         tasks.erase_again()
 
 
+@pytest.mark.slow
 def test_restored_person_on_hold_stays(erasure_list):
     erasing.erase(nora(), by="office")
     forget_erasures()

@@ -185,6 +185,7 @@ def test_both_are_two_clicks_from_any_page_that_shows_the_person(subtests, staff
                 assert "nora" not in address
 
 
+@pytest.mark.slow
 def test_page_of_an_organization_leads_to_its_people(staff):
     nora_everywhere()
     contact = Contact.objects.get(organization__name="Port Gate")
@@ -210,6 +211,7 @@ def test_two_grades_are_no_change():
     assert in_words({"name": ["Nora", ""]}, is_history=True) == "name: Nora → "
 
 
+@pytest.mark.slow
 def test_person_is_found_by_address_in_any_case(staff):
     nora_everywhere()
     answer = staff.post("/imagine/admin/privacy/erasure/find/", {"email": EMAIL.upper()})
@@ -264,6 +266,7 @@ def test_erased_person_is_in_no_table(staff):
     assert (event.user_name, event.facts) == ("staff", {"rows": sum(Erasure.objects.get().counts.values())})
 
 
+@pytest.mark.slow
 def test_numbers_promises_and_others_stay():
     nora_everywhere()
     promises = list(Pledge.objects.get().promises.values_list("promise_type__code", "quantity"))
@@ -351,6 +354,7 @@ def test_erasing_twice_is_erasing_once():
     assert everywhere("e") == before
 
 
+@pytest.mark.slow
 def test_erasing_someone_on_hold_is_refused_with_a_sentence(staff):
     nora_everywhere()
     hold(EMAIL.lower())
@@ -382,6 +386,7 @@ def person_of_staff(*codenames: str) -> Client:
     return client
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("may", "statuses"),
     [

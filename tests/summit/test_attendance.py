@@ -112,6 +112,7 @@ def act(staff, action: str, *rsvps: Rsvp):
     return staff.post("/imagine/admin/summit/rsvp/", sent, follow=True)
 
 
+@pytest.mark.slow
 def test_many_are_noted_at_once_and_each_refusal_is_told(staff):
     event = factories.event(capacity=2)
     one, two, waits = (factories.rsvp(event, name) for name in ("Alma Reyes", "Ben Ochoa", "Chue Vang"))

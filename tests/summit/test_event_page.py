@@ -282,6 +282,7 @@ def test_moving_asks_first_and_saves_nothing(staff, full):
     assert not [rsvp for rsvp in full.rsvps.all() if rsvp.token in response.content.decode()]
 
 
+@pytest.mark.slow
 def test_yes_saves_all_that_was_typed_and_writes_once(staff, full):
     question = answer(staff, full, venue=PLACE, capacity="7")
     yes = web_client.form_fields(question) | {"_sure": "yes"}
@@ -363,6 +364,7 @@ def test_where_nobody_is_written_to_nothing_is_asked(staff, which):
     assert snapshots.emails() == letters
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("with_parties", [True, False])
 def test_moving_says_how_many_invited_people_are_told_and_what_they_read(staff, with_parties):
     event = factories.event(title="The Summit")

@@ -51,6 +51,7 @@ def test_a_contact_of_one_organization_alone_keeps_the_invitation(two):
     assert Invitation.objects.get(pk=invitation.pk).contact.organization == two[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("answered", [0, 1])
 def test_of_two_invitations_the_one_with_an_answer_is_kept(two, answered):
     both = both_invited(factories.event(), two)
@@ -61,6 +62,7 @@ def test_of_two_invitations_the_one_with_an_answer_is_kept(two, answered):
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("accepted", [0, 1])
 def test_of_two_answers_the_yes_is_kept(two, accepted):
     both = both_invited(factories.event(), two)

@@ -59,6 +59,7 @@ def test_words_find(subtests, staff, people):
             assert found(staff, words) == names
 
 
+@pytest.mark.slow
 def test_words_that_nobody_has_are_no_error(subtests, staff, people):
     for words in ["'", "\u0301", "🎉", "x" * 3000]:
         with subtests.test(words=words):

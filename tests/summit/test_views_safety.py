@@ -151,6 +151,7 @@ def test_public_pages_are_kept_by_no_shared_cache(client):
         assert response["Cache-Control"] == "private, no-cache", address
 
 
+@pytest.mark.slow
 def test_forms_of_other_sites_are_refused_by_the_admin(client, staff):
     address = f"/imagine/admin/summit/event/{factories.event().pk}/change/"
     sent = web_client.form_fields(staff.get(address))
