@@ -12,11 +12,13 @@ USER, PASSWORD = "bounces@example.org", "p@ss wörd"
 
 class ImapServer:
     """`mails` are the emails by number, `deleted` the numbers that were marked and not expunged. `refuses` is a command
-    that is answered with NO, `hangs_up_at` one that ends the connection. If it says nothing, it doesn't even greet."""
+    that is answered with NO, `hangs_up_at` one that ends the connection, `damaged` are emails that can't be fetched. If
+    it says nothing, it doesn't even greet."""
 
     def __init__(self):
         self.mails: dict[int, bytes] = {}
         self.deleted: set[int] = set()
+        self.damaged: set[int] = set()
         self.commands: list[str] = []
         self.uid_validity, self.next_uid = 7, 1
         self.capabilities = "IMAP4rev1 AUTH=PLAIN"
@@ -106,8 +108,10 @@ class Conversation(socketserver.StreamRequestHandler):
         found = {uid for uid in mails if uid >= first} | ({max(mails)} if mails else set())
         self.say(" ".join(["* SEARCH", *map(str, sorted(found, reverse=True))]))
 
-    def UID_FETCH(self, command: str) -> None:
+    def UID_FETCH(self, command: str) -> bool:
         uid = int(command.split(" ")[2])
+        if uid in self.server.imap.damaged:
+            return False
         if mail := self.server.imap.mails.get(uid):
             content = mail.partition(b"\r\n\r\n")[0] + b"\r\n\r\n" if "HEADER.FIELDS" in command else mail
             if part := re.search(r"<0\.(\d+)>", command):
@@ -115,6 +119,7 @@ class Conversation(socketserver.StreamRequestHandler):
             what = command.partition("(")[2].rstrip(")").replace(".PEEK", "")
             self.say(f"* {uid} FETCH (UID {uid} {what} {{{len(content)}}}")
             self.say(content + b")")
+        return True
 
     def UID_STORE(self, command: str) -> None:
         assert r"+FLAGS.SILENT (\Deleted)" in command

@@ -146,6 +146,23 @@ def test_a_reader_stops_after_its_time_and_the_next_one_goes_on(imap, monkeypatc
     assert read().last_uid == 3
 
 
+def test_an_email_that_cannot_be_fetched_does_not_keep_later_reports_from_being_read(imap):
+    message, other = sent_message(), sent_message("other:1", recipient="ben@example.org")
+    imap.deliver(HELLO, postfix(message))
+    imap.damaged = {1}
+    assert read().last_uid == 2
+    assert bounced() == ["alma@example.org"]
+
+    imap.deliver(postfix(other))
+    imap.damaged = {3}
+    row = read()
+    assert (row.last_uid, bool(row.failing_since)) == (2, True), "it may be the server that is ill, not the email"
+    imap.damaged = set()
+    row = read()
+    assert (row.last_uid, row.failing_since) == (3, None)
+    assert bounced() == ["alma@example.org", "ben@example.org"]
+
+
 def ready() -> str:
     return Client().get("/imagine/health/ready/").json().get("bounces", "")
 

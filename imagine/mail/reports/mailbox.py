@@ -31,6 +31,10 @@ CLAIM_DURATION = timedelta(seconds=100)  # longer than Celery lets a task run
 ERRORS = (OSError, ValueError, imaplib.IMAP4.error)
 
 
+class CommandRefused(imaplib.IMAP4.error):
+    """The mail server answered, and said no."""
+
+
 def is_configured() -> bool:
     return settings.BOUNCE_MAILBOX is not None
 
@@ -92,12 +96,23 @@ def connect(box: Mailbox) -> imaplib.IMAP4:
 
 def read_new(imap: imaplib.IMAP4, rows: QuerySet[ReportMailbox]) -> None:
     """Look at what came since the last time, oldest first. The position moves on after each email, so whatever stops
-    this in the middle, the same report may be recorded again, which does no harm, and none is missed."""
+    this in the middle, the same report may be recorded again, which does no harm, and none is missed. An email that
+    the server refuses to hand out is passed over once a later one was read: until then, it may refuse them all."""
     stop_at = time.monotonic() + READ_SECONDS
+    refused = None
     for uid in new_uids(imap, rows):
-        if time.monotonic() > stop_at or not read_one(imap, uid):
+        if time.monotonic() > stop_at:
             return
+        try:
+            if not read_one(imap, uid):
+                return
+        except CommandRefused as error:
+            refused = error
+            continue
         rows.update(last_uid=uid)
+        refused = None
+    if refused:
+        raise refused
 
 
 def new_uids(imap: imaplib.IMAP4, rows: QuerySet[ReportMailbox]) -> list[int]:
@@ -140,7 +155,7 @@ def fetch(imap: imaplib.IMAP4, uid: int, what: str) -> bytes:
 def check(answer: tuple[str, list]) -> list:
     kind, lines = answer
     if kind != "OK":
-        raise imaplib.IMAP4.error("The mail server refused a command.")
+        raise CommandRefused("The mail server refused a command.")
     return lines
 
 
