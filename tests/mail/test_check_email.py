@@ -110,6 +110,7 @@ def test_a_domain_that_the_name_server_does_not_know(district, settings):
         (["v=spf1 ip4:198.41.0.0/24"], "says nothing about servers that it doesn't list"),
         (["v=spf1 ip4:198.41.0.300 -all"], "a part that can't be read (ip4:198.41.0.300)"),
         (["v=spf1 include: -all"], "a part that can't be read (include:)"),
+        (["v=spf1 redirect=a.example redirect=b.example"], "more than one redirect= in its SPF record"),
         (["v=spf1 ip4:198.41.0.0/33 -all"], "a part that can't be read"),
         (["v=spf1 sender=\x1b[2J\x07 hello\x1b[31m -all"], "a part that can't be read (hello?[31m)"),
         (

@@ -87,6 +87,7 @@ ABOUT_THE_MAILBOX = [
     ("5.0.0", "smtp; 550 {to}: unknown user"),
     ("5.0.0", "smtp; 550 Mailbox not found"),
     ("5.5.0", "smtp; 550 5.5.0 Requested action not taken: mailbox unavailable"),
+    ("5.1.0", "smtp; 550 5.1.0 Address rejected: user unknown"),
 ]
 ABOUT_SOMETHING_ELSE = [
     ("5.2.2", "smtp; 552 5.2.2 Mailbox full"),
@@ -94,6 +95,7 @@ ABOUT_SOMETHING_ELSE = [
     ("5.7.1", "smtp; 550 5.7.1 Blocked: no such user"),
     ("5.7.26", "smtp; 550 5.7.26 DMARC"),
     ("5.1.8", "smtp; 501 5.1.8 Sender domain not found"),
+    ("5.1.0", "smtp; 550 5.1.0 Sender denied"),
     ("5.3.4", "smtp; 552 5.3.4 Too big"),
     ("5.4.6", "smtp; 554 5.4.6 Loop"),
     ("5.4.7", "smtp; 550 5.4.7 Expired"),

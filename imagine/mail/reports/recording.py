@@ -25,9 +25,10 @@ State = Message.State
 CAN_BOUNCE = (State.QUEUED, State.SENT, State.UNKNOWN, State.FAILED)
 
 # Status codes (RFC 3463) that say the address takes no email, now or later: it doesn't exist (1.x, but not 1.7 and 1.8,
-# which are about the sender), is disabled (2.1), is refused by Microsoft 365 (4.1), or its domain has no server (4.4).
-GONE = re.compile(r"5\.(1\.(?![78]$)\d+|2\.1|4\.1|4\.4)")
-VAGUE = {"", "5.0.0", "5.5.0"}
+# which are about the sender, nor 1.0, which is about either), is disabled (2.1), is refused by Microsoft 365 (4.1), or
+# its domain has no server (4.4).
+GONE = re.compile(r"5\.(1\.(?![078]$)\d+|2\.1|4\.1|4\.4)")
+VAGUE = {"", "5.0.0", "5.1.0", "5.5.0"}
 REPLIED = re.compile(r"(?<![\w.])5\.\d{1,3}\.\d{1,3}(?!\.?\w)")  # and not a part of an address such as 5.1.2.3
 # What servers without enhanced codes say, as many small offices have them.
 NO_SUCH_USER = re.compile(

@@ -130,6 +130,11 @@ class SpfRecord:
                 f"Ask {'the IT department' if own else 'that service'} to combine them into one.",
             )
         terms = [self._term(word) for word in records[0].split()[1:] if not is_other_modifier(word)]
+        if [term.name for term in terms].count("redirect") > 1:  # RFC 7208, 6
+            raise Missing(
+                f"{place} has more than one redirect= in its SPF record, so receivers ignore all of it.",
+                "Ask the IT department to keep one.",
+            )
         has_all = any(term.name == "all" for term in terms)
         return [term for term in terms if term.name != "redirect"] if has_all else terms
 
