@@ -58,7 +58,7 @@ def invited():
     return event, factories.start_mailing(event, factories.person("Ben Cho"))
 
 
-def test_replaced_links():
+def test_replaced_links_are_logged():
     rsvp = factories.rsvp(factories.event())
     rsvp_links.replace_rsvp_link(rsvp)
     assert recorded() == one(Kind.LINK_REPLACED, rsvp)
@@ -71,21 +71,21 @@ def test_replaced_links():
     assert recorded(since=before) == one(Kind.LINK_REPLACED, invitation)
 
 
-def test_a_merge():
+def test_merge_is_logged():
     kept, other = factories.organization("Port Gate"), factories.organization("Port Gate Logistics")
     number = other.pk
     merging.merge_organizations(kept, other)
     assert recorded() == one(Kind.ORGANIZATIONS_MERGED, kept, merged=number)
 
 
-def test_a_refused_merge_leaves_no_line():
+def test_refused_merge_is_not_logged():
     kept, other = factories.organization("Port Gate"), factories.organization("Port Gate Logistics")
     with pytest.raises(merging.MergePlanOutdated):
         merging.merge_organizations(kept, other, shown="something else")
     assert recorded() == []
 
 
-def test_a_mailing_from_approval_to_its_end():
+def test_mailing_approval_pause_resume_and_stop_are_logged_once():
     _event, mailing = invited()
     approved = one(Kind.MAILING_APPROVED, mailing, template="invitation", recipients=1)
     assert recorded() == approved
@@ -97,7 +97,7 @@ def test_a_mailing_from_approval_to_its_end():
     assert recorded(since=before) == [row for kind in kinds for row in one(kind, mailing)]
 
 
-def test_a_mailing_that_tells_of_a_change():
+def test_change_notice_mailing_is_logged():
     event = factories.event()
     factories.write_mailing(event, factories.person("Ben Cho"))
     Message.objects.update(state=Message.State.SENT, sent_at=timezone.now())
@@ -115,7 +115,7 @@ def test_a_mailing_that_tells_of_a_change():
     ]
 
 
-def test_deleted_records():
+def test_deleted_records_are_logged():
     rsvp = factories.rsvp(factories.event())
     was = one(Kind.RECORD_DELETED, rsvp)
     seats.delete_rsvp(rsvp)
@@ -129,7 +129,7 @@ def test_deleted_records():
     assert recorded(since=before) == was
 
 
-def test_records_without_a_rule_that_are_deleted(chief):
+def test_deletions_in_the_admin_are_logged(chief):
     events, audience = [factories.event(slug=slug) for slug in ("one", "two", "three")], factories.audience()
     sure = {"post": "yes"}
     chief.post(reverse("admin:summit_audience_delete", args=[audience.pk]), sure)
@@ -142,7 +142,7 @@ def test_records_without_a_rule_that_are_deleted(chief):
     assert sorted(about[2:]) == [("event", event.pk) for event in events[1:]]
 
 
-def test_settings():
+def test_changed_settings_are_logged():
     send_rate.set_send_rate(30)
     send_rate.set_send_rate(30)
     rate = SendRate.objects.get()
@@ -164,7 +164,7 @@ def test_settings():
     assert recorded(since=before) == one(Kind.SETTING_CHANGED, year, fields=["closed_at"])
 
 
-def test_emails_that_staff_resend():
+def test_resent_emails_are_logged_once():
     rsvp, pledge = factories.rsvp(factories.event()), factories.signed_pledge()
     [message] = rsvp.messages.all()
     Message.objects.update(state=Message.State.FAILED, created_at=timezone.now() - timedelta(minutes=11))
@@ -180,7 +180,7 @@ def test_emails_that_staff_resend():
     ]
 
 
-def test_an_action_on_several_records(chief):
+def test_action_on_several_records_is_logged(chief):
     event = factories.event()
     rsvps = [factories.rsvp(event, name) for name in ("Alma Reyes", "Ben Cho", "Chue Vang")]
     seats.cancel(rsvps[0])
@@ -193,7 +193,7 @@ def test_an_action_on_several_records(chief):
     assert SecurityEvent.objects.filter(kind=Kind.SEVERAL_CHANGED).count() == 1
 
 
-def test_a_hold_that_begins_and_ends(chief):
+def test_changes_to_a_hold_are_logged(chief):
     page = reverse("admin:privacy_hold_add")
     fields = {"email": "canary@example.org", "reason": "Public records request", "ends_on": "2030-01-01"}
     assert chief.post(page, fields).status_code == 302
@@ -203,7 +203,7 @@ def test_a_hold_that_begins_and_ends(chief):
     assert recorded() == was
 
 
-def test_an_email_opened_as_its_recipient_sees_it(chief):
+def test_email_preview_is_logged(chief):
     factories.rsvp(factories.event())
     message = Message.objects.get()
     chief.get(reverse("admin:mail_message_preview", args=[message.pk]))
@@ -211,7 +211,7 @@ def test_an_email_opened_as_its_recipient_sees_it(chief):
     assert (event.user.username, event.network, event.about) == ("anna", "203.0.113.0/24", message)
 
 
-def test_a_rule_that_is_rolled_back_leaves_no_line():
+def test_rolled_back_change_is_not_logged():
     rsvp = factories.rsvp(factories.event())
     with transaction.atomic():
         rsvp_links.replace_rsvp_link(rsvp)
@@ -219,7 +219,7 @@ def test_a_rule_that_is_rolled_back_leaves_no_line():
     assert recorded() == []
 
 
-def test_no_line_names_a_guest():
+def test_log_contains_no_guest_data():
     """The canary went through every rule above: its name and address are in none of the log's columns."""
     event = factories.event()
     rsvp = factories.rsvp(event, "Canary Yellow", email="canary@example.org")

@@ -125,7 +125,7 @@ def may_know(part: str, other: str | None) -> bool:
     return other is None or other == part or other in MAY_KNOW[part]
 
 
-def test_imports_follow_the_directions():
+def test_imports_follow_the_allowed_dependencies():
     wrong = [
         f"{path} imports {name}"
         for part, path, tree in code()
@@ -135,7 +135,7 @@ def test_imports_follow_the_directions():
     assert wrong == []
 
 
-def test_strings_follow_the_directions():
+def test_names_in_strings_follow_the_allowed_dependencies():
     """Dotted paths (tasks, permissions, functions), templates and URL names reach no further than imports do."""
     names, wrong = url_names(), []
     for part, path, tree in code():
@@ -160,7 +160,7 @@ def may_render(part: str, name: str) -> bool:
     return part_of_template(name) == "project" or may_know(part, part_of_template(name))
 
 
-def test_models_and_rules_know_nothing_of_pages():
+def test_models_and_rules_do_not_import_views_or_admin():
     """Models are imported by rules, rules by views, the admin, tasks and commands; and all imports stand at the top."""
     wrong = []
     for part, path, tree in code():
@@ -203,12 +203,12 @@ def written_seats(tree: ast.AST) -> set[str]:
     return found & SEATS
 
 
-def test_only_seats_writes_seats():
+def test_only_the_seats_module_writes_seats():
     writers = {path.as_posix(): written_seats(tree) for _part, path, tree in code() if written_seats(tree)}
     assert writers == {"summit/seats.py": SEATS}
 
 
-def test_each_way_to_write_seats_is_seen():
+def test_each_way_to_write_seats_is_detected():
     for text in (
         "rsvp.held_seats = 1",
         "rsvp.held_seats += 1",

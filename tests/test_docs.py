@@ -68,7 +68,7 @@ def anchors(document: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-def test_each_picture_is_shown_and_taken_by_the_program():
+def test_each_picture_is_shown_in_a_document_and_made_by_pictures_py():
     documents = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
     shown = {Path(name).stem for page in documents for name in re.findall(r"\(([\w/.-]+)\.png\)", page.read_text())}
     program = (ROOT / "docs" / "pictures.py").read_text()
@@ -113,7 +113,7 @@ def test_tests_exist():
     assert missing == []
 
 
-def test_each_promise_of_security_has_code_and_a_test():
+def test_each_security_claim_has_code_and_a_test():
     text = (ROOT / "docs" / "security.md").read_text()
     rows = re.findall(r"^\| ([A-Z]\d+) \| (.+) \| (.+) \| (.+) \|$", text, re.MULTILINE)
     names = [name for name, *_rest in rows]

@@ -252,7 +252,7 @@ def test_no_request_gets_a_5xx_takes_a_second_or_shows_a_trace(requests, part):
 
 
 @pytest.mark.slow
-def test_control_that_fails_and_shows_why_is_found(requests, monkeypatch, settings):
+def test_control_failing_page_is_detected(requests, monkeypatch, settings):
     settings.DEBUG = True
     monkeypatch.setattr("summit.views.public.page_state", lambda event: {}["no such state"])
     problems = [problem for number in range(len(requests.pages)) if (problem := requests.send(number))]

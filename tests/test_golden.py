@@ -207,7 +207,7 @@ def test_emails(emails):
 
 
 @pytest.mark.django_db
-def test_words_of_emails(emails):
+def test_text_of_emails(emails):
     lines = []
     for heading, email in emails:
         lines += [f"=== {heading}: {email['language']}, {email['to']}", "", *steady(email["text"]).splitlines(), ""]
@@ -315,7 +315,7 @@ def test_workers():
     check("internal_workers", re.findall(r"celery -A .* worker .*-Q .*", compose))
 
 
-def test_no_other_file_is_there():
+def test_golden_files_match_the_checks():
     source = Path(__file__).read_text()
     files = {path.stem for path in FOLDER.glob("*.txt")}
     assert files == set(re.findall(r'check\("(\w+)"', source))

@@ -51,7 +51,7 @@ def checked_import() -> Import:
     return workflow.start_import(content, file_name="a.csv", year=PledgeYear.objects.get(), by="anna", language="en")
 
 
-def test_link_of_a_pledge_is_emailed_once_in_ten_minutes(set_host_clock, wrong):
+def test_pledge_link_is_emailed_once_in_ten_minutes(set_host_clock, wrong):
     pledge = factories.signed_pledge()
     set_host_clock(wrong)
     assert pledge_links.email_link(pledge)
@@ -59,7 +59,7 @@ def test_link_of_a_pledge_is_emailed_once_in_ten_minutes(set_host_clock, wrong):
     assert not pledge_links.email_link(pledge)
 
 
-def test_request_for_a_link_is_answered_once_in_ten_minutes(set_host_clock, wrong):
+def test_pledge_request_is_answered_once_in_ten_minutes(set_host_clock, wrong):
     set_host_clock(wrong)
     factories.pledge_request()
     set_host_clock(-wrong)
@@ -70,7 +70,7 @@ def test_request_for_a_link_is_answered_once_in_ten_minutes(set_host_clock, wron
     assert Message.objects.count() == 1
 
 
-def test_request_is_kept_for_its_time(set_host_clock):
+def test_recent_pledge_request_is_not_deleted(set_host_clock):
     set_host_clock(BEHIND)
     factories.pledge_request()
     set_host_clock(AHEAD)
@@ -78,7 +78,7 @@ def test_request_is_kept_for_its_time(set_host_clock):
     assert PledgeRequest.objects.exists()
 
 
-def test_draft_is_reminded_after_its_days(set_host_clock):
+def test_draft_is_not_reminded_too_early(set_host_clock):
     set_host_clock(BEHIND)
     draft = factories.draft_pledge()
     set_host_clock(AHEAD)
@@ -96,7 +96,7 @@ def test_tries_are_counted_in_one_window(set_host_clock, wrong):
     assert rate_limit.RateLimitCount.objects.count() <= 1
 
 
-def test_import_at_work_is_not_taken_for_abandoned(set_host_clock, monkeypatch):
+def test_running_import_is_not_resumed(set_host_clock, monkeypatch):
     woken: list = []
     monkeypatch.setattr(workflow.dispatch, "send_task", lambda *task: woken.append(task))
     set_host_clock(BEHIND)
@@ -108,7 +108,7 @@ def test_import_at_work_is_not_taken_for_abandoned(set_host_clock, monkeypatch):
     assert woken == []
 
 
-def test_checked_import_is_kept_for_its_time(set_host_clock):
+def test_recent_checked_import_is_not_discarded(set_host_clock):
     set_host_clock(BEHIND)
     run = checked_import()
     set_host_clock(AHEAD)
@@ -117,7 +117,7 @@ def test_checked_import_is_kept_for_its_time(set_host_clock):
     assert run.state == Import.State.CHECKED
 
 
-def test_emails_to_one_address_leave_in_the_order_they_were_written(set_host_clock):
+def test_emails_to_one_address_are_due_in_order(set_host_clock):
     pledge = factories.signed_pledge()
     Message.objects.all().delete()
     set_host_clock(AHEAD)
@@ -129,7 +129,7 @@ def test_emails_to_one_address_leave_in_the_order_they_were_written(set_host_clo
     assert 0 <= health.seconds_overdue() < 60
 
 
-def test_email_is_outdated_when_its_link_was_replaced_since(set_host_clock):
+def test_email_with_a_replaced_link_cannot_be_resent(set_host_clock):
     pledge = factories.signed_pledge()
     set_host_clock(AHEAD)
     pledge_links.email_link(pledge)
@@ -152,7 +152,7 @@ def event_in(days: int, **fields) -> Event:
     return factories.event(starts_at=true_now() + timedelta(days=days), rsvp_opens_at=opens_at, **fields)
 
 
-def test_link_of_an_rsvp_or_an_invitation_is_emailed_once_in_ten_minutes(set_host_clock, wrong):
+def test_rsvp_and_invitation_links_are_emailed_once_in_ten_minutes(set_host_clock, wrong):
     event = event_in(300)
     rsvp = factories.rsvp(event)
     invitation = factories.invite(event, factories.person("Jun"))
@@ -164,7 +164,7 @@ def test_link_of_an_rsvp_or_an_invitation_is_emailed_once_in_ten_minutes(set_hos
     assert not invitation_links.mail_invitation_link(invitation)
 
 
-def test_waitlist_is_in_the_order_of_the_databases_clock(set_host_clock):
+def test_waitlist_order_follows_the_database_clock(set_host_clock):
     event = event_in(300, capacity=0, max_party_size=1)
     set_host_clock(AHEAD)
     factories.rsvp(event, "First")
@@ -173,7 +173,7 @@ def test_waitlist_is_in_the_order_of_the_databases_clock(set_host_clock):
     assert [rsvp.name for rsvp in event.rsvps.waitlist()] == ["First", "Second"]
 
 
-def test_reminder_is_not_written_before_it_is_due(set_host_clock):
+def test_reminder_is_not_queued_before_it_is_due(set_host_clock):
     event = event_in(105)
     factories.rsvp(event)
     set_host_clock(AHEAD)
@@ -182,7 +182,7 @@ def test_reminder_is_not_written_before_it_is_due(set_host_clock):
     assert not Reminder.objects.exists()
 
 
-def test_uploaded_list_is_kept_for_its_time(set_host_clock):
+def test_recent_contact_list_upload_is_not_discarded(set_host_clock):
     set_host_clock(BEHIND)
     contact_import.store_upload(factories.audience(), b"Email", "people.csv")
     set_host_clock(AHEAD)

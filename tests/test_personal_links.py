@@ -101,7 +101,7 @@ def rsvp(story) -> Rsvp:
 
 
 @pytest.mark.slow
-def test_rsvp_of_a_corrected_address_opens_to_the_new_one_alone(story, rsvp):
+def test_rsvp_with_corrected_email_opens_only_for_the_new_address(story, rsvp):
     seats.grow_party(rsvp, size=4)  # its email hasn't left
     rsvp_links.change_email(rsvp, "rosa@example.org")
     story.deliver()
@@ -110,7 +110,7 @@ def test_rsvp_of_a_corrected_address_opens_to_the_new_one_alone(story, rsvp):
     assert Message.objects.filter(recipient="wrong@example.org", state="queued").count() == 0
 
 
-def test_rsvp_whose_link_was_replaced_opens_by_the_new_one_alone(story, rsvp):
+def test_rsvp_with_replaced_link_opens_only_by_the_new_link(story, rsvp):
     old = story.known.pop(("rsvp", "wrong@example.org"))
     seats.grow_party(rsvp, size=4)
     rsvp_links.replace_rsvp_link(rsvp)
@@ -148,7 +148,7 @@ def browser_rsvp(story) -> Rsvp:
 
 
 @pytest.mark.slow
-def test_rsvp_opens_to_the_browser_until_the_emailed_link_is_used(story, browser_rsvp):
+def test_rsvp_opens_in_the_browser_until_the_emailed_link_is_used(story, browser_rsvp):
     page = browser_rsvp.get_absolute_url()
     for door in ALL_DOORS["rsvp"]:  # as mail scanners do
         Client().get(page + door)
@@ -164,7 +164,7 @@ def test_rsvp_opens_to_the_browser_until_the_emailed_link_is_used(story, browser
 
 
 @pytest.mark.parametrize("corrected", [False, pytest.param(True, marks=pytest.mark.slow)])
-def test_rsvp_opens_to_no_browser_after_its_link_ended(story, browser_rsvp, corrected):
+def test_rsvp_browser_link_stops_working_when_link_or_email_changes(story, browser_rsvp, corrected):
     if corrected:
         rsvp_links.change_email(browser_rsvp, "right@example.org")
     else:
@@ -176,9 +176,7 @@ def test_rsvp_opens_to_no_browser_after_its_link_ended(story, browser_rsvp, corr
 
 @pytest.mark.slow
 @pytest.mark.parametrize("proves", [True, False])
-def test_pledge_that_was_begun_on_an_rsvps_page_opens_to_the_browser_until_the_emailed_link_is_used(
-    story, browser_rsvp, proves
-):
+def test_browser_link_of_a_pledge_from_an_rsvp_ends_on_use_or_replacement(story, browser_rsvp, proves):
     factories.pledge_year()
     page = Client().post(f"/imagine/rsvp/{browser_rsvp.browser_token}/promise/", follow=True)
     story.note(f"{page.redirect_chain} {page.content.decode()}", "browser")
@@ -197,7 +195,7 @@ def test_pledge_that_was_begun_on_an_rsvps_page_opens_to_the_browser_until_the_e
 
 
 @pytest.mark.slow
-def test_pledge_that_was_begun_on_an_rsvps_page_opens_to_nobody_after_its_address_was_corrected(story, browser_rsvp):
+def test_pledge_from_an_rsvp_opens_for_no_one_after_its_email_is_corrected(story, browser_rsvp):
     factories.pledge_year()
     page = Client().post(f"/imagine/rsvp/{browser_rsvp.browser_token}/promise/", follow=True)
     story.note(f"{page.redirect_chain}", "browser")
@@ -230,7 +228,7 @@ def accept(story: Story, invitation: Invitation) -> None:
 
 
 @pytest.mark.slow
-def test_invitation_of_a_corrected_address_opens_to_the_new_one_alone(story, invitation):
+def test_invitation_with_corrected_email_opens_only_for_the_new_address(story, invitation):
     contacts.correct_contact(invitation.contact, email="alma@example.org")
     story.deliver()
     story.resend_everything()
@@ -239,7 +237,7 @@ def test_invitation_of_a_corrected_address_opens_to_the_new_one_alone(story, inv
 
 @pytest.mark.parametrize("accepts", [True, pytest.param(False, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("what", ["invitation", pytest.param("rsvp", marks=pytest.mark.slow)])
-def test_invitation_and_its_rsvp_open_by_new_links_alone_once_one_was_replaced(story, invitation, accepts, what):
+def test_replacing_an_invitation_or_rsvp_link_ends_old_links_of_both(story, invitation, accepts, what):
     """Each page leads to the other."""
     if accepts:
         accept(story, invitation)
@@ -264,7 +262,7 @@ def test_invitation_and_its_rsvp_open_by_new_links_alone_once_one_was_replaced(s
 
 @pytest.mark.slow
 @pytest.mark.parametrize("has_another", [False, True])
-def test_rsvp_by_an_invitation_of_a_corrected_address_opens_to_the_new_one_alone(story, invitation, has_another):
+def test_rsvp_of_an_invited_contact_opens_only_for_the_corrected_email(story, invitation, has_another):
     """In the transaction of the correction: nothing is left to do after its commit."""
     accept(story, invitation)
     if has_another:
@@ -277,7 +275,7 @@ def test_rsvp_by_an_invitation_of_a_corrected_address_opens_to_the_new_one_alone
     assert {who for kind, who in story.who_gets_in() if kind != "mail"} == {"alma@example.org"}
 
 
-def test_invitation_of_an_erased_contact_opens_to_nobody(story, invitation):
+def test_invitation_of_a_deleted_contact_opens_for_no_one(story, invitation):
     contacts.delete_contact(invitation.contact)
     story.resend_everything()
     assert story.who_gets_in() == set()
@@ -327,7 +325,7 @@ def forget(story: Story) -> set[str]:
 
 
 @pytest.mark.slow
-def test_pledge_of_a_corrected_contact_opens_to_the_new_address_alone(story, pledge):
+def test_pledge_with_corrected_contact_opens_only_for_the_new_address(story, pledge):
     pledge_links.email_link(pledge)  # hasn't left
     old = forget(story)
     contacts.correct_contact(pledge.contact, email="alma@example.org")
@@ -338,7 +336,7 @@ def test_pledge_of_a_corrected_contact_opens_to_the_new_address_alone(story, ple
 
 
 @pytest.mark.slow
-def test_pledge_of_a_corrected_colleague_opens_by_new_links_alone(story, pledge):
+def test_pledge_opens_only_by_new_links_after_a_colleague_is_corrected(story, pledge):
     old = forget(story)
     contacts.correct_contact(Contact.objects.get(email="chue@example.org"), email="chue.vang@example.org")
     story.deliver()
@@ -347,7 +345,7 @@ def test_pledge_of_a_corrected_colleague_opens_by_new_links_alone(story, pledge)
     assert story.who_gets_in() == {("promise", "wrong@example.org")}  # who answers for it
 
 
-def test_pledge_whose_link_was_replaced_opens_by_the_new_one_alone(story, pledge):
+def test_pledge_with_replaced_link_opens_only_by_the_new_link(story, pledge):
     old = forget(story)
     pledge_links.replace_link(Pledge.objects.get(year=2027))
     story.deliver()
@@ -357,7 +355,7 @@ def test_pledge_whose_link_was_replaced_opens_by_the_new_one_alone(story, pledge
 
 
 @pytest.mark.slow
-def test_pledge_can_be_asked_for_anew_after_its_link_was_replaced(story, pledge):
+def test_pledge_link_can_be_requested_again_after_it_was_replaced(story, pledge):
     pledge_links.replace_link(pledge)
     story.deliver()
     later()
@@ -368,7 +366,7 @@ def test_pledge_can_be_asked_for_anew_after_its_link_was_replaced(story, pledge)
 
 
 @pytest.mark.slow
-def test_pledge_opens_to_the_others_alone_after_its_contact_was_erased(story, pledge):
+def test_pledge_opens_only_for_the_others_after_its_contact_is_deleted(story, pledge):
     contacts.correct_contact(Contact.objects.get(email="chue@example.org"), is_primary=True)
     old = forget(story)
     contacts.delete_contact(pledge.contact)
@@ -381,7 +379,7 @@ def test_pledge_opens_to_the_others_alone_after_its_contact_was_erased(story, pl
 @pytest.mark.slow
 @pytest.mark.parametrize("ticked", [(), ("wrong@example.org",), ("mallory@example.net", "chue@example.org")])
 @pytest.mark.parametrize("keeps", [True, False])
-def test_pledges_of_merged_organizations_open_to_those_alone_whom_staff_ticked(story, pledge, ticked, keeps):
+def test_pledges_of_merged_organizations_open_only_for_selected_contacts(story, pledge, ticked, keeps):
     impostor = factories.signed_pledge("Port Gate Logistics Inc", "mallory@example.net")
     story.deliver()
     pledge_links.email_link(pledge)  # hasn't left
@@ -416,7 +414,7 @@ def test_pledge_opens_after_its_year_was_closed_and_not_after_it_was_deleted(sto
 
 
 @pytest.mark.slow
-def test_request_of_an_address_that_was_corrected_since_opens_nothing(story):
+def test_pledge_request_opens_nothing_after_its_email_is_corrected(story):
     """The page behind it was never saved."""
     contact = factories.contact(factories.organization(), "wrong@example.org")
     factories.pledge_request(email="wrong@example.org")
@@ -429,7 +427,7 @@ def test_request_of_an_address_that_was_corrected_since_opens_nothing(story):
 
 
 @pytest.mark.slow
-def test_reminder_of_a_draft_is_written_anew_with_the_new_link(story):
+def test_draft_reminder_is_queued_again_with_the_new_link(story):
     pledge = factories.draft_pledge(email="wrong@example.org")
     story.deliver()
     factories.backdate_pledge(pledge, 6)
@@ -444,7 +442,7 @@ def test_reminder_of_a_draft_is_written_anew_with_the_new_link(story):
 # Email preferences -----------------------------------------------------------------------------------------------
 
 
-def test_email_preferences_open_as_long_as_something_is_remembered(story, invitation):
+def test_email_preferences_still_open_after_the_contact_is_deleted(story, invitation):
     preference = EmailPreference.objects.get(email="wrong@example.org")
     Client().post(f"{preference.get_absolute_url()}invitations/", {"List-Unsubscribe": "One-Click"})
     contacts.delete_contact(invitation.contact)
@@ -488,7 +486,7 @@ def wrong_for(kind: str, tokens: dict[str, tuple[str, str]]) -> list[str]:
 
 
 @pytest.mark.slow
-def test_every_wrong_link_gets_one_constant_page_from_every_address_that_takes_a_link(tokens):
+def test_every_wrong_link_gets_the_same_404_page_at_every_url(tokens):
     pages = defaultdict(list)
     for path in PERSONAL:
         kind = path.split("/")[2]
@@ -503,7 +501,7 @@ def test_every_wrong_link_gets_one_constant_page_from_every_address_that_takes_a
 
 
 @pytest.mark.slow
-def test_control_right_links_get_another_page(tokens):
+def test_control_valid_links_open(tokens):
     for kind, openers in OPENERS.items():
         for name in openers:
             assert opens(f"/imagine/{kind}/{tokens[name][0]}/"), name

@@ -117,7 +117,7 @@ def test_every_page_has_a_row_and_every_row_a_page():
 
 
 @pytest.mark.slow
-def test_every_page_answers_each_role_as_the_table_says(rows, clients):
+def test_every_page_is_open_to_exactly_the_roles_in_the_table(rows, clients):
     wrong = []
     for name, url in pages(rows):
         for role, client in clients.items():
@@ -130,7 +130,7 @@ def test_every_page_answers_each_role_as_the_table_says(rows, clients):
 
 
 @pytest.mark.slow
-def test_a_page_that_is_open_to_the_wrong_role_is_seen(rows, clients):
+def test_page_open_to_the_wrong_role_is_detected(rows, clients):
     """A control: with one permission too many, the walk above would find it."""
     viewer, name = clients[roles.VIEWER], "admin:mail_message_changelist"
     assert not is_open(name, ask(viewer, "get", f"{ADMIN}mail/message/"))
@@ -163,7 +163,7 @@ def row_of(url: str) -> str:
 
 
 @pytest.mark.slow
-def test_no_page_links_to_a_page_that_would_be_refused(rows, clients):
+def test_pages_link_only_to_pages_the_role_may_open(rows, clients):
     """Each link of each page is followed once for its row and its first filter."""
     wrong, asked = [], set()
     for role in sorted(STAFF):
@@ -193,7 +193,7 @@ def test_no_page_links_to_a_page_that_would_be_refused(rows, clients):
 
 
 @pytest.mark.slow
-def test_a_viewer_sees_no_needs_on_any_page_or_file(rows, clients):
+def test_viewer_sees_no_needs_on_any_page_or_in_any_file(rows, clients):
     """The office does, so that the search below is known to find them."""
     seen = {}
     for role in (roles.VIEWER, roles.COMMUNITY_RELATIONS):
@@ -224,14 +224,14 @@ def client_text(client: Client, url: str) -> str:
 
 
 @pytest.mark.slow
-def test_a_viewer_cannot_ask_for_needs_letter_by_letter(rows, clients):
+def test_viewer_cannot_find_out_needs_by_filtering(rows, clients):
     for lookup in ("guests__dietary_needs__startswith=no", "guests__accessibility_needs=ramp"):
         response = clients[roles.VIEWER].get(f"{ADMIN}summit/rsvp/?{lookup}")
         assert response.status_code in (302, 400), lookup
 
 
 @pytest.mark.slow
-def test_a_viewer_reads_the_names_of_a_party(rows, clients):
+def test_viewer_sees_the_names_of_a_party(rows, clients):
     page = clients[roles.VIEWER].get(f"{ADMIN}summit/rsvp/{rows['rsvp'].pk}/change/")
     assert "Alma Reyes" in web_client.page_text(page)
     assert ANONYMOUS not in STAFF

@@ -44,7 +44,7 @@ def lists() -> dict[str, str]:
         ),
     ],
 )
-def test_role_opens_every_list_but_these(role, closed):
+def test_role_can_open_every_list_except_these(role, closed):
     client = member(role)
     assert client.get(reverse("admin:index")).status_code == 200
     answers = {label: client.get(address).status_code for label, address in lists().items()}
@@ -52,7 +52,7 @@ def test_role_opens_every_list_but_these(role, closed):
     assert set(answers.values()) == {200, 403}
 
 
-def test_viewer_reads_an_rsvp_and_takes_the_guest_list_away_but_changes_nothing():
+def test_viewer_can_read_an_rsvp_but_change_nothing():
     rsvp = factories.rsvp(factories.event(), size=2)
     client = member("Viewer")
     page = reverse("admin:summit_rsvp_change", args=[rsvp.pk])
@@ -68,13 +68,13 @@ def test_viewer_reads_an_rsvp_and_takes_the_guest_list_away_but_changes_nothing(
     assert snapshots.tables(but=("auth.User", "accounts.StaffSession")) == before
 
 
-def test_community_relations_change_an_event():
+def test_community_relations_can_change_an_event():
     event = factories.event()
     client = member("Community Relations")
     assert b"_save" in client.get(reverse("admin:summit_event_change", args=[event.pk])).content
 
 
-def test_making_roles_twice_keeps_what_a_superuser_added(capsys):
+def test_make_roles_keeps_permissions_that_a_superuser_added(capsys):
     call_command("make_roles")
     viewer = Group.objects.get(name="Viewer")
     may = set(viewer.permissions.values_list("codename", flat=True))
@@ -89,13 +89,13 @@ def test_making_roles_twice_keeps_what_a_superuser_added(capsys):
 
 
 @pytest.mark.slow
-def test_check_in_desk_opens_no_list_yet():
+def test_check_in_desk_cannot_open_any_list():
     client = member("Check-in desk")
     assert client.get(reverse("admin:index")).status_code == 200
     assert {client.get(address).status_code for address in lists().values()} == {403}
 
 
-def test_each_role_has_what_is_listed_and_no_more():
+def test_each_role_has_exactly_its_listed_permissions():
     """Nothing is given by a query, so a new model stays closed until somebody lists it."""
     roles.create_roles()
     for name, permissions in roles.ROLES.items():
@@ -112,7 +112,7 @@ def without(permission: str) -> Client:
 
 
 @pytest.mark.parametrize("page", ["summit_rsvp", "partners_pledge", "summit_invitation"])
-def test_replacing_links_takes_a_permission_of_its_own(page):
+def test_replacing_links_requires_its_own_permission(page):
     event = factories.event()
     rows = {
         "summit_rsvp": factories.rsvp(event),
@@ -131,14 +131,14 @@ def test_replacing_links_takes_a_permission_of_its_own(page):
     assert type(row).objects.get(pk=row.pk).token != row.token
 
 
-def test_merging_takes_a_permission_of_its_own():
+def test_merging_requires_its_own_permission():
     kept, other = factories.organization("Port Gate"), factories.organization("Port Gate Logistics")
     client, address = without("core.merge_organizations"), reverse("admin:partners_merge", args=[kept.pk, other.pk])
     assert client.post(address, {"shown": "x"}).status_code == 403
     assert b'value="merge_two"' not in client.get(reverse("admin:partners_organization_changelist")).content
 
 
-def test_no_list_changes_several_records_without_the_permission():
+def test_lists_offer_only_reading_actions_without_act_on_many():
     """Whatever list it is: an admin with actions inherits ActionsAdmin, or this fails."""
     without("core.act_on_many")
     request = RequestFactory().post("/", {"_selected_action": ["1", "2"]})
@@ -149,7 +149,7 @@ def test_no_list_changes_several_records_without_the_permission():
     assert {name for actions in offered.values() for name in actions} >= {"guests_csv"}
 
 
-def test_changing_several_records_at_once_takes_a_permission_of_its_own():
+def test_changing_several_records_requires_its_own_permission():
     event = factories.event()
     rsvps = [factories.rsvp(event, name) for name in ("Alma Reyes", "Ben Cho", "Chue Vang")]
     client, address = without("core.act_on_many"), reverse("admin:summit_rsvp_changelist")

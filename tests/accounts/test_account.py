@@ -61,7 +61,7 @@ def signed_in(user: User, **headers) -> Client:
         (False, 5, 12 * 60 + 1, False),
     ],
 )
-def test_session_ends(clerk, shared, idle, age, lives):
+def test_session_ends_when_idle_or_after_12_hours(clerk, shared, idle, age, lives):
     client = signs_in(clerk, **({"shared_computer": "on"} if shared else {}))
     now = time.time()
     earlier(
@@ -71,7 +71,7 @@ def test_session_ends(clerk, shared, idle, age, lives):
     assert is_signed_in(client) == lives
 
 
-def test_session_is_extended_by_people_and_not_by_scripts(clerk):
+def test_session_is_extended_by_page_views_but_not_by_scripts(clerk):
     client = signs_in(clerk)
     before = int(time.time()) - 20 * 60
     earlier(client, lambda session: session.update({sessions.LAST_USED_AT: before}))
@@ -82,7 +82,7 @@ def test_session_is_extended_by_people_and_not_by_scripts(clerk):
     assert client.session[sessions.LAST_USED_AT] > before
 
 
-def test_page_says_how_long_the_session_lasts_and_whoever_wants_to_stay_may(clerk):
+def test_page_shows_session_time_left_and_session_can_be_extended(clerk):
     status, client = "/imagine/admin/account/session/", signs_in(clerk)
     assert 'data-seconds="1800"' in client.get(ACCOUNT).content.decode().replace("1799", "1800")
     before = int(time.time()) - 29 * 60
@@ -97,13 +97,13 @@ def test_page_says_how_long_the_session_lasts_and_whoever_wants_to_stay_may(cler
     assert "session-end" not in Client().get(LOGIN).content.decode()
 
 
-def test_cookie_ends_with_the_browser(clerk):
+def test_session_cookie_expires_when_the_browser_closes(clerk):
     cookie = signs_in(clerk).cookies["sessionid"]
     assert (cookie["max-age"], cookie["expires"]) == ("", "")
     assert cookie["path"] == "/imagine/"
 
 
-def test_ended_sessions_are_deleted(clerk):
+def test_expired_sessions_are_deleted(clerk):
     client = signs_in(clerk)
     sessions.SessionStore.clear_expired()
     assert is_signed_in(client)
@@ -112,13 +112,13 @@ def test_ended_sessions_are_deleted(clerk):
     assert not StaffSession.objects.exists()
 
 
-def test_public_pages_neither_make_nor_read_a_session(clerk, client, django_assert_num_queries):
+def test_public_pages_do_not_create_a_session(clerk, client, django_assert_num_queries):
     client.get("/imagine/privacy/")
     assert not StaffSession.objects.exists()
     assert "sessionid" not in client.cookies
 
 
-def test_page_lists_sessions_and_ends_them(clerk):
+def test_account_page_lists_and_ends_sessions(clerk):
     here = signed_in(clerk, REMOTE_ADDR="10.20.30.40", HTTP_USER_AGENT=CHROME)
     others = [signed_in(clerk), signed_in(clerk)]
     stranger = signed_in(User.objects.create_superuser("stranger"))
@@ -141,7 +141,7 @@ def test_page_lists_sessions_and_ends_them(clerk):
     assert [is_signed_in(browser) for browser in (*others, here, stranger)] == [False, False, True, True]
 
 
-def test_session_notes_where_it_began(clerk):
+def test_session_stores_network_and_browser(clerk):
     device = has_app(clerk)
     client = Client(REMOTE_ADDR="2001:db8:1:2::3", HTTP_USER_AGENT=CHROME)
     give_password(client)
@@ -150,7 +150,7 @@ def test_session_notes_where_it_began(clerk):
     assert (row.network, row.browser, row.is_shared_computer) == ("2001:db8:1::/48", "Chrome, Windows", False)
 
 
-def test_new_password_ends_every_other_session(clerk):
+def test_password_change_ends_open_sessions(clerk):
     here, there = signed_in(clerk), signed_in(clerk)
     clerk.set_password("another one entirely")
     clerk.save()
@@ -161,7 +161,7 @@ def test_new_password_ends_every_other_session(clerk):
 # Second factors ----------------------------------------------------------------------------------------------------
 
 
-def test_account_page_says_what_there_is(clerk):
+def test_account_page_shows_second_steps_and_recovery_codes(clerk):
     client = signed_in(clerk)
     assert "You haven’t set up a second step yet." in page_text(client.get(ACCOUNT))
     has_app(clerk)
@@ -171,7 +171,7 @@ def test_account_page_says_what_there_is(clerk):
     assert "Remove" not in words  # it is the only one
 
 
-def test_app_is_replaced_once_the_new_one_works(clerk):
+def test_authenticator_app_is_replaced_once_the_new_one_is_confirmed(clerk):
     old = has_app(clerk)
     client = signed_in(clerk)
     client.get(f"{ACCOUNT}authenticator-app/")
@@ -184,7 +184,7 @@ def test_app_is_replaced_once_the_new_one_works(clerk):
     assert clerk.totpdevice_set.count() == 1
 
 
-def test_new_recovery_codes_end_the_old_ones(clerk):
+def test_new_recovery_codes_replace_the_old_ones(clerk):
     has_app(clerk)
     old, *_rest = second_factor.new_recovery_codes(clerk)
     client = signed_in(clerk)
@@ -194,7 +194,7 @@ def test_new_recovery_codes_end_the_old_ones(clerk):
     assert [second_factor.check_code(clerk, code).factor for code in (new, old)] == [second_factor.RECOVERY_CODE, ""]
 
 
-def test_last_factor_stays(clerk):
+def test_last_second_step_cannot_be_removed(clerk):
     has_app(clerk)
     client = signed_in(clerk)
     assert "at least one second step" in page_text(client.post(f"{ACCOUNT}remove/", follow=True))
@@ -207,7 +207,7 @@ def test_last_factor_stays(clerk):
     assert list(Message.objects.values_list("kind", flat=True)) == ["factor_removed"]
 
 
-def test_nonsense_removes_nothing(subtests, clerk):
+def test_removing_an_invalid_passkey_id_is_not_an_error(subtests, clerk):
     has_app(clerk)
     Passkey.objects.create(user=clerk, name="Laptop", credential_id=b"1", data=b"")
     client = signed_in(clerk)
@@ -237,7 +237,7 @@ def guarded(user: User) -> dict[str, list[str]]:
 
 
 @pytest.mark.slow
-def test_session_left_open_changes_nothing_one_signs_in_with(chief, clerk):
+def test_account_changes_require_a_recently_confirmed_second_step(chief, clerk):
     has_app(chief)
     Passkey.objects.create(user=chief, name="Laptop", credential_id=b"1", data=b"")
     second_factor.new_recovery_codes(chief)
@@ -249,7 +249,7 @@ def test_session_left_open_changes_nothing_one_signs_in_with(chief, clerk):
     assert not Message.objects.exists()
 
 
-def test_form_that_was_opened_in_time_is_taken(clerk):
+def test_form_opened_within_10_minutes_can_be_submitted_within_20(clerk):
     has_app(clerk)
     client = signed_in_a_while_ago(clerk, 9)
     assert client.get(f"{ACCOUNT}authenticator-app/").status_code == 200
@@ -259,7 +259,7 @@ def test_form_that_was_opened_in_time_is_taken(clerk):
     assert second_factor.factors_of(clerk).totp.key == device.key
 
 
-def test_code_opens_what_was_asked_for(clerk):
+def test_confirming_with_a_code_redirects_to_the_requested_page(clerk):
     device = has_app(clerk)
     client = signed_in_a_while_ago(clerk)
     page = client.get(f"{ACCOUNT}passkey/", follow=True)
@@ -273,7 +273,7 @@ def test_code_opens_what_was_asked_for(clerk):
     assert client.get(f"{ACCOUNT}passkey/").status_code == 200
 
 
-def test_button_is_pressed_again_after_the_code(clerk):
+def test_posted_action_must_be_repeated_after_confirming(clerk):
     device = has_app(clerk)
     client = signed_in_a_while_ago(clerk, 21)
     asked = client.post(f"{ACCOUNT}recovery-codes/new/")["Location"]
@@ -283,7 +283,7 @@ def test_button_is_pressed_again_after_the_code(clerk):
     assert client.post(f"{ACCOUNT}recovery-codes/new/")["Location"] == f"{ACCOUNT}recovery-codes/"
 
 
-def test_new_recovery_codes_are_not_shown_to_whoever_comes_later(clerk):
+def test_new_recovery_codes_are_not_shown_without_recent_confirmation(clerk):
     has_app(clerk)
     client = signed_in(clerk)
     [code, *_rest] = client.post(f"{ACCOUNT}recovery-codes/new/", follow=True).context["codes"]
@@ -293,7 +293,7 @@ def test_new_recovery_codes_are_not_shown_to_whoever_comes_later(clerk):
     assert code not in page.content.decode()
 
 
-def test_account_without_a_factor_adds_one(clerk):
+def test_account_without_a_second_step_can_add_one_without_confirming(clerk):
     """As in the demo, where the password is enough."""
     client = signed_in_a_while_ago(clerk, 60)
     assert client.get(f"{ACCOUNT}authenticator-app/").status_code == 200
@@ -303,7 +303,7 @@ def test_account_without_a_factor_adds_one(clerk):
 # Superusers --------------------------------------------------------------------------------------------------------
 
 
-def test_new_account_is_one_page_and_works(chief, mailbox_link):
+def test_new_account_is_created_and_set_up_by_the_emailed_link(chief, mailbox_link):
     client = signed_in(chief)
     role = Group.objects.get(name="Viewer")
     form = {"name": "Ben Ochoa", "email": "Ben@Example.org", "role": role.pk}
@@ -336,14 +336,14 @@ def mailbox_link():
     return link
 
 
-def test_account_with_an_address_that_is_taken_is_refused(chief, clerk):
+def test_new_account_with_an_email_in_use_is_refused(chief, clerk):
     form = {"name": "Ana", "email": "CLERK@example.org", "role": Group.objects.first().pk}
     page = signed_in(chief).post(f"{ADMIN}auth/user/add/", form)
     assert "There’s already an account with this email address." in page_text(page)
     assert Message.objects.count() == 0
 
 
-def test_forgotten_password_is_answered_alike_and_emailed_to_staff_alone(client, clerk, mailbox_link):
+def test_forgotten_password_answers_the_same_and_emails_only_staff(client, clerk, mailbox_link):
     User.objects.create_user("guest", "guest@example.org")
     pages = [
         page_text(client.post(f"{ADMIN}password/forgot/", {"email": email}, follow=True))
@@ -354,7 +354,7 @@ def test_forgotten_password_is_answered_alike_and_emailed_to_staff_alone(client,
     assert client.get(mailbox_link("clerk@example.org")).status_code == 302
 
 
-def test_forgotten_password_is_emailed_once_in_ten_minutes_and_ten_times_a_day(client, clerk):
+def test_forgotten_password_emails_are_limited_per_10_minutes_and_per_day(client, clerk):
     def ask() -> tuple[str, int]:
         page = client.post(f"{ADMIN}password/forgot/", {"email": "clerk@example.org"}, follow=True)
         return page_text(page), Message.objects.count()
@@ -368,7 +368,7 @@ def test_forgotten_password_is_emailed_once_in_ten_minutes_and_ten_times_a_day(c
 
 
 @pytest.mark.parametrize("taken", ["BEN@example.org", "chief2@example.org"])
-def test_address_that_another_account_has_is_refused(chief, clerk, taken):
+def test_changing_to_an_email_in_use_is_refused(chief, clerk, taken):
     User.objects.create_user("ben@example.org", "ben@example.org", is_staff=True)
     User.objects.create_user("second", "Chief2@example.org", is_staff=True)
     form = {"username": clerk.username, "first_name": "Ana", "email": taken, "is_active": "on", "is_staff": "on"}
@@ -379,7 +379,7 @@ def test_address_that_another_account_has_is_refused(chief, clerk, taken):
 
 
 @pytest.mark.slow
-def test_address_that_another_account_gets_at_the_same_moment_is_refused(chief, clerk, monkeypatch):
+def test_email_taken_by_another_account_at_the_same_time_is_refused(chief, clerk, monkeypatch):
     """Both forms found it free; the database says who was first."""
     monkeypatch.setattr(forms, "is_email_taken", lambda email, **others: False)
     client, role = signed_in(chief), Group.objects.first()
@@ -402,14 +402,14 @@ def test_address_that_another_account_gets_at_the_same_moment_is_refused(chief, 
 
 
 @pytest.mark.parametrize(("email", "status"), [("", 302), (f"{'a' * 60}@{'b' * 60}.{'c' * 60}.org", 200)])
-def test_address_that_cannot_be_a_name_breaks_nothing(chief, clerk, email, status):
+def test_email_that_cannot_be_a_username_leaves_it_unchanged(chief, clerk, email, status):
     form = {"username": clerk.username, "first_name": "Ana", "email": email, "is_active": "on", "is_staff": "on"}
     assert signed_in(chief).post(f"{ADMIN}auth/user/{clerk.pk}/change/", form).status_code == status
     clerk.refresh_from_db()
     assert clerk.username == "clerk@example.org"
 
 
-def test_superuser_resets_a_factor_which_is_recorded_and_emailed(chief, clerk):
+def test_superuser_resetting_a_second_step_is_recorded_and_emailed(chief, clerk):
     device = has_app(clerk)
     code, *_rest = second_factor.new_recovery_codes(clerk)
     Passkey.objects.create(user=clerk, name="Laptop", credential_id=b"1", data=b"")
@@ -431,7 +431,7 @@ def test_superuser_resets_a_factor_which_is_recorded_and_emailed(chief, clerk):
     assert Message.objects.count() == 1
 
 
-def test_superuser_changes_a_password_which_is_recorded_and_emailed(chief, clerk):
+def test_superuser_changing_a_password_is_recorded_and_emailed(chief, clerk):
     password = "breakfast at eight"
     form = {"password1": password, "password2": password, "usable_password": "true", "set-password": "1"}
     answer = signed_in(chief).post(f"{ADMIN}auth/user/{clerk.pk}/password/", form)
@@ -443,7 +443,7 @@ def test_superuser_changes_a_password_which_is_recorded_and_emailed(chief, clerk
     assert SecurityEvent.objects.about(clerk).filter(kind=SecurityEvent.Kind.PASSWORD_CHANGED, user=chief).exists()
 
 
-def test_only_superusers_reset_and_create(clerk):
+def test_only_superusers_can_reset_a_second_step_and_add_accounts(clerk):
     client = signed_in(clerk)
     has_app(clerk)
     page = f"{ADMIN}auth/user/{clerk.pk}/reset-second-step/"
@@ -452,7 +452,7 @@ def test_only_superusers_reset_and_create(clerk):
     assert second_factor.factors_of(clerk).any
 
 
-def test_account_keeps_its_address_as_its_name(chief, clerk):
+def test_changing_the_email_changes_the_username(chief, clerk):
     client = signed_in(chief)
     form = {"username": clerk.username, "first_name": "Ana", "email": "Ana@example.org", "is_active": "on"}
     client.post(f"{ADMIN}auth/user/{clerk.pk}/change/", form | {"is_staff": "on"})
@@ -460,21 +460,21 @@ def test_account_keeps_its_address_as_its_name(chief, clerk):
     assert clerk.username == "ana@example.org"
 
 
-def test_account_that_is_turned_off_loses_its_sessions(chief, clerk):
+def test_deactivating_an_account_deletes_its_sessions(chief, clerk):
     signed_in(clerk)
     form = {"username": clerk.username, "first_name": "Ana", "email": clerk.email, "is_staff": "on"}
     signed_in(chief).post(f"{ADMIN}auth/user/{clerk.pk}/change/", form)
     assert not StaffSession.objects.filter(user=clerk).exists()
 
 
-def test_secrets_of_factors_have_no_page_in_the_admin(chief, clerk):
+def test_second_step_secrets_have_no_admin_page(chief, clerk):
     device = has_app(clerk)
     client = signed_in(chief)
     for page in ("otp_totp/totpdevice/", f"otp_totp/totpdevice/{device.pk}/config/", "otp_static/staticdevice/"):
         assert client.get(ADMIN + page).status_code == 404
 
 
-def test_email_about_accounts_is_for_superusers(chief, clerk):
+def test_only_superusers_can_see_emails_about_accounts(chief, clerk):
     second_factor.announce_added(clerk, second_factor.TOTP)
     second_factor.reset(clerk, by=chief)
     message = Message.objects.get()
@@ -484,7 +484,7 @@ def test_email_about_accounts_is_for_superusers(chief, clerk):
     assert message.subject not in page_text(signed_in(clerk).get(f"{ADMIN}mail/message/"))
 
 
-def test_command_resets_a_second_step(chief):
+def test_reset_second_step_command(chief):
     has_app(chief)
     call_command("reset_second_step", "chief")
     assert not second_factor.factors_of(chief).any
@@ -494,7 +494,7 @@ def test_command_resets_a_second_step(chief):
             call_command("reset_second_step", name)
 
 
-def test_email_about_an_account_is_not_sent_again(chief, clerk):
+def test_email_about_an_account_cannot_be_resent(chief, clerk):
     second_factor.announce_added(clerk, second_factor.TOTP)
     Message.objects.update(state=Message.State.SENT, sent_at=timezone.now())
     with pytest.raises(queue.CannotResend):

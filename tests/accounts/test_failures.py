@@ -19,7 +19,7 @@ def waits(answers) -> list[int]:
 
 
 @pytest.mark.slow
-def test_right_password_gets_through_after_fifty_wrong_ones(clerk):
+def test_right_password_works_after_fifty_wrong_ones(clerk):
     pupil = Client()
     answers = [give_password(pupil, f"guess {number}", address=SCHOOL) for number in range(50)]
     assert {answer.status_code for answer in answers[3:]} == {429}
@@ -27,35 +27,35 @@ def test_right_password_gets_through_after_fifty_wrong_ones(clerk):
     assert give_password(Client(), address=SCHOOL)["Location"] == SET_UP
 
 
-def test_each_wrong_password_is_told_to_wait_twice_as_long(client, clerk):
+def test_wait_doubles_with_each_wrong_password(client, clerk):
     answers = [give_password(client, "wrong", address=SCHOOL) for _try in range(8)]
     assert [answer.status_code for answer in answers[:3]] == [200, 200, 200]
     assert waits(answers) == [0, 0, 0, 2, 4, 8, 16, 32]
     assert "Wait 32 seconds before you try again." in page_text(answers[-1])
 
 
-def test_failures_are_counted_for_the_account_too(clerk):
+def test_failures_are_also_counted_per_account(clerk):
     """A guess from each of many addresses."""
     answers = [give_password(Client(), "wrong", address=f"10.0.0.{number}") for number in range(14)]
     assert waits(answers) == [0] * 10 + [2, 4, 8, 16]
 
 
 @pytest.mark.slow
-def test_failures_of_one_account_are_not_held_against_another(clerk):
+def test_failures_of_one_account_do_not_slow_down_another(clerk):
     for _try in range(20):
         give_password(Client(), "wrong", address=SCHOOL)
     other = give_password(Client(), "wrong", name="other@example.org", address=SCHOOL)
     assert waits([other]) == [0]
 
 
-def test_spelling_a_name_another_way_is_no_way_around(clerk):
+def test_other_spellings_of_a_username_count_as_the_same_account(clerk):
     names = ["clerk@example.org", "Clerk@Example.org", " CLERK@EXAMPLE.ORG ", "clerk@example.ORG"]
     answers = [give_password(Client(), "wrong", name=name, address=SCHOOL) for name in names]
     assert waits(answers) == [0, 0, 0, 2]
     assert give_password(Client(), name=" Clerk@Example.org ")["Location"] == SET_UP
 
 
-def test_success_forgets_the_typing_errors_before_it(clerk):
+def test_successful_sign_in_resets_the_failure_count(clerk):
     for _round in range(3):
         answers = [give_password(Client(), "wrong", address=HOME) for _try in range(3)]
         assert waits(answers) == [0, 0, 0]
@@ -63,12 +63,12 @@ def test_success_forgets_the_typing_errors_before_it(clerk):
 
 
 @pytest.mark.slow
-def test_right_passwords_never_count(clerk):
+def test_right_passwords_are_not_counted_as_failures(clerk):
     answers = [give_password(Client(), address=SCHOOL) for _try in range(60)]
     assert {answer["Location"] for answer in answers} == {SET_UP}
 
 
-def test_address_with_hundreds_of_failures_is_turned_away_but_not_browsers_that_signed_in(client, clerk, settings, rf):
+def test_blocked_address_still_allows_browsers_that_signed_in_before(client, clerk, settings, rf):
     settings.DEMO_WITHOUT_SECOND_FACTOR = True
     give_password(client)
     settings.DEMO_WITHOUT_SECOND_FACTOR = False
@@ -85,7 +85,7 @@ def test_address_with_hundreds_of_failures_is_turned_away_but_not_browsers_that_
 
 
 @pytest.mark.slow
-def test_browser_of_two_people_is_known_for_both(client, clerk, settings, rf):
+def test_browser_used_by_two_people_is_known_for_both(client, clerk, settings, rf):
     settings.DEMO_WITHOUT_SECOND_FACTOR = True
     User.objects.create_superuser("chief", "chief@example.org", PASSWORD)
     User.objects.create_superuser("guessed", "guessed@example.org", PASSWORD)
@@ -99,20 +99,20 @@ def test_browser_of_two_people_is_known_for_both(client, clerk, settings, rf):
     assert [give_password(client, name=name, address=SCHOOL).status_code for name in names] == [302, 302, 302, 429]
 
 
-def test_empty_form_is_no_failure(client, clerk):
+def test_empty_form_is_not_counted_as_a_failure(client, clerk):
     for _try in range(10):
         answer = client.post(LOGIN, {"username": "", "password": ""}, REMOTE_ADDR=SCHOOL)
         assert answer.status_code == 200
     assert waits([give_password(client, "wrong", address=SCHOOL)]) == [0]
 
 
-def test_nothing_says_whether_a_name_is_known(clerk):
+def test_wrong_password_does_not_reveal_whether_the_account_exists(clerk):
     known = page_text(give_password(Client(), "wrong", address=SCHOOL))
     unknown = page_text(give_password(Client(), "wrong", name="nobody@example.org", address=SCHOOL))
     assert known == unknown
 
 
-def test_no_count_names_a_person_or_an_address(clerk):
+def test_rate_limit_keys_contain_no_username_or_ip_address(clerk):
     give_password(Client(), "wrong", address=SCHOOL)
     keys = " ".join(RateLimitCount.objects.values_list("key", flat=True))
     assert keys.count("sign-in") == 3
@@ -121,7 +121,7 @@ def test_no_count_names_a_person_or_an_address(clerk):
     assert SCHOOL not in keys
 
 
-def test_signed_in_person_is_led_on(clerk):
+def test_login_page_redirects_a_signed_in_user(clerk):
     client = Client()
     client.force_login(clerk)
     assert client.get(LOGIN)["Location"] == ADMIN

@@ -90,7 +90,7 @@ def half_way() -> Client:
     return client
 
 
-def test_newcomer_sets_up_a_passkey_and_signs_in_with_it(clerk):
+def test_new_user_sets_up_a_passkey_and_signs_in_with_it(clerk):
     client, authenticator = half_way(), Authenticator()
     answer = client.post(SET_UP, {"credential": authenticator.create(options_of(client.get(SET_UP)))})
     assert answer["Location"].startswith(f"{ACCOUNT}recovery-codes/")
@@ -103,7 +103,7 @@ def test_newcomer_sets_up_a_passkey_and_signs_in_with_it(clerk):
     assert is_signed_in(again)
 
 
-def test_passkey_is_added_beside_an_app(clerk):
+def test_passkey_can_be_added_beside_an_authenticator_app(clerk):
     has_app(clerk)
     client = Client()
     client.force_login(clerk)
@@ -123,7 +123,7 @@ def test_passkey_is_added_beside_an_app(clerk):
         pytest.param({"credential_id": b"another one 1234"}, marks=pytest.mark.slow),
     ],
 )
-def test_passkey_of_another_host_or_person_opens_nothing(clerk, changed):
+def test_passkey_of_another_host_or_user_is_refused(clerk, changed):
     authenticator, client = with_passkey(clerk), half_way()
     for name, value in changed.items():
         setattr(authenticator, name, value)
@@ -133,7 +133,7 @@ def test_passkey_of_another_host_or_person_opens_nothing(clerk, changed):
 
 
 @pytest.mark.slow
-def test_answer_works_once_and_for_its_own_challenge(clerk):
+def test_passkey_response_works_once_and_only_for_its_challenge(clerk):
     authenticator, client = with_passkey(clerk), half_way()
     answer = authenticator.get(options_of(client.get(SECOND_STEP)))
     client.get(SECOND_STEP)  # another challenge
@@ -146,7 +146,7 @@ def test_answer_works_once_and_for_its_own_challenge(clerk):
     assert other.post(SECOND_STEP, {"credential": good}).status_code == 200
 
 
-def test_passkey_is_given_again_before_an_account_changes(clerk):
+def test_passkey_is_required_again_before_account_changes(clerk):
     authenticator, client = with_passkey(clerk), Client()
     client.force_login(clerk)
     earlier(client, lambda session: session.update({sign_in.CONFIRMED_AT: 0}))
@@ -159,7 +159,7 @@ def test_passkey_is_given_again_before_an_account_changes(clerk):
 
 
 @pytest.mark.slow
-def test_copied_authenticator_is_found_by_its_count(clerk):
+def test_copied_authenticator_is_detected_by_its_counter(clerk):
     authenticator = with_passkey(clerk)
     for count, status in ((5, 302), (3, 200)):
         authenticator.count, client = count, half_way()
@@ -167,7 +167,7 @@ def test_copied_authenticator_is_found_by_its_count(clerk):
         assert answer.status_code == status
 
 
-def test_one_passkey_is_not_added_twice(clerk):
+def test_same_passkey_cannot_be_added_twice(clerk):
     authenticator = with_passkey(clerk)
     other = User.objects.create_user("other")
     session = {}
@@ -181,7 +181,7 @@ NONSENSE = ["", "{}", "[]", "null", "[" * 19_000, "x" * 30_000, '{"response": {}
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", [SECOND_STEP, SET_UP])
-def test_nonsense_is_no_passkey(subtests, clerk, page):
+def test_malformed_passkey_responses_are_refused(subtests, clerk, page):
     if page == SECOND_STEP:
         with_passkey(clerk)
     client = half_way()

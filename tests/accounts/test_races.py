@@ -17,7 +17,7 @@ def newcomer() -> User:
     return User.objects.create_user("newcomer@example.org", is_staff=True)
 
 
-def test_two_accounts_never_get_one_address():
+def test_two_accounts_cannot_get_the_same_email_concurrently():
     def create(name: str) -> User:
         return User.objects.create_user(name, "Shared@example.org" if name == "one" else "shared@example.org")
 
@@ -26,13 +26,13 @@ def test_two_accounts_never_get_one_address():
     assert [User.objects.create_user(name).email for name in ("three", "four")] == ["", ""]
 
 
-def test_recovery_codes_made_at_once_are_one_set(newcomer):
+def test_recovery_codes_created_concurrently_are_one_set(newcomer):
     concurrency.run_at_once([lambda: second_factor.new_recovery_codes(newcomer)] * 4, ())
     assert newcomer.staticdevice_set.count() == 1
     assert second_factor.factors_of(newcomer).recovery_codes == second_factor.RECOVERY_CODES
 
 
-def test_apps_confirmed_at_once_are_one(newcomer):
+def test_authenticator_apps_confirmed_concurrently_are_one_device(newcomer):
     def confirm() -> str:
         session = SessionBase()
         device = second_factor.new_totp(session, newcomer)

@@ -32,7 +32,7 @@ from tests.web_client import page_text
 pytestmark = pytest.mark.django_db
 
 
-def test_password_alone_opens_nothing(client, clerk):
+def test_password_alone_does_not_sign_in(client, clerk):
     has_app(clerk)
     assert give_password(client)["Location"] == SECOND_STEP
     for page in (
@@ -46,7 +46,7 @@ def test_password_alone_opens_nothing(client, clerk):
     assert "sessions" not in page_text(client.get(SECOND_STEP))
 
 
-def test_password_and_code_open_the_page_that_was_asked_for(client, clerk):
+def test_sign_in_redirects_to_the_requested_page(client, clerk):
     device = has_app(clerk)
     wanted = f"{ADMIN}summit/event/"
     page = client.get(wanted, follow=True)
@@ -63,21 +63,21 @@ def test_password_and_code_open_the_page_that_was_asked_for(client, clerk):
         *(pytest.param(url, marks=pytest.mark.slow) for url in ("//evil.example", "javascript:alert(1)")),
     ],
 )
-def test_other_sites_are_not_where_sign_in_leads(client, clerk, wanted):
+def test_sign_in_does_not_redirect_to_other_sites(client, clerk, wanted):
     device = has_app(clerk)
     give_password(client, next=wanted)
     assert client.post(SECOND_STEP, {"code": code_of(device)})["Location"] == ADMIN
 
 
 @pytest.mark.slow
-def test_person_without_a_factor_sees_only_the_page_that_sets_one_up(client, clerk):
+def test_user_without_a_second_step_sees_only_the_set_up_page(client, clerk):
     assert give_password(client)["Location"] == SET_UP
     for page in (ADMIN, ACCOUNT, f"{ADMIN}summit/rsvp/"):
         assert client.get(page, follow=True).redirect_chain[-1][0] == SET_UP
     assert client.get(SECOND_STEP)["Location"] == SET_UP
 
 
-def test_setting_up_an_app_signs_in_and_gives_recovery_codes(client, clerk):
+def test_setting_up_an_app_signs_in_and_shows_recovery_codes(client, clerk):
     give_password(client)
     page = client.get(SET_UP)
     device = second_factor.new_totp(client.session, clerk)
@@ -95,7 +95,7 @@ def test_setting_up_an_app_signs_in_and_gives_recovery_codes(client, clerk):
     assert not stored & {code.replace("-", "") for code in codes}
 
 
-def test_wrong_code_sets_nothing_up(client, clerk):
+def test_wrong_code_does_not_set_up_an_app(client, clerk):
     give_password(client)
     client.get(SET_UP)
     answer = client.post(SET_UP, {"code": wrong_code(second_factor.new_totp(client.session, clerk))})
@@ -111,7 +111,7 @@ def test_opening_the_set_up_page_saves_no_device(client, clerk):
     assert not clerk.totpdevice_set.exists()
 
 
-def test_key_that_one_browser_was_shown_is_not_offered_to_another(clerk):
+def test_each_browser_is_offered_its_own_authenticator_key(clerk):
     """Whoever knows the password sees the key, and the owner must not confirm that one later."""
     thief, owner = Client(), Client()
     for browser in (thief, owner):
@@ -129,7 +129,7 @@ def confirm(client: Client, device):
     return client.post(SET_UP, {"code": code_of(device)})
 
 
-def test_code_that_confirmed_the_app_is_used_up(client, clerk):
+def test_code_that_confirmed_the_app_cannot_be_used_again(client, clerk):
     give_password(client)
     client.get(SET_UP)
     code = code_of(second_factor.new_totp(client.session, clerk))
@@ -137,7 +137,7 @@ def test_code_that_confirmed_the_app_is_used_up(client, clerk):
     assert second_factor.check_code(clerk, code).factor == ""
 
 
-def test_spaces_are_no_code(client, clerk):
+def test_blank_code_is_rejected(client, clerk):
     give_password(client)
     assert client.post(SET_UP, {"code": " " * 6}).status_code == 200
 
@@ -154,7 +154,7 @@ def test_recovery_code_works_once(clerk):
     assert second_factor.factors_of(clerk).recovery_codes == 9
 
 
-def test_recovery_code_of_somebody_else_opens_nothing(client, clerk):
+def test_recovery_code_of_another_user_is_rejected(client, clerk):
     has_app(clerk)
     other = User.objects.create_superuser("other", "other@example.org", PASSWORD)
     code, *_others = second_factor.new_recovery_codes(other)
@@ -165,7 +165,7 @@ def test_recovery_code_of_somebody_else_opens_nothing(client, clerk):
 
 
 @pytest.mark.parametrize("age", [0, 60 * 60])
-def test_code_that_was_used_or_is_an_hour_old_opens_nothing(clerk, age):
+def test_used_and_expired_codes_are_rejected(clerk, age):
     device = has_app(clerk)
     code = code_of(device, seconds=-age)
     if not age:
@@ -177,7 +177,7 @@ def test_code_that_was_used_or_is_an_hour_old_opens_nothing(clerk, age):
 
 
 @pytest.mark.slow
-def test_fifty_wrong_codes_are_stopped(client, clerk):
+def test_fifty_wrong_codes_are_rate_limited(client, clerk):
     device = has_app(clerk)
     give_password(client)
     answers = [client.post(SECOND_STEP, {"code": wrong_code(device)}) for _try in range(50)]
@@ -190,7 +190,7 @@ def test_fifty_wrong_codes_are_stopped(client, clerk):
     assert client.post(SECOND_STEP, {"code": code_of(device)}).status_code == 429  # a code is a guess like any other
 
 
-def test_wait_after_wrong_codes_ends_after_a_quarter_of_an_hour(client, clerk):
+def test_wait_after_wrong_codes_is_at_most_15_minutes(client, clerk):
     device = has_app(clerk, throttling_failure_count=20, throttling_failure_timestamp=timezone.now())
     give_password(client)
     answer = client.post(SECOND_STEP, {"code": code_of(device)})
@@ -199,7 +199,7 @@ def test_wait_after_wrong_codes_ends_after_a_quarter_of_an_hour(client, clerk):
     assert client.post(SECOND_STEP, {"code": code_of(device)}).status_code == 302
 
 
-def test_ten_wrong_codes_are_told_to_the_person_once(client, clerk):
+def test_user_is_notified_once_of_ten_wrong_codes(client, clerk):
     device = has_app(clerk)
     give_password(client)
     for count in range(9, 15):
@@ -212,21 +212,21 @@ def test_ten_wrong_codes_are_told_to_the_person_once(client, clerk):
     assert (Message.objects.get().kind, Message.objects.get().recipient) == ("many_wrong_codes", clerk.email)
 
 
-def test_second_step_without_the_first_leads_back(client, clerk):
+def test_second_step_without_the_first_redirects_to_login(client, clerk):
     device = has_app(clerk)
     for page in (SECOND_STEP, SET_UP):
         assert client.post(page, {"code": code_of(device)})["Location"] == LOGIN
     assert not is_signed_in(client)
 
 
-def test_first_step_lasts_a_quarter_of_an_hour(client, clerk):
+def test_first_step_expires_after_15_minutes(client, clerk):
     device = has_app(clerk)
     give_password(client)
     earlier(client, lambda session: session[sign_in.PENDING].update(since=time.time() - 16 * 60))
     assert client.post(SECOND_STEP, {"code": code_of(device)})["Location"] == LOGIN
 
 
-def test_new_password_ends_a_sign_in_that_was_half_way(client, clerk):
+def test_password_change_ends_a_pending_sign_in(client, clerk):
     device = has_app(clerk)
     give_password(client)
     clerk.set_password("another one entirely")
@@ -234,7 +234,7 @@ def test_new_password_ends_a_sign_in_that_was_half_way(client, clerk):
     assert client.post(SECOND_STEP, {"code": code_of(device)})["Location"] == LOGIN
 
 
-def test_person_half_way_can_let_somebody_else_sign_in(client, clerk):
+def test_pending_sign_in_can_be_canceled(client, clerk):
     has_app(clerk)
     give_password(client)
     assert client.get(f"{LOGIN}cancel/").status_code == 405
@@ -242,7 +242,7 @@ def test_person_half_way_can_let_somebody_else_sign_in(client, clerk):
     assert client.get(SECOND_STEP)["Location"] == LOGIN
 
 
-def test_session_of_an_account_without_the_mark_of_a_factor_is_nobodys(clerk):
+def test_session_without_a_recorded_factor_is_not_signed_in(clerk):
     """Whatever wrote it: this is the fence behind the sign-in page."""
     client = Client()
     client.force_login(clerk)
@@ -254,7 +254,7 @@ def test_session_of_an_account_without_the_mark_of_a_factor_is_nobodys(clerk):
     assert not is_signed_in(client)
 
 
-def test_role_taken_away_closes_open_sessions(clerk):
+def test_losing_staff_status_or_deactivation_ends_open_sessions(clerk):
     for change in ({"is_staff": False}, {"is_active": False}):
         client = Client()
         client.force_login(clerk)
@@ -271,13 +271,13 @@ def test_people_who_are_not_staff_cannot_sign_in(client, clerk):
     assert StaffSession.objects.count() == 0
 
 
-def test_account_of_any_name_signs_in_by_its_address(roles):
+def test_user_can_sign_in_by_username_or_email(roles):
     User.objects.create_superuser("chief", "Chief@example.org", PASSWORD)
     for name in ("chief", "chief@example.org", " CHIEF@example.org"):
         assert give_password(Client(), name=name)["Location"] == SET_UP
 
 
-def test_signing_in_is_told_once_both_steps_are_through(client, clerk):
+def test_user_logged_in_signal_is_sent_after_both_steps(client, clerk):
     told = []
 
     def hear(user, **kwargs):
@@ -294,7 +294,7 @@ def test_signing_in_is_told_once_both_steps_are_through(client, clerk):
         user_logged_in.disconnect(hear)
 
 
-def test_every_staff_page_is_closed_to_whoever_is_half_way(client, clerk):
+def test_staff_pages_are_closed_until_the_second_step(client, clerk):
     has_app(clerk)
     give_password(client)
     for app in ("summit/event/", "partners/organization/", "mail/message/", "auth/user/"):
@@ -304,7 +304,7 @@ def test_every_staff_page_is_closed_to_whoever_is_half_way(client, clerk):
 # The demo ----------------------------------------------------------------------------------------------------------
 
 
-def test_demo_on_this_machine_asks_for_the_password_alone_and_says_so(client, clerk, settings):
+def test_local_demo_requires_only_the_password_and_says_so(client, clerk, settings):
     settings.DEMO_WITHOUT_SECOND_FACTOR = True
     assert "This demo runs only on this computer" in page_text(client.get(LOGIN))
     assert give_password(client)["Location"] == ADMIN
@@ -323,7 +323,7 @@ def test_demo_on_this_machine_asks_for_the_password_alone_and_says_so(client, cl
         pytest.param({"REMOTE_ADDR": ""}, marks=pytest.mark.slow),
     ],
 )
-def test_demo_asks_others_for_a_second_step(client, clerk, settings, where):
+def test_demo_requires_a_second_step_from_other_machines(client, clerk, settings, where):
     settings.DEMO_WITHOUT_SECOND_FACTOR = True
     form = {"username": clerk.username, "password": PASSWORD}
     assert client.post(LOGIN, form, **where)["Location"] == SET_UP

@@ -44,7 +44,7 @@ def come_back(client: Client, district: District, *, state: str | None = None, *
     return client.get(BACK, {"code": "abc", "state": sent["state"] if state is None else state})
 
 
-def test_person_of_a_group_gets_an_account_with_its_role_and_still_needs_a_second_step(client, district):
+def test_group_member_gets_an_account_with_its_role_and_needs_a_second_step(client, district):
     assert come_back(client, district)["Location"] == SET_UP
     user = User.objects.get()
     assert (user.username, user.first_name, user.is_staff, user.is_superuser) == (
@@ -82,18 +82,18 @@ COMMON = "https://login.microsoftonline.com/common/v2.0"
         ("https://login.example.org", {"email_verified": True}, True),
     ],
 )
-def test_address_counts_only_if_the_issuer_verified_it(issuer, claims, is_verified):
+def test_email_is_trusted_only_if_the_issuer_verified_it(issuer, claims, is_verified):
     assert single_sign_on.is_email_verified({"iss": issuer, **claims}) == is_verified
 
 
-def test_issuer_of_every_tenant_is_refused(client, district, monkeypatch):
+def test_multi_tenant_issuer_is_refused(client, district, monkeypatch):
     """As `common` of Microsoft: what it says of itself isn't its address, and tokens of any tenant would do."""
     answer = district.answer
     monkeypatch.setattr(district, "answer", lambda path: answer(path) | {"issuer": "https://login/{tenantid}/v2.0"})
     assert client.get(START)["Location"] == LOGIN
 
 
-def test_person_who_is_made_twice_at_once_is_refused_once(client, district, monkeypatch):
+def test_concurrent_creation_of_the_same_account_is_refused(client, district, monkeypatch):
     def create_again(**fields):
         raise IntegrityError
 
@@ -134,7 +134,7 @@ WRONG_TOKENS = [
 ]
 
 
-def test_token_that_is_not_right_opens_nothing(subtests, district):
+def test_invalid_tokens_are_refused(subtests, district):
     for changed in WRONG_TOKENS:
         with subtests.test(**changed):
             client = Client()
@@ -144,13 +144,13 @@ def test_token_that_is_not_right_opens_nothing(subtests, district):
 
 
 @pytest.mark.parametrize(("key", "algorithm"), [(OTHER_KEY, "RS256"), (None, "none"), ("s3cret" * 8, "HS256")])
-def test_token_that_the_district_did_not_sign_opens_nothing(client, district, key, algorithm):
+def test_tokens_not_signed_by_the_district_are_refused(client, district, key, algorithm):
     district.key, district.algorithm = key, algorithm
     assert come_back(client, district)["Location"] == LOGIN
     assert not User.objects.exists()
 
 
-def test_answer_is_taken_once_and_from_the_browser_that_asked(client, district):
+def test_callback_works_once_and_only_in_the_browser_that_started_it(client, district):
     come_back(client, district)
     query = {"code": "abc", "state": "x"}
     assert client.get(BACK, query)["Location"] == LOGIN
@@ -170,7 +170,7 @@ def test_roles_follow_the_groups_at_every_sign_in(district):
     assert not is_signed_in(open_browser)
 
 
-def test_account_with_the_same_address_is_linked_but_never_a_superusers_or_one_that_is_linked(district):
+def test_account_with_the_same_email_is_linked_unless_superuser_or_linked(district):
     mine = User.objects.create_user("ben@example.org", "ben@example.org", PASSWORD)
     assert come_back(Client(), district)["Location"] == SET_UP
     assert SsoIdentity.objects.get().user == mine
@@ -180,24 +180,24 @@ def test_account_with_the_same_address_is_linked_but_never_a_superusers_or_one_t
     assert not User.objects.get(username="chief").groups.filter(pk__in=Group.objects.all()).exists()
 
 
-def test_account_that_is_turned_off_stays_out(district):
+def test_deactivated_account_cannot_sign_in(district):
     come_back(Client(), district)
     User.objects.update(is_active=False)
     assert come_back(Client(), district)["Location"] == LOGIN
 
 
-def test_district_that_does_not_answer_is_told_kindly(client, district, settings):
+def test_unreachable_district_shows_an_error(client, district, settings):
     settings.OIDC_ISSUER = "http://127.0.0.1:9"
     assert client.get(START)["Location"] == LOGIN
     assert "can’t be reached right now" in page_text(client.get(LOGIN))
 
 
-def test_without_its_variables_there_is_no_single_sign_on(client, db):
+def test_single_sign_on_is_off_without_its_settings(client, db):
     assert [client.get(START).status_code, client.get(BACK).status_code] == [404, 404]
     assert "district account" not in page_text(client.get(LOGIN))
 
 
-def test_sign_in_page_offers_it_as_a_link(client, district):
+def test_sign_in_page_offers_single_sign_on_as_a_link(client, district):
     """The policy of content lets no form of ours be answered with a redirect to another site."""
     page = client.get(LOGIN, {"next": "/imagine/admin/summit/event/"}).content.decode()
     link = f'href="{START}?next=/imagine/admin/summit/event/"'
@@ -208,7 +208,7 @@ def test_sign_in_page_offers_it_as_a_link(client, district):
     assert client.session[single_sign_on.STATE]["next"] == "/imagine/admin/summit/event/"
 
 
-def test_answer_that_is_no_http_is_told_kindly(client, settings, roles):
+def test_response_that_is_not_http_redirects_to_login(client, settings, roles):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         settings.OIDC_ISSUER = f"http://127.0.0.1:{listener.getsockname()[1]}"
         thread = threading.Thread(target=answer_nonsense, args=(listener,))
@@ -224,7 +224,7 @@ def answer_nonsense(listener: socket.socket) -> None:
         connection.sendall(b"nonsense\r\n\r\n")
 
 
-def test_only_a_browser_that_left_for_the_district_is_recorded(client, district):
+def test_failed_callback_is_recorded_only_if_sign_in_was_started(client, district):
     seen = SecurityEvent.objects.count()
     for _time in range(3):
         assert client.get(BACK, {"code": "abc", "state": "x"})["Location"] == LOGIN

@@ -42,13 +42,13 @@ ASKED_FOR = {
 }
 
 
-def test_table_has_the_lines_and_bars_that_were_asked_for():
+def test_table_has_the_required_lines_thresholds_and_targets():
     assert {key: (line.threshold, line.target) for key, line in LINES.items()} == ASKED_FOR
     rates = {key for key, line in LINES.items() if line.more_is_better}
     assert rates == {"posts", "landing", "directory", "partner", "pledge", "mail", "invitations"}
 
 
-def test_every_line_is_measured_by_one_row():
+def test_every_line_is_measured_by_one_scenario():
     measured = [key for name in scenarios.SCENARIOS for key in scenarios.LINES_OF.get(name, [name])]
     assert sorted(measured) == sorted(LINES)
 
@@ -70,19 +70,19 @@ def test_performance_page_explains_every_row():
         (False, 0.81, "NOT met"),
     ],
 )
-def test_verdict(more_is_better, value, verdict):
+def test_verdict_compares_the_value_with_threshold_and_target(more_is_better, value, verdict):
     threshold, target = (0.6, 0.8) if more_is_better else (0.8, 0.6)
     assert Line("key", "what", "baseline", threshold, target, more_is_better=more_is_better).verdict(value) == verdict
 
 
-def test_figure_is_the_median_of_its_pairs_and_a_row_left_out_says_why():
+def test_figure_is_the_median_and_skipped_rows_say_why():
     table = written({"posts": Figure("posts", [0.5, 0.9, 0.7], "900/s", "630/s")}, {"xlsx": "no exports"})
     assert "| 900/s (bare view) | 630/s | **0.70** | 0.50–0.90 | 0.40 | 0.60 | target met |" in table
     assert "| left out: no exports |" in table
 
 
 @pytest.mark.slow
-def test_rows_run():
+def test_benchmarks_run():
     """All in one run, whose world is the same."""
     rows = [
         "landing",

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.mark.parametrize("language", ["en", "es"])
-def test_admin(visit, staff, language):
+def test_admin_pages_have_no_problems(visit, staff, language):
     event = factories.event(capacity=4)
     factories.event(title="Partner Kick-off", kind="kickoff")
     rsvp = factories.rsvp(event, size=3, guests=("María Thạch",))
@@ -45,7 +45,7 @@ def test_admin(visit, staff, language):
     assert not found, "\n".join(found)
 
 
-def test_errors_and_actions(visit, staff):
+def test_admin_errors_and_actions_have_no_problems(visit, staff):
     event = factories.event(capacity=4)
     factories.rsvp(event, size=3)
     page = visit()
@@ -69,7 +69,7 @@ def test_errors_and_actions(visit, staff):
     assert not found, "\n".join(found)
 
 
-def test_message_in_its_frame(visit, staff):
+def test_message_preview_shows_the_email_without_links(visit, staff):
     rsvp = factories.rsvp(factories.event(), size=3)
     message = Message.objects.get()
     page = visit()

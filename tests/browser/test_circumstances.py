@@ -28,7 +28,7 @@ def pages(rsvp) -> list[str]:
     return ["/imagine/", rsvp.get_absolute_url(), draft.get_absolute_url(), f"{signed.get_absolute_url()}thanks/"]
 
 
-def test_printed(visit, rsvp):
+def test_printed_page_shows_the_rsvp_without_controls(visit, rsvp):
     page = visit()
     page.goto(rsvp.get_absolute_url())
     page.emulate_media(media="print")
@@ -48,7 +48,7 @@ def ink(shown) -> str:
     return shown.evaluate("element => getComputedStyle(element).color")
 
 
-def test_forced_colors(visit, rsvp):
+def test_forced_colors_hide_no_text(visit, rsvp):
     page = visit()
     for address in pages(rsvp):
         page.emulate_media(forced_colors="none")
@@ -63,7 +63,7 @@ def test_forced_colors(visit, rsvp):
 
 
 @pytest.mark.parametrize("language", ["en", "es"])
-def test_enlarged(visit, rsvp, language):
+def test_zoom_and_large_text_hide_nothing(visit, rsvp, language):
     """A window of 1280 × 720 at 200 % and at 400 %, and letters alone at 200 %."""
     page = visit(language)
     for address in pages(rsvp):

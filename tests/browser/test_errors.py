@@ -36,7 +36,7 @@ def summary_links(page: Page) -> list[str]:
         ("es", "Error: Cumbre Imagine Promise, Reserve sus lugares", "Revise dos respuestas"),
     ],
 )
-def test_summary(visit, language, title, words, scripts):
+def test_error_summary_links_to_the_fields(visit, language, title, words, scripts):
     factories.event(capacity=300)
     page = visit(language, scripts=scripts)
     fill(page, email="alma@example")
@@ -54,7 +54,7 @@ def test_summary(visit, language, title, words, scripts):
     assert Rsvp.objects.count() == 0
 
 
-def test_every_answer_is_kept(visit):
+def test_form_with_errors_keeps_every_answer(visit):
     factories.event(capacity=300)
     page = visit()
     answers = {"name": "Alma Reyes", "email": "alma", "organization_name": "Weber Point Dental"}
@@ -82,7 +82,7 @@ def test_every_answer_is_kept(visit):
     expect(page.locator("details.collapsible[open]")).to_have_count(3)
 
 
-def test_answers_out_of_bounds(visit):
+def test_out_of_range_answers_get_errors(visit):
     """What only a changed page can send: a party too large, a phone number too long and out of sight."""
     factories.event(capacity=300)
     page = visit()
@@ -97,7 +97,7 @@ def test_answers_out_of_bounds(visit):
     assert page.input_value("#id_phone") == "2" * 31
 
 
-def test_party_errors(visit):
+def test_party_form_with_an_empty_name_shows_an_error(visit):
     rsvp = factories.rsvp(factories.event(), size=2)
     page = visit()
     page.goto(rsvp.get_absolute_url())
@@ -123,7 +123,7 @@ def assert_once(page: Page) -> None:
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["", "no script"])
-def test_sent_again(visit, scripts):
+def test_form_sent_again_creates_one_rsvp(visit, scripts):
     """A double click, a reload, the back button and a second tab: one RSVP, one mail, the same page."""
     factories.event(capacity=300)
     page = visit(scripts=scripts)

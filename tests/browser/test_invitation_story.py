@@ -135,7 +135,7 @@ def unsubscribes(alma: Guest, message) -> None:
     assert preferences.get_preference(alma.address).wants_invitations
 
 
-def test_one_click_of_a_mail_program(visit, site):
+def test_one_click_unsubscribe_needs_no_cookie_or_redirect(visit, site):
     """It has no cookie, follows no redirect and reads no page: the mail's own headers are enough (RFC 8058)."""
     address = preferences.get_preference("alma@example.org")
     program = visit().request

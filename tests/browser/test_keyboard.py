@@ -61,7 +61,7 @@ def cancelled(page: Page) -> None:
 
 @pytest.mark.parametrize(("width", "height"), [(DESKTOP, 720), (PHONE, 180)], ids=str)
 @pytest.mark.parametrize("place", [landing, errors, party, cancelled], ids=lambda place: place.__name__)
-def test_every_stop(visit, place, width, height):
+def test_keyboard_reaches_every_control_in_order(visit, place, width, height):
     page = visit("es", width)
     page.set_viewport_size({"width": width, "height": height})
     place(page)
@@ -73,7 +73,7 @@ def test_every_stop(visit, place, width, height):
 
 
 @pytest.mark.parametrize("width", [DESKTOP, PHONE])
-def test_skip_link(visit, width):
+def test_skip_link_leads_to_the_main_content(visit, width):
     page = visit("en", width)
     landing(page)
     assert step(page) == "a Skip to the content"

@@ -36,7 +36,7 @@ def opened(page: Page, address: str) -> None:
 
 
 @pytest.mark.parametrize(("language", "width"), [("en", 1280), ("es", 390)])
-def test_pages_are_right_in_both_languages(visit, staff, language, width):
+def test_pages_have_no_problems_in_either_language(visit, staff, language, width):
     kept, other = duplicates_to_merge()
     event = factories.event(capacity=50)
     rsvp = factories.rsvp(event, organization_name=LONG.replace("Señora", "Sra."), email="alma@example.org")
@@ -59,7 +59,7 @@ def test_pages_are_right_in_both_languages(visit, staff, language, width):
     assert not found, "\n".join(found)
 
 
-def test_two_are_merged(visit, staff):
+def test_two_organizations_are_merged_without_scripts(visit, staff):
     kept, other = duplicates_to_merge()
     page = visit(scripts=False)
     sign_in(page)
@@ -72,7 +72,7 @@ def test_two_are_merged(visit, staff):
     assert Pledge.objects.get().promises.count() == 3
 
 
-def test_rsvp_is_matched(visit, staff):
+def test_rsvp_is_matched_to_an_organization_without_scripts(visit, staff):
     gate = factories.organization("Port Gate Logistics")
     factories.rsvp(factories.event(), organization_name="Port Gate Logistcs")
     page = visit(scripts=False)
@@ -120,7 +120,7 @@ def test_spreadsheet_is_imported_and_undone(visit, staff, language, scripts):
     assert not found, "\n".join(found)
 
 
-def test_large_import_shows_how_far_it_is(visit, staff):
+def test_large_import_shows_its_progress(visit, staff):
     """The worker is a real one: the page follows it to its end by itself."""
     factories.pledge_year()
     rows = [row(organization=f"Partner {number}", e_mail=f"a@host{number}.example") for number in range(1000)]

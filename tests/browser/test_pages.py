@@ -385,7 +385,7 @@ PLACES = [
 
 
 @pytest.mark.parametrize("place", PLACES, ids=lambda place: place.__name__)
-def test_page(place, visit):
+def test_page_has_no_problems_in_either_language(place, visit):
     place = place()
     found = [fault for language in ("en", "es") for fault in look(place, visit(language), language)]
     assert not found, "\n".join(found)

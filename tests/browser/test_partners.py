@@ -137,14 +137,14 @@ PLACES = [
 
 
 @pytest.mark.parametrize("place", PLACES, ids=lambda place: place.__name__)
-def test_page(place, visit):
+def test_page_has_no_problems_in_either_language(place, visit):
     place = place()
     found = [fault for language in ("en", "es") for fault in look(place, visit(language), language)]
     assert not found, "\n".join(found)
 
 
 @pytest.mark.parametrize(("language", "width"), [("en", DESKTOP), ("es", PHONE)])
-def test_somebody_looks_for_a_partner_without_scripts(visit, language, width):
+def test_partner_can_be_found_without_scripts(visit, language, width):
     factories.listed_partner("Peña Landscaping", promised("tours"))
     factories.listed_partner("Port Gate Logistics", promised("tours"), promised("mentors"))
     factories.listed_partner("Local 47", promised("mentors"), sector="labor")

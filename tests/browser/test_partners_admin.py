@@ -75,7 +75,7 @@ def paths(pledge: Pledge) -> list[str]:
 
 
 @pytest.mark.parametrize(("language", "width"), [("en", DESKTOP), ("es", TABLET)])
-def test_every_page(visit, staff, language, width):
+def test_partner_admin_pages_have_no_problems(visit, staff, language, width):
     pledge = district()
     page = visit(language, width)
     sign_in(page)
@@ -87,7 +87,7 @@ def test_every_page(visit, staff, language, width):
     assert not found, "\n".join(found)
 
 
-def test_profile_is_read_and_approved_without_scripts(visit, staff):
+def test_profile_is_approved_without_scripts(visit, staff):
     pledge = district()
     page = visit(scripts=False)
     sign_in(page)
@@ -101,7 +101,7 @@ def test_profile_is_read_and_approved_without_scripts(visit, staff):
     assert Organization.objects.get(pk=pledge.organization_id).approved_by == "staff"
 
 
-def test_mistakes_and_questions(visit, staff):
+def test_form_errors_and_confirmations_have_no_problems(visit, staff):
     pledge = district()
     page = visit()
     sign_in(page)
@@ -136,7 +136,7 @@ def test_contacts_are_added_and_the_main_one_changes(visit, staff):
     assert list(people) == [("maria@example.org", False), ("ben@example.org", False), ("chue@example.org", True)]
 
 
-def test_school_is_chosen_and_its_promises_are_reached_from_coverage_without_scripts(visit, staff):
+def test_school_promises_are_reached_by_filter_and_coverage_without_scripts(visit, staff):
     pledge = district()
     school = pledge.promises.first().schools.get(name="Weber Institute")
     page = visit(scripts=False)

@@ -59,7 +59,7 @@ def partner(visit, site, way, language, width) -> Partner:
 
 
 @pytest.mark.parametrize(("way", "language", "width"), WAYS)
-def test_pledge_from_nothing_changed_and_renewed(partner, visit, width):
+def test_pledge_is_drafted_signed_changed_and_renewed(partner, visit, width):
     chavez = factories.school()
     factories.school("George W. Bush Elementary", "elementary")
     link = begins(partner)
@@ -149,7 +149,7 @@ def renews(alma: Partner) -> None:
 
 
 @pytest.mark.parametrize(("way", "language", "width"), [("pointer", "en", PHONE), ("no script", "es", DESKTOP)])
-def test_pledge_from_an_rsvp(partner, language):
+def test_pledge_is_started_from_an_rsvp_and_signed(partner, language):
     rsvp = factories.rsvp(
         factories.event(), email=partner.address, organization_name="Delta Growers", language=language
     )

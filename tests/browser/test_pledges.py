@@ -245,7 +245,7 @@ PLACES = [
 
 
 @pytest.mark.parametrize("place", PLACES, ids=lambda place: place.__name__)
-def test_page(place, visit):
+def test_page_has_no_problems_in_either_language(place, visit):
     place = place()
     found = [fault for language in ("en", "es") for fault in look(place, visit(language), language)]
     assert not found, "\n".join(found)
@@ -256,7 +256,7 @@ def test_page(place, visit):
 
 @pytest.mark.parametrize(("width", "height"), [(DESKTOP, 720), (PHONE, 180)], ids=str)
 @pytest.mark.parametrize("place", [begin, draft_of_everything, thanks_shown], ids=lambda place: place.__name__)
-def test_every_stop(visit, place, width, height):
+def test_keyboard_reaches_every_control_in_order(visit, place, width, height):
     page = visit("es", width)
     page.set_viewport_size({"width": width, "height": height})
     page.goto(place().path)
@@ -264,7 +264,7 @@ def test_every_stop(visit, place, width, height):
     assert walk(page) == there
 
 
-def test_errors_lead_to_their_fields(visit):
+def test_error_summary_links_focus_their_fields(visit):
     page = visit()
     place = errors()
     place.go(page)
@@ -307,7 +307,7 @@ def test_enter_never_signs_a_draft(visit):
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["", "no script"])
-def test_logo_is_sent_with_the_page_and_a_plain_form_without_it(visit, scripts):
+def test_logo_is_uploaded_shown_and_removed(visit, scripts):
     page = visit(scripts=scripts)
     page.goto(factories.draft_pledge().get_absolute_url())
     page.locator("details:has(#id_logo) summary").click()
@@ -329,7 +329,7 @@ def sends(page: Page) -> str:
 
 
 @pytest.mark.parametrize("size", [12_000_000, 30_000_000])
-def test_file_that_is_too_large_loses_nothing(visit, tmp_path, size):
+def test_oversized_logo_is_refused_and_other_answers_are_kept(visit, tmp_path, size):
     page, file = visit(), tmp_path / "photo.jpg"
     file.write_bytes(b"\0" * size)
     page.goto(factories.draft_pledge().get_absolute_url())
@@ -342,7 +342,7 @@ def test_file_that_is_too_large_loses_nothing(visit, tmp_path, size):
 
 
 @pytest.mark.parametrize("language", ["en", "es"])
-def test_first_view(visit, language):
+def test_pledge_page_stays_under_its_weight_limit(visit, language):
     district()
     page = visit(language, cold=True)
     weights = weights_of(page, factories.draft_pledge(promises=every_kind()).get_absolute_url())

@@ -52,7 +52,7 @@ def walk(page: Page, role: str) -> tuple[dict[str, str], list[str]]:
     return texts, problems
 
 
-def test_community_relations_walks_its_day(visit, rsvp):
+def test_community_relations_can_open_every_page_it_is_offered(visit, rsvp):
     page = visit()
     texts, problems = walk(page, roles.COMMUNITY_RELATIONS)
     assert problems == [], "\n".join(problems)
@@ -62,7 +62,7 @@ def test_community_relations_walks_its_day(visit, rsvp):
     assert NEED in page.content()
 
 
-def test_viewer_walks_its_day_and_sees_no_needs(visit, rsvp):
+def test_viewer_can_open_every_page_offered_and_sees_no_dietary_needs(visit, rsvp):
     page = visit()
     texts, problems = walk(page, roles.VIEWER)
     assert problems == [], "\n".join(problems)
@@ -76,7 +76,7 @@ def test_viewer_walks_its_day_and_sees_no_needs(visit, rsvp):
     assert page.locator("[name=_save]").count() == 0
 
 
-def test_check_in_desk_signs_in_and_finds_nothing_but_its_account(visit, rsvp):
+def test_check_in_desk_can_open_only_its_account(visit, rsvp):
     page = visit()
     texts, problems = walk(page, roles.CHECK_IN_DESK)
     assert problems == [], "\n".join(problems)

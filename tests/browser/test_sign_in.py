@@ -33,7 +33,7 @@ def give_password(page: Page, hands: Keyboard) -> None:
 
 
 @pytest.mark.parametrize(("language", "width"), [("en", 390), ("es", 1280), ("en", 1280), ("es", 320)])
-def test_newcomer_sets_up_an_app_and_signs_in_with_it(visit, newcomer, language, width):
+def test_new_user_sets_up_an_app_and_signs_in_with_a_recovery_code(visit, newcomer, language, width):
     page, hands = visit(language, width), Keyboard()
     found = []
 
@@ -86,7 +86,7 @@ def test_newcomer_sets_up_an_app_and_signs_in_with_it(visit, newcomer, language,
 
 
 @pytest.mark.parametrize("language", ["en", "es"])
-def test_newcomer_sets_up_a_passkey_and_signs_in_with_it(visit, site, newcomer, language):
+def test_new_user_sets_up_a_passkey_and_signs_in_with_it(visit, site, newcomer, language):
     page, hands = visit(language, address=site.address.replace("127.0.0.1", "localhost")), Keyboard()
     devtools = page.context.new_cdp_session(page)
     devtools.send("WebAuthn.enable")
@@ -114,7 +114,7 @@ def test_newcomer_sets_up_a_passkey_and_signs_in_with_it(visit, site, newcomer, 
     assert found == [], "\n".join(found)
 
 
-def test_person_is_warned_before_the_session_ends_and_loses_nothing(visit, newcomer):
+def test_session_timeout_warns_and_keeps_typed_text(visit, newcomer):
     page = visit("en", 390)
     page.clock.install()
     sign_in(page, newcomer)
@@ -150,7 +150,7 @@ def test_person_is_warned_before_the_session_ends_and_loses_nothing(visit, newco
     assert Hold.objects.get().reason == "Public records request 2027-014"
 
 
-def test_page_of_someone_whose_session_ended_stays_closed_to_a_colleague(visit, newcomer):
+def test_expired_page_stays_locked_when_a_colleague_signs_in(visit, newcomer):
     page = visit("en", 1280)
     page.clock.install()
     sign_in(page, newcomer)

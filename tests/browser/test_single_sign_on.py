@@ -39,7 +39,7 @@ def goes_through_the_district(page: Page, district) -> None:
     page.click("text=Yes, I am Ben")
 
 
-def test_person_of_the_district_signs_in(browser: Browser, district):
+def test_district_user_signs_in(browser: Browser, district):
     roles.create_roles()
     context, monitor = browser.new_context(base_url=district.site), PageMonitor()
     monitor.attach(context, district.site)

@@ -92,7 +92,7 @@ class Guest(Visitor):
 
 
 @pytest.mark.parametrize(("way", "language", "width"), WAYS)
-def test_story(visit, site, way, language, width):
+def test_party_reserves_changes_cancels_and_returns(visit, site, way, language, width):
     event = factories.event(capacity=4)
     alma, ben = (
         Guest(visit("en", width, scripts=way != "no script"), way, language, site.mailbox, name)

@@ -26,7 +26,7 @@ def weights_of(page: Page, path: str) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("language", ["en", "es"])
-def test_first_view(visit, language):
+def test_landing_page_stays_under_its_weight_limit(visit, language):
     factories.rsvp(factories.event(capacity=3, description="Doors open at 7:30. " * 20), size=3)
     weights = weights_of(visit(language, cold=True), "/imagine/")
     assert sum(weights.values()) <= MOST, weights

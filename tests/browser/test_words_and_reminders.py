@@ -40,7 +40,7 @@ def frame(page: Page, number: int):
 
 
 @pytest.mark.parametrize(("language", "width"), [("en", DESKTOP), ("es", TABLET)])
-def test_pages_of_words_and_reminders_are_sound(visit, staff, language, width):
+def test_template_and_reminder_pages_have_no_problems(visit, staff, language, width):
     event = gathered()
     TemplateOverride.objects.create(template="thanks", language="es", subject="Hola", text="Adiós, {nadie}.")
     page = visit(language, width)
@@ -59,7 +59,7 @@ def test_pages_of_words_and_reminders_are_sound(visit, staff, language, width):
 
 
 @pytest.mark.parametrize("scripts", [True, False])
-def test_words_are_shown_refused_saved_and_taken_back(visit, staff, scripts):
+def test_template_text_is_previewed_refused_saved_and_restored(visit, staff, scripts):
     page = visit(scripts=scripts)
     sign_in(page)
     page.goto(LIST)

@@ -26,7 +26,7 @@ def two_hosts(settings):
     settings.ALLOWED_HOSTS = ["www.example.org", "admin.example.org"]
 
 
-def test_admin_answers_on_its_own_host_alone(staff):
+def test_admin_is_served_only_on_its_own_host(staff):
     for url in ("/imagine/admin/", "/imagine/admin/login/", "/imagine/admin/summit/rsvp/"):
         for method in (staff.get, staff.post):
             assert method(url, headers=PUBLIC).status_code == 404, url
@@ -37,7 +37,7 @@ def test_admin_answers_on_its_own_host_alone(staff):
     assert Client().get("/imagine/admin", headers=PUBLIC).status_code == 404
 
 
-def test_forms_of_the_admin_work_on_its_host(staff):
+def test_admin_forms_accept_posts_only_from_the_admin_host(staff):
     strict = Client(enforce_csrf_checks=True)
     strict.cookies = staff.cookies
     url = f"/imagine/admin/summit/event/{factories.event().pk}/change/"
@@ -48,7 +48,7 @@ def test_forms_of_the_admin_work_on_its_host(staff):
     assert strict.post(url, sent, headers=ADMIN | own).status_code == 302
 
 
-def test_admins_host_leads_to_the_public_pages_and_answers_for_none(staff):
+def test_admin_host_redirects_public_pages_to_the_public_host(staff):
     rsvp = factories.rsvp(factories.event())
     for url in ("/imagine/", "/imagine/partners/?q=a", rsvp.get_absolute_url()):
         assert staff.get(url, headers=ADMIN)["Location"] == f"https://www.example.org{url}"

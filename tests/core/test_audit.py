@@ -25,7 +25,7 @@ def changes(rsvp) -> list[tuple]:
     return list(rows.values_list("actor_kind", "actor_name", "changes", "reason"))
 
 
-def test_guests_change_by_link_is_the_guests(client):
+def test_change_by_link_is_recorded_as_the_guests(client):
     rsvp = factories.rsvp(factories.event(), size=1)
     client.post(reverse("change_party", args=[rsvp.token]), {"grow": "2"})
     assert changes(rsvp) == [
@@ -33,14 +33,14 @@ def test_guests_change_by_link_is_the_guests(client):
     ]
 
 
-def test_second_time_and_a_refusal_leave_no_trace(client):
+def test_unchanged_or_refused_request_is_not_recorded(client):
     rsvp = factories.rsvp(factories.event(), size=2)
     for size in ("2", "7"):
         client.post(reverse("change_party", args=[rsvp.token]), {"grow": size})
     assert changes(rsvp) == []
 
 
-def test_whoever_is_called_up_was_changed_by_the_program(client):
+def test_promotion_from_the_waitlist_is_recorded_as_system(client):
     event = factories.event(capacity=1)
     first, second = factories.rsvp(event, "First"), factories.rsvp(event, "Second")
     client.post(reverse("cancel_rsvp", args=[first.token]))
@@ -48,7 +48,7 @@ def test_whoever_is_called_up_was_changed_by_the_program(client):
     assert changes(second) == [("system", "", {"held_seats": [0, 1], "waitlisted_seats": [1, 0]}, "")]
 
 
-def test_staffs_change_carries_the_name_and_only_what_changed(staff):
+def test_staff_change_records_the_user_and_only_changed_fields(staff):
     rsvp = factories.rsvp(factories.event(), size=1)
     address = f"/imagine/admin/summit/rsvp/{rsvp.pk}/change/"
     staff.post(address, web_client.form_fields(staff.get(address)) | {"phone": "209 555 0100", "size": "2"})
@@ -61,7 +61,7 @@ def test_staffs_change_carries_the_name_and_only_what_changed(staff):
     assert "guests: Alma Reyes → Alma Reyes; – held seats: 1 → 2" in page
 
 
-def test_override_keeps_its_reason_and_needs_one(staff):
+def test_override_requires_and_records_a_reason(staff):
     event = factories.event(capacity=0)
     rsvp = factories.rsvp(event)
     action = {"action": "promote_over_capacity", "_selected_action": [rsvp.pk]}
@@ -73,7 +73,7 @@ def test_override_keeps_its_reason_and_needs_one(staff):
     assert changes(rsvp) == [("staff", "anna", what, "The mayor")]
 
 
-def test_history_of_an_event_tells_time_in_the_districts_zone(staff):
+def test_event_history_shows_only_the_changed_field(staff):
     event = factories.event(capacity=10)
     address = f"/imagine/admin/summit/event/{event.pk}/change/"
     staff.post(address, web_client.form_fields(staff.get(address)) | {"capacity": "12"})
@@ -81,7 +81,7 @@ def test_history_of_an_event_tells_time_in_the_districts_zone(staff):
     assert "anna capacity: 10 → 12" in web_client.page_text(staff.get(address))
 
 
-def test_replaced_link_is_told_without_the_link():
+def test_replaced_link_is_recorded_without_the_token():
     rsvp = factories.rsvp(factories.event())
     replaced = rsvp_links.replace_rsvp_link(rsvp)
     assert changes(rsvp) == [("system", "", {"link": ["", "replaced"]}, "")]
@@ -89,7 +89,7 @@ def test_replaced_link_is_told_without_the_link():
     assert replaced.token not in str(changes(rsvp))
 
 
-def test_erased_rsvp_leaves_no_history():
+def test_deleted_rsvp_leaves_no_history():
     rsvp = seats.cancel(factories.rsvp(factories.event()))
     seats.delete_rsvp(rsvp)
     assert not AuditEntry.objects.exists()

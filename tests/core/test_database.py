@@ -40,7 +40,7 @@ def test_each_new_connection_has_the_timeouts(monkeypatch):
     assert warnings(monkeypatch) == []
 
 
-def test_in_transaction_mode_the_role_must_have_them(monkeypatch, settings):
+def test_transaction_mode_requires_timeouts_on_the_role(monkeypatch, settings):
     settings.DATABASE_POOL_MODE = "transaction"
     assert set(timeouts().values()) == {"0"}
     hints = warnings(monkeypatch)

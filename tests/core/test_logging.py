@@ -48,7 +48,7 @@ def fail(email: str) -> None:
 
 
 @pytest.mark.slow
-def test_a_whole_walk_is_logged_by_route_and_status(log, post_office):
+def test_requests_are_logged_by_route_and_status(log, post_office):
     event = factories.event()
     browser = web_client.visitor(event)
     fields = web_client.rsvp_form(guest_2="Ben Okafor", size="2", dietary_needs="no nuts", phone="209 555 0100")
@@ -82,14 +82,14 @@ def test_a_whole_walk_is_logged_by_route_and_status(log, post_office):
     assert sent == {str(pk) for pk in Message.objects.values_list("pk", flat=True)}
 
 
-def test_refused_mail_is_logged_without_its_address(log, post_office):
+def test_rejected_email_is_logged_without_its_address(log, post_office):
     factories.rsvp(factories.event(), email="alma@example.org")
     post_office.at_recipient = "550 no such user alma@example.org"
     delivery.sweep()
     assert [line["state"] for line in lines(log) if line["logger"] == "imagine.mail.delivery"] == ["rejected"]
 
 
-def test_csrf_failures_do_not_quote_the_page_that_sent_them(log):
+def test_csrf_failures_are_logged_without_private_links(log):
     rsvp = factories.rsvp(factories.event())
     strict = Client(enforce_csrf_checks=True)
     address = reverse("cancel_rsvp", args=[rsvp.token])
@@ -102,14 +102,14 @@ def test_csrf_failures_do_not_quote_the_page_that_sent_them(log):
     assert len([line for line in found if line["logger"] == "django.security.csrf"]) == 4
 
 
-def test_other_host_and_odd_request_are_logged_without_what_was_sent(log):
+def test_invalid_requests_are_logged_without_what_was_sent(log):
     client = Client(raise_request_exception=False)
     client.get("/imagine/rsvp/" + "A" * 32 + "/", headers={"host": "alma-reyes@example.org"})
     client.post("/imagine/rsvp/find/?email=alma@example.org", {"email": "x" * 600_000})
     assert lines(log, "A" * 32)
 
 
-def test_database_errors_are_logged_by_kind_and_place(log):
+def test_database_errors_are_logged_by_type_and_location(log):
     event = factories.event()
     rsvp = factories.rsvp(event, email="alma@example.org")
     request = RequestFactory().post(rsvp.get_absolute_url())
@@ -139,7 +139,7 @@ def test_failed_task_is_logged_by_its_name(log):
     ]
 
 
-def test_second_fence_hides_addresses_links_and_secrets(log):
+def test_formatter_redacts_addresses_links_and_secrets(log):
     for words in (
         "mail to alma@example.org",
         "GET /imagine/rsvp/abcdefghijklmnopqrstuvwxyz123456/cancel/",
@@ -156,7 +156,7 @@ def test_second_fence_hides_addresses_links_and_secrets(log):
     ]
 
 
-def test_each_line_is_one_object_with_its_time(log):
+def test_each_log_line_is_one_json_object(log):
     logging.getLogger("x").warning("two\nlines, señora")
     [line] = lines(log)
     assert line == {"time": line["time"], "level": "warning", "logger": "x", "message": "two\nlines, señora"}

@@ -18,5 +18,5 @@ def test_migrate_stops_on_a_database_of_the_old_layout():
     assert "make demo-reset" in OLD_LAYOUT
 
 
-def test_migrate_repeats_on_a_database_of_today():
+def test_migrate_can_run_again_on_a_current_database():
     call_command("migrate", verbosity=0)

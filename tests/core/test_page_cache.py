@@ -28,7 +28,7 @@ def token(html: str) -> str:
     return re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', html)[1]
 
 
-def test_page_is_written_once_for_two_visitors_and_each_has_a_token_of_their_own(client):
+def test_cached_page_is_shared_but_each_visitor_gets_their_own_token(client):
     factories.event()
     first, second = page(client), page(client)
     assert len(page_cache.cached_pages) == 1
@@ -38,7 +38,7 @@ def test_page_is_written_once_for_two_visitors_and_each_has_a_token_of_their_own
     assert page_cache.PLACE not in first
 
 
-def test_what_stands_for_the_token_cannot_be_typed(client):
+def test_token_placeholder_cannot_be_injected(client):
     """A partner's website once carried each visitor's token to a foreign site."""
     partner = factories.listed_partner(website=f"https://evil.example.org/?t={chr(0xE000)}token{chr(0xE001)}")
     for _twice in range(2):
@@ -49,7 +49,7 @@ def test_what_stands_for_the_token_cannot_be_typed(client):
     assert page_cache.PLACE not in page
 
 
-def test_page_changes_with_every_seat_and_every_word_of_the_event(client):
+def test_page_is_rendered_again_when_seats_or_the_event_change(client):
     event = factories.event(capacity=50)
     assert "0 of 50 seats are taken" in page(client)
     factories.rsvp(event, size=3)
@@ -61,20 +61,20 @@ def test_page_changes_with_every_seat_and_every_word_of_the_event(client):
     assert len(page_cache.cached_pages) == 4
 
 
-def test_page_changes_with_the_time_of_day(client, monkeypatch):
+def test_page_changes_when_rsvp_closes(client, monkeypatch):
     event = factories.event()
     assert "Save my seats" in page(client)
     monkeypatch.setattr(timezone, "now", lambda: event.rsvp_closes_at)
     assert "Save my seats" not in page(client)
 
 
-def test_each_language_has_its_page(client):
+def test_each_language_has_its_own_cached_page(client):
     factories.event()
     assert '<html lang="en"' in page(client)
     assert '<html lang="es"' in page(client, headers={"accept-language": "es"})
 
 
-def test_visitor_to_whom_something_is_said_gets_a_page_of_their_own(client, rf):
+def test_page_with_a_message_is_not_cached(client, rf):
     factories.event()
     page(client)
     response = page_cache.HttpResponse()
@@ -86,7 +86,7 @@ def test_visitor_to_whom_something_is_said_gets_a_page_of_their_own(client, rf):
     assert "Told to you alone" not in page(client)
 
 
-def test_page_that_another_thread_throws_away_meanwhile_is_shown(client, monkeypatch):
+def test_page_evicted_by_another_thread_is_still_shown(client, monkeypatch):
     class Thrown(dict):
         def __setitem__(self, key, page):
             pass
@@ -99,7 +99,7 @@ def test_page_that_another_thread_throws_away_meanwhile_is_shown(client, monkeyp
     assert "Save my seats" in page(client)
 
 
-def test_first_visitor_of_a_kept_page_gets_the_cookie_that_its_token_fits():
+def test_cached_page_sets_the_csrf_cookie_for_a_new_visitor():
     event = factories.event()
     page(Client())
     visitor = Client(enforce_csrf_checks=True)
@@ -109,7 +109,7 @@ def test_first_visitor_of_a_kept_page_gets_the_cookie_that_its_token_fits():
     assert visitor.post(event.get_absolute_url(), fields).status_code == 302
 
 
-def test_page_that_refuses_is_the_page_of_its_address_with_its_own_status(client):
+def test_refused_post_uses_the_cached_page_with_its_own_status(client):
     event = factories.event(rsvp_closes_at=timezone.now())
     refused = client.post(event.get_absolute_url(), web_client.rsvp_form())
     shown, head = client.get(event.get_absolute_url()), client.head(event.get_absolute_url())
@@ -118,7 +118,7 @@ def test_page_that_refuses_is_the_page_of_its_address_with_its_own_status(client
     assert "RSVP is closed" in shown.content.decode()
 
 
-def test_pages_kept_are_bounded(client, monkeypatch):
+def test_cache_size_is_bounded(client, monkeypatch):
     monkeypatch.setattr(page_cache, "MAX_PAGES", 2)
     event = factories.event(capacity=50)
     for size in range(1, 5):

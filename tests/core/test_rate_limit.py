@@ -35,7 +35,7 @@ def test_tries_up_to_the_limit_pass_and_refused_ones_do_not_count():
     assert RateLimitCount.objects.get().count == 10
 
 
-def test_no_turn_of_a_window_lets_twice_the_number_pass():
+def test_limit_cannot_be_doubled_at_a_window_boundary():
     tries(10)
     for _minute in range(10):
         pass_time(60)
@@ -44,7 +44,7 @@ def test_no_turn_of_a_window_lets_twice_the_number_pass():
     assert tries(11)[:10] == [0] * 10
 
 
-def test_early_tries_are_forgotten_one_part_after_the_other():
+def test_old_tries_expire_gradually():
     tries(4)
     pass_time(300)
     tries(6)
@@ -53,7 +53,7 @@ def test_early_tries_are_forgotten_one_part_after_the_other():
 
 
 @pytest.mark.parametrize("weight", [1, 3])
-def test_waiting_as_long_as_it_says_is_enough_and_a_second_less_is_not(weight):
+def test_reported_wait_is_exactly_long_enough(weight):
     for _part in range(5):
         tries(2)
         pass_time(60)
@@ -64,7 +64,7 @@ def test_waiting_as_long_as_it_says_is_enough_and_a_second_less_is_not(weight):
     assert tries(1, weight=weight) == [0]
 
 
-def test_without_a_limit_the_total_of_the_window_is_returned():
+def test_count_try_returns_the_total_of_the_window():
     assert [rate_limit.count_try("key", minutes=10) for _ in range(3)] == [1, 2, 3]
     pass_time(90)
     assert rate_limit.count_try("key", minutes=10, weight=2) == 5
@@ -75,7 +75,7 @@ def test_without_a_limit_the_total_of_the_window_is_returned():
 
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
-def test_limit_holds_for_tries_at_once():
+def test_limit_holds_for_concurrent_tries():
     waits = run_at_once([lambda: rate_limit.wait_for_try("key", most=20, minutes=10)] * 40, ())
     assert sum(wait == 0 for wait in waits) == 20
 
@@ -92,7 +92,7 @@ def test_limit_holds_for_tries_at_once():
         ("", ""),
     ],
 )
-def test_ipv6_counts_by_the_network_of_one_home(address, network):
+def test_ipv6_addresses_are_counted_by_network(address, network):
     assert rate_limit.client_network(RequestFactory(REMOTE_ADDR=address).get("/")) == network
 
 
@@ -102,7 +102,7 @@ def visit(address: str, number: int) -> None:
         rate_limit.wait_for_visitor(request, "rsvp", most=1000, minutes=10)
 
 
-def test_many_tries_of_one_address_alone_look_like_an_undeclared_proxy():
+def test_many_tries_from_only_one_address_suggest_an_undeclared_proxy():
     rate_limit.count_try("signatures:1", minutes=10)
     visit("10.0.0.2", 49)
     assert not rate_limit.all_visitors_are_one()
@@ -113,7 +113,7 @@ def test_many_tries_of_one_address_alone_look_like_an_undeclared_proxy():
 
 
 @pytest.mark.slow
-def test_judging_visitors_reads_few_of_many_counts():
+def test_visitor_check_reads_a_bounded_number_of_counts():
     begun = timezone.now() - timedelta(hours=1)
     RateLimitCount.objects.bulk_create(
         RateLimitCount(key=f"rsvp:visitor:{number % 3}", since=begun + timedelta(milliseconds=number))
@@ -130,7 +130,7 @@ def test_judging_visitors_reads_few_of_many_counts():
     assert plan["Actual Rows"] == rate_limit.MAX_COUNTS_TO_JUDGE
 
 
-def test_superusers_read_on_the_start_page_that_all_visitors_are_one():
+def test_start_page_warns_superusers_when_all_visitors_share_one_address():
     staff, reader = Client(), web_client.staff_client("view_rsvp")
     staff.force_login(User.objects.create_superuser("staff"))
     warning = "All visitors seem to come from one network address"

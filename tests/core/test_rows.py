@@ -18,7 +18,7 @@ def test_select_row_returns_what_the_orm_does():
     assert select_row(Event, "slug = %s", ["nowhere"]) is None
 
 
-def test_insert_rows_stores_what_the_orm_does_and_skips_what_is_there():
+def test_insert_rows_stores_what_the_orm_does_and_skips_existing_rows():
     def messages(*keys):
         return [
             Message(

@@ -57,7 +57,7 @@ def forget_events() -> None:
         ("unknown", ""),
     ],
 )
-def test_an_address_is_shortened(address, network):
+def test_ip_address_is_shortened_to_its_network(address, network):
     assert shorten_address(address) == network
 
 
@@ -72,12 +72,12 @@ def test_an_event_names_the_user_and_network_of_the_request(anna):
     assert timezone.now() - event.created_at < timedelta(minutes=1)
 
 
-def test_outside_of_a_request_nobody_is_named():
+def test_event_outside_a_request_has_no_user():
     event = record_event(Kind.MAILING_CREATED)
     assert (event.user, event.user_name, event.network) == (None, "", "")
 
 
-def test_an_event_is_gone_with_the_transaction_that_failed(anna):
+def test_event_is_rolled_back_with_its_transaction(anna):
     with transaction.atomic():
         record_event(Kind.EXPORTED)
         transaction.set_rollback(True)
@@ -102,19 +102,19 @@ def test_a_failed_sign_in_names_the_account_that_was_tried(anna):
     assert events() == [(Kind.SIGN_IN_FAILED, "", anna, {"account": "anna"})]
 
 
-def test_a_name_without_an_account_is_not_kept():
+def test_unknown_username_is_not_recorded():
     """Somebody typed the password where the name belongs."""
     Client().post(LOGIN, {"username": PASSWORD, "password": "anna"})
     assert events() == [(Kind.SIGN_IN_FAILED, "", None, {})]
 
 
-def test_signing_in_without_a_request_is_recorded(anna):
+def test_failed_sign_in_without_a_request_is_recorded(anna):
     authenticate(username="anna", password="wrong")
     assert events() == [(Kind.SIGN_IN_FAILED, "", anna, {"account": "anna"})]
 
 
 @pytest.mark.slow
-def test_signing_out_twice_is_recorded_once(anna):
+def test_signing_out_when_not_signed_in_is_not_recorded(anna):
     client = Client()
     client.post("/imagine/admin/logout/")
     assert events() == []
@@ -123,7 +123,7 @@ def test_signing_out_twice_is_recorded_once(anna):
 # Accounts and roles ----------------------------------------------------------------------------------------------
 
 
-def test_the_life_of_an_account_is_recorded():
+def test_account_changes_are_recorded():
     user = User.objects.create_user("bob", password=PASSWORD)
     user.is_staff, user.email = True, "bob@example.org"
     user.save()
@@ -141,7 +141,7 @@ def test_the_life_of_an_account_is_recorded():
     assert set(SecurityEvent.objects.values_list("object_id", flat=True)) == {str(pk)}
 
 
-def test_roles_given_and_taken_are_recorded_from_both_sides(anna):
+def test_role_changes_are_recorded_from_both_sides(anna):
     role = Group.objects.create(name="Readers")
     anna.groups.add(role)
     anna.groups.clear()
@@ -155,7 +155,7 @@ def test_roles_given_and_taken_are_recorded_from_both_sides(anna):
 
 
 @pytest.mark.slow
-def test_permissions_given_to_a_role_or_an_account_are_recorded(anna):
+def test_permission_changes_of_roles_and_accounts_are_recorded(anna):
     role, may = Group.objects.create(name="Readers"), Permission.objects.get(codename="view_rsvp")
     role.permissions.set([may])
     role.permissions.set([may])
@@ -169,7 +169,7 @@ def test_permissions_given_to_a_role_or_an_account_are_recorded(anna):
 
 
 @pytest.mark.slow
-def test_a_role_that_is_renamed_or_deleted_is_recorded(anna):
+def test_renaming_and_deleting_a_role_is_recorded(anna):
     role = Group.objects.create(name="Readers")
     role.user_set.add(anna)
     forget_events()
@@ -216,14 +216,14 @@ def test_the_database_refuses_to_change_the_log(statement):
 
 
 @pytest.mark.parametrize("change", [lambda rows: rows.update(user_name=""), lambda rows: rows.delete()])
-def test_the_orm_is_refused_too(change):
+def test_the_orm_cannot_change_the_log(change):
     record_event(Kind.EXPORTED)
     with pytest.raises(ProgrammingError, match=REFUSED), transaction.atomic():
         change(SecurityEvent.objects.all())
     assert SecurityEvent.objects.count() == 1
 
 
-def test_a_role_that_is_not_the_owner_reads_and_adds_and_no_more():
+def test_application_role_can_only_read_and_add_events():
     """As the README sets up an application's role of its own."""
     record_event(Kind.EXPORTED)
     with connection.cursor() as cursor:
@@ -241,7 +241,7 @@ def test_a_role_that_is_not_the_owner_reads_and_adds_and_no_more():
     assert SecurityEvent.objects.count() == 2
 
 
-def test_what_is_older_than_two_years_is_deleted():
+def test_events_older_than_two_years_are_deleted():
     old = SecurityEvent.objects.create(kind=Kind.EXPORTED, created_at=timezone.now() - timedelta(days=732))
     young = SecurityEvent.objects.create(kind=Kind.EXPORTED, created_at=timezone.now() - timedelta(days=729))
     assert security_events.delete_old_events() == 1
@@ -272,7 +272,7 @@ def test_the_page_shows_who_did_what(reader, anna):
     assert f"Who: anna What: Personal link replaced About: RSVP {event.object_id} Details: filters: sector" in shown
 
 
-def test_the_page_is_searched_by_person_and_number_and_filtered(reader, anna):
+def test_page_can_be_searched_and_filtered(reader, anna):
     exported = record_event(Kind.EXPORTED, user=anna)
     merged = record_event(Kind.ORGANIZATIONS_MERGED)
     assert listed(reader, "?q=anna") == [exported.pk]
@@ -283,7 +283,7 @@ def test_the_page_is_searched_by_person_and_number_and_filtered(reader, anna):
     assert listed(reader, f"?created_at__year={today.year - 1}") == []
 
 
-def test_the_page_changes_nothing(reader):
+def test_page_is_read_only(reader):
     event = record_event(Kind.EXPORTED)
     change = f"{LIST}{event.pk}/change/"
     for url in (f"{LIST}add/", f"{LIST}{event.pk}/delete/"):
@@ -296,7 +296,7 @@ def test_the_page_changes_nothing(reader):
     assert SecurityEvent.objects.filter(pk=event.pk, user_name="").exists()
 
 
-def test_the_page_is_closed_without_the_permission():
+def test_page_is_forbidden_without_the_permission():
     assert web_client.staff_client("view_rsvp").get(LIST).status_code == 403
 
 

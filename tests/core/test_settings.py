@@ -63,13 +63,13 @@ def refusal(monkeypatch, name: str, value: str | None) -> str:
     return ""
 
 
-def test_missing_variable_stops_the_start_and_is_named(monkeypatch):
+def test_missing_variable_stops_startup_and_is_named(monkeypatch):
     said = {(name, value): refusal(monkeypatch, name, value) for name in GOOD for value in (None, "", "  ")}
     sentence = r"Imagine Promise cannot start: {} is not set\. It is .+\."
     assert [case for case in said if not re.fullmatch(sentence.format(case[0]), said[case])] == []
 
 
-def test_wrong_variable_stops_the_start_and_is_named(monkeypatch):
+def test_invalid_variable_stops_startup_and_is_named(monkeypatch):
     wrong = [
         ("SITE_URL", "www.example.org"),
         ("SITE_URL", "ftp://www.example.org"),
@@ -121,7 +121,7 @@ def test_wrong_variable_stops_the_start_and_is_named(monkeypatch):
     assert [case for case in wrong if not re.fullmatch(sentence.format(case[0]), said[case])] == []
 
 
-def test_single_sign_on_is_off_or_whole(monkeypatch):
+def test_single_sign_on_is_off_or_fully_configured(monkeypatch):
     assert start(monkeypatch)["OIDC_ISSUER"] == ""
     made = start(monkeypatch, **SSO)
     assert made["OIDC_ISSUER"] == "https://login.example.org"
@@ -133,7 +133,7 @@ def test_single_sign_on_is_off_or_whole(monkeypatch):
             start(monkeypatch, **(SSO | changed))
 
 
-def test_mailbox_for_delivery_reports(monkeypatch):
+def test_bounce_mailbox_url_is_parsed(monkeypatch):
     assert start(monkeypatch)["BOUNCE_MAILBOX"] is None
     url = "imaps://bounces%40example.org:p%40ss:w%2Ford@imap.example.org"
     made = start(monkeypatch, BOUNCE_IMAP_URL=url)["BOUNCE_MAILBOX"]
@@ -145,14 +145,14 @@ def test_mailbox_for_delivery_reports(monkeypatch):
     assert (made.is_encrypted, made.port, made.folder) == (False, 143, "INBOX")
 
 
-def test_demo_does_without_a_second_factor_on_this_machine_alone(monkeypatch):
+def test_demo_skips_the_second_factor_only_on_localhost(monkeypatch):
     demo = {"SITE_URL": "http://127.0.0.1:8000", "DEMO": "1"}
     assert start(monkeypatch, **demo)["DEMO_WITHOUT_SECOND_FACTOR"] is True
     for changed in ({"DEMO": None}, {"DEMO": "0"}, {"SITE_URL": "https://www.example.org"}):
         assert start(monkeypatch, **(demo | changed))["DEMO_WITHOUT_SECOND_FACTOR"] is False
 
 
-def test_demo_keeps_the_guests_of_its_first_summit(monkeypatch):
+def test_demo_does_not_schedule_nightly_deletion(monkeypatch):
     nightly = "delete what people's data is no longer needed for"
     demo = {"SITE_URL": "http://127.0.0.1:8000", "DEMO": "1"}
     assert nightly not in start(monkeypatch, **demo)["CELERY_BEAT_SCHEDULE"]
@@ -161,7 +161,7 @@ def test_demo_keeps_the_guests_of_its_first_summit(monkeypatch):
 
 
 @pytest.mark.slow
-def test_start_is_stopped_with_one_sentence_and_no_traceback():
+def test_failed_startup_prints_one_sentence_and_no_traceback():
     environment = {"PATH": os.environ["PATH"]} | GOOD
     del environment["SITE_URL"]
     ended = subprocess.run(
@@ -174,7 +174,7 @@ def test_start_is_stopped_with_one_sentence_and_no_traceback():
     )
 
 
-def test_good_environment_is_read_as_meant(monkeypatch):
+def test_valid_environment_is_parsed(monkeypatch):
     made = start(monkeypatch, SITE_URL="https://www.example.org/", TRUSTED_PROXIES="2")
     assert made["SITE_URL"] == "https://www.example.org"
     assert made["DATABASES"]["default"]["NAME"] == "imagine"
@@ -184,7 +184,7 @@ def test_good_environment_is_read_as_meant(monkeypatch):
     assert "www.example.org" in made["ALLOWED_HOSTS"]
 
 
-def test_errors_are_shown_in_full_on_this_machine_alone(monkeypatch):
+def test_debug_is_allowed_only_on_localhost(monkeypatch):
     for url in ("http://127.0.0.1:8000", "http://localhost:8000", "http://imagine.localhost", "http://[::1]:8000"):
         assert start(monkeypatch, DEBUG="1", SITE_URL=url)["DEBUG"] is True
     for url in ("https://www.example.org", "http://192.168.1.5", "http://localhost.example.org", "http://0.0.0.0"):
@@ -205,7 +205,7 @@ def test_any_variable_can_be_read_from_a_file(monkeypatch, tmp_path):
     assert {name: from_files[name] for name in names} == {name: from_environment[name] for name in names}
 
 
-def test_file_that_says_nothing_stops_the_start(monkeypatch, tmp_path):
+def test_unusable_variable_file_stops_startup(monkeypatch, tmp_path):
     (tmp_path / "empty").write_text("\n")
     (tmp_path / "binary").write_bytes(b"\xff\xfe")
     unreadable = r"SECRET_KEY_FILE must name a text file that this process can read\."
@@ -220,7 +220,7 @@ def test_file_that_says_nothing_stops_the_start(monkeypatch, tmp_path):
         assert re.fullmatch(f"Imagine Promise cannot start: {sentence}", refusal(monkeypatch, "SECRET_KEY", secret_key))
 
 
-def test_admin_has_a_host_of_its_own_if_one_is_named(monkeypatch):
+def test_admin_url_host_sets_the_admin_site_url(monkeypatch):
     assert start(monkeypatch)["ADMIN_SITE_URL"] == "https://www.example.org"
     made = start(monkeypatch, ADMIN_URL_HOST="Admin.example.org")
     assert made["ADMIN_SITE_URL"] == "https://admin.example.org"
@@ -257,12 +257,12 @@ def test_https_makes_cookies_secure_and_http_does_not(monkeypatch):
         ("smtp://m:2525", (2525, False)),
     ],
 )
-def test_mail_servers_port(monkeypatch, value, expected):
+def test_email_url_sets_port_and_ssl(monkeypatch, value, expected):
     made = start(monkeypatch, EMAIL_URL=value)
     assert (made["EMAIL_PORT"], made["EMAIL_USE_SSL"]) == expected
 
 
-def test_mail_to_a_folder_with_a_space(monkeypatch):
+def test_email_file_path_may_contain_a_space(monkeypatch):
     assert start(monkeypatch, EMAIL_URL="file:///var/the%20mail")["EMAIL_FILE_PATH"] == "/var/the mail"
 
 

@@ -87,13 +87,13 @@ FORMULAS = [
 
 
 @pytest.mark.parametrize("read", [read_csv, read_xlsx])
-def test_ordinary_text_comes_back_as_it_was(read):
+def test_ordinary_text_is_unchanged(read):
     rows = [[text, "end"] for text in ORDINARY]
     assert read(rows) == [HEADER, *rows]
 
 
 @pytest.mark.parametrize("read", [read_csv, read_xlsx])
-def test_control_characters_are_dropped_and_lines_end_one_way(read):
+def test_control_characters_are_dropped_and_line_endings_normalized(read):
     left = {
         "a\0b\x07c\x1b[0m\x7f\x85d": "abc[0md",
         "a\r\nb\rc": "a\nb\nc",
@@ -113,7 +113,7 @@ def test_control_characters_are_dropped_and_lines_end_one_way(read):
         (datetime(2028, 1, 1, 7, 59, tzinfo=UTC), "2027-12-31 23:59:00"),
     ],
 )
-def test_times_are_those_of_the_districts_clocks(utc, local):
+def test_times_are_in_the_district_time_zone(utc, local):
     with timezone.override("Asia/Tokyo"):
         assert read_csv([[utc, ""]])[1] == [local, ""]
         assert [str(cell) for cell in read_xlsx([[utc, "end"]])[1]] == [local, "end"]
@@ -121,18 +121,18 @@ def test_times_are_those_of_the_districts_clocks(utc, local):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("read", [read_csv, read_xlsx])
-def test_rows_of_many_blocks_come_whole_and_in_their_order(read):
+def test_rows_of_many_blocks_are_complete_and_in_order(read):
     rows = [[f"row {number}", "end"] for number in range(1501)]
     assert read(iter(rows)) == [HEADER, *rows]
 
 
 @pytest.mark.parametrize("read", [read_csv, read_xlsx])
-def test_without_rows_the_header_stands_alone(read):
+def test_file_without_rows_has_only_the_header(read):
     assert read([]) == [HEADER]
 
 
 @pytest.mark.parametrize("write", [csv_response, xlsx_response])
-def test_file_is_to_keep_under_its_name(write):
+def test_response_is_a_streamed_attachment_with_its_filename(write):
     response = write(NAME, HEADER, [["a", "b"]])
     assert response["Content-Disposition"] == f'attachment; filename="{NAME}"'
     assert isinstance(response, StreamingHttpResponse)
@@ -142,19 +142,19 @@ def test_file_is_to_keep_under_its_name(write):
 # CSV -------------------------------------------------------------------------------------------------------------
 
 
-def test_csv_begins_with_the_mark_of_utf8_and_its_lines_end_with_cr_lf():
+def test_csv_starts_with_a_bom_and_uses_crlf():
     assert body(csv_response("a.csv", HEADER, [["ñ", None], [date(2027, 4, 1), 3]])) == (
         "\ufeffAño,Note\r\nñ,\r\n2027-04-01,3\r\n".encode()
     )
     assert csv_response("a.csv", HEADER, [])["Content-Type"] == "text/csv; charset=utf-8"
 
 
-def test_csv_has_no_cell_that_begins_like_a_formula():
+def test_csv_escapes_cells_that_look_like_formulas():
     assert read_csv([[text, "end"] for text in FORMULAS])[1:] == [[f"'{text}", "end"] for text in FORMULAS]
     assert read_csv([], FORMULAS) == [[f"'{text}" for text in FORMULAS]]
 
 
-def test_csv_is_read_from_its_rows_block_by_block():
+def test_csv_is_streamed_in_blocks():
     taken = []
     rows = (taken.append(number) or [str(number), ""] for number in range(10_000))
     blocks = iter(csv_response("a.csv", HEADER, rows).streaming_content)
@@ -183,7 +183,7 @@ def test_memory_does_not_grow_with_the_rows(write):
 # XLSX ------------------------------------------------------------------------------------------------------------
 
 
-def test_xlsx_keeps_what_begins_like_a_formula_as_text():
+def test_xlsx_stores_formulas_as_text():
     texts = [text for text in FORMULAS if "\n" not in text]
     rows = book_of([[text, "end"] for text in texts]).active.iter_rows(min_row=2)
     assert [(cell.value, cell.data_type, cell.hyperlink) for cell, _end in rows] == [
@@ -191,14 +191,14 @@ def test_xlsx_keeps_what_begins_like_a_formula_as_text():
     ]
 
 
-def test_xlsx_has_numbers_dates_and_empty_cells_as_such():
+def test_xlsx_keeps_the_types_of_numbers_dates_and_empty_cells():
     day, minute = date(2027, 4, 1), datetime(2027, 4, 1, 15, 0, tzinfo=UTC)
     cells = next(book_of([[7, day, minute, None, "", 0]], ["a", "b", "c", "d", "e", "f"]).active.iter_rows(min_row=2))
     assert [cell.value for cell in cells] == [7, datetime(2027, 4, 1), datetime(2027, 4, 1, 8), None, None, 0]
     assert [cell.number_format for cell in cells[1:3]] == ["yyyy-mm-dd", "yyyy-mm-dd hh:mm"]
 
 
-def test_xlsx_header_is_bold_stays_in_sight_and_filters():
+def test_xlsx_header_is_bold_frozen_and_filterable():
     sheet = book_of([["a" * 20, "n" * 900], ["b", ""]]).active
     assert [cell.font.bold for cell in sheet[1]] == [True, True]
     assert (sheet.freeze_panes, sheet.auto_filter.ref) == ("A2", "A1:B3")
@@ -206,17 +206,17 @@ def test_xlsx_header_is_bold_stays_in_sight_and_filters():
     assert 40 < sheet.column_dimensions["B"].width < 60
 
 
-def test_xlsx_takes_markup_in_a_cell_for_text():
+def test_xlsx_keeps_markup_in_cells_as_text():
     """XlsxWriter would write this one into the sheet unescaped."""
     text = "<r><t>x</t></r></is></c><c t='str'><f>1+1</f></c><r></r>"
     assert read_xlsx([[text, "<r>"]])[1] == [f"'{text}", "'<r>"]
 
 
-def test_xlsx_text_beyond_what_a_cell_holds_is_cut():
+def test_xlsx_truncates_text_that_is_too_long_for_a_cell():
     assert read_xlsx([["a" * 40_000, "end"]])[1] == ["a" * 32_767, "end"]
 
 
-def test_xlsx_is_a_sound_archive_of_known_length_and_kind():
+def test_xlsx_is_a_valid_archive_with_content_type_and_length():
     response = xlsx_response("a.xlsx", HEADER, [["a", "b"]])
     assert isinstance(response, FileResponse)
     assert response["Content-Type"] == "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"

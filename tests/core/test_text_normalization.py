@@ -14,7 +14,7 @@ pytestmark = pytest.mark.django_db
     "words",
     ["José Ñúñez", "Thạch Đỗ", "Søren Łukasz Ångström", "O’Brien & Søns 100%", "ﬁnancial ½", "", "Ｗｉｄｅ", "Ǆ ß İ"],
 )
-def test_words_fold_the_same_both_ways(words):
+def test_text_is_normalized_the_same_by_expression_and_sql(words):
     by_expression = SendRate.objects.annotate(folded=unaccented(Value(words))).values_list("folded", flat=True).first()
     with connection.cursor() as cursor:
         cursor.execute("SELECT " + unaccented_sql("%s"), [words])

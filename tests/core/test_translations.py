@@ -27,7 +27,7 @@ NOW = timezone.now()
 # The catalogue -----------------------------------------------------------------------------------------------------
 
 
-def test_catalogue_has_no_gaps():
+def test_catalog_has_no_gaps():
     assert translations.find_gaps() == []
 
 
@@ -38,14 +38,14 @@ def test_one_english_string_has_one_translation():
     assert sorted(one for one in set(said) if said.count(one) > 1) == []
 
 
-def test_markup_and_addresses_survive():
+def test_translations_keep_markup_and_email_links():
     pattern = r"<[^>]+>|mailto:\S+?\"|&\w+;"
     for entry in translations.load_catalog():
         for words in translations.translated_texts(entry):
             assert sorted(re.findall(pattern, words)) == sorted(re.findall(pattern, entry.msgid))
 
 
-def test_spanish_is_set_as_spanish():
+def test_spanish_text_uses_spanish_punctuation():
     """Opening marks, typographic quotes, and no exclamation: nobody shouts here."""
     for entry in translations.load_catalog():
         for words in translations.translated_texts(entry):
@@ -67,7 +67,7 @@ def elsewhere(tmp_path, settings):
     return tmp_path
 
 
-def test_python_is_read(elsewhere):
+def test_messages_are_collected_from_python(elsewhere):
     (elsewhere / "summit" / "words.py").write_text(
         "label = _('A ' 'seat')\n"
         "other = translation.gettext('Two seats')\n"
@@ -85,7 +85,7 @@ def test_python_is_read(elsewhere):
     }
 
 
-def test_templates_are_read(elsewhere):
+def test_messages_are_collected_from_templates(elsewhere):
     (elsewhere / "templates" / "page.html").write_text(
         "{% load i18n %}{% translate 'A title' %}{% if a %}{% translate \"Deep inside\" as words %}{% endif %}\n"
         "{% blocktranslate with name=a.b %}Dear {{ name }}{% endblocktranslate %}\n"
@@ -103,7 +103,7 @@ def test_templates_are_read(elsewhere):
     }
 
 
-def test_update_keeps_translations_and_drops_what_is_gone(elsewhere):
+def test_update_keeps_translations_and_drops_unused_messages(elsewhere):
     source = elsewhere / "summit" / "words.py"
     source.write_text("_('Old')\n_('Seat')\nngettext('%(n)d guest', '%(n)d guests', 1)\n")
     fill(translations.update_catalog(), Old="Viejo", Seat="Lugar")
@@ -116,7 +116,7 @@ def test_update_keeps_translations_and_drops_what_is_gone(elsewhere):
     ]
 
 
-def test_gaps_name_each_kind(elsewhere):
+def test_find_gaps_reports_each_kind_of_gap(elsewhere):
     source = elsewhere / "summit" / "words.py"
     source.write_text("_('Gone')\n_('Empty')\n_('Dear %(name)s')\n_('Hello')\n")
     fill(translations.update_catalog(), **{"Gone": "Ido", "Dear %(name)s": "Hola, %(nombre)s", "Hello": "Hola"})
@@ -144,7 +144,7 @@ def test_lost_placeholder_is_found(english, spanish, loses):
     assert translations.loses_placeholder(polib.POEntry(**english), spanish) is loses
 
 
-def test_compiled_only_when_newer(elsewhere):
+def test_catalog_is_compiled_only_when_newer(elsewhere):
     (elsewhere / "summit" / "words.py").write_text("_('Seat')\n")
     fill(translations.update_catalog(), Seat="Lugar")
     compiled = translations.po_path().with_suffix(".mo")
@@ -200,7 +200,7 @@ def english_pieces() -> set[str]:
     return pieces
 
 
-def test_the_check_would_find_english():
+def test_check_detects_english_text():
     assert english_in("<p>Come to\n breakfast.</p>") == ["Come to breakfast"]
     assert english_in('<meter aria-label="3 of 9 seats are taken"></meter>') == ["seats are taken"]
     assert english_in("<p>Imagine Promise. Venga a desayunar.</p>") == []
@@ -331,7 +331,7 @@ def test_errors_are_spanish(reader):
 
 
 @pytest.mark.django_db
-def test_answers_after_a_change_are_spanish(reader):
+def test_messages_after_a_change_are_spanish(reader):
     rsvp = confirmed()
     address = reverse("change_party", args=[rsvp.token])
     changed, refused = (reader.post(address, {"grow": size}, follow=True).content.decode() for size in ("2", "7"))
@@ -340,7 +340,7 @@ def test_answers_after_a_change_are_spanish(reader):
 
 
 @pytest.mark.django_db
-def test_letters_are_spanish(settings):
+def test_emails_are_spanish(settings):
     event = factories.event(capacity=4)
     rsvp = factories.rsvp(event, size=3, guests=("Jun Reyes",), language="es")
     factories.rsvp(event, "Bo Lee", size=3, accepts_partial=True, language="es")
@@ -363,7 +363,7 @@ def test_letters_are_spanish(settings):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("code", editable_templates.TEMPLATES)
-def test_mail_whose_words_staff_may_change_is_spanish(code):
+def test_editable_templates_are_spanish(code):
     kind = editable_templates.TEMPLATES[code]
     assert english_in("\n".join(editable_templates.render_example(kind, "es", kind.default_text("es")))) == []
 

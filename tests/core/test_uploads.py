@@ -36,7 +36,7 @@ def sent(address: str, **fields):
     return Client().post(address, fields)
 
 
-def test_file_arrives_whole_up_to_its_bound_and_as_a_size_beyond():
+def test_file_over_the_limit_keeps_its_size_but_not_its_content():
     response = sent("/taken/", file=[file(1), file(1_000_000), file(1_000_001), file(9_000_000)], note="kept")
     assert response.content.decode().split("\n") == [
         "a.png 1 1 SimpleUploadedFile",
@@ -48,29 +48,29 @@ def test_file_arrives_whole_up_to_its_bound_and_as_a_size_beyond():
 
 
 @pytest.mark.parametrize("address", ["/untaken/", "/imagine/promise/", "/imagine/nothing/", "/imagine/admin/login/"])
-def test_other_pages_take_no_more_than_a_form(address):
+def test_pages_without_uploads_refuse_large_bodies(address):
     assert sent(address, file=file(600_000)).status_code == 413
 
 
-def test_body_beyond_all_bounds_is_refused_unread():
+def test_body_over_the_maximum_is_refused_unread():
     response = Client().post("/taken/", {"note": "x"}, headers={"content-length": str(uploads.MAX_BODY + 1)})
     assert response.status_code == 413
 
 
-def test_long_text_is_refused_where_files_are_taken():
+def test_upload_page_refuses_long_text():
     assert Client(raise_request_exception=False).post("/taken/", {"note": "x" * 600_000}).status_code == 400
 
 
-def test_form_without_files_is_as_small_there_as_everywhere():
+def test_upload_page_refuses_large_forms_without_files():
     body = "note=" + "x" * 600_000
     assert Client().post("/taken/", body, content_type="application/x-www-form-urlencoded").status_code == 413
 
 
-def test_decorators_around_it_keep_the_mark():
+def test_takes_files_limit_survives_other_decorators():
     assert limit_posts("x", most=1, minutes=1)(taken).largest_file == 1_000_000
 
 
-def test_many_large_bodies_are_refused_before_they_are_read(client):
+def test_large_uploads_are_rate_limited_per_address(client):
     assert client.post("/taken/", {"file": file(600_000)}).status_code == 200
     RateLimitCount.objects.update(count=100)
     assert client.post("/taken/", {"file": file(600_000)}).status_code == 429

@@ -52,7 +52,7 @@ def first_pages(start: str) -> tuple[int, int, list[float]]:
 
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
-def test_first_page_of_a_worker_loads_nothing_and_is_as_fast_as_its_tenth():
+def test_first_page_after_warm_up_loads_nothing_and_is_fast():
     factories.event()
     modules, templates, seconds = first_pages("warm")
     assert (modules, templates) == (0, 0)
@@ -76,7 +76,7 @@ def test_workers_share_code_but_no_connection(transactional_db):
     assert loaded > 50_000, "else a worker stops for a tenth of a second to go through all of it"
 
 
-def test_start_goes_on_at_once_without_a_database(transactional_db, monkeypatch):
+def test_startup_continues_without_a_database(transactional_db, monkeypatch):
     connection.close()
     with monkeypatch.context() as away:
         away.setitem(connection.settings_dict, "PORT", free_port())

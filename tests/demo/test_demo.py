@@ -156,7 +156,7 @@ def test_demo_prints_two_addresses_that_work(running):
     assert (running.project / "var" / "mail").stat().st_mode & 0o777 == 0o700
 
 
-def test_manage_py_speaks_to_the_running_demo(running):
+def test_manage_py_uses_the_running_demo(running):
     asked = [sys.executable, "manage.py", "make_contacts", "8"]
     plain = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
     said = subprocess.run(asked, cwd=running.project, env=plain, capture_output=True, text=True, timeout=60)
@@ -164,14 +164,14 @@ def test_manage_py_speaks_to_the_running_demo(running):
     assert (running.project / "var" / "run" / "environment.json").stat().st_mode & 0o777 == 0o600
 
 
-def test_demo_runs_web_workers_and_beat_as_processes_of_their_own(running):
+def test_demo_runs_each_part_as_its_own_process(running):
     pids = {running.pid(part) for part in PARTS}
     assert len(pids) == len(PARTS)
     assert all(psutil.Process(pid).ppid() == running.process.pid for pid in pids)
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_demo_brings_a_killed_child_back(running, part):
+def test_demo_restarts_a_killed_child_process(running, part):
     """Within ten seconds on a quiet machine, since it looks five times a second and pauses for eight at most; see
     test_watch.py."""
     assert wait_until(lambda: running.pid(part) and psutil.pid_exists(running.pid(part)), PATIENCE)
@@ -185,7 +185,7 @@ def test_demo_brings_a_killed_child_back(running, part):
     assert wait_until(back, PATIENCE)
 
 
-def test_second_demo_in_the_same_folder_is_refused_in_one_sentence(running):
+def test_second_demo_in_the_same_folder_is_refused(running):
     second = Demo(running.project)
     text = second.ended()
     assert second.process.returncode == 1
@@ -219,13 +219,13 @@ def test_demo_stops_everything_while_the_broker_hangs(start):
     assert_stopped(demo)
 
 
-def test_demo_stops_while_it_is_still_preparing_when_its_terminal_is_closed(start):
+def test_closing_the_terminal_stops_a_demo_that_is_still_preparing(start):
     demo = start().wait_for("Preparing")
     demo.process.send_signal(signal.SIGHUP)
     assert_stopped(demo)
 
 
-def test_demo_killed_outright_starts_again_at_once_with_its_data_and_password(start, project):
+def test_killed_demo_restarts_with_the_same_data_and_password(start, project):
     killed = start().wait_for("Stop it with Ctrl-C")
     data = (project / "var" / "postgres" / "data" / "PG_VERSION").stat()
     killed.process.kill()
@@ -240,7 +240,7 @@ def test_demo_killed_outright_starts_again_at_once_with_its_data_and_password(st
         assert_nothing_runs(project)
 
 
-def test_taken_port_is_said_in_one_sentence_before_anything_starts(start, project):
+def test_port_in_use_is_reported_before_anything_starts(start, project):
     with socket.socket() as stranger:
         stranger.bind(("127.0.0.1", 0))
         stranger.listen()
@@ -254,7 +254,7 @@ def test_taken_port_is_said_in_one_sentence_before_anything_starts(start, projec
 
 
 @pytest.mark.parametrize("port", ["0", "65536", "80a", "-1"])
-def test_port_that_is_none_is_said_in_one_sentence(project, running, port):
+def test_invalid_port_is_reported(project, running, port):
     running.stop()
     run = subprocess.run(
         [sys.executable, "-m", "imagine.demo"], cwd=project, env={"PORT": port}, capture_output=True, text=True
@@ -262,14 +262,14 @@ def test_port_that_is_none_is_said_in_one_sentence(project, running, port):
     assert run.stderr == "PORT must be a whole number from 1 to 65535.\n"
 
 
-def test_wrong_variable_is_said_in_one_sentence_and_nothing_is_left_running(start, project):
+def test_invalid_setting_is_reported_and_nothing_is_left_running(start, project):
     demo = start(MAIL_FROM="nobody")
     assert "Imagine Promise cannot start: MAIL_FROM must hold one e-mail address." in demo.ended()
     assert demo.process.returncode == 1
     assert_nothing_runs(project)
 
 
-def test_reset_throws_mail_and_data_away_and_fills_again(start, project):
+def test_reset_deletes_email_and_recreates_the_data(start, project):
     (project / "var" / "mail").mkdir(exist_ok=True)
     (project / "var" / "mail" / "old.log").write_text("an old mail")
     made = (project / "var" / "postgres" / "data" / "PG_VERSION").stat().st_mtime_ns
@@ -280,6 +280,6 @@ def test_reset_throws_mail_and_data_away_and_fills_again(start, project):
     assert_nothing_runs(project)
 
 
-def test_reset_leaves_a_database_of_yours_alone(start):
+def test_reset_is_refused_when_database_url_is_set(start):
     reset = start("--reset", DATABASE_URL="postgresql://you@127.0.0.1:1/yours")
     assert reset.ended().startswith("DATABASE_URL is set, and only the demo's own database is thrown away")

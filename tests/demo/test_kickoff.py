@@ -33,7 +33,7 @@ def event(seconds) -> Event:
     return Event.objects.get()
 
 
-def test_kickoff_is_half_answered(event):
+def test_kickoff_has_accepted_declined_and_open_invitations(event):
     asked = stats.invitation_counts(event)
     assert (event.kind, event.invitation_only, event.is_published) == ("kickoff", True, True)
     assert (event.starts_at.year, event.starts_at.month) == (THIS_YEAR, 9)
@@ -46,7 +46,7 @@ def test_kickoff_is_half_answered(event):
     assert 0 < seats.available_seats(event) < event.capacity
 
 
-def test_partners_of_the_year_were_invited_but_for_one_who_wants_no_invitations(event):
+def test_partners_of_the_year_are_invited_except_one_who_opted_out(event):
     audience, mailing = Audience.objects.get(), Mailing.objects.get()
     assert audience.name == "Partners of 2027–28"
     assert set(event.invitations.values_list("contact__organization", flat=True)) <= set(
@@ -58,7 +58,7 @@ def test_partners_of_the_year_were_invited_but_for_one_who_wants_no_invitations(
     assert (mailing.about, mailing.started_by) == (event, "staff")
 
 
-def test_one_address_refused_and_everybody_else_gets_their_mail(event):
+def test_one_email_is_rejected_and_all_others_are_queued(event):
     mailing = Mailing.objects.get()
     refused = mailing.messages.get(state=Message.State.REJECTED)
     assert EmailPreference.objects.get(suppressed_at__isnull=False).email == refused.recipient.lower()
@@ -67,7 +67,7 @@ def test_one_address_refused_and_everybody_else_gets_their_mail(event):
     assert not mailing.messages.exclude(recipient__endswith="@example.org").exists()
 
 
-def test_everything_happened_before_now_and_after_the_start(event):
+def test_all_timestamps_are_between_the_mailing_and_now(event):
     mailing = Mailing.objects.get()
     for moments in (
         event.invitations.values_list("created_at", flat=True),
@@ -77,7 +77,7 @@ def test_everything_happened_before_now_and_after_the_start(event):
         assert all(mailing.created_at <= moment <= timezone.now() for moment in moments)
 
 
-def test_it_is_the_same_each_time_and_quick(event, seconds):
+def test_kickoff_data_is_reproducible_and_quick_to_create(event, seconds):
     assert seconds < 5, "the demo's first start waits for this"
     first = list(event.rsvps.order_by("pk").values_list("name", "held_seats"))
     for rows in (event.rsvps, event.invitations):

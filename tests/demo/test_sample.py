@@ -28,14 +28,14 @@ def district(django_db_setup, django_db_blocker) -> float:
         yield time.process_time() - began
 
 
-def test_district_is_filled_once():
+def test_database_is_filled_only_once():
     assert sample_events.fill_database()
     assert not sample_events.fill_database()
     assert PledgeYear.objects.count() == 2
     assert Organization.objects.count() > 60
 
 
-def test_last_year_is_signed_and_closed_and_this_year_is_open_and_growing(district):
+def test_last_year_is_closed_and_this_year_is_open_with_fewer_pledges(district):
     last, this = PledgeYear.objects.order_by("school_year")
     assert (last.school_year, last.closed_at is not None) == (THIS_YEAR - 1, True)
     assert PledgeYear.objects.current() == this
@@ -55,7 +55,7 @@ def test_last_year_is_signed_and_closed_and_this_year_is_open_and_growing(distri
     assert renewed.count() == promises.RENEW
 
 
-def test_all_of_it_is_valid_by_the_rules(district):
+def test_sample_data_is_valid(district):
     for pledge in Pledge.objects.all():
         promised = promises_of_pledge(pledge)
         assert promised
@@ -66,7 +66,7 @@ def test_all_of_it_is_valid_by_the_rules(district):
     assert set(Organization.objects.values_list("sector", flat=True)) == set(Sector.values)
 
 
-def test_there_is_something_to_approve_to_merge_to_cover_and_to_show(district):
+def test_sample_data_has_pending_duplicate_and_listed_organizations(district):
     assert Organization.objects.listed().count() > 30
     assert Organization.objects.pending_approval().count() >= 3
     assert Organization.objects.filter(wants_listing=False).exists()
@@ -83,7 +83,7 @@ def test_there_is_something_to_approve_to_merge_to_cover_and_to_show(district):
     ]
 
 
-def test_last_year_left_no_mail_and_nobody_real_is_written_to(district):
+def test_last_year_has_no_emails_and_all_addresses_are_fictional(district):
     addresses = set(Message.objects.values_list("recipient", flat=True)) | set(
         Contact.objects.values_list("email", flat=True)
     )
@@ -94,7 +94,7 @@ def test_last_year_left_no_mail_and_nobody_real_is_written_to(district):
     assert not AuditEntry.objects.about_any(Pledge.objects.filter(year=THIS_YEAR - 1)).exists()
 
 
-def test_it_is_the_same_each_time_and_quick(district):
+def test_sample_data_is_reproducible_and_quick_to_create(district):
     assert district < 15, "the demo's first start waits for this"
     first = look()
     Pledge.objects.all().delete()

@@ -68,7 +68,7 @@ def test_postgres_keeps_its_data_and_address_when_started_again(postgres):
         again.stop()
 
 
-def test_postgres_asks_for_its_password_and_listens_here_alone(postgres):
+def test_postgres_requires_its_password_and_listens_on_localhost_only(postgres):
     postgres.start()
     with pytest.raises(psycopg2.OperationalError, match="password"):
         psycopg2.connect(postgres.url.replace(postgres.password, "guess"))
@@ -77,7 +77,7 @@ def test_postgres_asks_for_its_password_and_listens_here_alone(postgres):
 
 
 @pytest.mark.faults
-def test_postgres_writes_no_statement_and_no_value_into_its_log(postgres):
+def test_postgres_logs_no_statements_or_values(postgres):
     postgres.start()
     ask(postgres.url, "create table guest (email text unique)")
     ask(postgres.url, "insert into guest values ('alma@example.org')")
@@ -87,7 +87,7 @@ def test_postgres_writes_no_statement_and_no_value_into_its_log(postgres):
     assert "alma" not in postgres.log.read_text()
 
 
-def test_postgres_killed_while_a_session_is_open_comes_back_with_all_it_committed(postgres):
+def test_postgres_killed_with_an_open_session_keeps_committed_data(postgres):
     postgres.settings = {}
     postgres.start()
     ask(postgres.url, "create table promise as select 8 as kinds")
@@ -98,7 +98,7 @@ def test_postgres_killed_while_a_session_is_open_comes_back_with_all_it_committe
     assert ask(postgres.url, "select kinds from promise") == 8
 
 
-def test_postgres_ends_the_server_that_an_earlier_parent_left_on_its_data(postgres):
+def test_postgres_stops_a_server_left_by_an_earlier_parent(postgres):
     postgres.start()
     another = Postgres(postgres.folder, durable=False)
     another.port = postgres.port
@@ -110,7 +110,7 @@ def test_postgres_ends_the_server_that_an_earlier_parent_left_on_its_data(postgr
         another.stop()
 
 
-def test_postgres_forgets_a_pid_file_that_now_names_a_stranger(postgres):
+def test_postgres_ignores_a_stale_pid_file(postgres):
     postgres.start()
     postgres.stop()
     (postgres.data / "postmaster.pid").write_text(f"{os.getpid()}\n{postgres.data}\n")
@@ -134,7 +134,7 @@ def test_postgres_copies_its_programs_for_a_user_who_may_not_read_them(folder, m
     assert (programs / "postgres").stat().st_mode & 0o005
 
 
-def test_no_postgres_on_this_machine_is_said_plainly(folder, monkeypatch):
+def test_missing_postgres_and_valkey_programs_are_reported(folder, monkeypatch):
     monkeypatch.setattr(binaries.importlib.util, "find_spec", lambda name: None)
     monkeypatch.setattr(binaries.shutil, "which", lambda name, path=None: None)
     with pytest.raises(ServerError, match="set DATABASE_URL"):
@@ -143,7 +143,7 @@ def test_no_postgres_on_this_machine_is_said_plainly(folder, monkeypatch):
         binaries.valkey_binary()
 
 
-def test_valkey_answers_and_comes_back_after_a_kill_at_the_same_address(valkey):
+def test_valkey_restarts_at_the_same_address_after_a_kill(valkey):
     valkey.start()
     url = valkey.url
     assert ping(valkey) == b"+PONG\r\n"
@@ -154,7 +154,7 @@ def test_valkey_answers_and_comes_back_after_a_kill_at_the_same_address(valkey):
     assert valkey.url == url
 
 
-def test_valkey_ends_the_one_that_an_earlier_parent_left(valkey):
+def test_valkey_stops_a_server_left_by_an_earlier_parent(valkey):
     valkey.start()
     another = Valkey(valkey.folder)
     another.start()
@@ -164,7 +164,7 @@ def test_valkey_ends_the_one_that_an_earlier_parent_left(valkey):
         another.stop()
 
 
-def test_valkey_borrows_a_short_path_when_the_project_lies_deep(folder):
+def test_valkey_uses_a_short_socket_path_in_a_deep_folder(folder):
     server = Valkey(folder / ("deep " * 20) / "valkey")
     server.start()
     try:

@@ -38,7 +38,7 @@ def seconds_of_starts(watch: Watch, until: int) -> list[int]:
     return started
 
 
-def test_watch_leaves_a_living_child_alone():
+def test_watch_does_not_restart_a_running_child():
     assert seconds_of_starts(Watch(Child()), 100) == []
 
 
@@ -48,7 +48,7 @@ def test_watch_starts_a_dead_child_within_a_second():
     assert seconds_of_starts(Watch(child), 100) == [1]
 
 
-def test_watch_lets_the_pause_grow_to_a_limit_while_a_child_cannot_be_started():
+def test_watch_backs_off_up_to_a_limit_while_a_child_cannot_be_started():
     started = seconds_of_starts(Watch(NeverStarts()), 60)
     pauses = [later - earlier for earlier, later in itertools.pairwise(started)]
     assert pauses == sorted(pauses)
@@ -56,7 +56,7 @@ def test_watch_lets_the_pause_grow_to_a_limit_while_a_child_cannot_be_started():
     assert max(pauses) < 10
 
 
-def test_watch_forgives_a_death_after_a_quiet_life():
+def test_watch_resets_the_pause_after_a_stable_run():
     watch = Watch(Child())
     watch.pause = MAX_PAUSE
     watch.look(watch.started + STABLE_AFTER + 1)

@@ -22,19 +22,19 @@ SECRETS = PROJECT / "deploy" / "compose.secrets.yml"
 
 @pytest.mark.slow
 @pytest.mark.parametrize("file", [COMPOSE, SECRETS], ids=["compose", "secrets"])
-def test_compose_file_keeps_to_the_compose_schema(file):
+def test_compose_file_matches_the_compose_schema(file):
     check = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", str(file)]
     run = subprocess.run(check, capture_output=True, text=True)
     assert run.returncode == 0, run.stdout + run.stderr
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_every_service_says_how_its_health_is_seen(name):
+def test_every_service_configures_its_healthcheck(name):
     health = SERVICES[name]["healthcheck"]
     assert health.get("disable") if name == "migrate" else {"test", "interval", "timeout", "retries"} <= set(health)
 
 
-def test_services_wait_for_what_they_need():
+def test_services_wait_for_their_dependencies():
     waits = {name: set(service.get("depends_on", ())) for name, service in SERVICES.items()}
     assert waits == {
         "proxy": {"web"},
@@ -52,7 +52,7 @@ def test_services_wait_for_what_they_need():
             assert wait["condition"] == expected
 
 
-def test_every_queue_has_a_worker_and_mail_to_many_has_one_of_its_own():
+def test_every_queue_has_a_worker_and_bulk_email_has_its_own():
     workers = {name: SERVICES[name]["command"].split() for name in SERVICES if name.startswith("worker")}
     queues = {name: set(command[command.index("-Q") + 1].split(",")) for name, command in workers.items()}
     assert queues == {"worker": {"transactional", "housekeeping"}, "worker-bulk": {"bulk"}}
@@ -61,7 +61,7 @@ def test_every_queue_has_a_worker_and_mail_to_many_has_one_of_its_own():
     assert SERVICES["worker-bulk"]["healthcheck"]["test"][3:6] == ["heartbeat", "--queue", "bulk"]
 
 
-def test_every_variable_of_the_readme_reaches_each_process_of_ours():
+def test_every_variable_in_the_readme_is_passed_to_each_service():
     not_there = {"DEBUG", "DEMO", "PORT"}
     variables = set(re.findall(r"^\| `([A-Z_]+)`", (PROJECT / "README.md").read_text(), re.M)) - not_there
     assert {"SECRET_KEY", "TRUSTED_PROXIES", "MAIL_FROM"} < variables
@@ -69,7 +69,7 @@ def test_every_variable_of_the_readme_reaches_each_process_of_ours():
         assert variables <= set(SERVICES[name]["environment"])
 
 
-def test_no_secret_has_a_default_and_only_the_proxy_is_reached_from_outside():
+def test_secrets_have_no_defaults_and_only_the_proxy_has_ports():
     for name, reference in re.findall(r"\$\{(\w+)([^}]*)", COMPOSE.read_text()):
         is_empty = name.startswith(("OIDC_", "BOUNCE_")) and reference == ":-"  # off unless it is set
         has_default = name in {"ADMIN_URL_HOST", "PORT", "TRUSTED_PROXIES", "WEB_CONCURRENCY"} or is_empty
@@ -77,7 +77,7 @@ def test_no_secret_has_a_default_and_only_the_proxy_is_reached_from_outside():
     assert [name for name, service in SERVICES.items() if "ports" in service] == ["proxy"]
 
 
-def test_with_secrets_in_files_no_secret_is_left_in_an_environment():
+def test_secrets_in_files_are_not_in_the_environment():
     override = YAML(typ="safe").load(SECRETS)
     for name in (*OURS, "db", "redis"):
         service = override["services"][name]
@@ -126,7 +126,7 @@ def ping(port: int, password: str | None) -> str:
     ],
     indirect=["broker"],
 )
-def test_broker_wants_its_password_and_shows_it_to_nobody(broker, password, tmp_path):
+def test_broker_requires_its_password_and_does_not_expose_it(broker, password, tmp_path):
     server, port = broker
     assert ping(port, password) == "pong"
     assert "ready" in ping(port, "wrong")
@@ -135,13 +135,13 @@ def test_broker_wants_its_password_and_shows_it_to_nobody(broker, password, tmp_
     assert (tmp_path / "conf").stat().st_mode & 0o77 == 0
 
 
-def test_broker_and_settings_have_one_password():
+def test_broker_and_services_use_the_same_password():
     assert SERVICES["redis"]["environment"]["VALKEY_PASSWORD"].startswith("${VALKEY_PASSWORD:?")
     for name in OURS:
         assert re.match(r"redis://:\$\{VALKEY_PASSWORD:\?[^}]*\}@redis:", SERVICES[name]["environment"]["REDIS_URL"])
 
 
-def test_images_of_others_are_pinned_by_exact_version():
+def test_third_party_images_are_pinned_to_exact_versions():
     images = [service["image"] for service in SERVICES.values() if "build" not in service]
     images += re.findall(r"^FROM (\S+)", (PROJECT / "Dockerfile").read_text(), re.M)
     assert len(images) == 4
@@ -150,20 +150,20 @@ def test_images_of_others_are_pinned_by_exact_version():
         assert re.search(exact, image), image
 
 
-def test_image_installs_production_packages_alone_and_runs_without_rights():
+def test_image_installs_only_production_packages_and_runs_as_non_root():
     steps = (PROJECT / "Dockerfile").read_text()
     assert re.findall(r"requirements[\w-]*\.txt", steps) == ["requirements.txt"] * 2
     assert steps.rindex("USER imagine") < steps.rindex("CMD [")
     assert steps.rindex("USER imagine") > steps.rindex("RUN ")
 
 
-def test_proxy_writes_no_address_of_a_page_into_a_log():
+def test_proxy_logs_no_urls():
     proxy = (PROJECT / "deploy" / "nginx.conf").read_text()
     assert "access_log off;" in proxy
     assert "error_log /dev/stderr crit;" in proxy
 
 
-def test_postgres_writes_no_statement_and_no_value_into_its_log():
+def test_postgres_logs_no_statements_or_values():
     """A failed INSERT would be there with a guest's name and address."""
     command = SERVICES["db"]["command"].split()
     assert {"log_error_verbosity=terse", "log_min_error_statement=panic"} <= set(command)

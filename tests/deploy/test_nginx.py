@@ -43,14 +43,14 @@ def pages(resolver: URLResolver, prefix: str = "/") -> Iterator[tuple[str, int]]
             yield example, getattr(pattern.callback, MAX_FILE_SIZE_ATTRIBUTE, 0)
 
 
-def test_pages_that_take_a_file_get_as_much_as_they_read():
+def test_upload_pages_have_a_body_limit_of_max_body():
     takers = {path for path, largest in pages(get_resolver()) if largest}
     assert len(takers) >= 5
     assert {path: limit_of(path) for path in takers} == dict.fromkeys(takers, MAX_BODY)
     assert all(largest < MAX_BODY for _path, largest in pages(get_resolver()))
 
 
-def test_every_other_page_gets_more_than_a_form_and_says_itself_that_it_is_too_much():
+def test_other_pages_have_a_body_limit_above_djangos_own():
     takers = {path for path, largest in pages(get_resolver()) if largest}
     others = {path for path, _largest in pages(get_resolver())} - takers
     assert len(others) > 100
@@ -59,10 +59,10 @@ def test_every_other_page_gets_more_than_a_form_and_says_itself_that_it_is_too_m
 
 
 @pytest.mark.parametrize("path", ["/imagine/promise/", "/imagine/promise/a/b/", "/imagine/x/promise/a/", "/imagine/"])
-def test_what_is_no_page_with_a_file_gets_the_general_limit(path):
+def test_paths_without_uploads_get_the_general_limit(path):
     assert limit_of(path) == GENERAL
 
 
-def test_readme_says_the_same():
+def test_readme_has_the_same_body_limit():
     assert re.findall(r"client_max_body_size (\w+);", (PROJECT / "README.md").read_text()) == ["32m"]
     assert size("32m") == MAX_BODY

@@ -26,7 +26,7 @@ def named(name: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_what_is_named_is_pinned_with_hashes(name):
+def test_requirements_are_pinned_with_hashes(name):
     text = (PROJECT / f"{name}.txt").read_text()
     pinned = {canonicalize_name(line.name): str(line.specifier) for line in packages.pinned(PROJECT / f"{name}.txt")}
     wanted = named(f"{name}.in")
@@ -41,7 +41,7 @@ def test_what_is_named_is_pinned_with_hashes(name):
     assert "http" not in text, "no index is named"
 
 
-def test_each_file_has_the_versions_of_the_next():
+def test_requirements_files_agree_on_versions():
     production, demo, tests = (
         {canonicalize_name(line.name): str(line.specifier) for line in packages.pinned(PROJECT / f"{name}.txt")}
         for name in FILES
@@ -49,7 +49,7 @@ def test_each_file_has_the_versions_of_the_next():
     assert production.items() <= demo.items() <= tests.items()
 
 
-def test_licenses_and_bill_of_materials_are_those_of_production():
+def test_licenses_and_sbom_match_production_requirements():
     wanted = [
         (line.name, str(line.specifier).removeprefix("=="))
         for line in packages.pinned(PROJECT / "requirements.txt")

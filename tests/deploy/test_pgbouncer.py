@@ -113,7 +113,7 @@ class Browser:
         return self.get(path, FormParser(self.get(path)).sent | answers)
 
 
-def test_everything_works_through_the_pool(stack):
+def test_everything_works_through_pgbouncer(stack):
     guest = Browser(stack)
     for path in PUBLIC_PAGES:
         assert guest.get(path)

@@ -20,7 +20,7 @@ def run_script(url: str, secret_file: str, report: bytes) -> subprocess.Complete
 
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
-def test_a_mail_server_posts_a_report(live_server, settings, tmp_path):
+def test_script_posts_a_delivery_report(live_server, settings, tmp_path):
     settings.BOUNCE_WEBHOOK_SECRET = SECRET
     secret_file = tmp_path / "secret"
     secret_file.write_text(f"{SECRET}\n")

@@ -21,7 +21,7 @@ def killed(stack) -> None:
 
 
 @pytest.mark.parametrize("end", [restarted, killed])
-def test_database_away_gets_a_plain_503_and_everything_goes_on_without_a_restart(stack, end):
+def test_database_outage_gives_503_and_recovers_without_a_restart(stack, end):
     processes = [program.process.pid for program in (stack.web, stack.worker, stack.beat)]
     guest = stack.open_form()
     with posting_rsvps(guest, 3, (f"guest{n:03}" for n in count())) as answers:
@@ -56,7 +56,7 @@ def test_database_away_gets_a_plain_503_and_everything_goes_on_without_a_restart
     check_mail_of_each(stack)
 
 
-def test_database_lost_between_the_250_and_the_commit_sends_the_documented_duplicate(stack):
+def test_database_crash_between_250_and_commit_sends_a_flagged_duplicate(stack):
     guest = stack.open_form()
 
     def on_data(mail):

@@ -24,7 +24,7 @@ def outcome(stack, name: str) -> tuple[str, int, bool, str]:
     )[0]
 
 
-def test_mail_put_off_with_451_arrives_once_and_holds_up_no_other(stack):
+def test_email_deferred_with_451_arrives_once_and_delays_no_other(stack):
     stack.mail.on_recipient = lambda to: LATER if to == address("later") else ACCEPT
     guest = stack.open_form()
     for name in ("later", "one", "two"):
@@ -40,7 +40,7 @@ def test_mail_put_off_with_451_arrives_once_and_holds_up_no_other(stack):
     assert stack.mail.recipients() == [address(name) for name in ("later", "one", "two")]
 
 
-def test_mail_refused_for_good_is_tried_once_and_says_why(stack):
+def test_email_rejected_permanently_is_tried_once_and_shows_the_reason(stack):
     stack.mail.on_recipient = lambda to: NEVER if to == address("never") else ACCEPT
     guest = stack.open_form()
     page = guest.rsvp("never").location
@@ -56,7 +56,7 @@ def test_mail_refused_for_good_is_tried_once_and_says_why(stack):
     assert stack.mail.attempted_recipients.count(address("never")) == 1
 
 
-def test_mail_server_that_hangs_up_with_421_costs_the_next_mail_nothing(stack):
+def test_mail_server_disconnecting_with_421_does_not_delay_the_next_email(stack):
     stack.mail.on_recipient = lambda to: "421 4.7.0 Too busy" if to == address("busy") else ACCEPT
     guest = stack.open_form()
     for _name in range(2):  # the connection of each of the worker's two processes
@@ -71,7 +71,7 @@ def test_mail_server_that_hangs_up_with_421_costs_the_next_mail_nothing(stack):
     assert outcome(stack, "busy") == ("sent", 2, False, "")
 
 
-def test_mail_hanging_in_mid_mail_holds_up_no_other_and_is_flagged(stack):
+def test_email_hanging_during_data_delays_no_other_and_is_flagged(stack):
     """Nobody knows whether the server had taken the mail when it fell silent: here it had."""
 
     def on_data(mail):
@@ -96,7 +96,7 @@ def test_mail_hanging_in_mid_mail_holds_up_no_other_and_is_flagged(stack):
     assert len({mail.message_id for mail in stack.mail.mails}) == 3
 
 
-def test_mail_server_that_hangs_before_its_greeting_then_accepts_gets_every_mail_once(stack):
+def test_mail_server_hanging_before_its_greeting_gets_every_email_once(stack):
     stack.mail.stop()  # and with it the connections that were kept
     stack.mail.start()
     stack.mail.greeting = stack.mail.hang
@@ -113,7 +113,7 @@ def test_mail_server_that_hangs_before_its_greeting_then_accepts_gets_every_mail
     assert not stack.sql("SELECT 1 FROM mail_message WHERE possible_duplicate")
 
 
-def test_mail_server_down_then_up_gets_every_mail_once(stack):
+def test_mail_server_down_then_up_gets_every_email_once(stack):
     stack.mail.stop()
     guest = stack.open_form()
     names = [f"guest{n}" for n in range(6)]
@@ -126,7 +126,7 @@ def test_mail_server_down_then_up_gets_every_mail_once(stack):
     assert stack.mail.recipients() == [address(name) for name in names]
 
 
-def test_mail_server_that_was_restarted_gets_the_next_mail_at_once(stack):
+def test_restarted_mail_server_gets_the_next_email_immediately(stack):
     guest = stack.open_form()
     for name in ("one", "two", "three", "four"):  # the worker's two processes keep their connections
         guest.rsvp(name)
@@ -139,7 +139,7 @@ def test_mail_server_that_was_restarted_gets_the_next_mail_at_once(stack):
     assert stack.sql("SELECT DISTINCT attempts, possible_duplicate FROM mail_message") == [(1, False)]
 
 
-def test_mail_server_that_hangs_up_in_mid_mail_gets_it_again_with_the_same_message_id(stack):
+def test_email_interrupted_by_a_disconnect_is_resent_with_the_same_message_id(stack):
     def on_data(mail):
         stack.mail.reset_behavior()
         stack.mail.accept(mail)

@@ -24,7 +24,7 @@ def check(stack, answers) -> None:
     check_mail_of_each(stack)
 
 
-def test_web_workers_killed_in_the_middle_of_posts_leave_nothing_by_half(stack):
+def test_web_workers_killed_during_posts_leave_no_partial_rsvps(stack):
     guest = stack.open_form()
     with posting_rsvps(guest, 3, (f"guest{n:03}" for n in count())) as answers:
         for round_number in range(1, 30):
@@ -43,7 +43,7 @@ def test_web_workers_killed_in_the_middle_of_posts_leave_nothing_by_half(stack):
     check(stack, answers)
 
 
-def test_web_server_killed_while_rsvps_wait_for_the_lock_keeps_none_of_them(stack):
+def test_web_server_killed_while_rsvps_wait_for_the_lock_saves_none(stack):
     guest = stack.open_form()
     lock = stack.connect()
     lock.autocommit = False

@@ -38,7 +38,7 @@ def goes_on(stack) -> None:
 
 @pytest.mark.parametrize("strike", [kill_family, kill_sender])
 @pytest.mark.parametrize("recorded", [False, True], ids=["before the server took it", "after the server took it"])
-def test_worker_killed_before_the_250_sends_again_with_the_same_message_id(stack, strike, recorded):
+def test_worker_killed_before_250_resends_with_the_same_message_id(stack, strike, recorded):
     def on_data(mail):
         if recorded:
             stack.mail.accept(mail)
@@ -65,7 +65,7 @@ def test_worker_killed_before_the_250_sends_again_with_the_same_message_id(stack
     assert len({mail.message_id for mail in stack.mail.mails}) == 3
 
 
-def test_worker_killed_between_the_250_and_the_commit_sends_the_documented_duplicate(stack):
+def test_worker_killed_between_250_and_commit_sends_a_flagged_duplicate(stack):
     guest = stack.open_form()
     lock = stack.connect()
     lock.autocommit = False
@@ -94,7 +94,7 @@ def test_worker_killed_between_the_250_and_the_commit_sends_the_documented_dupli
     assert len({mail.message_id for mail in stack.mail.mails}) == 3
 
 
-def test_worker_down_the_whole_time_sends_when_it_is_started(stack):
+def test_emails_are_sent_when_a_stopped_worker_starts(stack):
     stack.kill(stack.worker)
     stack.flush()  # not even the tasks are left
     guest = stack.open_form()
@@ -114,7 +114,7 @@ def connections(stack) -> set[int]:
     return {end.laddr.port for end in ends if end.raddr.port == stack.postgres.port}
 
 
-def test_worker_keeps_its_connection_from_one_task_to_the_next(stack):
+def test_worker_reuses_its_database_connection_between_tasks(stack):
     seen = []
     for _task in range(3):
         stack.wait_for_worker(FOLLOWS)

@@ -42,7 +42,7 @@ def errors(response) -> dict[str, list[str]]:
     return {f"{form.language}_{name}": list(said) for form in forms for name, said in form.errors.items()}
 
 
-def test_list_has_every_kind_and_says_whose_words_it_has(staff):
+def test_list_shows_each_template_and_who_changed_it(staff):
     editable_templates.save_text(TEMPLATES["thanks"], "es", TemplateText("Gracias", "Gracias."), changed_by="office")
     page = web_client.page_text(staff.get(LIST))
     for kind in TEMPLATES.values():
@@ -51,7 +51,7 @@ def test_list_has_every_kind_and_says_whose_words_it_has(staff):
     assert "Español: your own, by office, " in page
 
 
-def test_own_words_are_saved_and_said_from_then_on(staff):
+def test_custom_text_is_saved_and_used_from_then_on(staff):
     response = typed(staff, en_subject="See you {soon}", en_text="Dear {name},\r\n\r\nbring a pen.")
     assert (response.status_code, response["Location"]) == (302, PAGE)
     row = TemplateOverride.objects.active().get()
@@ -64,7 +64,7 @@ def test_own_words_are_saved_and_said_from_then_on(staff):
     assert "{event} is {soon}, {day} → See you {soon}" in page
 
 
-def test_saving_what_is_there_changes_nothing(staff):
+def test_saving_unchanged_text_changes_nothing(staff):
     but = ("accounts.StaffSession", "mail.TemplateOverride")
     before = snapshots.tables(but=but)
     response = typed(staff)
@@ -74,7 +74,7 @@ def test_saving_what_is_there_changes_nothing(staff):
 
 
 @pytest.mark.slow
-def test_words_that_do_not_fit_come_back_with_their_sentence(subtests, staff):
+def test_invalid_text_is_shown_again_with_its_error(subtests, staff):
     for button in ["_save", "_preview"]:
         for field, words, sentence in [
             ("en_text", "Dear {nmae}", "This mail knows no {nmae}. Did you mean {name}?"),
@@ -118,7 +118,7 @@ def test_preview_shows_what_was_typed_and_saves_nothing(staff):
     assert not AuditEntry.objects.exists()
 
 
-def test_frames_obey_the_policy_of_the_page(staff):
+def test_preview_frames_follow_the_content_security_policy(staff):
     response = staff.get(PAGE)
     policy, page = response["Content-Security-Policy"], response.content.decode()
     [nonce] = set(re.findall(r"&lt;style nonce=&quot;([^&]+)&quot;&gt;", page))
@@ -130,7 +130,7 @@ def test_frames_obey_the_policy_of_the_page(staff):
 
 
 @pytest.mark.slow
-def test_shipped_words_come_back_at_the_press_of_a_button(staff):
+def test_button_restores_the_default_text(staff):
     assert "Back to the shipped words" not in staff.get(PAGE).content.decode()
     typed(staff, en_subject="Mine", es_subject="Mía")
     assert TemplateOverride.objects.active().count() == 2
@@ -141,7 +141,7 @@ def test_shipped_words_come_back_at_the_press_of_a_button(staff):
     assert AuditEntry.objects.count() == 4
 
 
-def test_stored_words_that_do_not_fit_any_more_are_told_of(staff):
+def test_saved_text_that_became_invalid_is_reported(staff):
     TemplateOverride.objects.create(template="reminder_week", language="en", subject="Hello", text="Dear {somebody},")
     assert "Your own do not fit any more; the shipped words are sent." in web_client.page_text(staff.get(LIST))
     response = staff.get(PAGE)
@@ -156,7 +156,7 @@ def test_stored_words_that_do_not_fit_any_more_are_told_of(staff):
 
 
 @pytest.mark.slow
-def test_second_editor_of_the_shipped_words_is_shown_the_first_ones(staff):
+def test_conflicting_edit_is_refused_once_and_shows_the_other_text(staff):
     mine = opened(staff)
     typed(staff, en_text="Theirs.")
     response = staff.post(PAGE, mine | {"en-text": "Mine."})
@@ -170,7 +170,7 @@ def test_second_editor_of_the_shipped_words_is_shown_the_first_ones(staff):
 
 
 @pytest.mark.slow
-def test_what_only_the_other_changed_is_kept(staff):
+def test_fields_only_the_other_editor_changed_are_kept(staff):
     mine = opened(staff)
     typed(staff, en_subject="Theirs", es_text="Suyo.")
     assert staff.post(PAGE, mine | {"en-text": "Mine."}).status_code == 302
@@ -179,7 +179,7 @@ def test_what_only_the_other_changed_is_kept(staff):
     assert spanish.text == "Suyo."
 
 
-def test_shipped_words_do_not_wipe_out_what_nobody_saw(staff):
+def test_restoring_default_text_does_not_overwrite_unseen_changes(staff):
     typed(staff, en_text="First.")
     mine = opened(staff)
     typed(staff, en_text="Theirs.")
@@ -189,7 +189,7 @@ def test_shipped_words_do_not_wipe_out_what_nobody_saw(staff):
     assert TemplateOverride.objects.active().get().text == "Theirs."
 
 
-def test_page_without_what_it_showed_writes_over_nothing_unseen(staff):
+def test_post_without_original_values_does_not_overwrite_unseen_text(staff):
     typed(staff, en_text="Theirs.")
     response = staff.post(PAGE, {"en-subject": "a", "en-text": "b", "es-subject": "c", "es-text": "d"})
     assert response.status_code == 200
@@ -200,7 +200,7 @@ def test_page_without_what_it_showed_writes_over_nothing_unseen(staff):
 
 
 @pytest.mark.slow
-def test_viewer_reads_and_changes_nothing(staff):
+def test_viewer_can_read_but_not_change(staff):
     sent = opened(staff) | {"en-text": "Mine."}
     client = staff_client("view_templateoverride")
     page = client.get(PAGE).content.decode()
@@ -211,7 +211,7 @@ def test_viewer_reads_and_changes_nothing(staff):
     assert not TemplateOverride.objects.active().exists()
 
 
-def test_others_see_nothing_of_it(staff):
+def test_others_are_denied_and_unknown_templates_are_404(staff):
     client = staff_client("view_message")
     assert client.get(PAGE).status_code == 403
     assert client.get(LIST).status_code == 403
@@ -221,7 +221,7 @@ def test_others_see_nothing_of_it(staff):
 
 
 @pytest.mark.parametrize("way", ["change", "delete"])
-def test_djangos_own_form_writes_no_words(staff, way):
+def test_built_in_admin_views_cannot_change_or_delete_text(staff, way):
     editable_templates.save_text(TEMPLATES["thanks"], "es", TemplateText("Gracias", "Gracias."), changed_by="office")
     row = TemplateOverride.objects.active().get()
     before = snapshots.tables()

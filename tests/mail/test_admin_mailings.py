@@ -58,7 +58,7 @@ def states(mailing: Mailing) -> list[str]:
 # How far it is ---------------------------------------------------------------------------------------------------
 
 
-def test_page_says_how_far_it_is(staff, kickoff):
+def test_page_shows_progress(staff, kickoff):
     sending = mailing(kickoff, 5)
     became(sending, State.SENT, 2)
     became(sending, State.REJECTED, last_error="550 5.1.1 no such mailbox")
@@ -73,14 +73,14 @@ def test_page_says_how_far_it_is(staff, kickoff):
     assert "Look again" in text
 
 
-def test_page_says_what_is_still_to_be_written(staff, kickoff):
+def test_page_shows_how_many_are_still_to_be_written(staff, kickoff):
     writing = factories.start_mailing(kickoff, factories.person("Alma"), factories.person("Ben"))
     text = web_client.page_text(staff.get(page_of(writing)))
     assert "Being written 0 of 2 are sent" in text
     assert "still to be written 2" in text
 
 
-def test_page_of_one_that_is_done_stops_looking(staff, kickoff):
+def test_page_of_a_finished_mailing_stops_polling(staff, kickoff):
     done = mailing(kickoff, 1)
     became(done, State.SENT)
     page = staff.get(page_of(done))
@@ -99,11 +99,11 @@ def test_page_of_one_that_is_done_stops_looking(staff, kickoff):
         (9000, "about 2 hours left"),
     ],
 )
-def test_time_that_is_left_is_said_as_people_say_it(seconds, said):
+def test_time_left_is_human_readable(seconds, said):
     assert time_left(seconds) == said
 
 
-def test_list_shows_each_with_its_state(staff, kickoff):
+def test_list_shows_each_mailing_with_its_state(staff, kickoff):
     sending = mailing(kickoff)
     became(sending, State.SENT)
     became(sending, State.UNKNOWN)
@@ -133,7 +133,7 @@ def test_pages_take_as_many_queries_for_3_as_for_30(staff, kickoff, django_asser
 # Pause, go on, stop ----------------------------------------------------------------------------------------------
 
 
-def test_it_is_paused_and_goes_on(staff, kickoff):
+def test_mailing_is_paused_and_resumed(staff, kickoff):
     sending = mailing(kickoff)
     for _twice in range(2):
         assert "It is paused. Nothing leaves until you go on." in press(staff, sending, pause="1")
@@ -144,7 +144,7 @@ def test_it_is_paused_and_goes_on(staff, kickoff):
     assert Message.objects.due("bulk").count() == 3
 
 
-def test_stop_asks_first_and_takes_back_who_was_not_written_to(staff, kickoff):
+def test_stop_asks_for_confirmation_and_removes_unsent_invitations(staff, kickoff):
     sending = mailing(kickoff)
     became(sending, State.SENT)
     question = staff.post(page_of(sending), {"stop": "1"})
@@ -165,7 +165,7 @@ def test_stop_asks_first_and_takes_back_who_was_not_written_to(staff, kickoff):
     assert sending.stopped_at
 
 
-def test_stopped_ones_are_told_from_done_ones(staff, kickoff):
+def test_page_shows_a_stopped_mailing_as_stopped(staff, kickoff):
     sending = mailing(kickoff)
     invitations_writing.stop_mailing(sending)
     assert "Stopped 0 of 3 are sent" in web_client.page_text(staff.get(page_of(sending)))
@@ -175,7 +175,7 @@ def test_stopped_ones_are_told_from_done_ones(staff, kickoff):
 
 
 @pytest.mark.slow
-def test_page_of_word_of_a_move_says_what_it_is(staff, kickoff):
+def test_change_notice_mailing_explains_why_it_is_sent(staff, kickoff):
     mailing(kickoff)
     Message.objects.update(state=State.SENT, sent_at=timezone.now())
     kickoff.venue = "Stockton Civic Auditorium"
@@ -202,7 +202,7 @@ def test_page_of_word_of_a_move_says_what_it_is(staff, kickoff):
 # Unknown outcomes ------------------------------------------------------------------------------------------------
 
 
-def test_staff_say_what_became_of_unknown_ones(staff, kickoff):
+def test_staff_resolve_unknown_outcomes(staff, kickoff):
     sending = mailing(kickoff)
     first, second = became(sending, State.UNKNOWN, 2)
     assert "Outcome unknown" in web_client.page_text(staff.get(page_of(sending)))
@@ -214,7 +214,7 @@ def test_staff_say_what_became_of_unknown_ones(staff, kickoff):
 
 
 @pytest.mark.slow
-def test_staff_say_it_of_all_at_once(staff, kickoff):
+def test_staff_resolve_all_unknown_outcomes_in_one_step(staff, kickoff):
     sending = mailing(kickoff, 30)
     became(sending, State.UNKNOWN, 30)
     assert "Page 1 of 2" in web_client.page_text(staff.get(page_of(sending)))
@@ -224,14 +224,14 @@ def test_staff_say_it_of_all_at_once(staff, kickoff):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("message", [[], ["~"], [str(uuid.uuid4())]])
-def test_nothing_ticked_decides_nothing(staff, kickoff, message):
+def test_selecting_no_valid_message_resolves_nothing(staff, kickoff, message):
     sending = mailing(kickoff)
     became(sending, State.UNKNOWN)
     assert "0 messages count as sent." in press(staff, sending, arrived="1", message=message)
     assert states(sending) == ["unknown", "queued", "queued"]
 
 
-def test_message_of_another_mailing_is_not_decided_here(staff, kickoff):
+def test_message_of_another_mailing_is_not_resolved(staff, kickoff):
     here, there = mailing(kickoff), mailing(factories.event(), 2)
     [other] = became(there, State.UNKNOWN)
     press(staff, here, arrived="1", message=[other.pk])
@@ -241,7 +241,7 @@ def test_message_of_another_mailing_is_not_decided_here(staff, kickoff):
 # Pace ------------------------------------------------------------------------------------------------------------
 
 
-def test_pace_is_set_and_kept_in_history(staff, kickoff):
+def test_send_rate_is_saved_and_recorded_in_the_history(staff, kickoff):
     sending = mailing(kickoff)
     for _twice in range(2):
         assert "At most 30 mails leave a second now." in press(staff, sending, set_rate="1", per_second="30")
@@ -253,7 +253,7 @@ def test_pace_is_set_and_kept_in_history(staff, kickoff):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("typed", ["0", "-1", "10001", "many", "", "9" * 40])
-def test_pace_out_of_bounds_is_refused_beside_the_field(staff, kickoff, typed):
+def test_send_rate_out_of_bounds_shows_a_field_error(staff, kickoff, typed):
     sending = mailing(kickoff)
     page = staff.post(page_of(sending), {"set_rate": "1", "per_second": typed})
     assert page.status_code == 422
@@ -276,7 +276,7 @@ BUTTONS = [
 
 
 @pytest.mark.slow
-def test_who_may_only_look_presses_nothing(kickoff):
+def test_viewer_cannot_use_any_button(kickoff):
     sending = mailing(kickoff)
     became(sending, State.UNKNOWN)
     client = staff_client("view_mailing")
@@ -290,7 +290,7 @@ def test_who_may_only_look_presses_nothing(kickoff):
 
 
 @pytest.mark.slow
-def test_desk_sees_none_of_it(kickoff):
+def test_staff_without_the_permission_cannot_open_mailings(kickoff):
     sending = mailing(kickoff)
     client = staff_client("view_event", "view_rsvp", "change_rsvp", "view_message")
     for address in (LIST, page_of(sending)):
@@ -298,7 +298,7 @@ def test_desk_sees_none_of_it(kickoff):
     assert client.post(page_of(sending), {"pause": "1"}).status_code == 403
 
 
-def test_closed_to_who_is_not_staff(kickoff):
+def test_pages_are_closed_to_anonymous_users(kickoff):
     sending = mailing(kickoff)
     for address in (LIST, page_of(sending)):
         assert Client().get(address).status_code == 302
@@ -307,7 +307,7 @@ def test_closed_to_who_is_not_staff(kickoff):
 
 
 @pytest.mark.slow
-def test_looking_changes_nothing(staff, kickoff):
+def test_get_and_head_requests_change_nothing(staff, kickoff):
     sending = mailing(kickoff)
     before = snapshots.tables(but=UNCHANGED)
     for button in BUTTONS:
@@ -318,7 +318,7 @@ def test_looking_changes_nothing(staff, kickoff):
         assert method(page_of(sending)).status_code == 405
 
 
-def test_unknown_button_and_missing_mailing(staff, kickoff):
+def test_unknown_button_is_ignored_and_missing_mailing_is_404(staff, kickoff):
     sending = mailing(kickoff)
     before = snapshots.tables(but=UNCHANGED)
     assert staff.post(page_of(sending), {"delete": "1"}).status_code == 302
@@ -327,7 +327,7 @@ def test_unknown_button_and_missing_mailing(staff, kickoff):
     assert staff.post(f"{LIST}{sending.pk}/delete/", {"post": "yes"}).status_code == 403
 
 
-def test_djangos_own_form_changes_no_figure(staff, kickoff):
+def test_built_in_admin_form_cannot_change_a_mailing(staff, kickoff):
     kept = mailing(kickoff)
     address = f"{LIST}{kept.pk}%20/change/"
     fields = {

@@ -33,7 +33,7 @@ def preview(client: Client, message: Message):
     return client.get(f"{LIST}{message.pk}/preview/")
 
 
-def test_preview_is_the_mail_under_the_policy(staff):
+def test_preview_shows_the_email_under_a_strict_content_security_policy(staff):
     rsvp = factories.rsvp(factories.event(), size=2)
     response = preview(staff, Message.objects.get())
     page = response.content.decode()
@@ -50,7 +50,7 @@ def test_preview_is_the_mail_under_the_policy(staff):
     assert "href=" not in page
 
 
-def test_preview_shows_no_link_that_stands_in_the_text(staff):
+def test_preview_hides_private_links_in_the_text(staff):
     template = TEMPLATES["invitation"]
     editable_templates.save_text(template, "en", TemplateText("Come", "Or go to {link}"))
     invitation = factories.invite(factories.event(), factories.person("Alma"))
@@ -61,13 +61,13 @@ def test_preview_shows_no_link_that_stands_in_the_text(staff):
     assert invitation.token not in page
 
 
-def test_preview_has_another_nonce_each_time(staff):
+def test_preview_has_a_new_nonce_each_time(staff):
     factories.rsvp(factories.event())
     pages = [re.search(r'nonce="([^"]+)"', preview(staff, Message.objects.get()).content.decode())[1] for _ in range(2)]
     assert pages[0] != pages[1]
 
 
-def test_styles_move_into_one_sheet():
+def test_inline_styles_move_into_one_style_element():
     html = '<head></head><p style="color:red">a</p><p style="color:red">b</p><p style="margin:0">c</p>'
     assert move_styles(html, "x") == (
         '<head><style nonce="x">.m0 { color:red }\n.m1 { margin:0 }</style></head>'
@@ -75,14 +75,14 @@ def test_styles_move_into_one_sheet():
     )
 
 
-def test_preview_of_what_a_guest_typed_stays_text(staff):
+def test_preview_escapes_what_a_guest_typed(staff):
     factories.rsvp(factories.event(), '<img src=x onerror="alert(1)"> style="color:red"')
     page = preview(staff, Message.objects.get()).content.decode()
     assert "<img src=x" not in page
     assert "<script" not in page
 
 
-def test_message_page_shows_no_link_to_act_with(staff):
+def test_message_page_hides_the_private_link(staff):
     rsvp = factories.rsvp(factories.event())
     response = staff.get(f"{LIST}{Message.objects.get().pk}/change/")
     page = response.content.decode()
@@ -90,7 +90,7 @@ def test_message_page_shows_no_link_to_act_with(staff):
     assert rsvp.token not in page
 
 
-def test_preview_and_list_are_for_staff_alone(staff):
+def test_preview_and_list_are_only_for_staff_with_permission(staff):
     message = new_message()
     guest = Client()
     guest.force_login(User.objects.create_user("guest"))
@@ -103,11 +103,11 @@ def test_preview_and_list_are_for_staff_alone(staff):
     assert bare.get(LIST).status_code == 403
 
 
-def test_preview_of_none_is_not_found(staff):
+def test_preview_of_a_missing_message_is_404(staff):
     assert staff.get(f"{LIST}00000000-0000-0000-0000-000000000000/preview/").status_code == 404
 
 
-def test_messages_are_neither_added_changed_nor_deleted(staff):
+def test_messages_cannot_be_added_changed_or_deleted(staff):
     message = new_message()
     assert staff.get(f"{LIST}add/").status_code == 403
     assert staff.post(f"{LIST}{message.pk}/delete/", {"post": "yes"}).status_code == 403
@@ -116,7 +116,7 @@ def test_messages_are_neither_added_changed_nor_deleted(staff):
     assert (message.subject, message.recipient) == ("Your seat on April 4 is confirmed", "alma@example.org")
 
 
-def test_send_again_queues_what_failed_and_leaves_what_is_on_its_way(staff):
+def test_resend_queues_failed_messages_and_skips_queued_ones(staff):
     failed, waiting = new_message("a:1"), new_message("a:2")
     Message.objects.update(kind="notice")  # a kind that no app has a rule of its own for
     Message.objects.filter(pk=failed.pk).update(state="rejected", last_error="550 no", attempts=1)
@@ -129,7 +129,7 @@ def test_send_again_queues_what_failed_and_leaves_what_is_on_its_way(staff):
     ]
 
 
-def test_unknown_outcome_is_decided_on_the_list_and_on_the_page(staff):
+def test_unknown_outcome_is_resolved_from_list_and_page(staff):
     [one, other, waiting] = letters(mailing(), 3)
     Message.objects.exclude(pk=waiting.pk).update(state="unknown")
     page = f"{LIST}{other.pk}/change/"
@@ -142,7 +142,7 @@ def test_unknown_outcome_is_decided_on_the_list_and_on_the_page(staff):
     assert states() == ["sent", "sent", "queued"]
 
 
-def test_nothing_of_a_stopped_mailing_is_sent_again_and_that_is_said(staff):
+def test_resending_from_a_stopped_mailing_is_refused_with_a_reason(staff):
     [message] = letters(mailing(stopped_at=timezone.now()), 1)
     Message.objects.update(state="unknown")
     words = web_client.page_text(staff.post(f"{LIST}{message.pk}/change/", {"_resend": "1"}, follow=True))
@@ -151,7 +151,7 @@ def test_nothing_of_a_stopped_mailing_is_sent_again_and_that_is_said(staff):
 
 
 @pytest.mark.slow
-def test_viewer_decides_nothing(staff):
+def test_viewer_cannot_resolve_unknown_outcomes(staff):
     [message] = letters(mailing(), 1)
     Message.objects.update(state="unknown")
     viewer = User.objects.create_user("viewer", is_staff=True)
@@ -164,13 +164,13 @@ def test_viewer_decides_nothing(staff):
     assert states() == ["unknown"]
 
 
-def test_link_to_unsubscribe_is_neither_shown_nor_found_out_by_a_filter(staff):
+def test_unsubscribe_link_is_not_shown_or_filterable(staff):
     [message] = letters(mailing(), 1, unsubscribe_url="https://www.example.org/imagine/mail/secret-token/news/")
     assert "secret-token" not in staff.get(f"{LIST}{message.pk}/change/").content.decode()
     assert staff.get(f"{LIST}?unsubscribe__contains=secret").status_code in {302, 400}
 
 
-def test_reason_of_a_refusal_is_shown(staff):
+def test_rejection_reason_is_shown_in_the_list(staff):
     new_message()
     Message.objects.update(state="rejected", last_error="550 5.1.1 … no such user")
     assert "550 5.1.1 … no such user" in web_client.page_text(staff.get(LIST))

@@ -52,7 +52,7 @@ def topics(email: str) -> tuple:
     return EmailPreference.objects.values_list(*TOPIC_FIELDS).get(email=email)
 
 
-def test_list_finds_and_filters(staff):
+def test_list_can_be_searched_and_filtered(staff):
     preferences.set_topics(preferences.get_preference("ben@example.org"), invitations=False)
     suppressed()
     assert shown(staff) == ["alma@example.org", "ben@example.org"]
@@ -63,7 +63,7 @@ def test_list_finds_and_filters(staff):
     assert "550 5.1.1 no such mailbox" in web_client.page_text(staff.get(LIST))
 
 
-def test_who_phones_wants_no_invitations_any_more(staff):
+def test_staff_can_record_that_an_address_wants_no_invitations(staff):
     posted = web_client.form_fields(staff.get(f"{LIST}add/")) | {"email": "Alma@Example.org"}
     del posted["wants_invitations"]
     assert staff.post(f"{LIST}add/", posted).status_code == 302
@@ -73,7 +73,7 @@ def test_who_phones_wants_no_invitations_any_more(staff):
     assert EmailPreference.objects.count() == 1
 
 
-def test_wishes_are_changed_and_the_address_stays(staff):
+def test_topics_can_be_changed_but_not_the_address(staff):
     preference = preferences.get_preference("alma@example.org")
     posted = web_client.form_fields(staff.get(page_of(preference))) | {"wants_news": "on", "email": "other@example.org"}
     for _twice in range(2):
@@ -81,7 +81,7 @@ def test_wishes_are_changed_and_the_address_stays(staff):
     assert topics("alma@example.org") == (True, True, True)
 
 
-def test_what_the_person_chose_meanwhile_is_not_written_over(staff):
+def test_saving_does_not_overwrite_what_the_person_just_chose(staff):
     preference = preferences.get_preference("alma@example.org")
     posted = web_client.form_fields(staff.get(page_of(preference))) | {"wants_news": "on"}
     preferences.set_topics(preference, invitations=False)
@@ -89,7 +89,7 @@ def test_what_the_person_chose_meanwhile_is_not_written_over(staff):
     assert topics("alma@example.org") == (False, True, True)
 
 
-def test_suppression_is_undone_on_its_page_and_in_the_list(staff):
+def test_suppression_is_cleared_from_page_and_list(staff):
     one, other = suppressed(), suppressed("ben@example.org")
     assert "It takes mail again" in web_client.page_text(staff.get(page_of(one)))
     said = staff.post(page_of(one), {"_unsuppress": "1"}, follow=True)
@@ -103,7 +103,7 @@ def test_suppression_is_undone_on_its_page_and_in_the_list(staff):
     assert EmailPreference.objects.get(pk=one.pk).suppression_reason == ""
 
 
-def test_an_address_is_marked_as_bouncing_on_its_page_and_in_the_list(staff):
+def test_address_is_marked_as_bouncing_from_page_and_list(staff):
     one, other = preferences.get_preference("alma@example.org"), preferences.get_preference("ben@example.org")
     said = staff.post(page_of(one), {"_mark_bouncing": "1"}, follow=True)
     assert "1 address marked as bouncing. Mailings skip it." in web_client.page_text(said)
@@ -128,14 +128,14 @@ def test_marking_and_clearing_are_in_the_activity_log_once_each():
     assert list(recorded) == [(Kind.BOUNCE_MARKED, number, {}), (Kind.BOUNCE_CLEARED, number, {})]
 
 
-def test_nobody_deletes_a_no(staff):
+def test_preferences_cannot_be_deleted(staff):
     preference = preferences.get_preference("alma@example.org")
     assert staff.post(f"{LIST}{preference.pk}/delete/", {"post": "yes"}).status_code == 403
     assert EmailPreference.objects.exists()
 
 
 @pytest.mark.slow
-def test_who_may_only_look_changes_nothing(viewer):
+def test_viewer_cannot_change_anything(viewer):
     preference = suppressed()
     page = viewer.get(page_of(preference)).content.decode()
     assert "_unsuppress" not in page
@@ -148,7 +148,7 @@ def test_who_may_only_look_changes_nothing(viewer):
     assert snapshots.tables(but=KEPT) == before
 
 
-def test_no_page_shows_or_finds_out_the_private_link(staff):
+def test_private_link_is_not_shown_or_filterable(staff):
     preference = suppressed()
     for page in (LIST, page_of(preference)):
         assert preference.token not in staff.get(page).content.decode()

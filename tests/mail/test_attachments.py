@@ -22,7 +22,7 @@ def message(kind: str = "drawing", **fields) -> Message:
     return new_message(**({"kind": "of no app"} | fields))
 
 
-def test_attachment_is_made_in_the_language_of_the_mail_and_stands_beside_its_words(post_office):
+def test_attachment_is_built_in_the_email_language_and_added_to_the_text(post_office):
     message(language="es")
     delivery.deliver()
     [sent] = post_office.mails
@@ -33,7 +33,7 @@ def test_attachment_is_made_in_the_language_of_the_mail_and_stands_beside_its_wo
     assert attached.get_content() == b"%PDF 60 es"
 
 
-def test_mail_whose_attachment_is_gone_goes_without(post_office):
+def test_email_is_sent_without_an_attachment_that_is_gone(post_office):
     message()
     Message.objects.update(attachment_object_id=2)
     delivery.deliver()
@@ -42,7 +42,7 @@ def test_mail_whose_attachment_is_gone_goes_without(post_office):
     assert sent.get_body(("plain",)).get_content().strip() == "We expect you for breakfast."
 
 
-def test_attachment_that_fails_keeps_the_mail_waiting_and_tells_staff_the_kind_of_failure(post_office):
+def test_failed_attachment_keeps_email_queued_and_records_the_error_type(post_office):
     broken, fine = (
         message("broken drawing", idempotency_key="a:1"),
         message(idempotency_key="a:2", recipient="other@example.org"),
@@ -56,7 +56,7 @@ def test_attachment_that_fails_keeps_the_mail_waiting_and_tells_staff_the_kind_o
     assert len(post_office.mails) == 1
 
 
-def test_sending_again_copies_the_attachment(post_office):
+def test_resend_copies_the_attachment(post_office):
     first = message()
     delivery.deliver()
     Message.objects.update(created_at=timezone.now() - timedelta(minutes=5))
@@ -67,12 +67,12 @@ def test_sending_again_copies_the_attachment(post_office):
 
 
 @pytest.mark.parametrize("fields", [{"attachment_kind": "drawing"}, {"attachment_name": "a.pdf"}])
-def test_attachment_and_its_name_come_together(fields):
+def test_attachment_requires_a_name_and_vice_versa(fields):
     with pytest.raises(IntegrityError, match="message_attachment_has_a_name"), transaction.atomic():
         new_message(**fields)
 
 
-def test_staff_see_what_is_attached():
+def test_message_page_shows_the_attachment_name():
     client = Client()
     client.force_login(User.objects.create_superuser("staff"))
     page = client.get(f"/imagine/admin/mail/message/{message().pk}/change/")

@@ -32,7 +32,7 @@ def due_now() -> None:
 # Sent -------------------------------------------------------------------------------------------------------------
 
 
-def test_deliver_sends_each_once(post_office):
+def test_deliver_sends_each_message_once(post_office):
     messages = letters(mailing())
     for _twice in range(2):
         mail_tasks.deliver_bulk()
@@ -41,7 +41,7 @@ def test_deliver_sends_each_once(post_office):
     assert all(message.handed_over_at for message in Message.objects.all())
 
 
-def test_mail_that_a_person_waits_for_and_mail_to_many_go_separate_ways(post_office):
+def test_transactional_and_bulk_queues_are_delivered_separately(post_office):
     letters(mailing(), 2)
     new_message(recipient="alma@example.org")
     mail_tasks.deliver()
@@ -51,21 +51,21 @@ def test_mail_that_a_person_waits_for_and_mail_to_many_go_separate_ways(post_off
     assert [sent["To"] for sent in post_office.mails[1:]] == [guest(0), guest(1)]
 
 
-def test_mail_to_many_without_a_mailing_is_sent_too(post_office):
+def test_bulk_messages_without_a_mailing_are_sent(post_office):
     letters(None, 2)
     mail_tasks.deliver_bulk()
     assert states() == ["sent", "sent"]
 
 
 @pytest.mark.slow
-def test_many_batches_leave_by_one_connection(post_office):
+def test_many_batches_use_one_connection(post_office):
     letters(mailing(), 2 * bulk_delivery.BATCH_SIZE + 7)
     mail_tasks.deliver_bulk()
     assert set(states()) == {"sent"}
     assert (len(post_office.mails), post_office.visits) == (2 * bulk_delivery.BATCH_SIZE + 7, 1)
 
 
-def test_mail_to_many_goes_to_files_as_well(settings, tmp_path):
+def test_bulk_email_can_be_written_to_files(settings, tmp_path):
     """As in the demo."""
     settings.EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
     settings.EMAIL_FILE_PATH = tmp_path
@@ -77,7 +77,7 @@ def test_mail_to_many_goes_to_files_as_well(settings, tmp_path):
     assert sum(file.read_text().count("Subject: Come to the kick-off") for file in tmp_path.iterdir()) == 3
 
 
-def test_claim_takes_a_batch_of_fifty_or_what_leaves_in_a_second():
+def test_claim_is_limited_by_the_send_rate():
     letters(mailing(), bulk_delivery.BATCH_SIZE + 1)
     SendRate.objects.update(per_second=7)
     assert len(bulk_delivery.claim()) == 7
@@ -86,7 +86,7 @@ def test_claim_takes_a_batch_of_fifty_or_what_leaves_in_a_second():
 
 
 @pytest.mark.slow
-def test_deliver_ends_when_its_time_is_up_and_gives_the_rest_back(post_office, monkeypatch):
+def test_deliver_stops_at_its_time_limit_and_requeues_the_rest(post_office, monkeypatch):
     monkeypatch.setattr(bulk_delivery, "DELIVER_SECONDS", 0.2)
     letters(mailing(), 20)
     post_office.on_mail = lambda sent: time.sleep(0.3)
@@ -95,7 +95,7 @@ def test_deliver_ends_when_its_time_is_up_and_gives_the_rest_back(post_office, m
     assert set(Message.objects.filter(state="queued").values_list("attempts", "claim_id")) == {(0, None)}
 
 
-def test_two_mails_to_one_address_leave_in_the_order_in_which_they_were_written(post_office):
+def test_messages_to_one_address_are_sent_in_order(post_office):
     letters(mailing(), 1, recipient="alma@example.org", subject="First")
     letters(mailing(), 1, recipient="alma@example.org", subject="Second")
     assert [message.subject for message in bulk_delivery.claim()] == ["First"]
@@ -107,7 +107,7 @@ def test_two_mails_to_one_address_leave_in_the_order_in_which_they_were_written(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("queue", ["transactional", "bulk"])
-def test_what_is_due_is_found_by_indexes_also_when_statistics_know_of_nothing_queued(queue):
+def test_due_messages_use_indexes_even_with_stale_statistics(queue):
     """They are of before ten thousand were queued. A join with what is ahead went through all of it for each row."""
     letters(mailing(), 100)
     Message.objects.update(state="sent", sent_at=timezone.now())
@@ -123,7 +123,7 @@ def test_what_is_due_is_found_by_indexes_also_when_statistics_know_of_nothing_qu
 HERE = "https://www.example.org/imagine/mail/token/invitations/"
 
 
-def test_mail_that_one_may_not_want_says_where_it_is_ended_by_one_click(post_office):
+def test_messages_with_an_unsubscribe_url_have_one_click_headers(post_office):
     """RFC 2369 and RFC 8058."""
     letters(mailing(), 1, unsubscribe_url=HERE)
     letters(mailing(), 1)
@@ -135,7 +135,7 @@ def test_mail_that_one_may_not_want_says_where_it_is_ended_by_one_click(post_off
     assert "List-Unsubscribe-Post" not in other
 
 
-def test_copy_that_staff_send_can_be_ended_as_well(post_office):
+def test_resent_copy_keeps_the_unsubscribe_header(post_office):
     [message] = letters(mailing(), 1, unsubscribe_url=HERE)
     bulk_delivery.deliver()
     message.refresh_from_db()
@@ -144,7 +144,7 @@ def test_copy_that_staff_send_can_be_ended_as_well(post_office):
     assert [sent["List-Unsubscribe"] for sent in post_office.mails] == [f"<{HERE}>"] * 2
 
 
-def test_who_unsubscribed_or_refused_since_it_was_written_is_not_written_to(post_office):
+def test_messages_to_unsubscribed_or_suppressed_addresses_are_rejected(post_office):
     quiet, dead, glad = (preferences.get_preference(guest(number)) for number in range(3))
     for address in (quiet, dead, glad):
         letters(mailing(), 1, unsubscribe_url=preferences.unsubscribe_url(address, "invitations"))
@@ -178,7 +178,7 @@ def test_who_unsubscribed_or_refused_since_it_was_written_is_not_written_to(post
     ],
 )
 @pytest.mark.parametrize("queue", ["transactional", "bulk"])
-def test_permanent_refusal_of_a_mailbox_marks_the_address_and_no_other_does(post_office, where, said, dead, queue):
+def test_only_permanent_mailbox_rejection_suppresses_the_address(post_office, where, said, dead, queue):
     setattr(post_office, where, said)
     new_message(recipient="Alma@example.org", queue=queue)
     (delivery if queue == "transactional" else bulk_delivery).deliver()
@@ -187,7 +187,7 @@ def test_permanent_refusal_of_a_mailbox_marks_the_address_and_no_other_does(post
     assert states() == ["queued" if said.startswith("4") else "rejected"]
 
 
-def test_refusals_cost_no_connection(post_office):
+def test_rejections_keep_the_connection_open(post_office):
     letters(mailing(), 3)
     post_office.at_recipient = "550 5.1.1 no such user"
     bulk_delivery.deliver()
@@ -203,7 +203,7 @@ def test_refusals_cost_no_connection(post_office):
 
 
 @pytest.mark.slow
-def test_temporary_refusals_wait_longer_each_time_and_hold_up_no_other(post_office):
+def test_temporary_failures_back_off_and_delay_no_other_message(post_office):
     [message] = letters(mailing(), 1)
     pauses = []
     for _try in range(3):
@@ -223,7 +223,7 @@ def test_temporary_refusals_wait_longer_each_time_and_hold_up_no_other(post_offi
     assert outcome(message) == ("sent", 4, "", False)
 
 
-def test_day_of_tries_begins_with_the_first_try_and_not_when_it_was_written(post_office):
+def test_retry_period_starts_with_the_first_attempt(post_office):
     """A mailing may be paused for days."""
     [message] = letters(mailing(), 1)
     Message.objects.update(retry_until=timezone.now() - timedelta(days=2))
@@ -239,7 +239,7 @@ def test_day_of_tries_begins_with_the_first_try_and_not_when_it_was_written(post
 # The mail server is away --------------------------------------------------------------------------------------------
 
 
-def test_server_that_is_down_costs_no_message_a_try_and_all_follow(post_office):
+def test_server_outage_costs_no_attempts_and_all_are_sent_later(post_office):
     post_office.close()
     letters(mailing(), 5)
     bulk_delivery.deliver()
@@ -255,7 +255,7 @@ def test_server_that_is_down_costs_no_message_a_try_and_all_follow(post_office):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("said", "asked"), [("550 5.7.1 who are you", 1), ("450 4.7.1 too fast", 1)])
-def test_server_that_refuses_our_sender_is_left_alone_for_a_breath(post_office, said, asked):
+def test_sender_rejection_starts_the_server_backoff(post_office, said, asked):
     letters(mailing(), 5)
     post_office.at_sender = said
     bulk_delivery.deliver()
@@ -268,7 +268,7 @@ def test_server_that_refuses_our_sender_is_left_alone_for_a_breath(post_office, 
 
 
 @pytest.mark.slow
-def test_server_that_hangs_up_between_mails_gets_each_once(post_office):
+def test_server_restart_between_messages_still_sends_each_once(post_office):
     letters(mailing(), 4)
 
     def restart_after_the_first(sent):
@@ -286,7 +286,7 @@ def test_server_that_hangs_up_between_mails_gets_each_once(post_office):
     assert len(post_office.mails) == 4
 
 
-def test_mail_without_an_answer_is_unknown_and_never_repeated_by_itself(post_office):
+def test_message_without_a_reply_is_unknown_and_not_resent_automatically(post_office):
     messages = letters(mailing(), 3)
     post_office.on_mail = lambda sent: sent["To"] != guest(1)
     for _twice in range(2):
@@ -300,7 +300,7 @@ def test_mail_without_an_answer_is_unknown_and_never_repeated_by_itself(post_off
     assert sorted(sent["To"] for sent in post_office.mails) == [guest(0), guest(1), guest(2)]
 
 
-def test_mail_that_a_person_waits_for_is_not_flagged_when_the_server_left_before_it_was_handed_over(post_office):
+def test_disconnect_before_handover_does_not_flag_a_possible_duplicate(post_office):
     message = new_message()
     post_office.at_recipient = "421 4.3.2 shutting down"
     delivery.deliver()
@@ -318,7 +318,7 @@ def unknown(**fields) -> Message:
     return message
 
 
-def test_unknown_one_that_arrived_is_sent(post_office):
+def test_unknown_message_that_arrived_is_marked_sent(post_office):
     message = unknown()
     assert [control.resolve_unknown(message, arrived=True) for _twice in range(2)] == [True, False]
     assert outcome(message) == ("sent", 1, "", False)
@@ -327,7 +327,7 @@ def test_unknown_one_that_arrived_is_sent(post_office):
     assert post_office.mails == []
 
 
-def test_unknown_one_that_did_not_arrive_is_sent_again_once(post_office):
+def test_unknown_message_that_did_not_arrive_is_resent_once(post_office):
     message = unknown()
     assert [control.resolve_unknown(message, arrived=False) for _twice in range(2)] == [True, False]
     assert outcome(message) == ("queued", 0, "", True)
@@ -338,7 +338,7 @@ def test_unknown_one_that_did_not_arrive_is_sent_again_once(post_office):
     assert len(post_office.mails) == 1
 
 
-def test_nothing_of_a_stopped_mailing_is_sent_again(post_office):
+def test_messages_of_a_stopped_mailing_cannot_be_resent(post_office):
     message = unknown(stopped_at=timezone.now())
     assert control.resolve_unknown(message, arrived=False) is False
     assert queue.requeue(message) is False

@@ -36,7 +36,7 @@ def beside(act) -> None:
 # Held back ----------------------------------------------------------------------------------------------------------
 
 
-def test_paused_mailing_waits_and_goes_on(post_office):
+def test_paused_mailing_waits_until_resumed(post_office):
     one, other = mailing(), mailing()
     letters(one, 2)
     letters(other, 1)
@@ -53,7 +53,7 @@ def test_paused_mailing_waits_and_goes_on(post_office):
     assert len(post_office.mails) == 3
 
 
-def test_paused_mail_does_not_hold_up_later_mail_to_the_same_address(post_office):
+def test_paused_message_does_not_delay_later_ones_to_the_same_address(post_office):
     one = mailing()
     letters(one, 1, recipient="alma@example.org", subject="Invitation")
     letters(mailing(), 1, recipient="alma@example.org", subject="Reminder")
@@ -63,7 +63,7 @@ def test_paused_mail_does_not_hold_up_later_mail_to_the_same_address(post_office
 
 
 @pytest.mark.slow
-def test_stopped_mailing_returns_what_it_deleted_and_stays_stopped(post_office):
+def test_stop_returns_deleted_messages_and_cannot_be_undone(post_office):
     one, other = mailing(), mailing()
     letters(one, 2)
     bulk_delivery.deliver()
@@ -83,7 +83,7 @@ def test_stopped_mailing_returns_what_it_deleted_and_stays_stopped(post_office):
 
 
 @pytest.mark.slow
-def test_pause_in_the_middle_of_a_batch_stops_after_the_mail_that_is_under_way(post_office):
+def test_pause_during_a_batch_takes_effect_after_the_current_message(post_office):
     one = mailing()
     letters(one, 20)
     post_office.on_mail = lambda sent: len(post_office.mails) != 3 or beside(lambda: control.pause(one))
@@ -96,7 +96,7 @@ def test_pause_in_the_middle_of_a_batch_stops_after_the_mail_that_is_under_way(p
     assert sorted(sent["To"] for sent in post_office.mails) == [guest(number) for number in range(20)]
 
 
-def test_stop_in_the_middle_of_a_batch_takes_back_all_but_the_mail_that_is_under_way(post_office):
+def test_stop_during_a_batch_removes_all_messages_after_the_current_one(post_office):
     one = mailing()
     letters(one, 20)
     taken_back: list[tuple[str, int]] = []
@@ -111,7 +111,7 @@ def test_stop_in_the_middle_of_a_batch_takes_back_all_but_the_mail_that_is_under
     assert sent | set(taken_back) == {("news", number) for number in range(1, 21)}
 
 
-def test_claim_of_a_moment_before_the_pause_does_not_begin():
+def test_messages_claimed_before_a_pause_are_not_handed_over():
     one = mailing()
     letters(one, 2)
     batch = bulk_delivery.claim()
@@ -121,7 +121,7 @@ def test_claim_of_a_moment_before_the_pause_does_not_begin():
     assert [bulk_delivery.mark_handed_over(message) for message in batch] == [True, True]
 
 
-def test_each_mail_is_marked_before_the_next_is_handed_over(post_office):
+def test_each_message_is_marked_sent_before_the_next_is_handed_over(post_office):
     """So that of a batch whose sender dies one mail at most is in doubt."""
     letters(mailing(), 4)
     seen: list[list[str]] = []
@@ -132,7 +132,7 @@ def test_each_mail_is_marked_before_the_next_is_handed_over(post_office):
 
 
 @pytest.mark.slow
-def test_mail_that_was_taken_is_marked_before_its_sender_waits_for_the_next_turn(post_office):
+def test_accepted_message_is_marked_sent_before_waiting_for_the_next_slot(post_office):
     SendRate.objects.update(per_second=2)
     letters(mailing(), 2)
     marked: list[float] = []
@@ -152,7 +152,7 @@ def test_mail_that_was_taken_is_marked_before_its_sender_waits_for_the_next_turn
 
 
 @pytest.mark.slow
-def test_many_senders_send_each_once(post_office):
+def test_concurrent_senders_send_each_message_once(post_office):
     letters(mailing(), 300)
     in_threads(4, bulk_delivery.deliver)
     assert set(Message.objects.values_list("state", "attempts")) == {("sent", 1)}
@@ -160,7 +160,7 @@ def test_many_senders_send_each_once(post_office):
 
 
 @pytest.mark.slow
-def test_many_senders_and_a_stop_leave_each_either_sent_or_taken_back(post_office):
+def test_stop_during_concurrent_sending_leaves_messages_sent_or_removed(post_office):
     one = mailing()
     letters(one, 300)
     taken_back: list[tuple[str, int]] = []
@@ -174,7 +174,7 @@ def test_many_senders_and_a_stop_leave_each_either_sent_or_taken_back(post_offic
     assert sorted(sent + taken_back) == [("news", number) for number in range(1, 301)]
 
 
-def test_one_unknown_message_is_settled_once_by_many():
+def test_unknown_message_is_resolved_once_concurrently():
     letters(mailing(), 1)
     Message.objects.update(state="unknown")
     message, said = Message.objects.get(), []
@@ -190,7 +190,7 @@ def run_out() -> None:
 
 
 @pytest.mark.slow
-def test_recall_after_a_crash_keeps_what_may_have_left_before_any_sweep():
+def test_stop_after_a_crash_keeps_messages_that_may_have_been_sent():
     """`handed_over_at` is committed first, so nothing has to notice the crash."""
     one = mailing()
     letters(one, 3)
@@ -205,7 +205,7 @@ def test_recall_after_a_crash_keeps_what_may_have_left_before_any_sweep():
     assert states() == ["unknown"]
 
 
-def test_batch_of_a_dead_sender_is_unknown_where_it_was_and_sent_where_it_never_was(post_office):
+def test_after_a_crash_handed_over_messages_are_unknown_and_others_are_sent(post_office):
     letters(mailing(), 4)
     batch = sorted(bulk_delivery.claim(), key=lambda message: message.recipient)
     for message in batch[:2]:
@@ -223,7 +223,7 @@ def test_batch_of_a_dead_sender_is_unknown_where_it_was_and_sent_where_it_never_
     assert set(Message.objects.values_list("attempts", "possible_duplicate")) == {(1, False)}
 
 
-def test_sender_that_slept_past_its_lease_sends_nothing_of_it_any_more(post_office):
+def test_sender_with_an_expired_claim_sends_nothing_after_the_sweep(post_office):
     letters(mailing(), 3)
     slept = bulk_delivery.claim()
     run_out()
@@ -235,7 +235,7 @@ def test_sender_that_slept_past_its_lease_sends_nothing_of_it_any_more(post_offi
 
 
 @pytest.mark.slow
-def test_sender_that_slept_past_its_lease_begins_nothing_before_the_sweep_either(post_office):
+def test_sender_with_an_expired_claim_sends_nothing_before_the_sweep(post_office):
     """The sweep may be at it in this very moment."""
     letters(mailing(), 3)
     slept = bulk_delivery.claim()
@@ -248,7 +248,7 @@ def test_sender_that_slept_past_its_lease_begins_nothing_before_the_sweep_either
     assert len(post_office.mails) == 3
 
 
-def test_next_try_of_one_that_was_put_off_begins_anew(post_office):
+def test_retry_does_not_keep_the_earlier_handover(post_office):
     """What says that a message was begun belongs to one claim."""
     post_office.at_data = "451 4.3.0 later"
     letters(mailing(), 1)
@@ -260,7 +260,7 @@ def test_next_try_of_one_that_was_put_off_begins_anew(post_office):
     assert states() == ["queued"]
 
 
-def test_sweep_of_direct_mail_is_not_for_mail_to_many():
+def test_each_queue_is_swept_separately():
     letters(mailing(), 1)
     [message] = bulk_delivery.claim()
     bulk_delivery.mark_handed_over(message)
@@ -289,7 +289,7 @@ def set_states(of: Mailing, *wanted: str) -> None:
         )
 
 
-def test_figures_tell_what_became_of_each():
+def test_progress_counts_messages_by_outcome():
     one = mailing(recipient_count=12, skipped_count=1)
     set_states(one, *("queued", "queued", "sending", "sent", "sent", "sent", "rejected", "unknown", "failed"))
     set_states(mailing(), "sent", "queued")
@@ -313,7 +313,7 @@ def test_figures_tell_what_became_of_each():
     }
 
 
-def test_time_that_is_left_is_told_only_while_something_leaves():
+def test_time_left_is_given_only_while_messages_are_being_sent():
     one = mailing(recipient_count=2, rendered_at=timezone.now())
     set_states(one, "queued", "queued")
     assert progress.mailing_progress(one).seconds_left is None
@@ -340,7 +340,7 @@ def test_time_that_is_left_is_told_only_while_something_leaves():
         ({"rendered_at": 1, "skipped_count": 2}, [], "done", 1.0),
     ],
 )
-def test_state_of_a_mailing(fields, messages, state, share):
+def test_progress_gives_the_state_and_share_of_a_mailing(fields, messages, state, share):
     moments = {name: timezone.now() if name.endswith("_at") else value for name, value in fields.items()}
     one = mailing(recipient_count=2, **moments)
     set_states(one, *messages)
@@ -348,7 +348,7 @@ def test_state_of_a_mailing(fields, messages, state, share):
 
 
 @pytest.mark.slow
-def test_figures_take_two_queries_for_any_number(django_assert_num_queries):
+def test_progress_takes_two_queries_for_any_number_of_messages(django_assert_num_queries):
     one = mailing(recipient_count=100)
     for count in (1, 30):
         set_states(one, *["sent"] * count)

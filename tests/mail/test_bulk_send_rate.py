@@ -30,7 +30,7 @@ def most_in_a_second(times: list[float]) -> int:
     return max(sum(begin <= at < begin + 1 for at in times) for begin in times)
 
 
-def test_slots_of_all_senders_are_apart_and_none_is_reserved_twice():
+def test_concurrently_reserved_slots_never_overlap():
     set_rate(40)
     slots: list[Slot] = []
 
@@ -89,7 +89,7 @@ def test_message_that_misses_its_slot_waits_for_another(post_office, monkeypatch
     assert clock.now > 1000.3
 
 
-def test_missed_slot_is_not_made_up_for(monkeypatch):
+def test_missed_slots_are_not_caught_up(monkeypatch):
     clock = Clock()
     monkeypatch.setattr(send_rate, "time", clock)
     set_rate(50)

@@ -64,7 +64,7 @@ def run(names: NameServer, *options: str) -> tuple[bool, str]:
     return True, out.getvalue()
 
 
-def test_nothing_is_missing(district):
+def test_complete_domain_passes_every_check(district):
     fine, said = run(district, "--dkim-selector", "s1")
     assert fine
     assert said.count("OK:") == 10
@@ -72,7 +72,7 @@ def test_nothing_is_missing(district):
     assert said.endswith("Nothing is missing.\n")
 
 
-def test_a_domain_without_anything(district, settings):
+def test_bare_domain_lists_everything_that_is_missing(district, settings):
     settings.MAIL_FROM = settings.MAIL_REPLY_TO = "promise@bare.example"
     district.text("bare.example", "site-verification=1")
     fine, said = run(district, "--dkim-selector", "s1", "--sending-address", "198.41.0.9")
@@ -89,7 +89,7 @@ def test_a_domain_without_anything(district, settings):
         assert sentence in said
 
 
-def test_a_domain_that_the_name_server_does_not_know(district, settings):
+def test_unknown_domain_is_reported_without_further_checks(district, settings):
     """Perhaps it only knows the internal network, so nothing else is said to be missing."""
     settings.MAIL_FROM = "promise@distrct.example"
     fine, said = run(district)
@@ -123,7 +123,7 @@ def test_a_domain_that_the_name_server_does_not_know(district, settings):
         (["v=spf1 include:twice.example -all"], "includes twice.example, which has 2 SPF records"),
     ],
 )
-def test_spf_records_that_lack_something(district, records, sentence):
+def test_faulty_spf_records_are_reported(district, records, sentence):
     district.text("district.example", *records)
     district.text("loop.example", "v=spf1 redirect=district.example")
     district.text("twice.example", "v=spf1 -all", "v=spf1 ~all")
@@ -157,14 +157,14 @@ def test_spf_records_that_lack_something(district, records, sentence):
         ("v=spf1", "198.41.0.5", "?"),
     ],
 )
-def test_spf_says_who_may_send(district, record, address, result):
+def test_spf_record_is_evaluated_for_an_address(district, record, address, result):
     district.text("district.example", record)
     read = spf.SpfRecord(Lookup(district.place), "district.example")
     read.follow()
     assert read.evaluate("district.example", ip_address(address)) == result
 
 
-def test_spf_and_the_address_that_email_leaves_from(district):
+def test_spf_record_must_cover_the_sending_address(district):
     district.text("district.example", "v=spf1 ip4:198.41.0.9 -all")
     fine, said = run(district)
     assert not fine
@@ -177,7 +177,7 @@ def test_spf_and_the_address_that_email_leaves_from(district):
     assert fine, said
 
 
-def test_spf_that_depends_on_each_email_is_not_seen(district):
+def test_spf_record_with_macros_is_reported_as_unknown(district):
     district.text("district.example", "v=spf1 exists:%{i}.allow.example -all")
     fine, said = run(district)
     assert fine
@@ -199,7 +199,7 @@ def test_spf_that_depends_on_each_email_is_not_seen(district):
         ("\xff\x00" * 400, "There is no DKIM key"),
     ],
 )
-def test_dkim_keys_that_prove_nothing(district, record, sentence):
+def test_unusable_dkim_keys_are_reported(district, record, sentence):
     district.text("s1._domainkey.district.example", record.encode("latin-1"))
     fine, said = run(district, "--dkim-selector", "s1")
     assert not fine
@@ -216,13 +216,13 @@ def test_dkim_keys_that_prove_nothing(district, record, sentence):
         (lambda: encoded(ed25519.Ed25519PrivateKey.generate().public_key()), False, "can't be read (rsa)"),
     ],
 )
-def test_lengths_of_dkim_keys(district, key, fine, sentence):
+def test_dkim_key_type_and_length_are_checked(district, key, fine, sentence):
     district.text("s1._domainkey.district.example", f"p={key()}")
     assert run(district, "--dkim-selector", "s1")[0] == fine
     assert sentence in run(district, "--dkim-selector", "s1")[1]
 
 
-def test_a_short_dkim_key(district):
+def test_short_dkim_key_is_reported(district):
     short = (
         "MFwwDQYJKoZIhvcNAQEBBQADSwAwSAJBAMhGLmYDgw8V5BKxR1BkYDKbdyDMHN4OLVoIWJm2qSl7jQ6mY5u5CSRp5oWr9nmdYcwXFHBw8S1z"
         "lKlWwVqRrH8CAwEAAQ=="
@@ -231,7 +231,7 @@ def test_a_short_dkim_key(district):
     assert "has 512 bits, so receivers ignore it" in run(district, "--dkim-selector", "s1")[1]
 
 
-def test_dkim_key_behind_an_alias_or_of_the_domain_above(district, settings):
+def test_dkim_key_is_found_through_an_alias_or_the_parent_domain(district, settings):
     district.records["s2._domainkey.district.example", "CNAME"] = ["s1._domainkey.district.example."]
     district.text("e1._domainkey.district.example", "k=ed25519; p=AAAA")
     fine, said = run(district, "--dkim-selector", "s2", "--dkim-selector", "e1")
@@ -242,7 +242,7 @@ def test_dkim_key_behind_an_alias_or_of_the_domain_above(district, settings):
     assert "There is a DKIM key at s1._domainkey.district.example" in run(district, "--dkim-selector", "s1")[1]
 
 
-def test_without_a_selector_dkim_is_not_seen(district):
+def test_dkim_without_a_selector_is_reported_as_unknown(district):
     fine, said = run(district)
     assert fine
     assert "Unknown: We can't see whether email from district.example is signed" in said
@@ -262,27 +262,27 @@ def test_without_a_selector_dkim_is_not_seen(district):
         (["p=reject; v=DMARC1"], "has no DMARC record"),
     ],
 )
-def test_dmarc_records_that_lack_something(district, records, sentence):
+def test_faulty_dmarc_records_are_reported(district, records, sentence):
     district.text("_dmarc.district.example", *records)
     fine, said = run(district)
     assert not fine
     assert sentence in said
 
 
-def test_dmarc_of_the_domain_above(district, settings):
+def test_dmarc_record_of_the_parent_domain_applies(district, settings):
     settings.MAIL_FROM = "promise@imagine.district.example"
     assert "at _dmarc.district.example asks receivers to quarantine email" in run(district)[1]
     district.text("_dmarc.district.example", "v=DMARC1; p=reject; sp=none; rua=mailto:a@b.example")
     assert "at _dmarc.district.example says p=none" in run(district)[1]
 
 
-def test_dmarc_says_which_proofs_count(district):
+def test_dkim_alignment_of_dmarc_is_explained(district):
     assert "A DKIM signature counts if it is of district.example or a domain above it." in run(district)[1]
     district.text("_dmarc.district.example", "v=DMARC1; p=reject; adkim=S; rua=mailto:a@b.example")
     assert "A DKIM signature counts if it is of district.example itself (adkim=s)." in run(district)[1]
 
 
-def test_dmarc_reports_to_a_hostile_address_are_shown_plainly(district):
+def test_hostile_dmarc_report_address_is_sanitized(district):
     address = "x\x1b[2J" + "y" * 3000
     district.text("_dmarc.district.example", f"v=DMARC1; p=reject; rua=mailto:{address}")
     fine, said = run(district)
@@ -303,7 +303,7 @@ def test_dmarc_reports_to_a_hostile_address_are_shown_plainly(district):
         ),
     ],
 )
-def test_bounces_that_get_lost(district, records, sentence):
+def test_mx_records_that_lose_bounces_are_reported(district, records, sentence):
     district.records |= records
     fine, said = run(district)
     assert not fine
@@ -315,7 +315,7 @@ def test_a_domain_without_mx_takes_email_itself(district):
     assert "so bounces go to the host itself" in run(district)[1]
 
 
-def test_reverse_name_that_leads_elsewhere(district):
+def test_mismatched_reverse_name_is_reported(district):
     district.records[RELAY_REVERSE, "PTR"] = ["in.district.example."]
     fine, said = run(district)
     assert not fine
@@ -331,7 +331,7 @@ def test_reverse_name_that_leads_elsewhere(district):
         ("a..b", "We can't see the address of a..b: the name server doesn't know that name."),
     ],
 )
-def test_a_mail_server_whose_address_is_not_seen(district, settings, host, sentence):
+def test_mail_server_without_a_known_address_is_reported_as_unknown(district, settings, host, sentence):
     settings.EMAIL_HOST = host
     fine, said = run(district)
     assert fine
@@ -339,7 +339,7 @@ def test_a_mail_server_whose_address_is_not_seen(district, settings, host, sente
     assert "--sending-address" in said
 
 
-def test_email_that_goes_to_files(district, settings):
+def test_email_written_to_files_is_reported_as_unknown(district, settings):
     settings.EMAIL_FILE_PATH = "/anywhere"
     fine, said = run(district)
     assert fine
@@ -348,7 +348,7 @@ def test_email_that_goes_to_files(district, settings):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["district.example", "_dmarc.district.example", "s1._domainkey.district.example"])
-def test_an_error_of_the_name_server_is_not_fine(district, name):
+def test_name_server_error_fails_the_check(district, name):
     district.records[name, "TXT"] = FAILS
     fine, said = run(district, "--dkim-selector", "s1")
     assert not fine
@@ -358,7 +358,7 @@ def test_an_error_of_the_name_server_is_not_fine(district, name):
     assert "0 missing, 1 not checked." in said
 
 
-def test_aliases_in_a_circle_are_not_fine(district):
+def test_circular_alias_fails_the_check(district):
     del district.records["s1._domainkey.district.example", "TXT"]
     district.records["s1._domainkey.district.example", "CNAME"] = ["s2._domainkey.district.example."]
     district.records["s2._domainkey.district.example", "CNAME"] = ["s1._domainkey.district.example."]
@@ -368,7 +368,7 @@ def test_aliases_in_a_circle_are_not_fine(district):
 
 
 @pytest.mark.slow
-def test_a_silent_name_server_is_asked_for_a_while(names):
+def test_silent_name_server_times_out(names):
     names.records["district.example", "TXT"] = SILENT
     lookup = Lookup(names.place, question_seconds=0.2)
     with pytest.raises(Unanswered, match="no answer from the name server"):
@@ -378,12 +378,12 @@ def test_a_silent_name_server_is_asked_for_a_while(names):
         lookup.texts("other.example")
 
 
-def test_each_question_is_asked_once(district):
+def test_each_dns_query_is_sent_once(district):
     run(district, "--dkim-selector", "s1")
     assert len(district.questions) == len(set(district.questions))
 
 
-def test_a_sender_without_an_address(district, settings):
+def test_mail_from_without_an_address_is_refused(district, settings):
     settings.MAIL_FROM = "Imagine Promise <promise@"
     fine, said = run(district)
     assert not fine
@@ -391,12 +391,12 @@ def test_a_sender_without_an_address(district, settings):
 
 
 @pytest.mark.parametrize("option", ["--sending-address=mail.example.org", "--name-server=", "--name-server=x:y"])
-def test_options_take_addresses(district, option):
+def test_invalid_options_are_refused(district, option):
     with pytest.raises(CommandError):
         call_command("check_email", option, "--sending-address=nowhere")
 
 
-def test_one_email_can_be_sent_as_a_trial(post_office):
+def test_sendtestemail_sends_one_email(post_office):
     call_command("sendtestemail", "ana@example.org")
     [mail] = post_office.mails
     assert mail["To"] == "ana@example.org"

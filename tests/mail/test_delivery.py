@@ -23,14 +23,14 @@ def due_now(message: Message) -> Message:
 # Queue ------------------------------------------------------------------------------------------------------------
 
 
-def test_queue_stores_a_key_once():
+def test_idempotency_key_is_queued_once():
     first = new_message(subject="First")
     again = new_message(subject="Again")
     assert (first.pk, again.subject) == (again.pk, "First")
     assert Message.objects.count() == 1
 
 
-def test_queue_goes_with_its_transaction():
+def test_rolled_back_message_is_not_queued():
     with transaction.atomic():
         new_message()
         transaction.set_rollback(True)
@@ -51,14 +51,14 @@ def test_deliver_sends_once(post_office):
     assert (sent["To"], sent["Subject"]) == ("alma@example.org", "Your seat on April 4 is confirmed")
 
 
-def test_deliver_of_a_message_that_is_gone_does_nothing(post_office):
+def test_deliver_of_a_deleted_message_does_nothing(post_office):
     new_message()
     Message.objects.all().delete()
     delivery.deliver()
     assert post_office.mails == []
 
 
-def test_deliver_sends_all_that_is_due_and_ends_when_its_time_is_up(post_office, monkeypatch):
+def test_deliver_sends_all_due_messages_until_its_time_limit(post_office, monkeypatch):
     for number in range(3):
         new_message(f"a:{number}")
     monkeypatch.setattr(delivery, "DELIVER_SECONDS", 0)
@@ -69,14 +69,14 @@ def test_deliver_sends_all_that_is_due_and_ends_when_its_time_is_up(post_office,
     assert len(post_office.mails) == 3
 
 
-def test_deliver_before_its_time_does_nothing(post_office):
+def test_deliver_skips_messages_that_are_not_due(post_office):
     message = new_message()
     Message.objects.update(send_after=timezone.now() + timedelta(minutes=1))
     delivery.deliver()
     assert outcome(message) == ("queued", 0, "", False)
 
 
-def test_sweep_sends_what_is_due_oldest_first(post_office):
+def test_sweep_sends_due_messages_oldest_first(post_office):
     messages = [
         new_message(f"rsvp:{number}:link:1", subject=f"Number {number}", recipient=f"guest{number}@example.org")
         for number in range(5)
@@ -87,7 +87,7 @@ def test_sweep_sends_what_is_due_oldest_first(post_office):
     assert [sent["Subject"] for sent in post_office.mails] == ["Number 3", "Number 1", "Number 2", "Number 4"]
 
 
-def test_mail_to_one_address_is_sent_in_the_order_in_which_it_was_written(post_office):
+def test_messages_to_one_address_are_sent_in_order(post_office):
     first = new_message("rsvp:1:confirmed:1", subject="First")
     new_message("rsvp:1:cancelled:2", subject="Second")
     Message.objects.filter(pk=first.pk).update(send_after=timezone.now() + timedelta(minutes=1))
@@ -98,7 +98,7 @@ def test_mail_to_one_address_is_sent_in_the_order_in_which_it_was_written(post_o
     assert [sent["Subject"] for sent in post_office.mails] == ["First", "Second"]
 
 
-def test_one_connection_serves_many_and_is_opened_again_when_it_was_lost(post_office):
+def test_connection_is_reused_and_reopened_when_lost(post_office):
     new_message("a:1")
     delivery.deliver()
     connection_used = backends.server.connection
@@ -116,7 +116,7 @@ def test_one_connection_serves_many_and_is_opened_again_when_it_was_lost(post_of
 # What it looks like -------------------------------------------------------------------------------------------------
 
 
-def test_mail_has_text_html_and_calendar_as_alternatives(post_office):
+def test_email_has_text_html_and_calendar_alternatives(post_office):
     calendar = "BEGIN:VCALENDAR\r\nMETHOD:REQUEST\r\nEND:VCALENDAR\r\n"
     new_message(subject="Tu lugar, señora Ñ", language="es", ics=calendar, ics_method="REQUEST")
     delivery.deliver()
@@ -134,14 +134,14 @@ def test_mail_has_text_html_and_calendar_as_alternatives(post_office):
     assert sent["Date"] is not None
 
 
-def test_mail_without_a_calendar_has_two_alternatives(post_office):
+def test_email_without_a_calendar_has_two_alternatives(post_office):
     new_message()
     delivery.deliver()
     [sent] = post_office.mails
     assert [part.get_content_type() for part in sent.iter_parts()] == ["text/plain", "text/html"]
 
 
-def test_message_id_belongs_to_the_message_whatever_its_key_becomes():
+def test_message_id_does_not_depend_on_the_related_object():
     one, other = new_message(), new_message("rsvp:17:changed:2")
     before = mime.message_id(one)
     Message.objects.filter(pk=one.pk).update(object_id=16)
@@ -153,7 +153,7 @@ def test_message_id_belongs_to_the_message_whatever_its_key_becomes():
 
 
 @pytest.mark.parametrize("where", ["at_recipient", "at_data"])
-def test_permanent_refusal_is_tried_once_and_told_without_an_address(post_office, where):
+def test_permanent_rejection_is_not_retried_and_hides_the_address(post_office, where):
     setattr(post_office, where, "550 5.1.1 <alma@example.org>: no such user here")
     message = new_message()
     mail_tasks.deliver()
@@ -161,7 +161,7 @@ def test_permanent_refusal_is_tried_once_and_told_without_an_address(post_office
     assert outcome(message) == ("rejected", 1, "550 5.1.1 … no such user here", False)
 
 
-def test_refusal_holds_up_no_other_mail(post_office):
+def test_rejection_does_not_delay_other_messages(post_office):
     refused = new_message("a:1")
     post_office.at_data = "554 5.7.1 no"
     delivery.deliver()
@@ -173,7 +173,7 @@ def test_refusal_holds_up_no_other_mail(post_office):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("where", ["at_recipient", "at_data"])
-def test_temporary_refusals_wait_longer_each_time_then_it_is_sent(post_office, where):
+def test_temporary_failures_back_off_until_the_message_is_sent(post_office, where):
     setattr(post_office, where, "451 4.3.0 later, please")
     message = new_message()
     pauses = []
@@ -191,7 +191,7 @@ def test_temporary_refusals_wait_longer_each_time_then_it_is_sent(post_office, w
     assert outcome(message) == ("sent", len(pauses) + 1, "", False)
 
 
-def test_message_is_given_up_when_its_time_is_over(post_office):
+def test_message_fails_when_its_retry_period_ends(post_office):
     post_office.at_data = "451 4.3.0 later"
     message = new_message()
     Message.objects.update(retry_until=timezone.now() + timedelta(seconds=3))
@@ -200,7 +200,7 @@ def test_message_is_given_up_when_its_time_is_over(post_office):
     assert outcome(message) == ("failed", 1, "451 4.3.0 later", False)
 
 
-def test_server_that_is_down_costs_one_try_and_no_message_its_time(post_office):
+def test_server_outage_costs_no_attempts_and_fails_no_message(post_office):
     post_office.close()
     messages = [new_message(f"a:{number}") for number in range(3)]
     Message.objects.update(retry_until=timezone.now())
@@ -218,7 +218,7 @@ def test_server_that_is_down_costs_one_try_and_no_message_its_time(post_office):
     assert [outcome(message)[0] for message in messages] == ["sent"] * 3
 
 
-def test_message_that_cannot_be_written_is_refused(post_office):
+def test_message_that_cannot_be_built_is_rejected(post_office):
     message = new_message(subject="Two\nlines")
     delivery.deliver()
     assert outcome(message) == ("rejected", 1, "BadHeaderError", False)
@@ -236,14 +236,14 @@ def test_message_that_cannot_be_written_is_refused(post_office):
         (smtplib.SMTPDataError(554, b"\xff" * 999), "554 " + "\ufffd" * 296),
     ],
 )
-def test_reason_holds_no_address(error, words):
+def test_failure_reason_contains_no_address(error, words):
     assert backends.failure_reason(error) == words
 
 
 # Is mail flowing? -------------------------------------------------------------------------------------------------
 
 
-def test_failures_of_the_last_day_are_those_last_tried_in_it():
+def test_recent_failures_are_counted_by_last_attempt():
     now = timezone.now()
     for number, (state, hours) in enumerate([("rejected", 1), ("unknown", 2), ("failed", 25), ("queued", 1)]):
         message = new_message(idempotency_key=f"test:{number}")

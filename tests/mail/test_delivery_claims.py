@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db
 # Claims and leases --------------------------------------------------------------------------------------------------
 
 
-def test_claim_that_was_never_marked_is_swept_with_the_same_message_id(post_office):
+def test_abandoned_claim_is_resent_with_the_same_message_id(post_office):
     message = new_message()
     assert delivery.claim().pk == message.pk
     delivery.sweep()
@@ -28,7 +28,7 @@ def test_claim_that_was_never_marked_is_swept_with_the_same_message_id(post_offi
     assert post_office.mails[0]["Message-ID"] == mime.message_id(message)
 
 
-def test_sender_that_lost_its_lease_has_lost_its_say():
+def test_sender_that_lost_its_claim_cannot_record_an_outcome():
     message = new_message()
     slept = delivery.claim()
     Message.objects.update(claim_expires_at=timezone.now() - timedelta(seconds=1))
@@ -40,7 +40,7 @@ def test_sender_that_lost_its_lease_has_lost_its_say():
     assert outcome(message) == ("sent", 2, "", True)
 
 
-def test_claim_takes_nothing_that_is_not_due():
+def test_claim_takes_only_queued_messages():
     message = new_message()
     for state in ("sending", "sent", "rejected", "unknown", "failed"):
         now = timezone.now()
@@ -51,7 +51,7 @@ def test_claim_takes_nothing_that_is_not_due():
         assert delivery.claim() is None
 
 
-def test_claims_take_what_is_due_in_its_order_and_nothing_else():
+def test_claims_take_due_messages_in_order_and_nothing_else():
     now = timezone.now()
     for number, (to, minutes, state) in enumerate(
         [
@@ -85,7 +85,7 @@ def test_claims_take_what_is_due_in_its_order_and_nothing_else():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_mail_that_was_taken_is_marked_also_when_the_next_claim_fails(post_office, monkeypatch):
+def test_accepted_message_is_marked_sent_even_if_the_next_claim_fails(post_office, monkeypatch):
     one, other = (
         new_message(recipient=f"{name}@example.org", idempotency_key=f"rsvp:{name}:confirmed:1")
         for name in ("alma", "jun")
@@ -107,7 +107,7 @@ def test_mail_that_was_taken_is_marked_also_when_the_next_claim_fails(post_offic
 
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
-def test_many_workers_send_a_message_once(post_office):
+def test_concurrent_workers_send_a_message_once(post_office):
     message = new_message()
     start = threading.Barrier(6)
 
@@ -132,7 +132,7 @@ def test_many_workers_send_a_message_once(post_office):
 
 
 @pytest.mark.parametrize("state", ["rejected", "failed", "unknown"])
-def test_send_again_of_a_failed_one_queues_it_as_new(post_office, state):
+def test_resending_a_failed_message_queues_it_as_new(post_office, state):
     message = new_message(kind="of no app")
     Message.objects.update(state=state, attempts=9, last_error="550 no", retry_until=timezone.now())
     message.refresh_from_db()
@@ -143,7 +143,7 @@ def test_send_again_of_a_failed_one_queues_it_as_new(post_office, state):
     assert outcome(message)[0] == "sent"
 
 
-def test_send_again_of_a_sent_one_sends_one_copy(post_office):
+def test_resending_a_sent_message_sends_one_copy(post_office):
     message = new_message(kind="of no app")
     delivery.sweep()
     message.refresh_from_db()
@@ -158,7 +158,7 @@ def test_send_again_of_a_sent_one_sends_one_copy(post_office):
     assert [sent["Subject"] for sent in post_office.mails] == [message.subject] * 2
 
 
-def test_send_again_of_one_on_its_way_changes_nothing():
+def test_resending_a_message_being_sent_changes_nothing():
     message = new_message(kind="of no app")
     queue.resend(message)
     delivery.claim()

@@ -43,21 +43,21 @@ def tasks_in(own, queue: str = "transactional") -> list[tuple[str, list]]:
 WOKEN = [("imagine.mail.tasks.deliver", [])]
 
 
-def test_worker_is_woken_once_the_message_has_committed(own_broker):
+def test_worker_is_woken_after_commit(own_broker):
     with transaction.atomic():
         new_message()
         assert tasks_in(own_broker) == []
     assert tasks_in(own_broker) == WOKEN
 
 
-def test_worker_is_not_woken_for_what_was_rolled_back(own_broker):
+def test_worker_is_not_woken_after_rollback(own_broker):
     with transaction.atomic():
         new_message()
         transaction.set_rollback(True)
     assert tasks_in(own_broker) == []
 
 
-def test_one_wakeup_stands_for_many_messages_until_a_worker_takes_it_up(own_broker):
+def test_one_wakeup_covers_many_messages_until_a_worker_takes_it(own_broker):
     for number in range(3):
         new_message(f"a:{number}")
     assert tasks_in(own_broker) == WOKEN
@@ -68,12 +68,12 @@ def test_one_wakeup_stands_for_many_messages_until_a_worker_takes_it_up(own_brok
     assert tasks_in(own_broker) == WOKEN
 
 
-def test_wakeup_that_was_lost_is_replaced_after_a_while(own_broker):
+def test_wakeup_flag_expires(own_broker):
     dispatch.wake_workers()
     assert 0 < own_broker.default_channel.client.ttl(dispatch.WAKEUP + "transactional") <= dispatch.WAKEUP_SECONDS
 
 
-def test_worker_that_finds_mail_wakes_another_before_it_sends(own_broker, post_office):
+def test_worker_that_finds_messages_wakes_another(own_broker, post_office):
     for number in range(3):
         new_message(f"a:{number}")
     tasks_in(own_broker)
@@ -99,13 +99,13 @@ def test_wakeups_end_while_the_mail_server_is_down(own_broker, post_office):
 TO_MANY = [("imagine.mail.tasks.deliver_bulk", [])]
 
 
-def test_mail_to_many_wakes_its_own_worker_once_for_all_of_it(own_broker):
+def test_bulk_messages_wake_the_bulk_worker_once(own_broker):
     letters(mailing(), 3)
     letters(mailing(), 3)
     assert (tasks_in(own_broker, "bulk"), tasks_in(own_broker)) == (TO_MANY, [])
 
 
-def test_worker_that_finds_mail_to_many_wakes_another_before_it_sends(own_broker, post_office):
+def test_worker_that_finds_bulk_messages_wakes_another(own_broker, post_office):
     letters(mailing(), 3)
     tasks_in(own_broker, "bulk")
     bulk_delivery.deliver()
@@ -116,7 +116,7 @@ def test_worker_that_finds_mail_to_many_wakes_another_before_it_sends(own_broker
 
 
 @pytest.mark.slow
-def test_worker_whose_time_is_up_wakes_for_what_it_gives_back(own_broker, post_office, monkeypatch):
+def test_worker_out_of_time_wakes_another_for_requeued_messages(own_broker, post_office, monkeypatch):
     """Another may have looked while all was claimed here, and found nothing."""
     monkeypatch.setattr(bulk_delivery, "DELIVER_SECONDS", 0.1)
     letters(mailing(), 3)
@@ -132,7 +132,7 @@ def test_worker_whose_time_is_up_wakes_for_what_it_gives_back(own_broker, post_o
     assert tasks_in(own_broker, "bulk") == TO_MANY
 
 
-def test_sweep_wakes_for_mail_to_many_that_is_due_and_for_no_other(own_broker):
+def test_bulk_sweep_wakes_a_worker_only_for_due_messages(own_broker):
     one = mailing()
     letters(one, 1)
     tasks_in(own_broker, "bulk")
@@ -148,7 +148,7 @@ def test_sweep_wakes_for_mail_to_many_that_is_due_and_for_no_other(own_broker):
 
 
 @pytest.mark.parametrize(("state", "again"), [("rejected", "bulk"), ("sent", "transactional")])
-def test_send_again_wakes_whoever_sends_it(own_broker, state, again):
+def test_resend_wakes_the_worker_of_the_right_queue(own_broker, state, again):
     [message] = letters(mailing(), 1)
     Message.objects.update(state=state, sent_at=timezone.now() if state == "sent" else None)
     message.refresh_from_db()
@@ -162,7 +162,7 @@ def test_send_again_wakes_whoever_sends_it(own_broker, state, again):
     } | {again: 1}
 
 
-def test_task_carries_an_id_and_nothing_of_a_person(own_broker):
+def test_task_carries_only_an_id(own_broker):
     dispatch.send_task("summit.tasks.answer_link_request", 17)
     assert tasks_in(own_broker) == [("summit.tasks.answer_link_request", [17])]
 
@@ -187,7 +187,7 @@ def seconds(key: str) -> float:
 
 
 @pytest.mark.slow
-def test_broker_that_does_not_answer_costs_half_a_second_once(dead_broker):
+def test_unresponsive_broker_costs_half_a_second_once(dead_broker):
     """The best of three tries: on a busy machine the others measure the machine."""
     first, then = [], []
     for number in range(3):

@@ -41,7 +41,7 @@ def said(text: str, subject: str = "Hello") -> dict[str, list[str]]:
 
 @pytest.mark.parametrize("language", editable_templates.LANGUAGES)
 @pytest.mark.parametrize("code", TEMPLATES)
-def test_shipped_words_fit_and_every_placeholder_is_given(code, language):
+def test_default_text_is_valid_and_every_placeholder_has_a_value(code, language):
     kind = TEMPLATES[code]
     shipped = kind.default_text(language)
     assert editable_templates.find_errors(kind, shipped) == {"subject": [], "text": []}
@@ -53,19 +53,19 @@ def test_shipped_words_fit_and_every_placeholder_is_given(code, language):
     assert "[" not in editable_templates.render_example(kind, language, shipped).body_text
 
 
-def test_the_kinds_are_those_of_the_year():
+def test_all_editable_templates_are_registered():
     assert set(TEMPLATES) == {
         *("invitation", "invitation_moved", "invitation_called_off", "unanswered"),
         *("reminder_week", "reminder_day", "names_missing", "thanks", "draft"),
     }
 
 
-def test_kind_is_registered_once():
+def test_template_cannot_be_registered_twice():
     with pytest.raises(ValueError, match="reminder_week"):
         editable_templates.register_template(TEMPLATES[WEEK])
 
 
-def test_shipped_words_are_said_in_the_other_language():
+def test_default_text_is_translated():
     english, spanish = (TEMPLATES[WEEK].default_text(language) for language in ("en", "es"))
     assert english.subject == "{event} is {soon}, {day}"
     assert spanish.subject == "{event}: {soon}, {day}"
@@ -102,7 +102,7 @@ def test_shipped_words_are_said_in_the_other_language():
         (" \n ", "Write what the mail says. To have the shipped words again, press the button for them."),
     ],
 )
-def test_bad_words_get_their_sentence_and_are_not_saved(text, sentence):
+def test_invalid_text_is_refused_with_its_error(text, sentence):
     assert said(text) == {"subject": [], "text": [sentence]}
     with pytest.raises(editable_templates.InvalidTemplate, match=re.escape(sentence)):
         editable_templates.save_text(TEMPLATES[WEEK], "en", TemplateText("Hello", text))
@@ -119,12 +119,12 @@ def test_bad_words_get_their_sentence_and_are_not_saved(text, sentence):
         ("<i>Hello</i>", "A mail’s words are plain, without HTML or script: take out “<i>”."),
     ],
 )
-def test_bad_subjects_get_their_sentence(subject, sentence):
+def test_invalid_subject_gets_its_error(subject, sentence):
     assert said("Hello", subject) == {"subject": [sentence], "text": []}
 
 
 @pytest.mark.parametrize("text", ["5 < 6 and 7 > 6", "I <3 Stockton", "a & b", "ñandú, “quotes” – dashes …"])
-def test_plain_words_with_odd_signs_fit(text):
+def test_plain_text_with_special_characters_is_valid(text):
     assert said(text) == {"subject": [], "text": []}
     editable_templates.save_text(TEMPLATES[WEEK], "en", TemplateText("Hello", text))
     assert rendered().body_text.startswith(text)
@@ -133,7 +133,7 @@ def test_plain_words_with_odd_signs_fit(text):
 # What is said ----------------------------------------------------------------------------------------------------
 
 
-def test_own_words_are_said_in_their_language_alone():
+def test_custom_text_is_used_only_in_its_language():
     assert editable_templates.save_text(
         TEMPLATES[WEEK],
         "en",
@@ -148,7 +148,7 @@ def test_own_words_are_said_in_their_language_alone():
     assert (row.template, row.language, row.changed_by) == (WEEK, "en", "office")
 
 
-def test_link_is_a_link_in_html_and_an_address_in_text():
+def test_link_is_an_anchor_in_html_and_a_url_in_text():
     editable_templates.save_text(TEMPLATES[WEEK], "en", TemplateText("Hello", "Look at {link} & more."))
     assert "Look at https://example.org/mine & more." in rendered().body_text
     assert (
@@ -157,7 +157,7 @@ def test_link_is_a_link_in_html_and_an_address_in_text():
     )
 
 
-def test_values_are_words_and_nothing_else():
+def test_placeholder_values_are_treated_as_plain_text():
     editable_templates.save_text(TEMPLATES[WEEK], "en", TemplateText("{name}", "Dear {name}. {event}"))
     shown = rendered(name='{link} <b>x</b>\nBcc: "all"')
     assert shown.subject == '{link} <b>x</b> Bcc: "all"'
@@ -169,14 +169,14 @@ def test_values_are_words_and_nothing_else():
     assert "{name} link &lt;i&gt;" in shown.body_html
 
 
-def test_sentence_ends_with_one_period_after_a_value_that_ends_with_one():
+def test_period_is_not_doubled_after_a_value_that_ends_with_one():
     editable_templates.save_text(
         TEMPLATES[WEEK], "en", TemplateText("Hello", "It is on {when}. And {event}. And so on.")
     )
     assert "a.m. And Imagine Promise Kick-off. And so on" in rendered().body_text
 
 
-def test_paragraph_of_which_nothing_is_left_is_left_out():
+def test_empty_paragraph_is_left_out():
     facts = TEMPLATES["thanks"].example().facts | {"promise": ""}
     words = dict.fromkeys(("link", "unsubscribe_url", "preferences_url", "name"), "-")
     shown = editable_templates.load_template("thanks").render("en", personal=words, facts=facts)
@@ -184,7 +184,7 @@ def test_paragraph_of_which_nothing_is_left_is_left_out():
     assert '<p style="margin: 0 0 14px"></p>' not in shown.body_html
 
 
-def test_words_that_do_not_fit_any_more_are_passed_over():
+def test_saved_text_that_became_invalid_is_ignored():
     TemplateOverride.objects.create(
         template=WEEK, language="en", subject="Hello", text="From {a_placeholder_of_before}"
     )
@@ -193,7 +193,7 @@ def test_words_that_do_not_fit_any_more_are_passed_over():
     assert rendered("es").subject == "Hola"
 
 
-def test_one_query_for_any_number_of_letters():
+def test_one_query_for_any_number_of_emails():
     with CaptureQueriesContext(connection) as queries:
         template = editable_templates.load_template(WEEK)
         for language in ("en", "es") * 10:
@@ -203,7 +203,7 @@ def test_one_query_for_any_number_of_letters():
     assert len(queries) == 1
 
 
-def test_message_to_many_ends_by_one_click():
+def test_bulk_message_has_an_unsubscribe_link():
     preference, shown = preferences.get_preference("alma@example.org"), TEMPLATES[WEEK].example()
     message = editable_templates.load_template(WEEK).build_message(
         about=preference,
@@ -224,7 +224,7 @@ def test_message_to_many_ends_by_one_click():
 # Changed ---------------------------------------------------------------------------------------------------------
 
 
-def test_change_twice_is_one_change_and_is_in_the_history():
+def test_saving_twice_is_one_change_in_the_history():
     words = TemplateText("Hello", "Dear {name},\r\n\r\n\r\n\r\nbye  ")
     with audit.as_actor(audit.Actor(AuditEntry.ActorKind.STAFF, "office")):
         assert editable_templates.save_text(TEMPLATES[WEEK], "en", words)
@@ -235,7 +235,7 @@ def test_change_twice_is_one_change_and_is_in_the_history():
     assert change.changes["subject"] == ["{event} is {soon}, {day}", "Hello"]
 
 
-def test_shipped_words_are_not_stored():
+def test_default_text_is_not_stored():
     kind = TEMPLATES[WEEK]
     assert not editable_templates.save_text(kind, "en", kind.default_text("en"))
     editable_templates.save_text(kind, "en", TemplateText("Hello", "Hello"))
@@ -243,7 +243,7 @@ def test_shipped_words_are_not_stored():
     assert not TemplateOverride.objects.active().exists()
 
 
-def test_back_to_the_shipped_words_takes_both_languages_back_once():
+def test_default_text_is_restored_once_in_both_languages():
     kind = TEMPLATES[WEEK]
     for language in editable_templates.LANGUAGES:
         editable_templates.save_text(kind, language, TemplateText("Hello", "Hello"))

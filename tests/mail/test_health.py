@@ -32,7 +32,7 @@ def no_database(transactional_db):
     connection.settings_dict["PORT"] = port
 
 
-def test_alive_without_a_database():
+def test_live_check_needs_no_database():
     response = Client().get("/imagine/health/live/")
     assert (response.status_code, response.json()) == (200, {"alive": True})
     assert "no-store" in response["Cache-Control"]
@@ -44,7 +44,7 @@ def well(**but: str) -> tuple[int, dict]:
 
 
 @pytest.mark.django_db
-def test_ready_tells_whether_a_worker_was_there_lately():
+def test_ready_reports_missing_workers():
     nobody = {"mail": "no worker", "mail to many": "no worker"}
     assert ready() == well(**nobody)
     for queue in ("transactional", "bulk"):
@@ -63,7 +63,7 @@ def workers(db):
         mail_tasks.record_heartbeat(queue)
 
 
-def test_ready_tells_when_mail_is_late(workers):
+def test_ready_reports_late_email(workers):
     new_message()
     assert ready() == well()
     Message.objects.update(created_at=timezone.now() - timedelta(seconds=301))
@@ -79,7 +79,7 @@ def long_ago() -> None:
     SendRate.objects.update_or_create(pk=1, defaults={"next_at": ago})
 
 
-def test_ready_tells_when_mail_to_many_is_due_and_none_leaves(workers):
+def test_ready_reports_late_bulk_email(workers):
     letters(mailing(), 2)
     assert ready() == well()
     long_ago()
@@ -89,14 +89,14 @@ def test_ready_tells_when_mail_to_many_is_due_and_none_leaves(workers):
 
 
 @pytest.mark.parametrize("moment", ["paused_at", "stopped_at"])
-def test_mail_to_many_that_is_held_back_is_not_late(workers, moment):
+def test_paused_or_stopped_bulk_email_is_not_late(workers, moment):
     letters(mailing(**{moment: timezone.now()}), 2)
     long_ago()
     assert ready() == well()
 
 
 @pytest.mark.django_db
-def test_ready_says_nothing_of_anybody():
+def test_ready_contains_no_personal_data():
     factories.rsvp(factories.event())
     assert set(ready()[1].values()) <= {True, "ok", "late", "no worker", "down", "unknown"}
 
@@ -113,19 +113,19 @@ PROXIED = [{"REMOTE_ADDR": "192.0.2.1"}, {"HTTP_X_FORWARDED_FOR": "127.0.0.1"}, 
 
 @pytest.mark.parametrize("request_of", PROXIED)
 @pytest.mark.django_db
-def test_public_reads_no_more_than_yes(request_of):
+def test_public_sees_only_that_it_is_ready(request_of):
     response = Client(**request_of).get("/imagine/health/ready/")
     assert (response.status_code, response.json()) == (200, {"ready": True})
 
 
-def test_public_reads_no_more_than_no(no_database):
+def test_public_sees_only_that_it_is_not_ready(no_database):
     response = Client(REMOTE_ADDR="192.0.2.1").get("/imagine/health/ready/")
     assert (response.status_code, response.json()) == (503, {"ready": False})
 
 
 @pytest.mark.slow
 @pytest.mark.django_db
-def test_ready_tells_when_every_visitor_comes_from_one_address(workers):
+def test_ready_reports_when_all_visitors_share_one_address(workers):
     for _number in range(50):
         Client(REMOTE_ADDR="10.0.0.2").post("/imagine/rsvp/find/", {})
     assert ready() == well(visitors="one address")
@@ -134,7 +134,7 @@ def test_ready_tells_when_every_visitor_comes_from_one_address(workers):
 
 
 @pytest.mark.django_db
-def test_only_monitors_on_this_machine_make_it_look_at_visitors():
+def test_only_local_monitors_trigger_the_visitor_check():
     def statements(**sent: str) -> str:
         with CaptureQueriesContext(connection) as queries:
             assert Client().get("/imagine/health/ready/", **sent).status_code == 200
@@ -145,7 +145,7 @@ def test_only_monitors_on_this_machine_make_it_look_at_visitors():
     assert "core_ratelimitcount" in statements()
 
 
-def test_page_without_a_database_is_a_plain_503_and_comes_back(no_database):
+def test_page_without_a_database_is_a_plain_503(no_database):
     client = Client(raise_request_exception=False)
     for response in (client.get("/imagine/"), client.post("/imagine/events/summit/", web_client.rsvp_form())):
         assert response.status_code == 503
@@ -156,7 +156,7 @@ def test_page_without_a_database_is_a_plain_503_and_comes_back(no_database):
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("pgcode", ["40P01", "55P03", "57014"])  # a deadlock, a lock or a statement that took too long
-def test_page_that_waited_too_long_says_that_it_took_too_long(monkeypatch, pgcode):
+def test_database_timeout_or_deadlock_shows_its_own_503_page(monkeypatch, pgcode):
     def wait_too_long(*_args):
         with connection.cursor() as cursor:
             cursor.execute(f"DO $$ BEGIN RAISE EXCEPTION SQLSTATE '{pgcode}'; END $$")
@@ -173,7 +173,7 @@ def test_page_that_waited_too_long_says_that_it_took_too_long(monkeypatch, pgcod
 
 
 @pytest.mark.django_db(transaction=True)
-def test_page_is_back_with_the_database():
+def test_page_recovers_when_the_database_is_back():
     port = connection.settings_dict["PORT"]
     connection.close()
     connection.settings_dict["PORT"] = free_port()
@@ -186,7 +186,7 @@ def test_page_is_back_with_the_database():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_connection_that_was_lost_is_made_again_by_the_next_request():
+def test_lost_connection_is_reopened_by_the_next_request():
     client = Client(raise_request_exception=False)
     client.get("/imagine/")
     connection.ensure_connection()

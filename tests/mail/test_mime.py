@@ -62,7 +62,7 @@ def lines(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("fields", WORDS.values(), ids=WORDS)
-def test_email_says_what_is_stored(fields):
+def test_email_contains_the_stored_content(fields):
     stored = message(**fields)
     email = travels(stored)
     assert email["Subject"] == stored.subject
@@ -92,7 +92,7 @@ def test_calendar_part_has_its_method():
     assert part.get_param("method") == "CANCEL"
 
 
-def test_mail_follows_the_settings(settings):
+def test_email_uses_the_sender_settings(settings):
     before = travels(message())
     settings.MAIL_FROM, settings.MAIL_REPLY_TO = "Others <others@example.com>", "desk@example.com"
     after = travels(message())
@@ -101,7 +101,7 @@ def test_mail_follows_the_settings(settings):
     assert before["From"] != after["From"]
 
 
-def test_what_no_mail_can_hold_is_a_value_error():
+def test_content_an_email_cannot_hold_raises_value_error():
     for fields in ({"body_text": "\ud800"}, {"subject": "two\nlines"}):
         with pytest.raises(ValueError):  # noqa: PT011 (whatever its words, the message is rejected)
             mime.build_email(message(**fields)).message().as_bytes(linesep="\r\n")

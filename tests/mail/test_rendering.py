@@ -36,11 +36,11 @@ def hello(name="Alma", **facts):
     return render_email("hello", {"seats": 3, **facts}, {"name": name})
 
 
-def test_letter_in_three_layouts():
+def test_email_is_rendered_as_subject_text_and_html():
     assert hello() == ("To Alma has 3.", "Alma has 3.\n\n--\nen\n", "<title>To Alma has 3.</title><p>Alma has 3.</p>")
 
 
-def test_letters_that_differ_in_one_persons_words_are_rendered_once(rendered):
+def test_emails_differing_only_in_personal_values_are_rendered_once(rendered):
     assert [hello(name).body_text for name in ("Alma", "Jun", "")] == [
         "Alma has 3.\n\n--\nen\n",
         "Jun has 3.\n\n--\nen\n",
@@ -49,7 +49,7 @@ def test_letters_that_differ_in_one_persons_words_are_rendered_once(rendered):
     assert len(rendered) == 1
 
 
-def test_letter_is_rendered_anew_when_a_fact_the_language_or_the_postal_address_changed(rendered, settings):
+def test_email_is_rendered_again_if_facts_language_or_postal_address_change(rendered, settings):
     assert hello(seats=4).subject == "To Alma has 4."
     assert hello(seats=5).subject == "To Alma has 5."
     with translation.override("es"):
@@ -59,7 +59,7 @@ def test_letter_is_rendered_anew_when_a_fact_the_language_or_the_postal_address_
     assert len(rendered) == 4
 
 
-def test_words_are_escaped_in_html_alone_and_kept_on_one_line():
+def test_values_are_escaped_only_in_html_and_kept_on_one_line():
     letter = hello("<b>A & B</b>\r\nBcc: x")
     assert letter.subject == "To <b>A & B</b> Bcc: x has 3."
     assert letter.body_text.startswith("<b>A & B</b> Bcc: x has 3.\n")
@@ -68,7 +68,7 @@ def test_words_are_escaped_in_html_alone_and_kept_on_one_line():
     )
 
 
-def test_words_that_look_like_a_place_are_words():
+def test_values_that_look_like_markers_are_kept_as_text():
     strange = rendering.marker("name") + rendering.marker("secret")
     assert hello(strange).subject == f"To {strange} has 3."
 
@@ -77,12 +77,12 @@ def test_subject_is_shortened():
     assert hello("s" * 300).subject == "To " + "s" * 196 + "…"
 
 
-def test_fact_that_could_change_unseen_is_refused():
+def test_unhashable_fact_is_refused():
     with pytest.raises(TypeError, match="unhashable"):
         hello(seats=[1])
 
 
-def test_letters_kept_are_bounded():
+def test_cache_size_is_bounded():
     for seats in range(MAX_CACHED + 5):
         hello(seats=seats)
     assert rendering.render_with_markers.cache_info().currsize == MAX_CACHED

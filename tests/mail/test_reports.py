@@ -54,7 +54,7 @@ REASONS = {
 
 
 @pytest.mark.parametrize("server", REASONS, ids=lambda server: server.__name__)
-def test_each_mail_servers_report_marks_message_and_address_once(server):
+def test_bounce_report_of_each_server_marks_message_and_address_once(server):
     message, other = sent_message(recipient="Alma@Example.org"), sent_message("other:1", recipient="ben@example.org")
     report = server(message)
     assert record_content(report) == Outcome.BOUNCED
@@ -67,7 +67,7 @@ def test_each_mail_servers_report_marks_message_and_address_once(server):
     assert everything() == before
 
 
-def test_reports_that_staff_overruled_stay_overruled_when_they_come_again():
+def test_cleared_bounce_stays_cleared_when_the_report_is_repeated():
     message = sent_message()
     record_content(postfix(message))
     preferences.clear_bounce(EmailPreference.objects.get())
@@ -113,7 +113,7 @@ ABOUT_SOMETHING_ELSE = [
 ]
 
 
-def test_only_a_failure_that_is_about_the_mailbox_marks_the_address():
+def test_only_mailbox_failures_suppress_the_address():
     for number, (status, diagnostic) in enumerate(ABOUT_THE_MAILBOX + ABOUT_SOMETHING_ELSE):
         message = sent_message(f"bounce:{number}", recipient=f"person{number}@example.org")
         assert record_content(postfix(message, status=status, diagnostic=diagnostic)) == Outcome.BOUNCED
@@ -123,14 +123,14 @@ def test_only_a_failure_that_is_about_the_mailbox_marks_the_address():
 
 
 @pytest.mark.parametrize("action", ["delayed", "delivered", "relayed", "expanded", "", "failed-ish"])
-def test_delays_and_good_news_change_nothing(action):
+def test_delay_and_success_reports_change_nothing(action):
     message = sent_message()
     before = everything()
     assert record_content(postfix(message, action=action, status="4.4.1")) == Outcome.DELAYED
     assert everything() == before
 
 
-def test_report_comes_long_after_the_text_was_deleted():
+def test_report_is_recorded_after_the_message_text_was_deleted():
     message = sent_message()
     report = postfix(message)
     Message.objects.update(sent_at=timezone.now() - retention.CONTENT_LIFETIME * 2)
@@ -142,7 +142,7 @@ def test_report_comes_long_after_the_text_was_deleted():
     assert record_content(report) == Outcome.NOT_OURS
 
 
-def test_what_is_on_its_way_again_or_was_refused_already():
+def test_report_outcome_depends_on_the_message_state():
     for before, after in {
         "queued": "rejected",  # its reply was lost; the report says what became of it
         "unknown": "rejected",
@@ -160,14 +160,14 @@ def test_what_is_on_its_way_again_or_was_refused_already():
         assert (message.recipient in suppressed()) == (outcome == Outcome.BOUNCED)
 
 
-def test_a_forwarded_email_bounces_under_the_address_that_we_sent_it_to():
+def test_bounce_of_a_forwarded_email_marks_the_original_recipient():
     message = sent_message()
     report = postfix(message).replace(b"Final-Recipient: rfc822; alma@example.org", b"Final-Recipient: rfc822; a@b.org")
     assert record_content(report) == Outcome.BOUNCED
     assert list(suppressed()) == [ALMA]
 
 
-def test_address_of_a_domain_with_other_letters():
+def test_internationalized_domain_is_matched():
     message = sent_message(recipient="alma@bücher.example")
     assert record_content(postfix(message, to="alma@xn--bcher-kva.example")) == Outcome.BOUNCED
 
@@ -182,7 +182,7 @@ def test_the_reason_is_short_and_has_no_address_link_or_control_characters():
     assert reason.isprintable()
 
 
-def test_staff_read_on_the_message_that_it_bounced_and_why(staff):
+def test_message_page_shows_the_bounce_and_its_reason(staff):
     message = sent_message()
     url = f"/imagine/admin/mail/message/{message.pk}/change/"
     assert "bounced:" not in web_client.page_text(staff.get(url)).lower()
@@ -194,7 +194,7 @@ def test_staff_read_on_the_message_that_it_bounced_and_why(staff):
     assert "sent:" in words.lower()
 
 
-def test_a_message_that_bounced_is_resent_as_another_one():
+def test_bounced_message_is_resent_as_a_new_message():
     """So the same report, if it comes again, says nothing about the new one."""
     message = sent_message()
     record_content(postfix(message))
@@ -206,7 +206,7 @@ def test_a_message_that_bounced_is_resent_as_another_one():
     assert state(copy)[0] == "queued"
 
 
-def test_bounces_count_as_failures_of_the_day():
+def test_bounces_count_as_recent_failures():
     message = sent_message()
     Message.objects.update(send_after=timezone.now() - timezone.timedelta(days=3))
     assert health.failed_within(timezone.timedelta(days=1)) == 0
@@ -231,7 +231,7 @@ def test_a_complaint_unsubscribes_from_all_mailings_once(named):
     assert preference.wants_reminders
 
 
-def test_a_complaint_in_the_name_of_another_address_or_of_another_kind_changes_nothing():
+def test_complaint_about_another_address_or_of_another_type_changes_nothing():
     message = sent_message()
     before = everything()
     assert record_content(complaint(message, named="ben@example.org")) == Outcome.NOT_OURS
@@ -280,7 +280,7 @@ def bad_reports(message: Message, other: Message) -> dict[str, bytes]:
     }
 
 
-def test_reports_with_odd_headers_are_read():
+def test_reports_with_malformed_headers_are_recorded():
     for number, (good, odd) in enumerate(
         [
             (b"report-type=", b"report-type*1*=%%%;\x00\xff="),
@@ -315,14 +315,14 @@ def huge_reports() -> dict[str, bytes]:
 
 
 @pytest.mark.slow
-def test_huge_reports_are_refused_soon():
+def test_huge_reports_are_rejected_quickly():
     for name, content in huge_reports().items():
         began = time.monotonic()
         assert record_content(content) == Outcome.NOT_A_REPORT, name
         assert time.monotonic() - began < 5, name
 
 
-def test_long_parameters_of_a_header_are_read_soon():
+def test_long_header_parameters_are_parsed_quickly():
     """One email that took minutes would end each reader of the mailbox, and no later report would be read."""
     for number, odd in enumerate(['; odd="' + ";" * 200_000, '; odd="' + "x;" * 100_000, "; odd" * 40_000]):
         message = sent_message(f"parameters:{number}", recipient=f"parameters{number}@example.org")
@@ -334,7 +334,7 @@ def test_long_parameters_of_a_header_are_read_soon():
 
 
 @pytest.mark.slow
-def test_long_diagnostics_are_read_soon():
+def test_long_diagnostics_are_parsed_quickly():
     for number, words in enumerate(["550 " * 60_000, "x" * 240_000, "550 no such " * 20_000, "a@" * 120_000]):
         message = sent_message(f"long:{number}", recipient=f"long{number}@example.org")
         report, began = postfix(message, diagnostic=f"smtp; {words}"), time.monotonic()
@@ -342,14 +342,14 @@ def test_long_diagnostics_are_read_soon():
         assert time.monotonic() - began < 2
 
 
-def test_a_report_that_was_cut_off_in_the_returned_message_is_good():
+def test_report_with_a_very_long_returned_message_is_recorded():
     message = sent_message(body_html="<p>" + "long " * 200_000)
     content = postfix(message)
     assert len(content) > 1_000_000
     assert record_content(content) == Outcome.BOUNCED
 
 
-def test_logs_say_what_happened_and_name_nobody(caplog):
+def test_logs_contain_the_outcome_and_no_address(caplog):
     message = sent_message()
     with caplog.at_level(logging.INFO):
         for content in (postfix(message), postfix(message, to="ben@example.org"), b"alma@example.org"):

@@ -56,7 +56,7 @@ def test_reports_about_our_email_are_recorded_and_deleted_and_the_rest_stays(ima
     assert set(imap.commands) == ALL_THAT_IS_ASKED
 
 
-def test_what_was_looked_at_is_not_fetched_again(imap):
+def test_processed_emails_are_not_fetched_again(imap):
     imap.deliver(HELLO, HELLO)
     read()
     imap.commands.clear()
@@ -68,7 +68,7 @@ def test_what_was_looked_at_is_not_fetched_again(imap):
     assert imap.commands.count("UID FETCH") == 2
 
 
-def test_a_mailbox_whose_emails_are_numbered_anew_is_read_from_its_beginning(imap):
+def test_mailbox_with_a_new_uid_validity_is_read_from_the_start(imap):
     imap.deliver(HELLO, HELLO)
     read()
     imap.mails, imap.next_uid, imap.uid_validity = {}, 1, 8
@@ -77,7 +77,7 @@ def test_a_mailbox_whose_emails_are_numbered_anew_is_read_from_its_beginning(ima
     assert bounced() == ["alma@example.org"]
 
 
-def test_another_mailbox_is_read_from_its_beginning(imap, settings):
+def test_new_mailbox_is_read_from_the_start(imap, settings):
     imap.deliver(HELLO)
     read()
     settings.BOUNCE_MAILBOX = replace(settings.BOUNCE_MAILBOX, host="localhost")
@@ -85,13 +85,13 @@ def test_another_mailbox_is_read_from_its_beginning(imap, settings):
     assert sorted(ReportMailbox.objects.values_list("last_uid", flat=True)) == [1, 1]
 
 
-def test_an_empty_mailbox(imap):
+def test_empty_mailbox_is_searched_once(imap):
     assert (read().last_uid, imap.commands.count("UID SEARCH")) == (0, 1)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("command", ["UID STORE", "UID EXPUNGE"])
-def test_a_reader_that_dies_after_recording_reads_again_and_goes_on(imap, command):
+def test_reader_interrupted_after_recording_resumes(imap, command):
     message = sent_message()
     imap.deliver(postfix(message), HELLO)
     imap.hangs_up_at = command
@@ -105,7 +105,7 @@ def test_a_reader_that_dies_after_recording_reads_again_and_goes_on(imap, comman
 
 
 @pytest.mark.parametrize("lacking", ["the right to delete", "UIDPLUS"])
-def test_a_report_that_cannot_be_deleted_is_recorded_all_the_same(imap, lacking):
+def test_report_that_cannot_be_deleted_is_still_recorded(imap, lacking):
     imap.deliver(postfix(sent_message()))
     if lacking == "UIDPLUS":
         imap.capabilities_after_sign_in = imap.capabilities
@@ -116,7 +116,7 @@ def test_a_report_that_cannot_be_deleted_is_recorded_all_the_same(imap, lacking)
     assert imap.deleted == ({1} if lacking == "UIDPLUS" else set())
 
 
-def test_a_report_about_an_email_that_is_being_sent_is_read_again(imap):
+def test_report_about_an_email_being_sent_is_read_again_later(imap):
     message = sent_message()
     claim = {"claim_id": message.pk, "claim_expires_at": timezone.now()}
     Message.objects.update(state="sending", sent_at=None, **claim)
@@ -127,7 +127,7 @@ def test_a_report_about_an_email_that_is_being_sent_is_read_again(imap):
     assert (bounced(), list(imap.mails)) == (["alma@example.org"], [1, 3])
 
 
-def test_two_readers_at_once(imap, settings):
+def test_second_reader_does_nothing_until_the_claim_expires(imap, settings):
     imap.deliver(postfix(sent_message()))
     ReportMailbox.objects.create(key=mailbox.mailbox_key(settings.BOUNCE_MAILBOX))
     ReportMailbox.objects.update(claim_expires_at=timezone.now() + timezone.timedelta(seconds=30))
@@ -138,7 +138,7 @@ def test_two_readers_at_once(imap, settings):
     assert bounced() == ["alma@example.org"]
 
 
-def test_a_reader_stops_after_its_time_and_the_next_one_goes_on(imap, monkeypatch):
+def test_reader_stops_at_its_time_limit_and_the_next_one_continues(imap, monkeypatch):
     imap.deliver(*[HELLO] * 3)
     monkeypatch.setattr(mailbox, "READ_SECONDS", -1)
     assert read().last_uid == 0
@@ -146,7 +146,7 @@ def test_a_reader_stops_after_its_time_and_the_next_one_goes_on(imap, monkeypatc
     assert read().last_uid == 3
 
 
-def test_an_email_that_cannot_be_fetched_does_not_keep_later_reports_from_being_read(imap):
+def test_unreadable_email_does_not_block_later_reports(imap):
     message, other = sent_message(), sent_message("other:1", recipient="ben@example.org")
     imap.deliver(HELLO, postfix(message))
     imap.damaged = {1}
@@ -169,7 +169,7 @@ def ready() -> str:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("trouble", ["password", "folder", "closed", "hangs up", "silent"])
-def test_a_mailbox_that_cannot_be_read_is_logged_once_and_shown(imap, settings, caplog, monkeypatch, trouble):
+def test_unreadable_mailbox_is_logged_once_and_recorded(imap, settings, caplog, monkeypatch, trouble):
     monkeypatch.setattr(mailbox, "SOCKET_TIMEOUT", 0.3)
     box = settings.BOUNCE_MAILBOX
     if trouble == "password":
@@ -199,7 +199,7 @@ def test_without_a_mailbox_nothing_happens():
     assert ready() == ""
 
 
-def test_monitors_see_whether_the_mailbox_was_read_lately(imap):
+def test_ready_reports_whether_the_mailbox_was_read_recently(imap):
     assert ready() == "late"
     read()
     assert ready() == "ok"
@@ -207,7 +207,7 @@ def test_monitors_see_whether_the_mailbox_was_read_lately(imap):
     assert ready() == "late"
 
 
-def test_the_start_page_says_when_the_mailbox_was_read(imap, staff):
+def test_start_page_shows_when_the_mailbox_was_last_read(imap, staff):
     def words() -> str:
         return web_client.page_text(staff.get("/imagine/admin/")).replace("\N{NO-BREAK SPACE}", " ")
 

@@ -52,7 +52,7 @@ def test_a_signed_report_is_recorded_once():
     assert answer(post(b"Subject: Hello\n\nHello")) == (200, "not a report")
 
 
-def test_the_signature_is_what_openssl_makes_as_the_readme_says(settings):
+def test_signature_matches_the_openssl_example_in_the_readme(settings):
     settings.BOUNCE_WEBHOOK_SECRET = "key-" * 8  # printf '1764528000.body\n' | openssl dgst -sha256 -hmac key-key-…
     expected = "4e2ff03fca86ddf1a047d973db7568606a439152eab0eca202d570968c4c0049"
     assert webhook.signature("1764528000", b"body\n") == expected
@@ -81,7 +81,7 @@ def test_a_report_with_a_bad_signature_changes_nothing():
     assert post(report, sign(report, age=290)).status_code == 200
 
 
-def test_a_report_about_an_email_that_is_being_sent_has_to_come_again():
+def test_report_about_an_email_being_sent_must_be_posted_again():
     message = sent_message()
     claim = {"claim_id": message.pk, "claim_expires_at": timezone.now()}
     Message.objects.update(state="sending", sent_at=None, **claim)
@@ -90,7 +90,7 @@ def test_a_report_about_an_email_that_is_being_sent_has_to_come_again():
     assert answer(post(postfix(message))) == (200, "bounced")
 
 
-def test_without_a_secret_there_is_no_such_page(settings):
+def test_webhook_without_a_secret_is_404(settings):
     settings.BOUNCE_WEBHOOK_SECRET = ""
     report = postfix(sent_message())
     assert post(report).status_code == 404
@@ -98,7 +98,7 @@ def test_without_a_secret_there_is_no_such_page(settings):
     assert bounced() == 0
 
 
-def test_only_reports_of_a_good_size_and_kind_are_posted():
+def test_only_reports_of_allowed_size_and_type_are_accepted():
     assert Client().get(URL).status_code == 405
     assert post(b"x" * (512 * 1024 + 1)).status_code == 413
     assert post(b"<x/>", content_type="text/xml").status_code == 415
@@ -125,7 +125,7 @@ def post_json(body: bytes) -> tuple[int, str]:
     return answer(post(body, content_type="application/json"))
 
 
-def test_bounces_and_complaints_in_json():
+def test_bounces_and_complaints_are_recorded_from_json():
     message = sent_message()
     assert post_json(as_json(message)) == (200, "bounced")
     assert EmailPreference.objects.get().suppression_reason == "550 5.1.1 No such user"

@@ -35,7 +35,7 @@ def choose(client, preference: EmailPreference, **fields):
 # The form -------------------------------------------------------------------------------------------------------
 
 
-def test_mail_choices_shows_what_is_wanted(client):
+def test_preferences_page_shows_the_current_choices(client):
     preference = preferences.get_preference(EMAIL)
     page = client.get(preference.get_absolute_url())
     assert web_client.form_fields(page).keys() >= {"invitations", "reminders"}
@@ -44,7 +44,7 @@ def test_mail_choices_shows_what_is_wanted(client):
     assert "What comes in any case" in web_client.page_text(page)
 
 
-def test_mail_choices_are_saved_and_saved_again_harmlessly(client):
+def test_preferences_are_saved_and_saving_again_changes_nothing(client):
     preference = preferences.get_preference(EMAIL)
     for _twice in range(2):
         response = choose(client, preference, news="on", reminders="on")
@@ -56,7 +56,7 @@ def test_mail_choices_are_saved_and_saved_again_harmlessly(client):
     assert snapshots.tables(but=BUT_LIMITS) == before
 
 
-def test_nothing_of_this_counts_for_more_than_the_ticks(client):
+def test_unsubscribe_all_overrides_the_selected_topics(client):
     preference = preferences.get_preference(EMAIL)
     for _twice in range(2):
         choose(client, preference, invitations="on", reminders="on", unsubscribe_all="1")
@@ -66,7 +66,7 @@ def test_nothing_of_this_counts_for_more_than_the_ticks(client):
     assert "Nothing of this any more" not in page
 
 
-def test_mail_choices_of_one_address_leave_others_alone(client):
+def test_preferences_of_one_address_do_not_affect_others(client):
     preference, other = preferences.get_preference(EMAIL), preferences.get_preference("ben@example.org")
     choose(client, preference, unsubscribe_all="1")
     assert wanted_topics(other.email) == ["invitations", "reminders"]
@@ -75,7 +75,7 @@ def test_mail_choices_of_one_address_leave_others_alone(client):
     assert other.token not in page
 
 
-def test_refused_address_is_told_so(client):
+def test_page_says_when_the_address_is_suppressed(client):
     preference = preferences.get_preference(EMAIL)
     assert "refuses what we send" not in web_client.page_text(client.get(preference.get_absolute_url()))
     preferences.suppress(EMAIL, "550 5.1.1 no such user here")
@@ -87,7 +87,7 @@ def test_refused_address_is_told_so(client):
 # Language -------------------------------------------------------------------------------------------------------
 
 
-def test_language_is_written_wherever_the_address_is_known(client):
+def test_language_is_saved_for_contacts_pledges_and_upcoming_rsvps(client):
     pledge = factories.signed_pledge(email=EMAIL)
     second = factories.contact(factories.organization("Delta Growers"), "Alma@example.org")
     on_their_own = Contact.objects.create(name="Alma", email=EMAIL)
@@ -110,7 +110,7 @@ def test_language_is_written_wherever_the_address_is_known(client):
     assert wanted_topics() == ["invitations", "reminders"]
 
 
-def test_pledge_without_a_contact_of_its_own_speaks_its_main_contacts_language(client):
+def test_pledge_without_its_own_contact_gets_the_main_contacts_language(client):
     pledge = factories.signed_pledge(email=EMAIL)
     Pledge.objects.update(contact=None)
     choose(client, preferences.get_preference(EMAIL), language="es")
@@ -118,7 +118,7 @@ def test_pledge_without_a_contact_of_its_own_speaks_its_main_contacts_language(c
     assert pledge.language == "es"
 
 
-def test_language_is_asked_for_only_when_there_is_somebody_to_write_to(client):
+def test_language_is_asked_only_when_the_address_is_in_use(client):
     preference = preferences.get_preference(EMAIL)
     assert "We write to you in" not in web_client.page_text(client.get(preference.get_absolute_url()))
     factories.rsvp(factories.event(), email=EMAIL, language="es")
@@ -129,7 +129,7 @@ def test_language_is_asked_for_only_when_there_is_somebody_to_write_to(client):
 
 
 @pytest.mark.parametrize("language", [{}, {"language": "fr"}, {"language": "en\x00"}])
-def test_language_that_nobody_speaks_here_saves_nothing_and_keeps_what_was_ticked(client, language):
+def test_unsupported_language_saves_nothing_and_keeps_the_selected_topics(client, language):
     factories.contact(factories.organization(), EMAIL)
     preference = preferences.get_preference(EMAIL)
     before = snapshots.tables(but=BUT_LIMITS)
@@ -145,7 +145,7 @@ def test_language_that_nobody_speaks_here_saves_nothing_and_keeps_what_was_ticke
 
 
 @pytest.mark.parametrize("mail", preferences.TOPICS)
-def test_one_click_of_a_mail_program_ends_that_mail_alone(mail):
+def test_one_click_unsubscribe_ends_only_that_topic(mail):
     preference = preferences.get_preference(EMAIL)
     preferences.set_topics(preference, invitations=True, reminders=True, news=True)
     program = Client(enforce_csrf_checks=True)
@@ -155,7 +155,7 @@ def test_one_click_of_a_mail_program_ends_that_mail_alone(mail):
     assert wanted_topics() == [other for other in preferences.TOPICS if other != mail]
 
 
-def test_one_click_may_come_as_a_plain_form_and_cannot_subscribe():
+def test_one_click_accepts_urlencoded_forms_and_never_resubscribes():
     preference = preferences.get_preference(EMAIL)
     program = Client(enforce_csrf_checks=True)
     form = "application/x-www-form-urlencoded"
@@ -165,13 +165,13 @@ def test_one_click_may_come_as_a_plain_form_and_cannot_subscribe():
 
 
 @pytest.mark.slow
-def test_one_click_is_answered_for_thousands_of_one_mail_provider():
+def test_one_click_is_not_rate_limited_for_one_email_provider():
     preference = preferences.get_preference(EMAIL)
     program = Client()
     assert {program.post(unsubscribe_path(preference), ONE_CLICK).status_code for _click in range(400)} == {200}
 
 
-def test_button_ends_the_mail_and_the_page_after_it_takes_that_back(client):
+def test_button_unsubscribes_and_the_next_page_can_undo_it(client):
     preference = preferences.get_preference(EMAIL)
     assert "No more invitations?" in web_client.page_text(client.get(unsubscribe_path(preference)))
     for _twice in range(2):
@@ -196,7 +196,7 @@ def test_unsubscribing_twice_writes_once():
 
 
 @pytest.mark.parametrize("method", ["get", "head", "options"])
-def test_links_that_a_mail_scanner_opens_change_nothing(method):
+def test_links_opened_by_an_email_scanner_change_nothing(method):
     factories.contact(factories.organization(), EMAIL)
     preference = preferences.get_preference(EMAIL)
     before = snapshots.tables()
@@ -233,14 +233,14 @@ def test_other_methods_are_refused(client, method):
         assert getattr(client, method)(place).status_code == 405
 
 
-def test_mail_choices_want_a_token_of_our_form(client):
+def test_preferences_form_requires_a_csrf_token(client):
     preference = preferences.get_preference(EMAIL)
     strict = Client(enforce_csrf_checks=True)
     assert strict.post(preference.get_absolute_url(), {"unsubscribe_all": "1"}).status_code == 403
     assert wanted_topics() == ["invitations", "reminders"]
 
 
-def test_pages_of_mail_are_neither_stored_nor_indexed(client):
+def test_preference_pages_are_not_cached_or_indexed(client):
     preference = preferences.get_preference(EMAIL)
     answers = [
         client.get(preference.get_absolute_url()),
@@ -254,7 +254,7 @@ def test_pages_of_mail_are_neither_stored_nor_indexed(client):
 
 
 @pytest.mark.slow
-def test_mail_choices_ask_as_much_for_an_address_known_once_and_thirty_times(client, django_assert_num_queries):
+def test_preferences_page_query_count_does_not_grow_with_contacts_and_rsvps(client, django_assert_num_queries):
     preference = preferences.get_preference(EMAIL)
     factories.contact(factories.organization(), EMAIL)
     factories.rsvp(factories.event(), email=EMAIL)
@@ -267,7 +267,7 @@ def test_mail_choices_ask_as_much_for_an_address_known_once_and_thirty_times(cli
         client.get(preference.get_absolute_url())
 
 
-def test_address_keeps_when_it_chose():
+def test_unsubscribing_updates_changed_at():
     preference = preferences.get_preference(EMAIL)
     EmailPreference.objects.update(changed_at="2020-01-01T00:00:00Z")
     Client().post(unsubscribe_path(preference), ONE_CLICK)

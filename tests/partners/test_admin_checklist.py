@@ -50,7 +50,7 @@ def tours() -> PromiseType:
 # Kinds -----------------------------------------------------------------------------------------------------------
 
 
-def test_everything_about_a_kind_is_changed_but_its_code(staff):
+def test_promise_type_form_changes_every_field_except_code(staff):
     typed = {
         "name": "Open your doors",
         "name_es": "Abrir sus puertas",
@@ -85,7 +85,7 @@ def test_everything_about_a_kind_is_changed_but_its_code(staff):
     assert "unit in Spanish, one: visita → día" in web_client.page_text(staff.get(f"{KINDS}{promise_type.pk}/change/"))
 
 
-def test_new_kind_takes_its_place_in_the_order(staff):
+def test_new_promise_type_is_sorted_by_its_order(staff):
     assert add(staff, KINDS, **BOOKS).status_code == 302
     assert [promise_type.code for promise_type in PromiseType.objects.all()][:2] == ["books", "curriculum"]
     assert snapshots.changes(PromiseType.objects.get(code="books"))[0]["name"] == ["", "Give books"]
@@ -104,7 +104,7 @@ def test_new_kind_takes_its_place_in_the_order(staff):
         ({"work_based_learning": "x"}, "Select a valid choice."),
     ],
 )
-def test_mistake_in_a_kind_is_said_and_nothing_is_kept(staff, fields, sentence):
+def test_invalid_promise_type_shows_an_error_and_saves_nothing(staff, fields, sentence):
     before = snapshots.tables(but=KEPT)
     response = add(staff, KINDS, **(BOOKS | fields))
     assert response.status_code == 200
@@ -113,7 +113,7 @@ def test_mistake_in_a_kind_is_said_and_nothing_is_kept(staff, fields, sentence):
 
 
 @pytest.mark.slow
-def test_two_people_on_one_kind_do_not_overwrite_each_other_unseen(staff):
+def test_concurrent_promise_type_edits_are_not_overwritten_silently(staff):
     promise_type = tours()
     address = f"{KINDS}{promise_type.pk}/change/"
     opened = web_client.form_fields(staff.get(address))
@@ -126,7 +126,7 @@ def test_two_people_on_one_kind_do_not_overwrite_each_other_unseen(staff):
 
 
 @pytest.mark.slow
-def test_retired_kind_stays_on_old_pledges_and_is_offered_no_more(staff):
+def test_retired_promise_type_stays_on_pledges_but_is_not_offered(staff):
     pledge = factories.signed_pledge()
     promise_type = tours()
     assert said(act(staff, KINDS, "retire", promise_type)) == ["1 is retired now."]
@@ -143,7 +143,7 @@ def test_retired_kind_stays_on_old_pledges_and_is_offered_no_more(staff):
     ]
 
 
-def test_kind_is_deleted_only_while_nothing_is_promised_of_it(staff):
+def test_promise_type_is_deleted_only_when_no_promise_uses_it(staff):
     pledge = factories.draft_pledge()
     used, unused = tours(), PromiseType.objects.get(code="service")
     for at in (f"{KINDS}{used.pk}/delete/", f"{KINDS}{unused.pk}/delete/"):
@@ -159,7 +159,7 @@ def test_kind_is_deleted_only_while_nothing_is_promised_of_it(staff):
 # Schools ---------------------------------------------------------------------------------------------------------
 
 
-def test_school_is_retired_and_brought_back_and_nothing_else(staff):
+def test_school_can_only_be_retired_and_brought_back(staff):
     school = factories.school()
     assert change(staff, SCHOOLS, school, is_retired="on", name="Mine", code="1" * 14).status_code == 302
     school.refresh_from_db()
@@ -178,7 +178,7 @@ def test_school_is_retired_and_brought_back_and_nothing_else(staff):
 
 
 @pytest.mark.slow
-def test_two_people_on_one_school(staff):
+def test_saving_an_outdated_school_form_keeps_it_retired(staff):
     school = factories.school()
     address = f"{SCHOOLS}{school.pk}/change/"
     opened = web_client.form_fields(staff.get(address))
@@ -188,7 +188,7 @@ def test_two_people_on_one_school(staff):
     assert school.is_retired
 
 
-def test_schools_are_found_and_filtered(staff):
+def test_school_list_search_and_filters(staff):
     factories.school("Edison High")
     checklist.retire(factories.school("Fillmore Elementary", "elementary", is_charter=True))
     for query, names in {
@@ -204,7 +204,7 @@ def test_schools_are_found_and_filtered(staff):
 # School years ----------------------------------------------------------------------------------------------------
 
 
-def test_year_is_added_and_opens_on_its_day(staff):
+def test_added_school_year_is_not_open_before_its_opening_date(staff):
     typed = {"school_year": "2028", "opens_on": today(30).isoformat(), "announced_deadline": today(60).isoformat()}
     assert add(staff, YEARS, **typed).status_code == 302
     year = PledgeYear.objects.get()
@@ -225,7 +225,7 @@ def test_year_is_added_and_opens_on_its_day(staff):
         ({"opens_on": "2028-05-02", "announced_deadline": "2028-05-01"}, "It closes after it opens."),
     ],
 )
-def test_mistake_in_a_year_is_said_and_nothing_is_kept(staff, fields, sentence):
+def test_invalid_school_year_shows_an_error_and_saves_nothing(staff, fields, sentence):
     factories.pledge_year()
     before = snapshots.tables(but=KEPT)
     response = add(staff, YEARS, **({"school_year": "2028", "opens_on": "2028-05-01"} | fields))
@@ -234,14 +234,14 @@ def test_mistake_in_a_year_is_said_and_nothing_is_kept(staff, fields, sentence):
     assert snapshots.tables(but=KEPT) == before
 
 
-def test_dates_of_a_year_are_changed_but_not_which_year_it_is(staff):
+def test_school_year_form_changes_dates_but_not_the_year(staff):
     year = factories.pledge_year()
     assert change(staff, YEARS, year, school_year="2030", announced_deadline=today(90).isoformat()).status_code == 302
     assert list(PledgeYear.objects.values_list("pk", "announced_deadline")) == [(2027, today(90))]
 
 
 @pytest.mark.slow
-def test_two_people_on_one_year_do_not_overwrite_each_other_unseen(staff):
+def test_concurrent_school_year_edits_are_not_overwritten_silently(staff):
     year = factories.pledge_year()
     address = f"{YEARS}2027/change/"
     opened = web_client.form_fields(staff.get(address))
@@ -255,7 +255,7 @@ def test_two_people_on_one_year_do_not_overwrite_each_other_unseen(staff):
     assert year.closed_at is not None
 
 
-def test_year_is_opened_closed_and_reopened_and_each_repeats_harmlessly(staff):
+def test_opening_closing_and_reopening_a_school_year_are_idempotent(staff):
     year = factories.pledge_year(2028, opens_on=today(30))
     for action, sentence, is_open in (
         ("open_years", "1 school year is open now.", True),
@@ -276,7 +276,7 @@ def test_year_is_opened_closed_and_reopened_and_each_repeats_harmlessly(staff):
     assert set(AuditEntry.objects.values_list("actor_name", flat=True)) == {"staff"}
 
 
-def test_buttons_on_a_years_page_lead_to_what_can_be_done(staff):
+def test_school_year_page_shows_a_button_for_the_available_action(staff):
     year = factories.pledge_year(2028, opens_on=today(30))
     ticked = '<input type="hidden" name="_selected_action" value="2028">'
     for action, rule in (
@@ -289,7 +289,7 @@ def test_buttons_on_a_years_page_lead_to_what_can_be_done(staff):
         year = rule(year)
 
 
-def test_closed_year_takes_no_change_until_it_is_reopened(staff):
+def test_closed_school_year_refuses_signing_until_it_is_reopened(staff):
     pledge = factories.signed_pledge()
     year = PledgeYear.objects.get()
     typed = factories.pledge_data(pledge.token, factories.promised("tours", 7))
@@ -301,7 +301,7 @@ def test_closed_year_takes_no_change_until_it_is_reopened(staff):
     assert snapshots.promised_amounts(pledge) == {"tours": 7}
 
 
-def test_reopened_year_is_told_to_stand_behind_a_newer_one(staff):
+def test_reopening_an_older_school_year_warns_that_links_lead_to_the_newest(staff):
     factories.pledge_signed_last_year()
     before = PledgeYear.objects.get(pk=2026)
     assert said(act(staff, YEARS, "reopen_years", before)) == [
@@ -310,7 +310,7 @@ def test_reopened_year_is_told_to_stand_behind_a_newer_one(staff):
     ]
 
 
-def test_year_with_a_pledge_is_not_deleted(staff):
+def test_school_year_with_a_pledge_is_not_deleted(staff):
     factories.draft_pledge()
     empty = factories.pledge_year(2028)
     for year in (2027, 2028):
@@ -320,7 +320,7 @@ def test_year_with_a_pledge_is_not_deleted(staff):
     assert PledgeYear.objects.count() == 1
 
 
-def test_list_of_years_counts_signed_pledges_and_drafts(staff):
+def test_school_year_list_counts_signed_pledges_and_drafts(staff):
     factories.signed_pledge()
     factories.draft_pledge("Other", "other@example.org")
     factories.draft_pledge("Third", "third@example.org")
@@ -344,7 +344,7 @@ def test_list_of_years_counts_signed_pledges_and_drafts(staff):
         (SCHOOLS, "bring_back"),
     ],
 )
-def test_action_on_what_was_erased_meanwhile(staff, at, action):
+def test_action_on_a_deleted_row_changes_nothing(staff, at, action):
     gone = {KINDS: tours, SCHOOLS: factories.school, YEARS: factories.pledge_year}[at]()
     type(gone).objects.filter(pk=gone.pk).delete()
     before = snapshots.tables(but=KEPT)
@@ -373,7 +373,7 @@ def test_lists_take_the_same_number_of_queries_for_3_and_30(staff, at, django_as
 
 @pytest.mark.slow
 @pytest.mark.parametrize("at", [KINDS, SCHOOLS, YEARS])
-def test_who_may_only_look_changes_nothing(at):
+def test_view_only_staff_cannot_change_anything(at):
     row = {KINDS: tours, SCHOOLS: factories.school, YEARS: factories.pledge_year}[at]()
     user = User.objects.create_user("viewer", is_staff=True)
     user.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
@@ -389,7 +389,7 @@ def test_who_may_only_look_changes_nothing(at):
     assert snapshots.tables(but=KEPT) == before
 
 
-def test_form_says_how_the_certificate_uses_a_kinds_name(staff):
+def test_promise_type_form_shows_how_the_certificate_uses_its_name(staff):
     words, promised = web_client.page_text(staff.get(f"{KINDS}add/")), factories.promised("tours", 6)
     for language in ("en", "es"):
         kept = promises.signed_promise(promised, promises.Checklist.of([promised]))

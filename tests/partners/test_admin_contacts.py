@@ -59,7 +59,7 @@ def alone(email: str = "ines@example.org", name: str = "Inés Peña") -> Contact
         ("?q=gate ines", []),
     ],
 )
-def test_list_finds_and_filters(staff, query, found):
+def test_contact_list_search_and_filters(staff, query, found):
     factories.contact(factories.organization())
     alone()
     preferences.set_topics(preferences.get_preference("alma@example.org"), invitations=False)
@@ -67,7 +67,7 @@ def test_list_finds_and_filters(staff, query, found):
     assert shown(staff, query) == found
 
 
-def test_list_says_whose_contact_it_is_and_what_mail_it_wants(staff):
+def test_contact_list_shows_organization_and_email_preferences(staff):
     factories.contact(factories.organization(), "ALMA@example.org")
     alone()
     preferences.set_topics(preferences.get_preference("alma@example.org"), invitations=False)
@@ -78,7 +78,7 @@ def test_list_says_whose_contact_it_is_and_what_mail_it_wants(staff):
 
 
 @pytest.mark.slow
-def test_list_takes_as_many_queries_for_3_as_for_30(staff, django_assert_num_queries):
+def test_list_takes_the_same_number_of_queries_for_3_and_30(staff, django_assert_num_queries):
     here = factories.organization()
     for number in range(2):
         factories.contact(here, f"a{number}@example.org")
@@ -94,7 +94,7 @@ def test_list_takes_as_many_queries_for_3_as_for_30(staff, django_assert_num_que
 # Written ---------------------------------------------------------------------------------------------------------
 
 
-def test_person_on_their_own_is_added_once(staff):
+def test_contact_without_an_organization_is_added_once(staff):
     assert add(staff).status_code == 302
     assert list(Contact.objects.values_list("organization", "name", "email", "language", "is_primary")) == [
         (None, "Inés Peña", "ines@example.org", "es", False)
@@ -104,13 +104,13 @@ def test_person_on_their_own_is_added_once(staff):
     assert Contact.objects.count() == 1
 
 
-def test_same_person_may_be_of_an_organization_too(staff):
+def test_contact_of_an_organization_can_also_be_added_without_one(staff):
     factories.contact(factories.organization(), "ines@example.org")
     assert add(staff).status_code == 302
     assert Contact.objects.count() == 2
 
 
-def test_person_on_their_own_is_corrected(staff):
+def test_contact_without_an_organization_is_corrected(staff):
     person = alone()
     assert change(staff, person, name="Inés Núñez", email="nunez@example.org").status_code == 302
     person.refresh_from_db()
@@ -120,7 +120,7 @@ def test_person_on_their_own_is_corrected(staff):
     assert "Inés Núñez" in web_client.page_text(staff.get(page_of(person)))
 
 
-def test_address_of_another_is_refused(staff):
+def test_email_already_used_by_another_contact_is_refused(staff):
     person, other = alone(), alone("ben@example.org", "Ben")
     assert "This address is a contact already." in web_client.page_text(change(staff, person, email="BEN@example.org"))
     here = factories.organization()
@@ -130,14 +130,14 @@ def test_address_of_another_is_refused(staff):
     assert change(staff, mine, email=other.email).status_code == 302
 
 
-def test_main_contact_changes_hands(staff):
+def test_making_another_contact_main_replaces_the_main_contact(staff):
     here = factories.organization()
     alma, ben = factories.contact(here), factories.contact(here, "ben@example.org", "Ben")
     assert change(staff, ben, is_primary="on").status_code == 302
     assert list(here.contacts.order_by("pk").values_list("pk", "is_primary")) == [(alma.pk, False), (ben.pk, True)]
 
 
-def test_what_somebody_else_changed_is_shown_first(staff):
+def test_concurrent_contact_changes_are_shown_before_saving(staff):
     person = alone()
     typed = web_client.form_fields(staff.get(page_of(person))) | {"name": "Mine"}
     contacts.correct_contact(person, name="Theirs", phone="209 555 0101")
@@ -148,7 +148,7 @@ def test_what_somebody_else_changed_is_shown_first(staff):
     assert (person.name, person.phone) == ("Mine", "209 555 0101")
 
 
-def test_contacts_are_erased_one_by_one_and_together(staff):
+def test_contacts_are_deleted_one_at_a_time_and_in_bulk(staff):
     person, mine = alone(), factories.contact(factories.organization())
     assert staff.post(f"{LIST}{person.pk}/delete/", {"post": "yes"}).status_code == 302
     assert not AuditEntry.objects.about(person).exists()
@@ -156,7 +156,7 @@ def test_contacts_are_erased_one_by_one_and_together(staff):
     assert not Contact.objects.exists()
 
 
-def test_erased_twice_changes_nothing():
+def test_deleting_a_contact_twice_is_harmless():
     person = alone()
     for _twice in range(2):
         contacts.delete_contact(person)
@@ -167,7 +167,7 @@ def test_erased_twice_changes_nothing():
 
 
 @pytest.mark.slow
-def test_who_may_only_look_changes_nothing():
+def test_view_only_staff_cannot_change_anything():
     person = alone()
     viewer = User.objects.create_user("viewer", is_staff=True)
     viewer.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
@@ -183,7 +183,7 @@ def test_who_may_only_look_changes_nothing():
 
 
 @pytest.mark.parametrize("lookup", ["pledges__token", "invitations__token"])
-def test_no_filter_finds_out_a_private_link(staff, lookup):
+def test_list_filters_cannot_reveal_a_private_link(staff, lookup):
     pledge = factories.signed_pledge()
     for value in (pledge.token[0], "~"):
         assert staff.get(f"{LIST}?{lookup}__startswith={value}").status_code in {302, 400}

@@ -40,7 +40,7 @@ def district(db) -> dict[str, School]:
     return {"high": high, "primary": primary}
 
 
-def test_page_shows_schools_with_the_least_first_and_what_is_for_anywhere_apart(staff, district):
+def test_schools_with_fewest_promises_are_listed_first_and_anywhere_last(staff, district):
     response = staff.get(PAGE)
     header, *rows = table(response, 0)
     assert header[:3] == ["School", "Promises", "2026–27"]
@@ -59,7 +59,7 @@ def test_page_shows_schools_with_the_least_first_and_what_is_for_anywhere_apart(
 
 
 @pytest.mark.slow
-def test_every_number_leads_to_the_promises_behind_it(staff, district):
+def test_every_number_links_to_the_promises_it_counts(staff, district):
     page = staff.get(PAGE).content.decode()
     links = re.findall(rf'<a href="({PROMISES}\?[^"]*)">(\d+)</a>', page)
     assert len(links) == 6
@@ -68,7 +68,7 @@ def test_every_number_leads_to_the_promises_behind_it(staff, district):
         assert response.context["cl"].result_count == int(number), address
 
 
-def test_another_year_is_chosen_by_its_link(staff, district):
+def test_year_link_shows_coverage_of_another_school_year(staff, district):
     response = staff.get(f"{PAGE}?year=2026")
     assert "Where it is promised, 2026–27" in web_client.page_text(response)
     assert '<a href="?year=2026" aria-current="page">2026–27</a>' in web_client.page_html(response)
@@ -77,13 +77,13 @@ def test_another_year_is_chosen_by_its_link(staff, district):
         assert "Where it is promised, 2027–28" in web_client.page_text(staff.get(PAGE + query))
 
 
-def test_before_any_year_was_opened(staff):
+def test_coverage_before_any_school_year_is_opened(staff):
     assert "No school year was opened for pledges yet." in web_client.page_text(staff.get(PAGE))
     assert staff.get(f"{PROMISES}coverage.csv")["Location"] == PAGE
 
 
 @pytest.mark.slow
-def test_coverage_is_for_who_may_see_promises(district):
+def test_coverage_requires_permission_to_view_promises(district):
     other = Client()
     other.force_login(User.objects.create_user("other", is_staff=True))
     assert other.get(PAGE).status_code == 403
@@ -92,7 +92,7 @@ def test_coverage_is_for_who_may_see_promises(district):
 
 
 @pytest.mark.slow
-def test_coverage_takes_at_most_8_queries_whatever_there_is(district, django_assert_num_queries):
+def test_coverage_takes_at_most_8_queries_for_any_amount_of_data(district, django_assert_num_queries):
     user = User.objects.create_user("clerk", is_staff=True)
     user.user_permissions.set(Permission.objects.filter(codename="view_promise"))
     client = Client()
@@ -110,7 +110,7 @@ def test_coverage_takes_at_most_8_queries_whatever_there_is(district, django_ass
         client.get(PAGE)
 
 
-def test_list_of_promises_leads_to_coverage(staff, district):
+def test_promise_list_links_to_coverage(staff, district):
     assert f'<a href="{PAGE}">Coverage</a>' in staff.get(PROMISES).content.decode()
 
 
@@ -122,7 +122,7 @@ def waiting(response) -> str:
     return words[words.index("Partners and promises") : words.index("Mail ")]
 
 
-def test_start_page_says_what_waits_and_leads_there(staff, district):
+def test_start_page_shows_pending_work_with_links(staff, district):
     factories.organization("Waiting", wants_listing=True)
     profiles.approve_listing(factories.organization("Shown", wants_listing=True), by="anna")
     response = staff.get(START)
@@ -139,7 +139,7 @@ def test_start_page_says_what_waits_and_leads_there(staff, district):
     assert f'<a href="{PAGE}">' in page
 
 
-def test_start_page_counts_likely_twins(staff, district):
+def test_start_page_counts_likely_duplicates(staff, district):
     one, other = factories.organization("Port Gate"), factories.organization("Port Gate, Inc.")
     pair = DuplicateCandidate.objects.create(organization_a=one, organization_b=other, score=95, reasons=["name"])
     response = staff.get(START)
@@ -149,14 +149,14 @@ def test_start_page_counts_likely_twins(staff, district):
     assert "may be one organization" not in waiting(staff.get(START))
 
 
-def test_start_page_when_nothing_waits(staff):
+def test_start_page_when_nothing_is_pending(staff):
     assert "No profile waits for approval. No school year was opened" in waiting(staff.get(START))
     factories.signed_pledge()
     factories.close_year()
     assert "pledges signed for 2027–28 1 unsigned drafts 0" in waiting(staff.get(START))
 
 
-def test_each_sees_on_the_start_page_what_they_may(district):
+def test_start_page_shows_only_what_the_user_has_permission_to_view(district):
     factories.organization("Waiting", wants_listing=True)
     user = User.objects.create(username="clerk", is_staff=True)
     client = Client()

@@ -47,7 +47,7 @@ def press(staff, run: Import, button: str, query: str = "", **fields):
 # Sent ------------------------------------------------------------------------------------------------------------
 
 
-def test_from_the_file_to_the_pledges(staff):
+def test_import_from_uploaded_file_to_saved_pledges(staff):
     answer = send(staff, as_xlsx(table([row(), row(kind="mentors", quantity="12")])), "Partners 2026.xlsx")
     run = Import.objects.get()
     assert (answer.redirect_chain[-1][0], run.state, run.created_by) == (page_of(run), "checked", "staff")
@@ -69,7 +69,7 @@ def test_from_the_file_to_the_pledges(staff):
     assert snapshots.promised_amounts(Pledge.objects.get()) == {"tours": 6, "mentors": 12}
 
 
-def test_page_to_send_from_says_what_is_read(staff):
+def test_upload_page_lists_the_columns_that_are_read(staff):
     page = web_client.page_text(staff.get(f"{LIST}add/"))
     assert "Needed are: organization, kind, quantity." in page
     assert "Read as well, where they are there: school year, sector, contact" in page
@@ -86,20 +86,20 @@ def test_page_to_send_from_says_what_is_read(staff):
         (b"x" * (MAX_BYTES + 1), "list.csv", "This file has 10 MB, and at most 10 can be read."),
     ],
 )
-def test_file_that_is_not_taken(staff, content, name, words):
+def test_empty_or_oversized_file_is_refused(staff, content, name, words):
     answer = send(staff, content, name)
     assert answer.status_code == 422
     assert words in web_client.page_text(answer)
     assert not Import.objects.exists()
 
 
-def test_file_and_year_are_asked_for(staff):
+def test_file_and_year_are_required(staff):
     answer = staff.post(f"{LIST}add/", {"year": 1999})
     assert list(answer.context["form"].errors) == ["file", "year"]
     assert "Error:" in answer.content.decode().partition("</title>")[0]
 
 
-def test_larger_than_any_body(staff):
+def test_oversized_request_body_is_refused(staff):
     answer = staff.post(f"{LIST}add/", {"year": 2027}, CONTENT_LENGTH=str(100 * 2**20))
     assert answer.status_code == 413
 
@@ -114,7 +114,7 @@ def test_larger_than_any_body(staff):
         (as_csv([HEADER]), "x.csv", "There is no row below the headings."),
     ],
 )
-def test_file_that_cannot_be_read_says_why_on_its_page(staff, content, name, words):
+def test_unreadable_file_shows_the_reason_on_its_page(staff, content, name, words):
     page = web_client.page_text(send(staff, content, name))
     assert "Cannot be read" in page
     assert words in page
@@ -122,7 +122,7 @@ def test_file_that_cannot_be_read_says_why_on_its_page(staff, content, name, wor
 
 
 @pytest.mark.slow
-def test_a_hundred_thousand_rows_are_refused_plainly(staff):
+def test_file_with_a_hundred_thousand_rows_is_rejected(staff):
     content = as_csv([["Organization", "Kind", "Quantity"], *[[f"P{n}", "tours", "1"] for n in range(100_000)]])
     send(staff, content)
     run = Import.objects.get()
@@ -136,7 +136,7 @@ def test_a_hundred_thousand_rows_are_refused_plainly(staff):
 
 
 @pytest.mark.slow
-def test_bad_rows_are_named_and_left_out_when_that_is_said(staff):
+def test_bad_rows_are_shown_and_skipped_only_when_confirmed(staff):
     run = sent(staff, row(), row(organization="Zeta <b>Freight</b>", quantity="many", e_mail="z@"))
     page = web_client.page_text(staff.get(page_of(run)))
     assert "bad rows 1" in page
@@ -148,14 +148,14 @@ def test_bad_rows_are_named_and_left_out_when_that_is_said(staff):
     assert snapshots.organizations() == [GATE]
 
 
-def test_only_bad_rows_cannot_be_written(staff):
+def test_import_with_only_bad_rows_cannot_be_confirmed(staff):
     run = sent(staff, row(quantity="many"))
     page = web_client.page_text(staff.get(page_of(run)))
     assert "Drop this import" in page
     assert "Write 0 rows" not in page
 
 
-def test_questions_are_answered(staff):
+def test_answer_about_a_possible_duplicate_is_saved_and_used(staff):
     there = factories.organization("Port Gate Logistic Group")
     run = sent(staff, row())
     [imported] = run.organizations.all()
@@ -172,7 +172,7 @@ def test_questions_are_answered(staff):
 
 
 @pytest.mark.slow
-def test_twin_in_the_file_is_shown_and_answered(staff):
+def test_possible_duplicate_in_the_file_is_shown_and_answered(staff):
     factories.pledge_year()
     run = sent(staff, row(), row(organization="Port Gate Logistic", e_mail="ben@portgate.example", kind="mentors"))
     [imported] = run.organizations.filter(needs_review=True)
@@ -191,7 +191,7 @@ def test_twin_in_the_file_is_shown_and_answered(staff):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("value", ["", "x", "-1", "9" * 50, "²"])
-def test_nonsense_is_no_answer(staff, value):
+def test_invalid_answer_is_ignored(staff, value):
     factories.organization("Port Gate Logistic Group")
     run = sent(staff, row())
     imported = run.organizations.get()
@@ -202,7 +202,7 @@ def test_nonsense_is_no_answer(staff, value):
     assert imported.is_new
 
 
-def test_those_that_have_a_pledge_are_counted(staff):
+def test_organizations_that_already_have_a_pledge_are_counted(staff):
     factories.signed_pledge(GATE)
     run = sent(staff, row())
     page = web_client.page_text(staff.get(page_of(run)))
@@ -213,7 +213,7 @@ def test_those_that_have_a_pledge_are_counted(staff):
     )
 
 
-def test_dropped(staff):
+def test_discarded_import_writes_nothing(staff):
     run = sent(staff, row())
     answer = press(staff, run, "discard")
     assert said(answer) == ["The import was dropped. Nothing of it was written."]
@@ -224,7 +224,7 @@ def test_dropped(staff):
 
 
 @pytest.mark.slow
-def test_lists_are_paged_and_take_as_many_queries_for_one_as_for_thirty(staff, monkeypatch):
+def test_lists_are_paged_with_the_same_number_of_queries_for_2_and_31(staff, monkeypatch):
     monkeypatch.setattr(admin_imports, "ERRORS_PER_PAGE", 30)
     counts = []
     for many in (2, 31):
@@ -249,7 +249,7 @@ def test_lists_are_paged_and_take_as_many_queries_for_one_as_for_thirty(staff, m
 
 
 @pytest.mark.slow
-def test_large_one_shows_how_far_it_is(staff, monkeypatch):
+def test_large_import_shows_its_progress(staff, monkeypatch):
     monkeypatch.setattr(import_workflow, "SMALL_BATCH", 0)
     monkeypatch.setattr(import_workflow.writing, "BATCH_SIZE", 2)
     run = sent(staff, *[row(organization=f"Partner {number}") for number in range(5)])
@@ -265,7 +265,7 @@ def test_large_one_shows_how_far_it_is(staff, monkeypatch):
     assert "js/progress.js" not in staff.get(page_of(run)).content.decode()
 
 
-def test_one_that_stopped_is_told_and_tried_again(staff, monkeypatch):
+def test_failed_import_shows_the_error_and_can_be_retried(staff, monkeypatch):
     run = sent(staff, row())
     monkeypatch.setattr(import_workflow.writing, "create_pledges", lambda *_all: 1 / 0)
     press(staff, run, "confirm")
@@ -279,7 +279,7 @@ def test_one_that_stopped_is_told_and_tried_again(staff, monkeypatch):
     assert (Import.objects.get().state, Pledge.objects.count()) == ("done", 1)
 
 
-def test_undone_and_what_stays_is_told(staff):
+def test_undoing_an_import_lists_what_stays(staff):
     run = sent(staff, row(), row(organization="Zeta Freight", e_mail="z@zeta.example"))
     press(staff, run, "confirm")
     zeta = Organization.objects.get(name="Zeta Freight")
@@ -295,7 +295,7 @@ def test_undone_and_what_stays_is_told(staff):
 
 
 @pytest.mark.slow
-def test_only_the_last_import_offers_to_be_undone(staff):
+def test_only_the_last_import_can_be_undone(staff):
     first = sent(staff, row())
     press(staff, first, "confirm")
     second = sent(staff, row(organization="Zeta Freight"))
@@ -306,13 +306,13 @@ def test_only_the_last_import_offers_to_be_undone(staff):
 
 
 @pytest.mark.slow
-def test_sent_twice_writes_once(staff):
+def test_same_file_sent_twice_is_written_once(staff):
     for _time in range(2):
         press(staff, sent(staff, row()), "confirm")
     assert (Organization.objects.count(), Pledge.objects.count()) == (1, 1)
 
 
-def test_confirmed_twice_writes_once(staff):
+def test_import_confirmed_twice_is_written_once(staff):
     run = sent(staff, row())
     press(staff, run, "confirm")
     assert said(press(staff, run, "confirm"))[0].startswith("This import is not as you saw it any more: imported.")
@@ -332,7 +332,7 @@ def test_list_of_imports(staff):
 
 
 @pytest.mark.slow
-def test_list_takes_as_many_queries_for_one_as_for_thirty(staff):
+def test_list_takes_the_same_number_of_queries_for_1_and_31(staff):
     counts = []
     for many in (1, 30):
         for _number in range(many):
@@ -344,7 +344,7 @@ def test_list_takes_as_many_queries_for_one_as_for_thirty(staff):
 
 
 @pytest.mark.slow
-def test_who_may_only_look_looks(staff):
+def test_view_only_staff_can_only_view_imports(staff):
     run = sent(staff, row())
     viewer = staff_client("view_import")
     page = web_client.page_text(viewer.get(page_of(run)))
@@ -357,7 +357,7 @@ def test_who_may_only_look_looks(staff):
 
 
 @pytest.mark.slow
-def test_strangers_are_kept_out(client, staff):
+def test_imports_require_login_and_permission(client, staff):
     run = sent(staff, row())
     for stranger in (client, staff_client("view_organization")):
         for address in (LIST, f"{LIST}add/", page_of(run)):
@@ -366,7 +366,7 @@ def test_strangers_are_kept_out(client, staff):
 
 
 @pytest.mark.slow
-def test_messy_file_in_the_browser(staff):
+def test_messy_file_is_imported_through_the_admin_pages(staff):
     """300 organizations as an office kept them: everything is found on the pages, and goes the whole way."""
     lines, bad = messy(300)
     send(staff, as_csv(lines, ";", "utf-8"))

@@ -20,7 +20,7 @@ def size() -> tuple[int, int]:
 
 
 @pytest.mark.slow
-def test_logo_is_sent_replaced_and_taken_away(staff):
+def test_logo_is_uploaded_replaced_and_removed(staff):
     organization = factories.organization()
     assert (
         change(staff, organization, new_logo=file(picture(), "renamed.exe", "application/x-anything")).status_code
@@ -38,7 +38,7 @@ def test_logo_is_sent_replaced_and_taken_away(staff):
     assert told == [["…", "new"], ["…", "new"], ["…", ""]]
 
 
-def test_new_organization_may_have_one(staff):
+def test_new_organization_can_have_a_logo(staff):
     staff.post(
         f"{LIST}add/",
         web_client.form_fields(staff.get(f"{LIST}add/")) | {"name": "Bakery", "new_logo": file(picture())},
@@ -46,7 +46,7 @@ def test_new_organization_may_have_one(staff):
     assert Logo.objects.get().organization == Organization.objects.get(name="Bakery")
 
 
-def test_logo_that_staff_send_keeps_the_approval(staff):
+def test_logo_uploaded_by_staff_keeps_the_approval(staff):
     organization = profiles.approve_listing(factories.organization(wants_listing=True), by="anna")
     change(staff, organization, new_logo=file(picture()))
     organization.refresh_from_db()
@@ -54,7 +54,7 @@ def test_logo_that_staff_send_keeps_the_approval(staff):
 
 
 @pytest.mark.slow
-def test_file_that_is_no_logo_gets_a_sentence_at_its_field_and_loses_nothing(subtests, staff):
+def test_invalid_logo_shows_a_field_error_and_keeps_the_other_input(subtests, staff):
     organization = factories.organization()
     opened = web_client.form_fields(staff.get(page_of(organization)))
     for wrong in ("svg with a script", "10,000 by 10,000", "moving", "5 MB and a byte"):
@@ -71,7 +71,7 @@ def test_file_that_is_no_logo_gets_a_sentence_at_its_field_and_loses_nothing(sub
 
 
 @pytest.mark.slow
-def test_good_picture_beside_a_mistake_is_asked_for_once_more(staff):
+def test_valid_logo_must_be_chosen_again_when_another_field_is_invalid(staff):
     response = change(staff, factories.organization(), name="", new_logo=file(picture()))
     assert "Choose the picture once more, please" in web_client.page_text(response)
     assert Logo.objects.count() == 0
@@ -79,7 +79,7 @@ def test_good_picture_beside_a_mistake_is_asked_for_once_more(staff):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("typed", [{"new_logo": True}, {"no_logo": "on"}])
-def test_logo_that_the_partner_changed_meanwhile_is_not_replaced_unseen(staff, typed):
+def test_logo_changed_concurrently_by_the_partner_is_not_replaced_silently(staff, typed):
     organization = factories.organization()
     profiles.set_logo(profiles.lock_organization(organization.pk), factories.png(9, 9))
     sent = web_client.form_fields(staff.get(page_of(organization)))
@@ -100,7 +100,7 @@ def test_logo_that_the_partner_changed_meanwhile_is_not_replaced_unseen(staff, t
 
 
 @pytest.mark.slow
-def test_who_may_only_look_sends_none():
+def test_view_only_staff_cannot_upload_a_logo():
     organization = factories.organization()
     client = viewer()
     assert 'name="new_logo"' not in client.get(page_of(organization)).content.decode()
@@ -108,7 +108,7 @@ def test_who_may_only_look_sends_none():
     assert Logo.objects.count() == 0
 
 
-def test_page_takes_no_more_than_a_logo():
+def test_organization_page_limits_uploads_to_the_maximum_logo_size():
     """What is larger is not held in memory."""
     for address in (f"{LIST}add/", f"{LIST}17/change/"):
         assert resolve(address).func.largest_file == logos.MAX_FILE_SIZE

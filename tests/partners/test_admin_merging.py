@@ -46,7 +46,7 @@ def shown(staff, query: str = "") -> list[tuple[str, str]]:
 # The list --------------------------------------------------------------------------------------------------------
 
 
-def test_list_shows_the_likeliest_first_with_what_speaks_for_it(staff, both):
+def test_list_shows_the_likeliest_duplicates_first_with_reasons(staff, both):
     factories.organization("Zeta Freight Forwarding")
     factories.organization("Zeta Freight Forwarders")
     page = web_client.page_text(staff.get(LIST))
@@ -64,7 +64,7 @@ def test_list_shows_the_likeliest_first_with_what_speaks_for_it(staff, both):
 
 
 @pytest.mark.slow
-def test_list_is_paged_and_takes_as_many_queries_for_one_as_for_thirty(staff):
+def test_list_is_paged_with_the_same_number_of_queries_for_1_and_31(staff):
     counts = []
     for many in (1, 30):
         for number in range(many):
@@ -79,7 +79,7 @@ def test_list_is_paged_and_takes_as_many_queries_for_one_as_for_thirty(staff):
     assert len(page.context["cl"].result_list) == 25
 
 
-def test_what_was_said_to_be_two_is_in_the_list_only_when_asked_for(staff, both):
+def test_dismissed_pair_is_listed_only_with_the_dismissed_filter(staff, both):
     duplicates.scan_for_duplicates()
     pair = DuplicateCandidate.objects.get()
     sent = {"action": "dismiss", "_selected_action": [pair.pk]}
@@ -92,7 +92,7 @@ def test_what_was_said_to_be_two_is_in_the_list_only_when_asked_for(staff, both)
 # The page --------------------------------------------------------------------------------------------------------
 
 
-def test_page_shows_both_sides_and_what_would_become_of_them(staff):
+def test_merge_page_shows_both_organizations_and_the_result(staff):
     mine = factories.signed_pledge(promises=(factories.promised("tours", 6),))
     theirs = factories.signed_pledge(
         "Zeta Freight", "zeta@example.org", (factories.promised("tours", 2), factories.promised("mentors", 12))
@@ -117,7 +117,7 @@ def test_page_shows_both_sides_and_what_would_become_of_them(staff):
     assert Organization.objects.count() == 2
 
 
-def test_page_shows_a_draft_that_gives_way_to_a_signed_pledge(staff):
+def test_merge_page_shows_that_a_signed_pledge_replaces_a_draft(staff):
     mine, theirs = (
         factories.draft_pledge(promises=(factories.promised("mentors", 3),)),
         factories.signed_pledge("Zeta", "zeta@example.org"),
@@ -127,7 +127,7 @@ def test_page_shows_a_draft_that_gives_way_to_a_signed_pledge(staff):
     assert "Port Gate Logistics: draft. Zeta: signed by Alma Reyes. Afterwards: the signed one stands;" in page
 
 
-def test_pressing_merges_and_leads_to_the_one_that_is_left(staff, both):
+def test_merging_redirects_to_the_kept_organization(staff, both):
     answer = press(staff, *both)
     assert answer.redirect_chain[-1][0] == f"{ORGANIZATIONS}{both[0].pk}/change/"
     assert said(answer) == ["Port Gate Logistics Inc is now one with Port Gate Logistics."]
@@ -137,20 +137,20 @@ def test_pressing_merges_and_leads_to_the_one_that_is_left(staff, both):
 
 
 @pytest.mark.slow
-def test_merged_by_whom(staff, both):
+def test_history_shows_who_merged_the_organizations(staff, both):
     press(staff, *both)
     page = web_client.page_text(staff.get(f"{ORGANIZATIONS}{both[0].pk}/change/"))
     assert "staff merged with it: – → Port Gate Logistics Inc (port-gate-logistics-inc)" in page
 
 
-def test_the_other_may_be_kept_instead(staff, both):
+def test_other_organization_can_be_kept_instead(staff, both):
     kept, other = both
     assert f'href="{page_of(other, kept)}"' in staff.get(page_of(kept, other)).content.decode()
     press(staff, other, kept)
     assert Organization.objects.get() == other
 
 
-def test_pressed_twice_says_that_one_is_gone(staff, both):
+def test_merging_twice_says_that_the_organization_is_gone(staff, both):
     fields = web_client.form_fields(staff.get(page_of(*both))) | {"merge": "x"}
     answers = [staff.post(page_of(*both), fields, follow=True) for _time in range(2)]
     assert said(answers[1]) == [str(merging.OrganizationGone())]
@@ -158,7 +158,7 @@ def test_pressed_twice_says_that_one_is_gone(staff, both):
 
 
 @pytest.mark.slow
-def test_changed_since_it_was_shown_is_refused_and_shown_anew(staff, both):
+def test_outdated_merge_plan_is_refused_and_shown_again(staff, both):
     kept, other = both
     fields = web_client.form_fields(staff.get(page_of(kept, other))) | {"merge": "x"}
     profiles.change_organization(other, description="Moves freight.")
@@ -172,7 +172,7 @@ def test_changed_since_it_was_shown_is_refused_and_shown_anew(staff, both):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("shown", [None, "", "0" * 16])
-def test_post_that_saw_nothing_merges_nothing(staff, both, shown):
+def test_post_without_a_valid_fingerprint_merges_nothing(staff, both, shown):
     fields = {"merge": "x"} | ({} if shown is None else {"shown": shown})
     assert said(staff.post(page_of(*both), fields, follow=True)) == [str(merging.MergePlanOutdated())]
     assert Organization.objects.count() == 2
@@ -180,7 +180,7 @@ def test_post_that_saw_nothing_merges_nothing(staff, both, shown):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("method", ["get", "post"])
-def test_one_that_is_gone_or_the_same_leads_back_with_a_sentence(staff, both, method):
+def test_missing_or_same_organization_redirects_with_a_message(staff, both, method):
     kept, other = both
     open_page = getattr(staff, method)
     assert said(open_page(page_of(kept, kept), follow=True)) == [str(merging.SameOrganization())]
@@ -188,7 +188,7 @@ def test_one_that_is_gone_or_the_same_leads_back_with_a_sentence(staff, both, me
     assert said(open_page(f"{LIST}{kept.pk}/{kept.pk + 1}/", follow=True)) == [str(merging.OrganizationGone())]
 
 
-def test_these_are_two(staff, both):
+def test_dismissed_pair_is_not_merged_and_not_listed_again(staff, both):
     duplicates.scan_for_duplicates()
     answer = press(staff, *both, button="dismiss")
     assert said(answer) == [
@@ -210,7 +210,7 @@ def test_closed_pledges_are_merged_too(staff):
 # Who may open the pledge afterwards ------------------------------------------------------------------------------
 
 
-def test_page_names_who_would_get_the_link_and_where_each_address_was_verified(staff):
+def test_merge_page_shows_who_gets_the_link_and_where_emails_were_verified(staff):
     mine = factories.signed_pledge("Pacific Slope University", "dean@pacificslope.example")
     kept = mine.organization
     factories.contact(kept, "help@gmail.com", "Helper")
@@ -230,7 +230,7 @@ def test_page_names_who_would_get_the_link_and_where_each_address_was_verified(s
     assert "stranger@gmail.com, Stranger Pacific Slope Univ.; address not verified" in words
 
 
-def test_only_who_is_ticked_gets_in(staff):
+def test_only_selected_contacts_get_the_new_link(staff):
     mine = factories.signed_pledge("Pacific Slope University", "dean@pacificslope.example")
     other = factories.signed_pledge("Pacific Slope Univ.", "mallory@attacker.example").organization
     factories.deliver()
@@ -239,7 +239,7 @@ def test_only_who_is_ticked_gets_in(staff):
     assert (message.kind, message.recipient) == ("pledge_new_link", "dean@pacificslope.example")
 
 
-def test_access_can_be_given_and_taken_on_the_contacts_page(staff):
+def test_pledge_access_can_be_granted_and_revoked_on_the_contact_page(staff):
     mine = factories.signed_pledge("Pacific Slope University", "dean@pacificslope.example")
     page = f"/imagine/admin/partners/contact/{mine.contact.pk}/change/"
     fields = web_client.form_fields(staff.get(page))
@@ -256,7 +256,7 @@ def test_access_can_be_given_and_taken_on_the_contacts_page(staff):
 # From the list of organizations, and who may ---------------------------------------------------------------------
 
 
-def test_two_that_are_ticked_in_the_list_of_organizations(staff, both):
+def test_merge_action_requires_exactly_two_selected_organizations(staff, both):
     sent = {"action": "merge_two", "_selected_action": [row.pk for row in both]}
     assert staff.post(ORGANIZATIONS, sent).headers["Location"] == page_of(*both)
     for some in (both[:1], [*both, factories.organization("Zeta")]):
@@ -265,7 +265,7 @@ def test_two_that_are_ticked_in_the_list_of_organizations(staff, both):
 
 
 @pytest.mark.slow
-def test_who_may_only_look_looks(both):
+def test_view_only_staff_cannot_merge_dismiss_or_scan(both):
     viewer = staff_client("view_organization", "view_duplicatecandidate")
     duplicates.scan_for_duplicates()
     assert len(shown(viewer)) == 1
@@ -278,14 +278,14 @@ def test_who_may_only_look_looks(both):
 
 
 @pytest.mark.slow
-def test_who_may_change_but_not_delete_may_say_that_they_are_two(both):
+def test_staff_without_delete_permission_can_dismiss_but_not_merge(both):
     editor = staff_client("view_organization", "view_duplicatecandidate", "change_organization")
     assert editor.post(page_of(*both), {"merge": "x", "shown": MergePlan(*both).fingerprint}).status_code == 403
     assert editor.post(page_of(*both), {"dismiss": "x"}).status_code == 302
     assert Organization.objects.count() == 2
 
 
-def test_others_are_kept_out(client, both):
+def test_merging_requires_login_and_permission(client, both):
     for stranger in (client, staff_client("view_organization")):
         assert stranger.get(LIST).status_code in (302, 403)
         assert stranger.get(page_of(*both)).status_code in (302, 403)
@@ -294,7 +294,7 @@ def test_others_are_kept_out(client, both):
     assert Organization.objects.count() == 2
 
 
-def test_many_are_compared_by_a_worker(staff, both, monkeypatch):
+def test_scan_of_many_organizations_runs_in_a_worker(staff, both, monkeypatch):
     sent_tasks = []
     monkeypatch.setattr(pages, "SMALL_BATCH", 1)
     monkeypatch.setattr("imagine.mail.dispatch.send_task", sent_tasks.append)
@@ -303,5 +303,5 @@ def test_many_are_compared_by_a_worker(staff, both, monkeypatch):
     assert (sent_tasks, shown(staff)) == (["partners.tasks.scan_for_duplicates"], [])
 
 
-def test_search_is_a_post(staff):
+def test_scan_requires_post(staff):
     assert staff.get(f"{LIST}scan/").status_code == 405

@@ -54,7 +54,7 @@ def with_logo(organization: Organization) -> Organization:
 
 
 @pytest.mark.slow
-def test_search_finds_names_without_their_accents_and_contacts(subtests, staff):
+def test_search_ignores_accents_and_finds_contacts(subtests, staff):
     factories.contact(factories.organization("Peña & Núñez, Inc."), "ines@example.org", "Inés")
     union = factories.organization("Delta Union")
     factories.contact(union, "maria@delta.example.org", "María Thạch")
@@ -81,7 +81,7 @@ def test_search_finds_names_without_their_accents_and_contacts(subtests, staff):
 
 
 @pytest.mark.slow
-def test_filters_show_their_own_alone(staff):
+def test_filters_show_only_matching_organizations(staff):
     factories.pledge_signed_last_year("Past", "past@example.org")
     signed = factories.signed_pledge("Signed", "signed@example.org", sector="labor").organization
     factories.draft_pledge("Draft", "draft@example.org")
@@ -104,7 +104,7 @@ def test_filters_show_their_own_alone(staff):
         assert shown(staff, query) == names, query
 
 
-def test_list_says_the_year_it_means_and_how_each_stands(staff):
+def test_list_shows_the_school_year_and_each_status(staff):
     factories.signed_pledge("Signed", "signed@example.org")
     words = web_client.page_text(staff.get(LIST))
     assert "By pledge for 2027–28" in words
@@ -113,7 +113,7 @@ def test_list_says_the_year_it_means_and_how_each_stands(staff):
     assert shown(staff, "?pledge=signed") == ["Signed"]  # the latest year that was, as none is open
 
 
-def test_list_before_any_year_was_opened(staff):
+def test_list_before_any_school_year_is_opened(staff):
     factories.organization()
     assert shown(staff, "?pledge=none") == ["Port Gate Logistics"]
     assert shown(staff, "?pledge=signed") == []
@@ -141,7 +141,7 @@ def test_list_takes_the_same_number_of_queries_for_3_and_30(staff):
 # Its page --------------------------------------------------------------------------------------------------------
 
 
-def test_page_tells_of_logo_pledges_mail_and_history(staff):
+def test_page_shows_logo_pledges_emails_and_history(staff):
     pledge = factories.signed_pledge()
     organization = with_logo(pledge.organization)
     factories.close_year()
@@ -166,7 +166,7 @@ def test_page_tells_of_logo_pledges_mail_and_history(staff):
         assert link.token not in page
 
 
-def test_logo_is_shown_to_staff_alone(staff):
+def test_logo_is_shown_only_to_staff_with_permission(staff):
     organization = with_logo(factories.organization())
     address = f"{LIST}{organization.pk}/logo.png"
     response = staff.get(address)
@@ -190,7 +190,7 @@ def test_page_takes_the_same_number_of_queries_for_1_and_10_contacts(staff, djan
         assert "Person 8" in staff.get(page_of(organization)).content.decode()
 
 
-def test_new_organization_gets_its_address_and_its_contacts(staff):
+def test_new_organization_gets_a_slug_and_contacts(staff):
     add = f"{LIST}add/"
     person = {"contacts-0-name": "Alma", "contacts-0-email": "alma@example.org", "contacts-0-language": "es"}
     typed = {"name": "Slough House Bakery", "website": "bakery.example.org", "sector": "business"}
@@ -204,7 +204,7 @@ def test_new_organization_gets_its_address_and_its_contacts(staff):
 
 
 @pytest.mark.slow
-def test_mistake_is_said_and_nothing_is_kept(subtests, staff):
+def test_invalid_organization_shows_an_error_and_saves_nothing(subtests, staff):
     organization = factories.organization()
     factories.contact(organization)
     factories.contact(organization, "ben@example.org", "Ben")
@@ -225,7 +225,7 @@ def test_mistake_is_said_and_nothing_is_kept(subtests, staff):
 
 
 @pytest.mark.slow
-def test_two_new_contacts_with_one_address(staff):
+def test_two_new_contacts_with_the_same_email_are_refused(staff):
     organization = factories.organization()
     new = {"contacts-TOTAL_FORMS": "2"}
     for number in range(2):
@@ -237,7 +237,7 @@ def test_two_new_contacts_with_one_address(staff):
 
 
 @pytest.mark.slow
-def test_address_that_another_contact_has_until_it_is_saved(staff):
+def test_contact_cannot_take_the_email_another_contact_still_has(staff):
     """Saved in turn, the first would get an address that is taken."""
     organization = factories.organization()
     alma, ben = factories.contact(organization), factories.contact(organization, "ben@example.org", "Ben")
@@ -251,7 +251,7 @@ def test_address_that_another_contact_has_until_it_is_saved(staff):
 
 
 @pytest.mark.slow
-def test_saved_untouched_nothing_changes(staff):
+def test_saving_without_changes_changes_nothing(staff):
     organization = with_logo(factories.signed_pledge().organization)
     profiles.change_organization(
         profiles.lock_organization(organization.pk), description="two\nlines", website="https://example.org"
@@ -261,7 +261,7 @@ def test_saved_untouched_nothing_changes(staff):
     assert snapshots.tables(but=(*KEPT, "admin.LogEntry")) == before
 
 
-def test_staff_correct_a_profile_and_its_approval_stays(staff):
+def test_profile_changed_by_staff_stays_approved(staff):
     organization = profiles.approve_listing(factories.organization(wants_listing=True), by="anna")
     assert change(staff, organization, name="Port Gate", sector="labor").status_code == 302
     organization.refresh_from_db()
@@ -275,7 +275,7 @@ def test_staff_correct_a_profile_and_its_approval_stays(staff):
     assert LogEntry.objects.first().get_change_message() == "Changed Name and Sector."
 
 
-def test_logo_is_taken_away(staff):
+def test_logo_is_removed(staff):
     organization = with_logo(factories.organization())
     change(staff, organization, no_logo="on")
     assert not Logo.objects.exists()
@@ -283,7 +283,7 @@ def test_logo_is_taken_away(staff):
     assert 'name="no_logo"' not in staff.get(page_of(organization)).content.decode()
 
 
-def test_contacts_are_corrected_added_and_erased_in_one_go(staff):
+def test_contacts_are_corrected_added_and_deleted_in_one_save(staff):
     organization = factories.organization()
     for name in ("Alma", "Ben", "Chue"):
         factories.contact(organization, f"{name.lower()}@example.org", name)
@@ -311,7 +311,7 @@ def test_contacts_are_corrected_added_and_erased_in_one_go(staff):
 
 
 @pytest.mark.slow
-def test_corrected_address_gets_the_link(staff):
+def test_corrected_email_gets_a_new_link(staff):
     pledge = factories.signed_pledge()
     change(staff, pledge.organization, **{"contacts-0-email": "right@example.org"})
     emails = snapshots.emails_to()
@@ -322,7 +322,7 @@ def test_corrected_address_gets_the_link(staff):
 
 
 @pytest.mark.slow
-def test_two_people_on_one_profile_do_not_overwrite_each_other_unseen(staff):
+def test_concurrent_profile_edits_are_not_overwritten_silently(staff):
     organization = factories.organization(description="Old", phone="1")
     opened = web_client.form_fields(staff.get(page_of(organization)))
     by_the_partner(organization, description="Theirs", website="https://example.org")
@@ -336,7 +336,7 @@ def test_two_people_on_one_profile_do_not_overwrite_each_other_unseen(staff):
 
 
 @pytest.mark.slow
-def test_two_people_on_one_contact_do_not_overwrite_each_other_unseen(staff):
+def test_concurrent_contact_edits_are_not_overwritten_silently(staff):
     organization = factories.organization()
     contact = factories.contact(organization, phone="1")
     opened = web_client.form_fields(staff.get(page_of(organization)))
@@ -351,7 +351,7 @@ def test_two_people_on_one_contact_do_not_overwrite_each_other_unseen(staff):
 
 
 @pytest.mark.slow
-def test_contact_that_was_erased_meanwhile(staff):
+def test_saving_with_a_concurrently_deleted_contact_changes_nothing(staff):
     organization = factories.organization()
     contact = factories.contact(organization)
     factories.contact(organization, "ben@example.org", "Ben")
@@ -365,7 +365,7 @@ def test_contact_that_was_erased_meanwhile(staff):
 
 
 @pytest.mark.slow
-def test_organization_that_was_erased_meanwhile(staff):
+def test_saving_a_concurrently_deleted_organization_does_not_recreate_it(staff):
     organization = factories.organization()
     opened = web_client.form_fields(staff.get(page_of(organization)))
     contacts.delete_organization(organization)
@@ -384,7 +384,7 @@ def asked(staff, *organizations: Organization) -> dict:
     return {name: value for name, value in sent.items() if name.startswith(("seen-", "sure"))}
 
 
-def test_approve_shows_first_what_it_approves(staff):
+def test_approve_action_shows_the_profiles_before_approving(staff):
     organization = with_logo(
         factories.organization(description="We ship.", website="https://example.org", wants_listing=True)
     )
@@ -397,7 +397,7 @@ def test_approve_shows_first_what_it_approves(staff):
     assert not Organization.objects.filter(approved_at__isnull=False).exists()
 
 
-def test_approve_works_and_repeats_harmlessly(staff):
+def test_approving_a_profile_is_idempotent(staff):
     organization = factories.organization(wants_listing=True)
     sent = asked(staff, organization)
     assert said(act(staff, "approve", organization, **sent)) == ["1 profile was approved."]
@@ -427,7 +427,7 @@ def test_profile_that_changed_since_it_was_read_is_not_approved(staff):
     assert Organization.objects.get(approved_at__isnull=False) == other
 
 
-def test_approval_without_having_read_is_refused(staff):
+def test_approval_without_seeing_the_profile_is_refused(staff):
     organization = factories.organization(wants_listing=True)
     [sentence] = said(act(staff, "approve", organization, sure="yes"))
     assert "Read it again" in sentence
@@ -435,7 +435,7 @@ def test_approval_without_having_read_is_refused(staff):
 
 
 @pytest.mark.slow
-def test_question_takes_the_same_number_of_queries_for_1_and_10(staff, django_assert_num_queries):
+def test_approve_confirmation_takes_the_same_number_of_queries_for_1_and_10(staff, django_assert_num_queries):
     some = [with_logo(factories.organization(f"Partner {number}", wants_listing=True)) for number in range(10)]
     act(staff, "approve", some[0])
     with CaptureQueriesContext(connection) as queries:
@@ -444,7 +444,7 @@ def test_question_takes_the_same_number_of_queries_for_1_and_10(staff, django_as
         assert len(act(staff, "approve", *some).context["rows"]) == 10
 
 
-def test_withdraw_works_and_repeats_harmlessly(staff):
+def test_withdrawing_approval_is_idempotent(staff):
     organization = profiles.approve_listing(factories.organization(wants_listing=True), by="anna")
     assert said(act(staff, "hide", organization)) == ["1 approval was withdrawn."]
     organization.refresh_from_db()
@@ -455,7 +455,7 @@ def test_withdraw_works_and_repeats_harmlessly(staff):
     assert snapshots.tables(but=KEPT) == before
 
 
-def test_buttons_on_the_page_lead_to_the_actions(staff):
+def test_page_shows_a_button_to_approve_or_withdraw_approval(staff):
     organization = factories.organization(wants_listing=True)
     page = staff.get(page_of(organization)).content.decode()
     ticked = f'<input type="hidden" name="_selected_action" value="{organization.pk}">'
@@ -468,7 +468,7 @@ def test_buttons_on_the_page_lead_to_the_actions(staff):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("action", ["approve", "hide", "organization_organizations_csv", "delete_selected"])
-def test_action_on_what_was_erased_meanwhile(staff, action):
+def test_action_on_a_deleted_organization_changes_nothing(staff, action):
     gone = factories.organization()
     contacts.delete_organization(gone)
     before = snapshots.tables(but=KEPT)
@@ -479,7 +479,7 @@ def test_action_on_what_was_erased_meanwhile(staff, action):
 # Erase -----------------------------------------------------------------------------------------------------------
 
 
-def test_delete_erases_it_with_contacts_and_history(staff):
+def test_deleting_an_organization_removes_contacts_and_history(staff):
     organization = factories.organization()
     factories.contact(organization)
     address = f"{LIST}{organization.pk}/delete/"
@@ -490,7 +490,7 @@ def test_delete_erases_it_with_contacts_and_history(staff):
 
 
 @pytest.mark.slow
-def test_delete_of_what_has_a_likely_twin(staff):
+def test_organization_with_a_likely_duplicate_can_be_deleted(staff):
     organization, other = factories.organization(), factories.organization("Port Gate")
     DuplicateCandidate.objects.create(
         organization_a=organization, organization_b=other, score=90, reasons=["similar_name"]
@@ -503,7 +503,7 @@ def test_delete_of_what_has_a_likely_twin(staff):
 
 
 @pytest.mark.slow
-def test_log_of_the_admin_forgets_the_name_of_what_was_erased(staff):
+def test_admin_log_drops_the_name_of_a_deleted_organization(staff):
     one, other = factories.organization(), factories.organization("Port Gate")
     for organization in (one, other):
         change(staff, organization, phone="1")
@@ -515,7 +515,7 @@ def test_log_of_the_admin_forgets_the_name_of_what_was_erased(staff):
 
 
 @pytest.mark.slow
-def test_delete_of_many(staff):
+def test_bulk_delete_deletes_after_confirmation(staff):
     some = [factories.organization(f"Partner {number}") for number in range(2)]
     assert act(staff, "delete_selected", *some).status_code == 200
     assert Organization.objects.count() == 2
@@ -545,7 +545,7 @@ def viewer() -> Client:
 
 
 @pytest.mark.slow
-def test_who_may_only_look_changes_nothing():
+def test_view_only_staff_cannot_change_anything():
     organization = with_logo(factories.signed_pledge().organization)
     by_the_partner(organization, wants_listing=True)
     client = viewer()
@@ -562,7 +562,7 @@ def test_who_may_only_look_changes_nothing():
 
 
 @pytest.mark.parametrize("address", [LIST, f"{LIST}add/", "/imagine/admin/partners/"])
-def test_closed_to_who_is_not_staff(address):
+def test_pages_redirect_anyone_who_is_not_staff(address):
     factories.organization()
     for user in (None, User.objects.create_user("guest")):
         client = Client()
@@ -574,7 +574,7 @@ def test_closed_to_who_is_not_staff(address):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("lookup", ["pledges__token", "pledges__token_redirects__token", "contacts__pledges__token"])
-def test_no_filter_finds_out_a_private_link(staff, lookup):
+def test_list_filters_cannot_reveal_a_private_link(staff, lookup):
     pledge = factories.signed_pledge()
     for value in (pledge.token[0], "~"):
         response = staff.get(f"{LIST}?{lookup}__startswith={value}")
@@ -583,7 +583,7 @@ def test_no_filter_finds_out_a_private_link(staff, lookup):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("total", ["2147483648", "1000", "23"])
-def test_more_contacts_than_a_page_can_hold_are_refused_at_once(staff, total):
+def test_too_many_contact_forms_are_refused(staff, total):
     organization = factories.organization()
     for number in range(2):
         factories.contact(organization, f"c{number}@example.org", "Alma")

@@ -59,7 +59,7 @@ def several(db):
 
 
 @pytest.mark.slow
-def test_filters_show_their_own_alone(staff, several):
+def test_filters_show_only_matching_pledges_and_promises(staff, several):
     promise_types = dict(PromiseType.objects.values_list("code", "pk"))
     for query, names in {
         "": {"Old", "Bakery", "Church", "Clinic"},
@@ -84,7 +84,7 @@ def test_filters_show_their_own_alone(staff, several):
 
 
 @pytest.mark.slow
-def test_filters_for_kind_and_school_speak_of_one_promise(staff):
+def test_promise_type_and_school_filters_match_the_same_promise(staff):
     school = factories.school()
     both = [factories.promised("tours", schools=(school,)), factories.promised("service")]
     factories.signed_pledge("Bakery", "a@example.org", both)
@@ -105,7 +105,7 @@ def test_filters_for_kind_and_school_speak_of_one_promise(staff):
 
 
 @pytest.mark.slow
-def test_draft_of_a_closed_year_was_never_signed(staff, several):
+def test_draft_of_a_closed_school_year_is_shown_as_never_signed(staff, several):
     factories.close_year()
     assert shown(staff, "?state=never") == ["Clinic"]
     assert shown(staff, "?state=draft") == []
@@ -113,7 +113,7 @@ def test_draft_of_a_closed_year_was_never_signed(staff, several):
 
 
 @pytest.mark.slow
-def test_who_signed_is_found_too(staff, several):
+def test_search_finds_the_signer(staff, several):
     assert set(shown(staff, "?q=alma+reyes")) == {"Old", "Bakery", "Church", "Clinic"}
     pledge = factories.signed_pledge("Union", "u@example.org")
     pledge_editing.sign_pledge(pledge.token, **factories.pledge_data(pledge.token), name="Thanh Nguyễn")
@@ -121,7 +121,7 @@ def test_who_signed_is_found_too(staff, several):
 
 
 @pytest.mark.slow
-def test_retired_kind_and_school_stay_in_the_filters_and_on_their_promises(staff, several):
+def test_retired_promise_type_and_school_stay_in_filters_and_on_promises(staff, several):
     promise_type = checklist.retire(PromiseType.objects.get(code="mentors"))
     checklist.retire(several)
     assert shown(staff, f"?promise_type={promise_type.pk}", PROMISES) == ["Church"]
@@ -130,7 +130,7 @@ def test_retired_kind_and_school_stay_in_the_filters_and_on_their_promises(staff
 
 
 @pytest.mark.slow
-def test_school_is_chosen_from_a_menu_that_keeps_the_other_filters(staff, several):
+def test_school_filter_menu_keeps_the_other_filters(staff, several):
     page = web_client.page_html(staff.get(f"{PROMISES}?year=2027&q=bakery&o=1&school={several.pk}"))
     menu = page[
         page.index('class="admin-select-filter"') : page.index("</form>", page.index('class="admin-select-filter"'))
@@ -141,7 +141,7 @@ def test_school_is_chosen_from_a_menu_that_keeps_the_other_filters(staff, severa
     assert 'name="school" value' not in menu
 
 
-def test_list_of_promises_tells_all_of_each_and_leads_to_its_pledge(staff):
+def test_promise_list_shows_all_details_and_links_to_the_pledge(staff):
     school = factories.school()
     tours = factories.promised("tours", 12, grades=("9-12",), months=(3, 10), schools=(school,))
     pledge = factories.signed_pledge(promises=[tours])
@@ -175,7 +175,7 @@ def test_lists_take_the_same_number_of_queries_for_3_and_30(staff, at):
 # Its page --------------------------------------------------------------------------------------------------------
 
 
-def test_page_shows_what_stands_and_every_signed_version(staff):
+def test_page_shows_current_promises_and_every_signed_version(staff):
     school = factories.school()
     pledge = factories.signed_pledge(
         promises=[factories.promised("tours", 12, grades=("9-12",), schools=(school,), note="Mornings")]
@@ -201,7 +201,7 @@ def test_page_shows_what_stands_and_every_signed_version(staff):
 
 
 @pytest.mark.slow
-def test_page_speaks_spanish(staff):
+def test_page_is_shown_in_spanish(staff):
     pledge = factories.signed_pledge(promises=[factories.promised("tours", 1, months=(10,))])
     staff.cookies["django_language"] = "es"
     words = web_client.page_text(staff.get(page_of(pledge)))
@@ -210,7 +210,7 @@ def test_page_speaks_spanish(staff):
 
 
 @pytest.mark.slow
-def test_staff_are_not_led_to_the_private_link(staff):
+def test_staff_pages_never_show_the_private_link(staff):
     pledge = factories.signed_pledge()
     pledge_links.replace_link(pledge)
     tokens = {pledge.token, Pledge.objects.get().token}
@@ -237,7 +237,7 @@ TOKENS = ["token", "token_redirects__token", "organization__pledges__token", "co
 
 @pytest.mark.slow
 @pytest.mark.parametrize("lookup", TOKENS)
-def test_no_filter_finds_out_a_private_link(staff, lookup):
+def test_list_filters_cannot_reveal_a_private_link(staff, lookup):
     pledge = factories.signed_pledge()
     for at in (LIST, PROMISES):
         lookup_there = lookup if at == LIST else f"pledge__{lookup}"
@@ -245,7 +245,7 @@ def test_no_filter_finds_out_a_private_link(staff, lookup):
             assert staff.get(f"{at}?{lookup_there}__startswith={value}").status_code in {302, 400}
 
 
-def test_certificate_of_a_signed_version_is_for_staff_alone(staff):
+def test_certificate_of_a_signed_version_requires_staff_permission(staff):
     pledge = factories.signed_pledge()
     signature = Signature.objects.get()
     address = f"{LIST}certificate/{signature.pk}"
@@ -265,7 +265,7 @@ def test_certificate_of_a_signed_version_is_for_staff_alone(staff):
     assert pledge.signatures.count() == 1
 
 
-def test_nothing_is_added_or_changed_here(staff):
+def test_pledges_and_promises_cannot_be_added_or_changed_in_the_admin(staff):
     pledge = factories.signed_pledge()
     promise = Promise.objects.get()
     before = snapshots.tables(but=KEPT)
@@ -298,7 +298,7 @@ def test_page_takes_the_same_number_of_queries_for_1_and_8_promises(staff, djang
 # Actions ---------------------------------------------------------------------------------------------------------
 
 
-def test_link_is_mailed_again_but_not_twice_at_once(staff):
+def test_link_is_emailed_again_but_not_twice_in_ten_minutes(staff):
     pledge = factories.signed_pledge()
     assert said(act(staff, "mail_links", pledge)) == ["1 link is on its way."]
     assert snapshots.emails_to()[-1] == "link 1 alma@example.org"
@@ -308,7 +308,7 @@ def test_link_is_mailed_again_but_not_twice_at_once(staff):
 
 
 @pytest.mark.slow
-def test_link_that_nobody_would_get_is_refused_in_a_sentence(staff):
+def test_emailing_the_link_of_a_pledge_without_a_contact_shows_a_message(staff):
     pledge, other = factories.signed_pledge(), factories.signed_pledge("Other", "other@example.org")
     contacts.delete_contact(pledge.contact)
     assert said(act(staff, "mail_links", pledge, other)) == [
@@ -317,7 +317,7 @@ def test_link_that_nobody_would_get_is_refused_in_a_sentence(staff):
     ]
 
 
-def test_link_is_replaced_each_time(staff):
+def test_replace_links_action_replaces_the_link_every_time(staff):
     pledge = factories.signed_pledge()
     seen = {pledge.token}
     for number in (1, 2):
@@ -329,7 +329,7 @@ def test_link_is_replaced_each_time(staff):
     assert Client().get(pledge.get_absolute_url()).status_code == 404
 
 
-def test_list_and_page_say_that_an_address_is_not_verified(staff):
+def test_list_and_page_show_that_an_email_is_not_verified(staff):
     factories.pledge_year()
     start = pledge_signup.open_pledge_request(
         factories.unsaved_pledge_request("Vic Works", "vic@example.org", source="rsvp:1")
@@ -343,7 +343,7 @@ def test_list_and_page_say_that_an_address_is_not_verified(staff):
     assert "Address verified on" in web_client.page_text(staff.get(page_of(verified)))
 
 
-def test_buttons_on_the_page_lead_to_the_actions(staff):
+def test_page_shows_buttons_to_email_and_replace_the_link(staff):
     pledge = factories.signed_pledge()
     page = staff.get(page_of(pledge)).content.decode()
     ticked = f'<input type="hidden" name="_selected_action" value="{pledge.pk}">'
@@ -353,7 +353,7 @@ def test_buttons_on_the_page_lead_to_the_actions(staff):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("action", ["mail_links", "replace_links", "pledge_promises_csv", "delete_selected"])
-def test_action_on_what_was_erased_meanwhile(staff, action):
+def test_action_on_a_deleted_pledge_changes_nothing(staff, action):
     gone = factories.signed_pledge()
     pledge_editing.delete_pledge(gone)
     before = snapshots.tables(but=KEPT)
@@ -364,7 +364,7 @@ def test_action_on_what_was_erased_meanwhile(staff, action):
 # Erase -----------------------------------------------------------------------------------------------------------
 
 
-def test_delete_erases_promises_versions_mail_and_history(staff):
+def test_deleting_a_pledge_removes_promises_versions_emails_and_history(staff):
     pledge = factories.signed_pledge()
     assert pledge.messages.exists()
     address = f"{LIST}{pledge.pk}/delete/"
@@ -381,7 +381,7 @@ def test_delete_erases_promises_versions_mail_and_history(staff):
 
 
 @pytest.mark.slow
-def test_delete_of_many(staff):
+def test_bulk_delete_deletes_pledges_and_keeps_organizations(staff):
     some = [factories.signed_pledge(), factories.draft_pledge("Other", "other@example.org")]
     act(staff, "delete_selected", *some, post="yes")
     assert snapshots.pledges() == []
@@ -392,7 +392,7 @@ def test_delete_of_many(staff):
 
 
 @pytest.mark.slow
-def test_who_may_only_look_acts_on_nothing():
+def test_view_only_staff_cannot_run_actions():
     pledge = factories.signed_pledge()
     user = User.objects.create_user("viewer", is_staff=True)
     user.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
@@ -408,7 +408,7 @@ def test_who_may_only_look_acts_on_nothing():
     assert snapshots.tables(but=KEPT) == before
 
 
-def test_approval_says_nothing_of_a_pledge(staff):
+def test_permission_to_view_pledges_does_not_include_organizations(staff):
     """Whoever may see pledges and no organizations sees no more than before."""
     pledge = factories.signed_pledge()
     profiles.approve_listing(pledge.organization, by="anna")

@@ -57,19 +57,19 @@ def code(cell: str) -> str:
         ("Web site", "website"),
     ],
 )
-def test_heading_is_known_whatever_case_space_accent_or_common_word(heading, field):
+def test_heading_matches_regardless_of_case_space_accent_or_common_words(heading, field):
     assert columns.match_columns([heading]) == ({0: field}, [])
 
 
 @pytest.mark.parametrize("language", ["en", "es"])
-def test_headings_of_our_own_file_are_known_in_both_languages(language):
+def test_exported_headings_are_matched_in_both_languages(language):
     with translation.override(language):
         header = exports.column_headings(exports.BY_PROMISE)
     assert list(columns.match_columns(header)[0].values()) == columns.FIELDS
     assert columns.count_known_headings(header) == len(columns.FIELDS)
 
 
-def test_unknown_headings_and_a_second_one_for_a_field_are_passed_over():
+def test_unknown_and_repeated_headings_are_ignored():
     header = ["Partner", "", "Company", "T-shirt size", "Amount"]
     assert columns.match_columns(header) == ({0: "organization", 4: "quantity"}, ["Company", "T-shirt size"])
     assert (columns.count_known_headings(header), columns.missing_columns(header)) == (2, ["promise_type"])
@@ -94,16 +94,16 @@ def test_unknown_headings_and_a_second_one_for_a_field_are_passed_over():
         ("Prácticas", "internships"),
     ],
 )
-def test_kind(cell, found):
+def test_promise_type(cell, found):
     assert code(cell) == found
 
 
 @pytest.mark.parametrize("cell", ["Donate a bus", "host", "collaborate with the teachers' union", "visit"])
-def test_unknown_kind(cell):
+def test_unknown_promise_type(cell):
     assert problem(promise_type=cell) == f"“{cell}” is no kind of promise that we know."
 
 
-def test_missing_kind_organization_and_quantity_are_told_together():
+def test_missing_required_cells_are_reported_together():
     answer = said(promise_type="", organization=" - ", quantity="")
     assert answer.problems == [
         "The organization is missing.",
@@ -125,7 +125,7 @@ def test_bad_quantity(cell):
     assert problem(quantity=cell) == f"“{cell[:30]}” is no whole number from 1 to 100,000."
 
 
-def test_unit_of_another_kind_is_not_taken_for_this_one():
+def test_unit_of_another_promise_type_is_refused():
     assert said(unit="Visits").problems == said(unit="visita").problems == []
     wrong = "“Host tours and field trips” is counted in visits, not in “hours”."
     assert problem(unit="hours") == problem(quantity="6 hours") == wrong
@@ -152,7 +152,7 @@ def test_sector(cell, found):
     assert value("sector", cell) == found
 
 
-def test_unknown_sector_names_the_known_ones():
+def test_unknown_sector_error_lists_the_known_sectors():
     assert problem(sector="Circus").startswith("“Circus” is no sector. They are: Business and industry, College")
 
 
@@ -202,7 +202,7 @@ def test_months(cell, numbers):
     assert value("months", cell) == numbers
 
 
-def test_months_outside_of_the_school_year_and_no_months():
+def test_months_outside_the_school_year_and_unknown_months_are_refused():
     assert problem(months="June") == "“June”: a promise is for months from August to May."
     assert problem(months="spring") == "“spring” are no months."
 
@@ -233,13 +233,13 @@ def test_schools(chavez):
         assert names(spanish if cell.startswith("donde") else cell) == []
 
 
-def test_unknown_school_or_one_of_two(chavez):
+def test_unknown_and_ambiguous_schools_are_refused(chavez):
     assert problem(schools="Adams, Hogwarts") == "“Hogwarts” is no school that we know."
     factories.school("Adams High")
     assert problem(schools="Adams") == "“Adams” may be more than one school."
 
 
-def test_school_that_does_not_teach_these_grades(chavez):
+def test_school_that_does_not_teach_the_grades_is_refused(chavez):
     wrong = "Cesar Chavez High does not teach these grades. Choose another school or other grades."
     assert problem(schools="Cesar Chavez High", grades="1-3") == wrong
 
@@ -273,7 +273,7 @@ def test_website():
     assert problem(website="javascript:alert(1)") == "“javascript:alert(1)” is no web address."
 
 
-def test_school_year_is_the_one_that_is_imported():
+def test_school_year_other_than_the_imported_one_is_refused():
     for cell in ("2027", "2027–28", "2027-2028", "2027/28", ""):
         assert said(year=cell).problems == []
     assert problem(year="2026–27") == "The row is of the school year 2026–27, not of 2027–28."
@@ -281,37 +281,37 @@ def test_school_year_is_the_one_that_is_imported():
 
 
 @pytest.mark.parametrize("way", ["%Y-%m-%d", "%m/%d/%Y", "%m/%d/%y", "%B %d, %Y", "%d %b %Y", "%Y-%m-%d 00:00:00"])
-def test_day_of_the_signature(way):
+def test_signed_on_date_formats(way):
     assert value("signed_on", f"{date(2026, 4, 2):{way}}") == "2026-04-02"
 
 
 @pytest.mark.parametrize("cell", ["yesterday", "2026-02-30", "1999-01-01", "13/40/2026", "tomorrow"])
-def test_bad_day(cell):
+def test_bad_signed_on_date(cell):
     if cell == "tomorrow":
         cell = (timezone.localdate() + timedelta(days=1)).isoformat()
     assert problem(signed_on=cell) == f"“{cell}” is no day from 2018 until today. Write it as 2027-04-01 or 4/1/2027."
 
 
-def test_who_signed_is_the_contact_unless_told_and_somebody_did():
+def test_signer_defaults_to_the_contact_and_is_required():
     assert said().values["signed_by"] == "Alma Reyes"
     assert said(signed_by="Ben Ochoa").values["signed_by"] == "Ben Ochoa"
     assert problem(contact="") == "Nobody signed: fill in who signed, or the contact."
 
 
-def test_cells_that_are_too_long():
+def test_cells_that_are_too_long_are_refused():
     for name, most in {"organization": 120, "contact": 100, "phone": 30, "note": 500, "signed_by": 100}.items():
         assert said(**{name: "x" * most}).problems == []
         assert problem(**{name: "x" * (most + 1)}).endswith(f"is longer than {most} characters.")
 
 
-def test_what_a_spreadsheet_would_run_is_no_name_and_elsewhere_text():
+def test_formula_is_refused_as_organization_name_and_is_text_elsewhere():
     cell = "=cmd|' /C calc'!A0"
     assert problem(organization=cell) == f"“{cell}” looks like a formula, not like the name of an organization."
     assert value("note", cell) == value("contact", cell) == cell
     assert value("organization", "@Home Care") == "@Home Care"
 
 
-def test_retired_kind_and_school_may_have_been_promised_last_year(chavez):
+def test_retired_promise_type_and_school_are_accepted_for_a_closed_year(chavez):
     PromiseType.objects.filter(code="tours").update(is_retired=True)
     chavez.is_retired = True
     chavez.save()
@@ -324,7 +324,7 @@ def test_retired_kind_and_school_may_have_been_promised_last_year(chavez):
     assert parser.parse(ROW | {"schools": "Cesar Chavez High"}).problems == []
 
 
-def test_reading_takes_two_queries_however_many_rows(django_assert_num_queries):
+def test_parsing_takes_two_queries_for_any_number_of_rows(django_assert_num_queries):
     year = factories.pledge_year()
     with django_assert_num_queries(2):
         parser = RowParser(year)

@@ -22,7 +22,7 @@ def words(response) -> list[str]:
     return [words for _role, words in pdf.heard(response.content)]
 
 
-def test_it_is_there_once_the_pledge_is_signed():
+def test_signed_pledge_has_a_certificate():
     read = words(certificate(factories.signed_pledge("Slough House Bakery").token))
     assert read[3:7] == [
         "2027–28",
@@ -33,7 +33,7 @@ def test_it_is_there_once_the_pledge_is_signed():
     assert read[8:10] == ["Alma Reyes", "Owner"]
 
 
-def test_it_is_in_the_language_that_is_asked_for_else_in_the_readers():
+def test_certificate_is_in_the_requested_language_or_the_readers():
     token = factories.signed_pledge().token
     heading = {"en": "A promise to Stockton’s students", "es": "Una promesa a los estudiantes de Stockton"}
     spanish = Client(headers={"Accept-Language": "es"})
@@ -43,7 +43,7 @@ def test_it_is_in_the_language_that_is_asked_for_else_in_the_readers():
     assert words(certificate(token, language="xx"))[4] == heading["en"]
 
 
-def test_it_is_of_what_was_signed_last():
+def test_certificate_shows_the_last_signed_version():
     pledge = factories.signed_pledge()
     pledge_editing.sign_pledge(
         pledge.token,
@@ -55,7 +55,7 @@ def test_it_is_of_what_was_signed_last():
 
 
 @pytest.mark.slow
-def test_an_older_link_leads_to_the_newest_and_by_its_year_to_the_older():
+def test_old_and_new_links_give_the_newest_certificate_or_the_requested_year():
     old = factories.signed_pledge()
     new = factories.renewed_pledge(old.organization, 2028)
     for token in (old.token, new.token):
@@ -66,17 +66,17 @@ def test_an_older_link_leads_to_the_newest_and_by_its_year_to_the_older():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("year", ["2026", "0", "-1", "9" * 30, "2027x", "٢٠٢٧", "\0"])
-def test_a_year_without_a_pledge_has_none(year):
+def test_year_without_a_pledge_has_no_certificate(year):
     assert certificate(factories.signed_pledge().token, year=year).status_code == 404
 
 
-def test_what_is_not_signed_has_none():
+def test_unsigned_pledge_has_no_certificate():
     assert certificate(factories.draft_pledge().token).status_code == 404
     assert certificate(factories.pledge_request("Another", "b@example.org").token).status_code == 404
     assert certificate(new_token()).status_code == 404
 
 
-def test_a_link_that_opens_nothing_gets_the_constant_page():
+def test_every_invalid_link_gets_the_same_error_page():
     token = factories.signed_pledge().token
     wrong = [new_token(), token.swapcase(), token[:-1], token + "A", token[:-1] + "%00", "x" * 5000]
     pages = {Client().get(f"/imagine/promise/{link}/certificate.pdf").content for link in wrong}
@@ -84,21 +84,21 @@ def test_a_link_that_opens_nothing_gets_the_constant_page():
     assert "This link doesn’t work".encode() in page
 
 
-def test_who_only_knows_the_address_of_a_partner_is_not_given_its_certificate():
+def test_knowing_a_partners_email_does_not_give_access_to_its_certificate():
     factories.signed_pledge("Port Gate Logistics", "alma@example.org")
     start = factories.unsaved_pledge_request("Port Gate Logistics", "alma@example.org", browser_token=new_token())
     start.save()
     assert certificate(start.browser_token).status_code == 404
 
 
-def test_it_is_private_and_its_file_names_nobody():
+def test_certificate_is_private_and_its_file_name_contains_no_name():
     response = certificate(factories.signed_pledge("Alma Reyes Consulting").token, language="es")
     assert response["Cache-Control"] == "private, no-store"
     assert response["X-Robots-Tag"] == "noindex, nofollow"
     assert response["Content-Disposition"] == 'inline; filename="imagine-promise-2027-28-es.pdf"'
 
 
-def test_it_is_read_and_never_written(client):
+def test_certificate_is_read_only(client):
     pledge = factories.signed_pledge()
     address = reverse("pledge_certificate", args=[pledge.token])
     before = snapshots.tables()
@@ -107,14 +107,16 @@ def test_it_is_read_and_never_written(client):
     assert snapshots.tables() == before
 
 
-def test_it_stays_when_the_year_is_closed():
+def test_certificate_stays_available_when_the_school_year_is_closed():
     pledge = factories.signed_pledge()
     factories.close_year()
     assert words(certificate(pledge.token))[8] == "Alma Reyes"
 
 
 @pytest.mark.slow
-def test_as_many_queries_for_many_versions_as_for_one(django_assert_num_queries, django_assert_max_num_queries):
+def test_certificate_takes_the_same_number_of_queries_for_1_and_6_versions(
+    django_assert_num_queries, django_assert_max_num_queries
+):
     pledge = factories.signed_pledge()
     with django_assert_max_num_queries(6) as once:
         certificate(pledge.token)

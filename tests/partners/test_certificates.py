@@ -57,7 +57,7 @@ def sentence(*promises: dict, language: str = "en") -> str:
 # What is on it ------------------------------------------------------------------------------------------------------
 
 
-def test_it_is_read_aloud_in_order():
+def test_certificate_is_read_aloud_in_order():
     signed = signature("Gurdwara Family Kitchen", promise(), promise("mentors", 1200), signed_role="Director")
     assert pdf.heard(certificates.certificate_pdf(signed, "en")) == [
         ("P", "Imagine Promise"),
@@ -75,7 +75,7 @@ def test_it_is_read_aloud_in_order():
     ]
 
 
-def test_it_speaks_spanish():
+def test_certificate_in_spanish():
     assert words(signature("Iglesia Luz del Valle"), "es") == [
         "Imagine Promise",
         "Departamento de Relaciones Comunitarias, Distrito Escolar Unificado de Stockton",
@@ -98,7 +98,7 @@ def test_it_speaks_spanish():
         ("es", "Certificado de Imagine Promise: Gurdwara Family Kitchen, 2027–28"),
     ],
 )
-def test_it_says_that_it_is_accessible_and_what_it_is(language, title):
+def test_pdf_metadata_declares_accessibility_language_and_title(language, title):
     document = pdf.opened(certificates.certificate_pdf(signature(), language))
     root = document.trailer["/Root"]
     assert (root["/Lang"], document.metadata.title) == (language, title)
@@ -107,26 +107,26 @@ def test_it_says_that_it_is_accessible_and_what_it_is(language, title):
     assert b"<pdfuaid:part>1</pdfuaid:part>" in root["/Metadata"].get_data()
 
 
-def test_it_is_one_letter_page_across():
+def test_certificate_is_one_landscape_letter_page():
     [page] = pdf.opened(certificates.certificate_pdf(signature(), "en")).pages
     assert (page.mediabox.width, page.mediabox.height) == (792, 612)
 
 
-def test_every_font_is_in_it():
+def test_all_fonts_are_embedded():
     [page] = pdf.opened(certificates.certificate_pdf(signature(), "en")).pages
     fonts = [font["/DescendantFonts"][0]["/FontDescriptor"] for font in page["/Resources"]["/Font"].values()]
     assert {font["/FontName"].partition("+")[2] for font in fonts} >= {"NotoSans-Regular", "NotoSans-Bold"}
     assert all("/FontFile2" in font for font in fonts)
 
 
-def test_it_is_the_same_at_any_time():
+def test_rendering_again_gives_the_same_pdf():
     certificates.rendered_pdf.cache_clear()
     first = certificates.certificate_pdf(signature(), "en")
     certificates.rendered_pdf.cache_clear()
     assert certificates.certificate_pdf(signature(), "en") == first
 
 
-def test_it_is_drawn_once():
+def test_pdf_is_rendered_once_per_language():
     certificates.rendered_pdf.cache_clear()
     for language in ("en", "es", "en", "es"):
         certificates.certificate_pdf(signature(), language)
@@ -134,7 +134,7 @@ def test_it_is_drawn_once():
 
 
 @pytest.mark.slow
-def test_several_at_once():
+def test_certificates_rendered_at_the_same_time_are_not_mixed_up():
     certificates.rendered_pdf.cache_clear()
     names = [f"Partner {number}" for number in range(12)]
     with ThreadPoolExecutor(4) as pool:
@@ -143,7 +143,7 @@ def test_several_at_once():
 
 
 @pytest.mark.django_db
-def test_every_signed_version_keeps_its_own():
+def test_every_signed_version_keeps_its_own_certificate():
     first = factories.signed_pledge("Old Name", promises=(factories.promised("tours", 6),)).signatures.get()
     before = words(first)
     pledge = first.pledge
@@ -169,21 +169,21 @@ def test_promises_are_one_sentence():
     assert sentence() == ""
 
 
-def test_a_part_with_a_comma_of_its_own_is_parted_by_semicolons():
+def test_promises_with_commas_are_separated_by_semicolons():
     assert sentence(promise("internships", 2), promise(), promise("mentors", 8)) == (
         "will provide job shadowing, internships and apprenticeships (2 places); host tours and field trips "
         "(6 visits); and be mentors and role models (8 students)."
     )
 
 
-def test_spanish_joins_by_y_or_e():
+def test_spanish_sentence_joins_promises_with_y_or_e():
     paint = promise("mentors", 3, name_es="Impartir talleres.", unit_es="talleres")
     said = "se compromete a recibir visitas y excursiones (6 visitas)"
     assert sentence(promise(), paint, language="es") == f"{said} e impartir talleres (3 talleres)."
     assert sentence(promise(), promise("mentors", 8), language="es").startswith(f"{said} y ser mentores")
 
 
-def test_a_name_that_begins_with_an_abbreviation_keeps_its_capitals():
+def test_name_starting_with_an_abbreviation_keeps_its_capitals():
     assert sentence(promise(name="STEM nights", quantity=2)) == "will STEM nights (2 visits)."
 
 
@@ -213,7 +213,7 @@ def test_a_name_that_begins_with_an_abbreviation_keeps_its_capitals():
         "Фонд Надежда Ελλάς ʻOfa Lēsoni",
     ],
 )
-def test_names_of_every_family_are_drawn_and_read(name):
+def test_names_in_every_script_are_rendered_and_readable(name):
     page = certificates.certificate_pdf(signature(name, signed_by=name[:100]), "en")
     assert name_on(page) == name
     assert pdf.heard(page)[8][1] == name
@@ -232,7 +232,7 @@ def test_names_of_every_family_are_drawn_and_read(name):
     ],
 )
 @pytest.mark.parametrize("language", ["en", "es"])
-def test_chinese_japanese_and_korean_names_are_drawn_whole(name, font, language):
+def test_chinese_japanese_and_korean_names_are_rendered_completely(name, font, language):
     page = certificates.certificate_pdf(signature(name, signed_by="王小明 김영희 佐藤さくら"), language)
     assert name_on(page) == name
     document = pdf.opened(page)
@@ -243,11 +243,11 @@ def test_chinese_japanese_and_korean_names_are_drawn_whole(name, font, language)
     assert document.metadata.title.endswith(f"{name}, 2027–28")
 
 
-def test_han_that_is_rarer_than_the_fonts_is_left_out_and_the_rest_stands():
+def test_han_characters_missing_from_the_fonts_are_left_out():
     assert name_on(certificates.certificate_pdf(signature("𠮷野家 Stockton"), "en")) == "野家 Stockton"
 
 
-def test_letters_typed_apart_are_put_together():
+def test_combining_characters_are_composed():
     assert name_on(certificates.certificate_pdf(signature("Nguye\u0302\u0303n"), "en")) == "Nguyễn"
 
 
@@ -265,7 +265,7 @@ def test_letters_typed_apart_are_put_together():
         "https://example.org <b>&amp;</b> {{ x }} %(x)s {0}",
     ],
 )
-def test_nothing_typed_is_read_as_markup(name):
+def test_user_text_is_not_interpreted_as_markup(name):
     page = certificates.certificate_pdf(
         signature(name, promise(name=name, unit=name), signed_by=name, signed_role=name), "en"
     )
@@ -285,16 +285,16 @@ def test_nothing_typed_is_read_as_markup(name):
         ("", "—"),
     ],
 )
-def test_what_no_font_has_is_left_out(typed, drawn):
+def test_characters_that_cannot_be_rendered_are_left_out(typed, drawn):
     assert name_on(certificates.certificate_pdf(signature(typed), "en")) == drawn
 
 
-def test_marks_of_several_scripts_on_one_letter_do_not_spoil_the_page():
+def test_combining_marks_of_several_scripts_do_not_break_rendering():
     assert name_on(certificates.certificate_pdf(signature("\u1dc8\u06d64"), "en")) == "4"
 
 
 @pytest.mark.slow
-def test_every_letter_that_is_known_can_be_drawn():
+def test_every_available_character_can_be_rendered():
     characters = sorted(certificates.available_characters())
     known = [character for character in characters if not category(character).startswith("M")]
     parts = (known[at : at + 25] for at in range(0, len(known), 25))
@@ -336,7 +336,7 @@ CROWDED = "Hmong and Khmer Families’ Association of San Joaquin County and the
         ("i " * 60, [promise(name="word " * 24, name_es="palabra " * 15)] * 8),
     ],
 )
-def test_it_is_one_page_and_no_word_stands_in_the_fields(name, promises, language):
+def test_certificate_fits_on_one_page_inside_its_frame(name, promises, language):
     signed = signature(name, *promises, signed_by=name[:100], signed_role=name[:100])
     page = certificates.certificate_pdf(signed, language)
     assert len(pdf.opened(page).pages) == 1
@@ -347,7 +347,7 @@ def test_it_is_one_page_and_no_word_stands_in_the_fields(name, promises, languag
     assert max(up) <= 550
 
 
-def test_a_long_name_is_whole():
+def test_long_name_is_not_truncated():
     for name in (CROWDED, "W" * 120, "Bounmy Vongphachanhxaysana " * 4):
         read = name_on(certificates.certificate_pdf(signature(name), "en"))
         assert read.replace("\N{ZERO WIDTH SPACE}", "") == name.strip()

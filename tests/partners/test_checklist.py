@@ -21,14 +21,14 @@ def kind(**fields) -> PromiseType:
     return row
 
 
-def test_new_kind_is_in_history():
+def test_new_promise_type_is_in_history():
     row = kind(order=5)
     told = snapshots.changes(row)
     assert told[0]["name"] == ["", "Give books"]
     assert told[0]["order"] == ["", 5]
 
 
-def test_change_writes_only_what_it_names():
+def test_change_row_saves_only_the_given_fields():
     row = kind()
     PromiseType.objects.filter(pk=row.pk).update(order=7)
     for _twice in range(2):
@@ -38,7 +38,7 @@ def test_change_writes_only_what_it_names():
     assert snapshots.changes(row)[1:] == [{"name": ["Give books", "Give good books"]}]
 
 
-def test_retired_and_brought_back():
+def test_promise_type_is_retired_and_unretired():
     row = kind()
     for _twice in range(2):
         assert checklist.retire(row).is_retired
@@ -46,7 +46,7 @@ def test_retired_and_brought_back():
     assert snapshots.changes(row)[1:] == [{"is_retired": [False, True]}, {"is_retired": [True, False]}]
 
 
-def test_year_that_was_to_open_later_opens_today_and_an_open_one_stays():
+def test_open_year_opens_a_future_year_today_and_leaves_an_open_one_unchanged():
     today = timezone.localdate()
     later, open_one = factories.pledge_year(2028, opens_on=today + timedelta(days=30)), factories.pledge_year(2027)
     for year in (later, later, open_one):
@@ -61,14 +61,14 @@ def test_year_that_was_to_open_later_opens_today_and_an_open_one_stays():
     assert snapshots.changes(PledgeYear(pk=2027)) == []
 
 
-def test_unused_kind_is_erased_with_its_history():
+def test_unused_promise_type_is_deleted_with_its_history():
     row = kind()
     checklist.delete_row(row)
     assert not PromiseType.objects.filter(code="books").exists()
     assert not AuditEntry.objects.filter(changes__has_key="unit_plural").exists()
 
 
-def test_kind_that_is_promised_stays():
+def test_promise_type_and_school_year_in_use_cannot_be_deleted():
     promise = factories.draft_pledge().promises.get()
     with pytest.raises(ProtectedError):
         checklist.delete_row(promise.promise_type)

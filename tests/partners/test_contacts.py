@@ -26,7 +26,7 @@ def sent(email: str) -> None:
 # Add -------------------------------------------------------------------------------------------------------------
 
 
-def test_first_contact_is_the_main_one_and_a_second_when_it_is_to_be():
+def test_first_contact_is_the_main_contact_and_later_ones_only_on_request():
     here = factories.organization()
     contacts.add_contact(here, name="Alma", email="alma@example.org")
     contacts.add_contact(here, name="Ben", email="ben@example.org")
@@ -36,7 +36,7 @@ def test_first_contact_is_the_main_one_and_a_second_when_it_is_to_be():
     assert here.contacts.filter(is_primary=True).count() == 1
 
 
-def test_same_address_is_not_added_twice():
+def test_same_email_is_not_added_twice():
     here = factories.organization()
     for email in ("alma@example.org", "ALMA@example.org"):
         contacts.add_contact(here, name="Alma", email=email)
@@ -46,7 +46,7 @@ def test_same_address_is_not_added_twice():
 # Correct ---------------------------------------------------------------------------------------------------------
 
 
-def test_main_contact_changes_hands():
+def test_making_another_contact_main_replaces_the_main_contact():
     here = factories.organization()
     alma, ben = factories.contact(here), factories.contact(here, "ben@example.org", "Ben")
     for _twice in range(2):
@@ -55,7 +55,7 @@ def test_main_contact_changes_hands():
     assert snapshots.changes(alma)[-1] == {"is_primary": [True, False]}
 
 
-def test_corrected_address_gets_what_was_not_sent_and_a_new_link():
+def test_corrected_email_gets_unsent_messages_and_a_new_link():
     pledge = factories.signed_pledge()
     contact = pledge.contact
     Message.objects.filter(kind__in=("pledge_link", "pledge_request")).update(
@@ -78,7 +78,7 @@ def test_corrected_address_gets_what_was_not_sent_and_a_new_link():
     assert len(snapshots.emails_to()) == 3
 
 
-def test_link_was_just_mailed_to_the_wrong_address_and_is_mailed_to_the_right_one_all_the_same():
+def test_corrected_email_gets_a_new_link_even_if_one_was_just_sent():
     pledge = factories.draft_pledge()
     pledge_links.email_link(pledge)
     sent("alma@example.org")
@@ -86,7 +86,7 @@ def test_link_was_just_mailed_to_the_wrong_address_and_is_mailed_to_the_right_on
     assert snapshots.emails_to()[-1] == "new_link 1 right@example.org"
 
 
-def test_corrected_address_of_who_answers_for_nothing_gets_no_link():
+def test_corrected_email_of_a_contact_without_pledge_access_gets_no_link():
     pledge = factories.signed_pledge()
     other = factories.contact(pledge.organization, "ben@example.org", "Ben", may_open_pledge=False)
     before = snapshots.emails_to()
@@ -95,7 +95,7 @@ def test_corrected_address_of_who_answers_for_nothing_gets_no_link():
 
 
 @pytest.mark.parametrize("end", [lambda each: contacts.correct_contact(each, email="new@b.c"), contacts.delete_contact])
-def test_links_of_who_could_open_the_pledge_end_even_after_the_emails_with_them_were_deleted(end):
+def test_correcting_or_deleting_a_contact_replaces_the_link_without_emails(end):
     pledge = factories.signed_pledge()
     other = factories.contact(pledge.organization, "ben@example.org", "Ben")
     Message.objects.all().delete()
@@ -107,7 +107,7 @@ def test_links_of_who_could_open_the_pledge_end_even_after_the_emails_with_them_
 # Erase -----------------------------------------------------------------------------------------------------------
 
 
-def test_erased_contact_leaves_no_mail_and_no_history_and_its_pledge_stays():
+def test_deleting_a_contact_removes_emails_and_history_but_keeps_the_pledge():
     pledge = factories.signed_pledge()
     other = factories.contact(pledge.organization, "ben@example.org", "Ben")
     contacts.correct_contact(other, is_primary=True)
@@ -128,7 +128,7 @@ def test_erased_contact_leaves_no_mail_and_no_history_and_its_pledge_stays():
     assert snapshots.emails_to()[-1] == "link 1 ben@example.org"
 
 
-def test_link_of_a_pledge_that_nobody_answers_for_is_not_mailed():
+def test_link_of_a_pledge_without_a_contact_is_not_emailed():
     pledge = factories.signed_pledge()
     contacts.delete_contact(pledge.contact)
     with pytest.raises(pledge_links.NoContact, match="main contact"):
@@ -136,7 +136,7 @@ def test_link_of_a_pledge_that_nobody_answers_for_is_not_mailed():
     assert pledge_links.email_link(pledge) is False
 
 
-def test_erased_organization_leaves_nothing():
+def test_deleting_an_organization_removes_contacts_and_history():
     here = factories.organization(description="Bread")
     contact = factories.contact(here)
     contacts.delete_organization(here)
@@ -145,7 +145,7 @@ def test_erased_organization_leaves_nothing():
     assert not AuditEntry.objects.about_any([here, contact]).exists()
 
 
-def test_organization_with_a_pledge_is_not_erased():
+def test_organization_with_a_pledge_is_not_deleted():
     pledge = factories.draft_pledge()
     with pytest.raises(ProtectedError):
         contacts.delete_organization(pledge.organization)
@@ -157,7 +157,7 @@ def test_organization_with_a_pledge_is_not_erased():
 
 
 @pytest.mark.parametrize("changed", ["name", "description", "website"])
-def test_what_staff_did_not_read_is_not_approved(changed):
+def test_profile_changed_since_staff_read_it_is_not_approved(changed):
     here = factories.organization(wants_listing=True)
     seen = profiles.profile_fingerprint(here)
     with audit.as_actor(audit.GUEST):
@@ -169,7 +169,7 @@ def test_what_staff_did_not_read_is_not_approved(changed):
     assert profiles.approve_listing(here, by="anna", seen=profiles.profile_fingerprint(here)).approved_by == "anna"
 
 
-def test_another_logo_is_another_face():
+def test_profile_with_a_changed_logo_is_not_approved():
     here = factories.organization(wants_listing=True)
     seen = profiles.profile_fingerprint(here)
     png = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + (64).to_bytes(4, "big") * 2
@@ -178,6 +178,6 @@ def test_another_logo_is_another_face():
         profiles.approve_listing(here, by="anna", seen=seen)
 
 
-def test_approved_once_whatever_was_read_the_second_time():
+def test_approving_again_keeps_the_first_approval():
     here = profiles.approve_listing(factories.organization(wants_listing=True), by="anna")
     assert profiles.approve_listing(here, by="bert", seen="").approved_by == "anna"

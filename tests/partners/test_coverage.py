@@ -57,7 +57,7 @@ def district():
     return year
 
 
-def test_schools_with_the_least_come_first_and_drafts_do_not_count(district):
+def test_schools_with_fewest_promises_come_first_and_drafts_do_not_count(district):
     found = coverage.coverage_of(district)
     assert counts(found) == {
         "C": ({}, 0, 1),
@@ -68,7 +68,7 @@ def test_schools_with_the_least_come_first_and_drafts_do_not_count(district):
     assert list(counts(found)) == ["C", "B", "Gone", "A"]
 
 
-def test_sums_of_a_kind_beside_those_of_the_year_before(district):
+def test_promise_type_totals_are_compared_with_the_previous_year(district):
     found = coverage.coverage_of(district)
     assert sums(found) == {"tours": (2, 10, 0, 1, 3), "mentors": (2, 3, 1, 0, 0), "service": (0, 0, 0, 1, 1)}
     assert (found.promises, found.promises_before) == (4, 2)
@@ -77,13 +77,13 @@ def test_sums_of_a_kind_beside_those_of_the_year_before(district):
     } == {"tours": 7, "mentors": 3, "service": -1}
 
 
-def test_year_before_is_looked_at_for_itself(district):
+def test_coverage_of_the_previous_year(district):
     found = coverage.coverage_of(PledgeYear.objects.get(pk=2026))
     assert sums(found) == {"tours": (1, 3, 0, 0, 0), "service": (1, 1, 1, 0, 0)}
     assert counts(found)["A"] == ({}, 0, 0)
 
 
-def test_retired_kind_is_a_column_only_where_it_was_promised(district):
+def test_retired_promise_type_is_a_column_only_if_it_was_promised(district):
     for code in ("tours", "advisory"):
         checklist.retire(PromiseType.objects.get(code=code))
     codes = [promise_type.promise_type.code for promise_type in coverage.coverage_of(district).promise_types]
@@ -92,14 +92,14 @@ def test_retired_kind_is_a_column_only_where_it_was_promised(district):
     assert len(codes) == 7
 
 
-def test_every_offered_kind_is_a_column_when_nothing_is_promised():
+def test_every_active_promise_type_is_a_column_when_nothing_is_promised():
     factories.school()
     found = coverage.coverage_of(factories.pledge_year())
     assert len(found.promise_types) == 8
     assert counts(found) == {"Cesar Chavez High": ({}, 0, 0)}
 
 
-def test_promise_counts_as_it_was_signed_last():
+def test_only_the_last_signed_version_is_counted():
     factories.pledge_year()
     school = factories.school()
     pledge = factories.signed_pledge(promises=[factories.promised("tours", 6, schools=(school,))])

@@ -50,7 +50,7 @@ def figures(client, query: str = "") -> dict[str, str]:
 # Who is shown -----------------------------------------------------------------------------------------------------
 
 
-def test_partner_stands_under_its_sector_with_what_it_signed(client):
+def test_partner_is_listed_under_its_sector_with_its_promises(client):
     factories.listed_partner(
         "Port Gate Logistics", promised("tours", 6, grades=("7-8", "9-12")), promised("mentors", 1)
     )
@@ -65,7 +65,7 @@ def test_partner_stands_under_its_sector_with_what_it_signed(client):
     ) in page
 
 
-def test_who_did_not_sign_did_not_ask_or_was_not_approved_is_not_shown(client):
+def test_only_signed_and_approved_partners_that_want_listing_are_shown(client):
     factories.listed_partner("Shown Growers")
     draft = factories.draft_pledge("Draft Growers", "draft@example.org").organization
     Organization.objects.filter(pk=draft.pk).update(wants_listing=True)
@@ -82,7 +82,7 @@ def test_who_did_not_sign_did_not_ask_or_was_not_approved_is_not_shown(client):
         assert client.get(organization.get_absolute_url()).status_code == 404
 
 
-def test_nothing_private_is_told(client):
+def test_private_details_are_not_shown(client):
     partner = factories.listed_partner(
         "Port Gate Logistics", promised(note="Ask for Rosa at the gate"), phone="209 555 0100", address="1 Dock Street"
     )
@@ -95,13 +95,13 @@ def test_nothing_private_is_told(client):
             assert secret not in page.replace("community@example.org", ""), secret
 
 
-def test_name_is_shown_as_it_is_written(client):
+def test_partner_name_is_escaped_and_shown_as_written(client):
     factories.listed_partner("<b>Đặng & Sons</b> “Phở”")
     assert "&lt;b&gt;Đặng &amp; Sons&lt;/b&gt; “Phở”" in html(client)
 
 
 @pytest.mark.slow
-def test_partner_of_no_sector_stands_last(client):
+def test_partner_without_a_sector_is_listed_last(client):
     factories.listed_partner("A Club", sector="")
     factories.listed_partner("Z Agency", sector="public")
     assert names(client) == ["Z Agency", "A Club"]
@@ -118,7 +118,7 @@ def three() -> None:
 
 
 @pytest.mark.slow
-def test_narrowed(subtests, client):
+def test_filters_and_search(subtests, client):
     three()
     for query, found in [
         ("", ["Peña Landscaping", "Local 47", "Hmong Families Together"]),
@@ -142,7 +142,7 @@ def test_narrowed(subtests, client):
             assert names(client, query) == found
 
 
-def test_narrowed_page_says_to_what_and_how_to_go_back(client):
+def test_filtered_page_shows_its_filters_and_how_to_clear_them(client):
     three()
     page = html(client, "?sector=labor&kind=tours&q=local")
     assert "1 partner Labor · Host tours and field trips · “local” Show all partners" in words(
@@ -157,7 +157,7 @@ def test_narrowed_page_says_to_what_and_how_to_go_back(client):
 
 
 @pytest.mark.slow
-def test_nothing_found_says_how_to_go_back(client):
+def test_empty_result_links_to_all_partners(client):
     three()
     page = html(client, "?q=bakery&kind=tours")
     assert "No partner matches this" in page
@@ -165,7 +165,7 @@ def test_nothing_found_says_how_to_go_back(client):
 
 
 @pytest.mark.slow
-def test_what_is_not_there_is_not_found(subtests, client):
+def test_unknown_year_sector_or_promise_type_returns_404(subtests, client):
     three()
     factories.pledge_year(2028, opens_on=timezone.localdate() + timedelta(days=1))
     for query in ["?year=1999", "?year=2028", "?year=x", "?year=２０２７", "?sector=x", "?kind=x"]:
@@ -188,7 +188,7 @@ def test_each_school_year_has_its_page(client):
 
 
 @pytest.mark.slow
-def test_a_kind_that_was_retired_stays_where_it_was_promised(client):
+def test_retired_promise_type_stays_listed_if_it_was_promised(client):
     factories.listed_partner("Port Gate Logistics", promised("tours"))
     PromiseType.objects.filter(code__in=["tours", "service"]).update(is_retired=True)
     assert "Host tours and field trips" in cells(client)
@@ -209,7 +209,7 @@ def five(monkeypatch):
 
 
 @pytest.mark.slow
-def test_pages_are_turned_and_keep_what_was_asked(client, five):
+def test_pagination_keeps_the_filters(client, five):
     assert names(client, "?kind=tours") == ["A Growers", "B Growers"]
     assert names(client, "?kind=tours&page=2") == ["C Growers", "D Growers"]
     assert names(client, "?kind=tours&page=3") == ["E Growers"]
@@ -223,7 +223,7 @@ def test_pages_are_turned_and_keep_what_was_asked(client, five):
 
 
 @pytest.mark.slow
-def test_page_that_is_none_leads_to_one(subtests, client, five):
+def test_invalid_page_number_redirects_to_a_valid_page(subtests, client, five):
     for page, leads in [
         ("1", ""),
         ("01", ""),
@@ -241,7 +241,7 @@ def test_page_that_is_none_leads_to_one(subtests, client, five):
             assert (response.status_code, response.headers["Location"]) == (302, f"{DIRECTORY}?kind=tours{leads}")
 
 
-def test_page_of_nothing_leads_to_the_first(client):
+def test_page_number_of_an_empty_list_redirects_to_the_first_page(client):
     assert client.get(f"{DIRECTORY}?page=2").headers["Location"] == DIRECTORY
 
 
@@ -259,7 +259,7 @@ def test_figures_count_what_is_shown(client):
     assert figures(client) == {"partners shown": "2", "promises made": "3", "of 3 schools named": "2"}
 
 
-def test_coverage_has_a_number_or_an_open_cell_for_each_kind_and_grades(client):
+def test_coverage_shows_a_count_or_none_yet_by_promise_type_and_grades(client):
     factories.listed_partner("One", promised("tours", 4, grades=("TK-K", "4-6")), promised("mentors", 2))
     factories.listed_partner("Two", promised("tours", 1, grades=("9-12",)))
     table = cells(client)
@@ -275,7 +275,7 @@ def test_coverage_has_a_number_or_an_open_cell_for_each_kind_and_grades(client):
 
 
 @pytest.mark.slow
-def test_coverage_is_darker_the_more_partners_promise(client):
+def test_coverage_cells_are_darker_the_more_partners_promise(client):
     for number in range(12):
         factories.listed_partner(
             f"Growers {number}", promised("tours", grades=("7-8",)) if number < 4 else promised("tours")
@@ -284,7 +284,7 @@ def test_coverage_is_darker_the_more_partners_promise(client):
     assert 'class="num level-2">8</td><td class="num level-3">12</td><td class="num level-2">8</td>' in page
 
 
-def test_chart_counts_partners_by_sector_beside_the_year_before_and_a_table_says_the_same(client):
+def test_chart_and_table_compare_partners_by_sector_with_the_previous_year(client):
     old = factories.listed_partner("Old Growers")
     factories.listed_partner("Gone Parish", sector="faith")
     assert "<desc" in html(client)
@@ -301,7 +301,7 @@ def test_chart_counts_partners_by_sector_beside_the_year_before_and_a_table_says
 # Nothing yet ------------------------------------------------------------------------------------------------------
 
 
-def test_no_year_yet(client):
+def test_page_before_any_school_year_is_open(client):
     factories.pledge_year(2028, opens_on=timezone.localdate() + timedelta(days=1))
     page = html(client)
     assert "No school year is open for promises yet." in page
@@ -309,7 +309,7 @@ def test_no_year_yet(client):
     assert "noindex" not in page
 
 
-def test_nobody_yet_leads_to_a_pledge_while_the_year_is_open(client):
+def test_empty_list_links_to_the_pledge_page_only_while_the_year_is_open(client):
     factories.draft_pledge()
     assert "Nobody is shown for 2027–28 yet" in html(client)
     assert 'class="btn btn-primary" href="/imagine/promise/"' in html(client)
@@ -319,7 +319,7 @@ def test_nobody_yet_leads_to_a_pledge_while_the_year_is_open(client):
 
 
 @pytest.mark.slow
-def test_new_year_with_nobody_yet_leaves_the_list_to_the_last_one(client):
+def test_list_shows_last_year_while_the_new_year_has_no_partners(client):
     factories.listed_partner()
     factories.pledge_year(2028)
     assert names(client) == ["Port Gate Logistics"]
@@ -333,7 +333,7 @@ def test_new_year_with_nobody_yet_leaves_the_list_to_the_last_one(client):
 
 
 @pytest.mark.slow
-def test_every_address_may_be_indexed_and_names_its_own(client, five):
+def test_every_page_is_indexable_and_has_a_canonical_url(client, five):
     for query, own in {
         "": "",
         "?sector=business": "?sector=business",
@@ -353,7 +353,7 @@ def test_every_address_may_be_indexed_and_names_its_own(client, five):
 
 
 @pytest.mark.slow
-def test_other_language_opens_the_same_address(client):
+def test_switching_language_keeps_the_url(client):
     three()
     assert f'name="next" value="{DIRECTORY}?sector=labor&amp;kind=tours"' in html(client, "?kind=tours&sector=labor")
     page = words(client, "?kind=tours", **{"accept-language": "es"})
@@ -369,7 +369,7 @@ def test_list_is_read_only(client):
 
 
 @pytest.mark.slow
-def test_list_asks_as_much_for_three_partners_as_for_thirty(client):
+def test_list_takes_the_same_number_of_queries_for_3_and_30(client):
     queries = ["", "?sector=business&kind=tours", "?q=growers", "?q=nothing"]
     schools = factories.school(), factories.school("Edison High")
     for number in range(3):
@@ -385,7 +385,7 @@ def test_list_asks_as_much_for_three_partners_as_for_thirty(client):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("method", ["get", "head", "options"])
-def test_looking_writes_no_row_in_any_table(client, method):
+def test_viewing_pages_writes_nothing_to_the_database(client, method):
     partner = factories.listed_partner()
     before = snapshots.tables()
     for path in (
@@ -399,7 +399,7 @@ def test_looking_writes_no_row_in_any_table(client, method):
     assert snapshots.tables() == before
 
 
-def test_site_leads_to_list_and_pledge(client):
+def test_home_page_links_to_the_partner_list_and_the_pledge_page(client):
     page = web_client.page_html(client.get("/imagine/"))
     assert f'<a href="{DIRECTORY}">Partners</a>' in page
     assert '<a href="/imagine/promise/">Make a promise</a>' in page
@@ -412,7 +412,7 @@ def test_site_leads_to_list_and_pledge(client):
 
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
-def test_page_is_kept_until_anything_it_shows_changes(client, post_office):
+def test_page_is_cached_until_anything_it_shows_changes(client, post_office):
     partner = factories.listed_partner("Port Gate Logistics", promised("tours", schools=(factories.school(),)))
     pledge, seen = partner.pledges.get(), []
 
@@ -447,7 +447,7 @@ def test_page_is_kept_until_anything_it_shows_changes(client, post_office):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_stamp_changes_whichever_of_two_writers_commits_first(post_office):
+def test_directory_version_changes_with_every_concurrent_commit(post_office):
     """Two transactions at once: each commit is noticed, also of the one that began first and ends last."""
     factories.listed_partner()
     stamps = [directory_queries.directory_version()]
@@ -469,7 +469,7 @@ def test_stamp_changes_whichever_of_two_writers_commits_first(post_office):
     )  # one change, the day, and nobody who writes: those before were taken out
 
 
-def test_who_writes_is_shown_what_is_and_nothing_of_it_is_kept(client):
+def test_page_seen_in_a_writing_transaction_is_current_and_not_cached(client):
     """In the transaction of a test everything is written by who looks."""
     partner = factories.listed_partner()
     assert names(client) == ["Port Gate Logistics"]

@@ -24,7 +24,7 @@ def reminded(**fields) -> Message:
     return Message.objects.get(kind="draft", object_id=pledge.pk)
 
 
-def test_it_says_what_is_missing_and_ends_by_one_click(settings):
+def test_reminder_says_the_draft_is_unsigned_and_has_an_unsubscribe_link(settings):
     message = reminded()
     pledge = Contact.objects.get().pledges.get()
     assert message.subject == "Your promises for 2027–28 are not signed yet"
@@ -42,12 +42,12 @@ def test_it_says_what_is_missing_and_ends_by_one_click(settings):
     assert message.unsubscribe_url in message.body_text
 
 
-def test_it_says_until_when_the_year_is_open():
+def test_reminder_shows_the_announced_deadline():
     factories.pledge_year(announced_deadline="2090-05-31")
     assert "School year 2027–28\nOpen until May 31, 2090\n" in reminded().body_text
 
 
-def test_it_is_in_staffs_words():
+def test_reminder_uses_the_text_edited_by_staff():
     editable_templates.save_text(
         TEMPLATES["draft"], "es", TemplateText("Falta firmar, {organization}", "Firme aquí: {link}")
     )
@@ -57,14 +57,14 @@ def test_it_is_in_staffs_words():
     assert "Año escolar 2027–28" in message.body_text
 
 
-def test_organization_that_looks_like_html_stays_a_name():
+def test_html_and_placeholders_in_an_organization_name_stay_text():
     message = reminded(organization="<b>{link}</b>")
     assert "What you ticked for <b>{link}</b> is saved" in message.body_text
     assert "<b>&lt;b&gt;{link}&lt;/b&gt;</b>" in message.body_html
 
 
 @pytest.mark.parametrize("state", ["queued", "rejected", "failed"])
-def test_one_that_did_not_arrive_is_written_to_the_right_address_with_the_links_of_that(state):
+def test_undelivered_reminder_is_queued_again_for_the_corrected_email(state):
     message = reminded()
     Message.objects.filter(pk=message.pk).update(state=state)
     contacts.correct_contact(Contact.objects.get(), email="right@example.org")
@@ -78,7 +78,7 @@ def test_one_that_did_not_arrive_is_written_to_the_right_address_with_the_links_
 
 
 @pytest.mark.parametrize("state", ["sent", "unknown"])
-def test_one_that_arrived_or_may_have_stays_as_it_was(state):
+def test_sent_or_unknown_reminder_keeps_its_recipient(state):
     message = reminded()
     Message.objects.filter(pk=message.pk).update(state=state, sent_at=timezone.now() if state == "sent" else None)
     contacts.correct_contact(Contact.objects.get(), email="right@example.org")
@@ -111,33 +111,33 @@ def sign(pledge: Pledge) -> None:
     )
 
 
-def test_who_signed_meanwhile_is_not_reminded(waits):
+def test_signing_in_the_meantime_cancels_the_reminder(waits):
     sign(waits)
     assert queued() == ["Zeta Freight"]
 
 
-def test_who_saved_meanwhile_is_reminded(waits):
+def test_saving_the_draft_in_the_meantime_keeps_the_reminder(waits):
     pledge_editing.save_draft(waits.token, **factories.pledge_data(waits.token, factories.promised(quantity=7)))
     assert queued() == ["Port Gate Logistics", "Zeta Freight"]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("state", [Message.State.SENT, Message.State.FAILED])
-def test_what_became_of_a_reminder_before_it_was_signed_stays(waits, state):
+def test_sent_or_failed_reminder_stays_after_signing(waits, state):
     Message.objects.filter(queue="bulk").update(state=state, sent_at=timezone.now() if state == "sent" else None)
     sign(waits)
     assert queued() == ["Port Gate Logistics", "Zeta Freight"]
 
 
 @pytest.mark.slow
-def test_draft_that_becomes_one_with_a_signed_pledge_is_not_reminded_of(waits):
+def test_merging_a_draft_with_a_signed_pledge_cancels_the_reminder(waits):
     signed = factories.signed_pledge("Port Gate Logistics Inc", "inc@example.org")
     merging.merge_organizations(waits.organization, signed.organization)
     assert queued() == ["Zeta Freight"]
 
 
 @pytest.mark.slow
-def test_two_drafts_that_become_one_are_not_reminded_of_when_it_is_signed(waits):
+def test_merged_drafts_get_one_reminder_that_signing_cancels(waits):
     factories.merge(waits.organization, Pledge.objects.exclude(pk=waits.pk).get().organization)
     assert queued() == []  # their link was replaced
     tasks.remind_drafts()
@@ -146,6 +146,6 @@ def test_two_drafts_that_become_one_are_not_reminded_of_when_it_is_signed(waits)
     assert queued() == []
 
 
-def test_nobody_is_reminded_of_a_closed_year(waits):
+def test_closing_the_school_year_cancels_reminders(waits):
     factories.close_year()
     assert queued() == []

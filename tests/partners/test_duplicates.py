@@ -40,25 +40,25 @@ def searched() -> list[tuple[str, str, list[str]]]:
 # One typed organization ------------------------------------------------------------------------------------------
 
 
-def test_name_in_another_spelling_is_the_same_name():
+def test_name_in_another_spelling_matches_as_the_same_name():
     factories.organization("The Port Gate Logistics, Inc.")
     factories.organization("Slough House Bakery")
     assert found("port gate  LOGISTICS") == [("The Port Gate Logistics, Inc.", ["name"])]
 
 
-def test_name_in_a_script_without_triples_is_found_when_it_is_the_same():
+def test_identical_name_in_a_script_without_trigrams_is_found():
     factories.organization("ក្រុមយុវជន")
     assert found("ក្រុមយុវជន") == [("ក្រុមយុវជន", ["name"])]
 
 
-def test_similar_name_is_found_and_another_is_not():
+def test_similar_name_is_found_and_a_different_one_is_not():
     factories.organization("San Joaquin Delta College")
     factories.organization("Stockton Ports")
     assert found("San Joaquim Delta Collage") == [("San Joaquin Delta College", ["similar_name"])]
     assert found("Tule & Sons Hardware") == []
 
 
-def test_address_of_a_contact_website_and_mail_domain_tell():
+def test_contact_email_website_and_email_domain_are_match_reasons():
     gate = factories.organization("Port Gate Logistics", website="https://www.portgate.example/about")
     factories.contact(gate, "alma@mail.portgate.example")
     assert found("PGL", "ALMA@mail.portgate.example") == [("Port Gate Logistics", ["email", "email_domain"])]
@@ -67,7 +67,7 @@ def test_address_of_a_contact_website_and_mail_domain_tell():
     assert found("PGL", website="http://portgate.example") == [("Port Gate Logistics", ["website"])]
 
 
-def test_what_anybody_or_many_share_tells_nothing():
+def test_widely_shared_domains_are_not_match_reasons():
     for number in range(6):
         factories.contact(factories.organization(f"Campus {chr(65 + number) * 9}"), f"c{number}@college.example")
     page = factories.organization("Zeta Bakery", website="https://www.facebook.com/zeta")
@@ -76,7 +76,7 @@ def test_what_anybody_or_many_share_tells_nothing():
     assert found("Q", "q@college.example") == []
 
 
-def test_likelier_first_and_no_more_than_five():
+def test_at_most_five_matches_are_found_likeliest_first():
     for letter in "ABCDE":
         factories.organization(f"Delta Growers {letter}")
     factories.organization("Delta Growers")
@@ -85,7 +85,7 @@ def test_likelier_first_and_no_more_than_five():
 
 
 @pytest.mark.slow
-def test_as_many_queries_for_one_as_for_thirty(django_assert_num_queries):
+def test_find_matches_takes_the_same_number_of_queries_for_1_and_30(django_assert_num_queries):
     for number in range(30):
         factories.contact(factories.organization(f"Partner {number}"), f"a@host{number}.example")
     for many in (1, 30):
@@ -97,7 +97,7 @@ def test_as_many_queries_for_one_as_for_thirty(django_assert_num_queries):
 # Pairs -----------------------------------------------------------------------------------------------------------
 
 
-def test_pairs_the_likeliest_first_each_once():
+def test_scan_finds_each_pair_once_likeliest_first():
     factories.organization("Port Gate Logistics")
     factories.organization("Port Gate Logistic Services")
     factories.organization("Slough House Bakery")
@@ -109,7 +109,7 @@ def test_pairs_the_likeliest_first_each_once():
     ]
 
 
-def test_contacts_on_their_own_are_nobodys_duplicate():
+def test_contacts_without_an_organization_are_ignored():
     gate = factories.organization("Port Gate Logistics", website="https://portgate.example")
     factories.contact(gate, "alma@portgate.example")
     for email in ("alma@portgate.example", "chue@portgate.example"):
@@ -120,7 +120,7 @@ def test_contacts_on_their_own_are_nobodys_duplicate():
     ]
 
 
-def test_search_does_nothing_until_something_changed_and_takes_away_what_is_no_more():
+def test_scan_runs_only_after_changes_and_removes_outdated_pairs():
     one = factories.organization("Port Gate Logistics")
     other = factories.organization("Port Gate Logistics Inc")
     assert [
@@ -136,7 +136,7 @@ def test_search_does_nothing_until_something_changed_and_takes_away_what_is_no_m
     assert searched() == [("Port Gate Logistics", "Slough House Bakery", ["email_domain"])]
 
 
-def test_two_that_staff_said_are_two_stay_so_whatever_is_found():
+def test_dismissed_pair_stays_dismissed_when_new_reasons_are_found():
     one, other = factories.organization("Port Gate Logistics"), factories.organization("Port Gate Logistics Inc")
     duplicates.scan_for_duplicates()
     pair = duplicates.dismiss_candidate(other, one, by="anna")
@@ -153,7 +153,7 @@ def test_pair_that_was_never_found_can_be_dismissed():
     assert (pair.organization_a.name, pair.organization_b.name, pair.score) == ("B", "A", 0)
 
 
-def test_database_keeps_each_pair_once_the_older_first():
+def test_database_requires_the_older_organization_first_in_a_pair():
     one, other = factories.organization("A"), factories.organization("B")
     for pair in ((other, one), (one, one)):
         with pytest.raises(IntegrityError, match="duplicatecandidate_older_first"), transaction.atomic():

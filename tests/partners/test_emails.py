@@ -27,7 +27,7 @@ def html_words(message: Message) -> str:
     return one_line(re.sub(r"<[^>]+>", " ", message.body_html))
 
 
-def test_link_to_begin():
+def test_pledge_request_email_contains_the_link():
     factories.pledge_year(announced_deadline=date(2027, 9, 30))
     start = factories.pledge_request()
     message = last()
@@ -44,7 +44,7 @@ def test_link_to_begin():
     assert f'href="http://127.0.0.1:8000/imagine/promise/{start.token}/"' in message.body_html
 
 
-def test_signed_lists_the_promises_and_carries_the_certificate(post_office):
+def test_signed_email_lists_the_promises_and_attaches_the_certificate(post_office):
     pledge = factories.signed_pledge(promises=(factories.promised("tours", 1), factories.promised("mentors", 1200)))
     message = last()
     assert message.subject == "Your promises for 2027–28 are signed"
@@ -62,7 +62,7 @@ def test_signed_lists_the_promises_and_carries_the_certificate(post_office):
     assert attachments.build_attachment(message) is None
 
 
-def test_signed_again_says_that_it_takes_the_place_of_the_first():
+def test_email_after_signing_again_says_it_replaces_the_one_before():
     pledge = factories.signed_pledge()
     pledge_editing.sign_pledge(
         pledge.token, **factories.pledge_data(pledge.token, factories.promised("tours", 9)), name="Alma Reyes"
@@ -79,7 +79,7 @@ def test_names_are_escaped_in_html_and_stay_on_one_line():
     assert "<b>Tule &amp; Sons &lt;b&gt;Hardware&lt;/b&gt;</b>" in message.body_html
 
 
-def test_one_partners_words_are_not_in_the_next_ones_mail():
+def test_emails_do_not_contain_another_partners_text():
     for number in range(3):
         factories.signed_pledge(
             f"Partner {number}", f"p{number}@example.org", promises=(factories.promised("tours", number + 1),)
@@ -91,7 +91,7 @@ def test_one_partners_words_are_not_in_the_next_ones_mail():
         assert not [other for other in range(3) if other != number and f"Partner {other}" in message.body_text]
 
 
-def test_nobody_to_write_to_stops_nothing():
+def test_draft_reminder_is_not_queued_without_a_contact():
     pledge = factories.signed_pledge()
     main = pledge.contact
     other = factories.contact(pledge.organization, "chue@example.org", "Chue Vang")
@@ -104,7 +104,7 @@ def test_nobody_to_write_to_stops_nothing():
     assert snapshots.emails_to()[-1] == "draft chue@example.org"
 
 
-def test_letters_are_spanish(settings):
+def test_pledge_emails_are_in_spanish(settings):
     pledge = factories.draft_pledge("Unión Local 47", language="es")
     start = PledgeRequest.objects.create(organization="Otra", name="Alma", email=factories.EMAIL, language="es")
     pledge_emails.queue_link(pledge, request=start)

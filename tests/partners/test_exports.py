@@ -68,7 +68,7 @@ def district(db) -> list[list[str]]:
 
 
 @pytest.mark.parametrize("at", [PLEDGES, PROMISES])
-def test_pledge_list_as_csv_has_a_row_a_promise(staff, district, at):
+def test_csv_export_has_one_row_per_promise(staff, district, at):
     header, *rows = read_rows(staff.get(f"{at}promises.csv"))
     assert rows == district
     assert header == [
@@ -78,13 +78,13 @@ def test_pledge_list_as_csv_has_a_row_a_promise(staff, district, at):
 
 
 @pytest.mark.parametrize("at", [PLEDGES, PROMISES])
-def test_pledge_list_as_xlsx_says_the_same_and_needs_no_apostrophe(staff, district, at):
+def test_xlsx_export_has_the_same_rows_without_escaping_apostrophes(staff, district, at):
     header, *rows = read_rows(staff.get(f"{at}promises.xlsx"))
     assert rows == [[cell.removeprefix("'") for cell in row] for row in district]
     assert len(header) == 16
 
 
-def test_csv_bears_the_mark_by_which_excel_knows_its_accents(staff, district):
+def test_csv_export_starts_with_a_byte_order_mark_for_excel(staff, district):
     content = b"".join(staff.get(f"{PROMISES}promises.csv").streaming_content)
     assert content.startswith("\ufeffSchool year,Organization".encode())
     assert "Núñez & Hijos".encode() in content
@@ -93,7 +93,7 @@ def test_csv_bears_the_mark_by_which_excel_knows_its_accents(staff, district):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("at", [PLEDGES, PROMISES])
-def test_second_form_has_a_row_an_organization_and_a_column_a_kind(staff, district, at):
+def test_export_by_organization_has_one_column_per_promise_type(staff, district, at):
     checklist.retire(PromiseType.objects.get(code="tours"))
     checklist.retire(PromiseType.objects.get(code="advisory"))
     header, *rows = read_rows(staff.get(f"{at}organizations.csv"))
@@ -117,7 +117,7 @@ def test_second_form_has_a_row_an_organization_and_a_column_a_kind(staff, distri
 
 
 @pytest.mark.slow
-def test_pledge_that_nobody_answers_for_has_the_main_contact(staff):
+def test_pledge_without_a_contact_is_exported_with_the_main_contact(staff):
     pledge = factories.signed_pledge()
     contacts.correct_contact(factories.contact(pledge.organization, "ben@example.org", "Ben"), is_primary=True)
     contacts.delete_contact(pledge.contact)
@@ -128,7 +128,7 @@ def test_pledge_that_nobody_answers_for_has_the_main_contact(staff):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("address", [f"{PROMISES}promises.csv", f"{PROMISES}promises.xlsx"])
-def test_list_speaks_the_language_of_who_asks_to_its_last_row(staff, district, address):
+def test_export_is_in_the_users_language_to_the_last_row(staff, district, address):
     staff.cookies["django_language"] = "es"
     response = staff.get(address)
     Client().get("/imagine/privacy/")  # somebody else, in English, before the file is read
@@ -143,7 +143,7 @@ def test_list_speaks_the_language_of_who_asks_to_its_last_row(staff, district, a
     assert rows[0][11] == "oct, mar"
 
 
-def test_organizations_have_their_main_contact_and_this_years_pledge(staff, district):
+def test_organizations_export_has_main_contact_and_this_years_pledge(staff, district):
     bread = Pledge.objects.get(signed_by="Alma Reyes", year=2027).organization
     factories.contact(bread, "second@example.org", "Second")
     profiles.change_organization(
@@ -183,7 +183,7 @@ def test_organizations_have_their_main_contact_and_this_years_pledge(staff, dist
 
 
 @pytest.mark.slow
-def test_file_is_named_by_the_day_and_kept_nowhere(subtests, staff, district):
+def test_export_is_named_by_date_logged_and_not_cached(subtests, staff, district):
     for address in EVERY:
         with subtests.test(address=address):
             response = staff.get(address)
@@ -257,7 +257,7 @@ def wanted(school) -> dict[str, tuple[list[str], list[str]]]:
 
 
 @pytest.mark.slow
-def test_list_has_what_filters_and_search_show(staff, several):
+def test_export_applies_filters_and_search(staff, several):
     for query, (of_promises, of_pledges) in wanted(several).items():
         for kind in RESPONSES:
             assert partners(staff.get(f"{PROMISES}promises.{kind}{query}")) == of_promises, query
@@ -267,13 +267,13 @@ def test_list_has_what_filters_and_search_show(staff, several):
 
 
 @pytest.mark.slow
-def test_list_of_promises_is_filtered_by_clearance_too(staff, several):
+def test_promise_export_can_be_filtered_by_clearance(staff, several):
     assert partners(staff.get(f"{PROMISES}promises.csv?clearance=needed")) == ["Church"]
     assert partners(staff.get(f"{PROMISES}promises.csv?clearance=none")) == ["Bakery", "Church", "Clinic"]
 
 
 @pytest.mark.slow
-def test_second_form_of_filtered_promises_has_only_them(staff, several):
+def test_filtered_export_by_organization_has_only_matching_promises(staff, several):
     kind = PromiseType.objects.get(code="mentors")
     [row] = read_columns(
         staff.get(f"{PROMISES}organizations.csv?promise_type={kind.pk}"),
@@ -285,7 +285,7 @@ def test_second_form_of_filtered_promises_has_only_them(staff, several):
 
 
 @pytest.mark.slow
-def test_never_signed_of_a_closed_year(staff, several):
+def test_never_signed_filter_exports_drafts_of_a_closed_year(staff, several):
     factories.close_year()
     assert partners(staff.get(f"{PROMISES}promises.csv?state=never")) == ["Clinic"]
     assert staff.get(f"{PROMISES}promises.csv?state=draft").status_code == 302
@@ -293,7 +293,7 @@ def test_never_signed_of_a_closed_year(staff, several):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("at", "name"), [(PLEDGES, "pledge"), (PROMISES, "promise")])
-def test_action_takes_the_ticked_rows(staff, several, at, name):
+def test_export_action_exports_the_selected_rows(staff, several, at, name):
     rows = list((Pledge if name == "pledge" else Promise).objects.order_by("pk"))
     for kind in RESPONSES:
         ticked = {"_selected_action": [rows[0].pk, rows[-1].pk]}
@@ -301,7 +301,7 @@ def test_action_takes_the_ticked_rows(staff, several, at, name):
         assert partners(staff.post(at, ticked | {"action": f"{name}_organizations_{kind}"})) == ["Bakery", "Clinic"]
 
 
-def test_action_takes_the_ticked_organizations(staff, several):
+def test_export_action_exports_the_selected_organizations(staff, several):
     ticked = Pledge.objects.get(organization__name="Clinic").organization
     at = "/imagine/admin/partners/organization/"
     sent = {"action": "organization_organizations_csv", "_selected_action": [ticked.pk]}
@@ -310,7 +310,7 @@ def test_action_takes_the_ticked_organizations(staff, several):
 
 
 @pytest.mark.slow
-def test_list_goes_beyond_the_page_shown(staff):
+def test_export_includes_rows_beyond_the_shown_page(staff):
     factories.pledge_year()
     for number in range(101):
         factories.draft_pledge(f"Partner {number:03}", f"p{number}@example.org")
@@ -320,7 +320,7 @@ def test_list_goes_beyond_the_page_shown(staff):
 
 
 @pytest.mark.slow
-def test_buttons_of_the_list_keep_its_filters(staff, several):
+def test_export_links_keep_the_list_filters(staff, several):
     for query, kept in {"?q=bak&state=signed&p=1": "?q=bak&amp;state=signed", "": ""}.items():
         page = staff.get(PROMISES + query).content.decode()
         assert f'<a href="{PROMISES}promises.csv{kept}">Pledge list as CSV</a>' in page
@@ -331,7 +331,7 @@ def test_buttons_of_the_list_keep_its_filters(staff, several):
 
 
 @pytest.mark.slow
-def test_file_of_nothing_says_so_on_the_same_list(subtests, staff, several):
+def test_empty_export_redirects_to_the_list_with_a_message(subtests, staff, several):
     for query in ["?q=nobody", "?q=%22%3B"]:
         for address in EVERY:
             with subtests.test(query=query, address=address):
@@ -341,7 +341,7 @@ def test_file_of_nothing_says_so_on_the_same_list(subtests, staff, several):
                 assert NOTHING in web_client.page_text(staff.get(response["Location"]))
 
 
-def test_pledge_without_a_promise_is_no_row(staff):
+def test_pledge_without_promises_is_not_exported(staff):
     pledge = factories.draft_pledge()
     pledge_editing.save_draft(pledge.token, **(factories.pledge_data(pledge.token) | {"promised": []}))
     assert snapshots.tables()["partners.Promise"] == []
@@ -350,20 +350,20 @@ def test_pledge_without_a_promise_is_no_row(staff):
 
 
 @pytest.mark.slow
-def test_filter_that_makes_no_sense_is_passed_over(subtests, staff, several):
+def test_invalid_filter_is_ignored(subtests, staff, several):
     for query in ["?year=x", "?promise_type=99999999999999999999", "?e=1&state=nonsense"]:
         with subtests.test(query=query):
             assert len(partners(staff.get(f"{PROMISES}promises.csv{query}"))) == 4
 
 
-def test_lookup_of_no_filter_leads_back_to_the_list(staff, several):
+def test_unknown_lookup_redirects_to_the_list(staff, several):
     response = staff.get(f"{PROMISES}promises.csv?quantity__exact=x")
     assert (response.status_code, response["Location"]) == (302, PROMISES)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("address", [*EVERY, f"{PROMISES}coverage.csv"])
-def test_file_is_closed_to_who_may_not_see_its_list(address):
+def test_export_requires_permission_to_view_the_list(address):
     factories.signed_pledge()
     for user in (None, User.objects.create_user("guest"), User.objects.create_user("other", is_staff=True)):
         client = Client()
@@ -378,7 +378,7 @@ def test_file_is_closed_to_who_may_not_see_its_list(address):
 
 
 @pytest.mark.slow
-def test_who_may_only_look_has_the_files_too():
+def test_view_only_staff_can_export():
     factories.signed_pledge()
     viewer = User.objects.create_user("viewer", is_staff=True)
     viewer.user_permissions.set(Permission.objects.filter(codename__in=["view_promise", "view_pledge"]))
@@ -392,7 +392,7 @@ def test_who_may_only_look_has_the_files_too():
 
 
 @pytest.mark.slow
-def test_file_is_fetched_only_and_changes_nothing_but_the_activity_log(subtests, staff, district):
+def test_export_is_get_only_and_writes_only_the_activity_log(subtests, staff, district):
     before = snapshots.tables(but=("core.SecurityEvent",))
     for address in [*EVERY, f"{PROMISES}coverage.csv"]:
         with subtests.test(address=address):
@@ -405,7 +405,7 @@ def test_file_is_fetched_only_and_changes_nothing_but_the_activity_log(subtests,
 
 
 @pytest.mark.slow
-def test_files_take_the_same_number_of_queries_for_3_and_30(staff):
+def test_exports_take_the_same_number_of_queries_for_3_and_30(staff):
     factories.pledge_year()
     schools = (factories.school("Edison High"), factories.school("Fillmore"))
     addresses = [*EVERY, f"{PROMISES}promises.csv?q=partner", f"{PROMISES}coverage.csv"]

@@ -87,7 +87,7 @@ def everything() -> tuple:
 # Read and checked ------------------------------------------------------------------------------------------------
 
 
-def test_checked_and_nothing_written(year):
+def test_checking_a_file_writes_nothing(year):
     run = begin(row(), row(kind="mentors", quantity="12"), row(organization="Zeta Freight", e_mail="z@zeta.example"))
     assert (run.state, run.row_count, run.error_count, run.file) == ("checked", 3, 0, None)
     assert [(one.name, one.is_new, one.line) for one in run.organizations.order_by("pk")] == [
@@ -106,7 +106,7 @@ def test_checked_and_nothing_written(year):
         ("\t", "utf-16", {"encoding": "UTF-16", "delimiter": "tab"}),
     ],
 )
-def test_file_of_any_program(year, delimiter, encoding, how):
+def test_csv_delimiter_and_encoding_are_detected(year, delimiter, encoding, how):
     lines = table([row(organization="Peña & Núñez", note="Año")])
     run = write(begin(content=as_csv(lines, delimiter, encoding)))
     assert how.items() <= run.format.items()
@@ -151,19 +151,19 @@ def test_columns_are_matched_by_name_and_shown(year):
         (b'Organization,Kind,Quantity\nA,"tours,1\n', "Line 2 cannot be read: its quotation marks do not match."),
     ],
 )
-def test_file_that_cannot_be_read_says_why(year, content, reason):
+def test_unreadable_file_is_rejected_with_a_reason(year, content, reason):
     run = begin(content=content)
     assert (run.state, run.file, run.rows.count()) == ("rejected", None, 0)
     assert run.rejection_reason.startswith(reason)
 
 
-def test_refusal_is_told_in_the_language_of_who_sent_the_file(year):
+def test_rejection_reason_is_in_the_language_of_the_sender(year):
     with translation.override("es"):
         expected = translation.gettext("The file is empty.")
     assert begin(content=b"", language="es").rejection_reason == expected
 
 
-def test_each_bad_row_is_named_with_its_line_and_all_its_reasons(year):
+def test_each_bad_row_is_reported_with_its_line_and_all_errors(year):
     run = begin(
         row(),
         row(organization="Zeta", kind="bus", quantity="0", e_mail="z@"),
@@ -187,14 +187,14 @@ def test_each_bad_row_is_named_with_its_line_and_all_its_reasons(year):
     assert (run.row_count, run.error_count) == (6, 5)
 
 
-def test_too_many_rows_are_refused_whole(year, monkeypatch):
+def test_file_with_too_many_rows_is_rejected(year, monkeypatch):
     monkeypatch.setattr(validation, "MAX_ROWS", 3)
     run = begin(*[row(organization=f"Partner {number}") for number in range(4)])
     assert run.rejection_reason == "It has more than 3 rows. Split it into files of fewer rows."
     assert (run.state, ImportRow.objects.count()) == ("rejected", 0)
 
 
-def test_row_of_another_school_year(year):
+def test_row_of_another_school_year_is_an_error(year):
     run = begin(row(school_year="2027–28"), row(organization="Zeta", school_year="2025"))
     assert problems(run) == {3: ["The row is of the school year 2025, not of 2027–28."]}
 
@@ -202,7 +202,7 @@ def test_row_of_another_school_year(year):
 # Which organization ----------------------------------------------------------------------------------------------
 
 
-def test_same_name_is_taken_without_asking(year):
+def test_organization_with_the_same_name_is_used_without_asking(year):
     there = factories.organization("The Port Gate Logistics, Inc.")
     run = begin(row())
     [typed] = run.organizations.all()
@@ -212,7 +212,7 @@ def test_same_name_is_taken_without_asking(year):
     assert Pledge.objects.get().organization == there
 
 
-def test_similar_name_is_asked_and_the_answer_counts(year):
+def test_import_asks_about_a_similar_name_and_uses_the_answer(year):
     there = factories.organization("Port Gate Logistic Group")
     run = begin(row())
     [typed] = validation.organizations_to_review(run)
@@ -226,7 +226,7 @@ def test_similar_name_is_asked_and_the_answer_counts(year):
     assert snapshots.organizations() == ["Port Gate Logistic Group"]
 
 
-def test_same_address_and_similar_name_is_proposed_to_be_taken(year):
+def test_same_email_and_similar_name_preselects_the_existing_organization(year):
     there = factories.organization("Port Gate Logistic Group")
     factories.contact(there, "Alma@portgate.example")
     run = begin(row())
@@ -237,14 +237,14 @@ def test_same_address_and_similar_name_is_proposed_to_be_taken(year):
     assert snapshots.organizations() == ["Port Gate Logistic Group", GATE]
 
 
-def test_of_two_with_the_same_name_staff_are_asked(year):
+def test_import_asks_which_of_two_organizations_with_the_same_name(year):
     first, second = factories.organization(GATE), factories.organization(f"{GATE}, Inc.")
     factories.contact(second, "alma@portgate.example")
     [typed] = validation.organizations_to_review(begin(row()))
     assert (typed.organization, [pk for pk, *_why in typed.existing_matches]) == (second, [second.pk, first.pk])
 
 
-def test_only_what_was_proposed_can_be_chosen(year):
+def test_only_a_proposed_organization_can_be_chosen(year):
     factories.organization("Port Gate Logistic Group")
     other = factories.organization("Zeta Freight")
     run = begin(row())
@@ -254,7 +254,7 @@ def test_only_what_was_proposed_can_be_chosen(year):
     assert typed.is_new
 
 
-def test_two_names_that_are_one_make_one_pledge(year):
+def test_names_answered_as_the_same_organization_make_one_pledge(year):
     there = factories.organization("Port Gate Logistic Group")
     run = begin(
         row(), row(organization="Port Gate Logistics Grp", kind="mentors"), row(organization="Port Gate Logistic")
@@ -294,33 +294,33 @@ def asked(run: Import) -> list[tuple]:
         ),
     ],
 )
-def test_twin_in_the_file_is_asked_about_before_anything_is_written(year, cells, reasons, chosen):
+def test_import_asks_about_duplicates_in_the_file_before_writing(year, cells, reasons, chosen):
     run = begin(row(), apart(2, organization="Zeta Freight"), apart(3, **cells))
     assert asked(run) == [(4, [(2, reasons)], chosen)]
     assert everything() == ([], [], [], [], 0)
 
 
-def test_website_and_mail_domain_tell_of_a_twin_in_the_file(year):
+def test_website_and_email_domain_reveal_a_duplicate_in_the_file(year):
     header = [*HEADER, "Website"]
     rows = [row(), row(organization="Alma’s Freight", e_mail="ben@portgate.example")]
     run = begin(*[one | {"Website": "https://portgate.example"} for one in rows], header=header)
     assert asked(run) == [(3, [(2, ["website", "email_domain"])], None)]
 
 
-def test_what_many_in_the_file_share_tells_nothing(year):
+def test_widely_shared_emails_and_domains_are_not_match_reasons(year):
     names = ["Delta", "Port", "Valley", "Tule", "Sierra", "Cold"]
     assert asked(begin(*[row(organization=f"{name} {name[::-1]}") for name in names])) == []
     freemail = [row(organization=name * 2, e_mail=f"{name}@gmail.com") for name in names]
     assert asked(begin(*freemail)) == []
 
 
-def test_twins_that_are_there_already_are_no_question_of_the_file(year):
+def test_import_does_not_ask_about_duplicates_that_already_exist(year):
     for name in (GATE, "Port Gate Logistic"):
         factories.organization(name)
     assert asked(begin(row(), row(organization="Port Gate Logistic"))) == []
 
 
-def test_twins_in_the_file_that_are_one_make_one_organization(year):
+def test_confirmed_duplicates_in_the_file_make_one_organization(year):
     run = begin(
         row(sector=""),
         apart(2, organization="Port Gate Logistic", kind="mentors", quantity="9"),
@@ -343,7 +343,7 @@ def test_twins_in_the_file_that_are_one_make_one_organization(year):
 
 
 @pytest.mark.slow
-def test_twin_of_one_that_is_there_goes_with_it_also_in_another_step(year, monkeypatch):
+def test_duplicate_of_a_matched_row_uses_its_organization_across_batches(year, monkeypatch):
     there = factories.organization(GATE)
     monkeypatch.setattr(writing, "BATCH_SIZE", 1)
     rows = [apart(number, organization=f"{name} {name[::-1]}") for number, name in enumerate(["Delta", "Tule"])]
@@ -357,7 +357,7 @@ def test_twin_of_one_that_is_there_goes_with_it_also_in_another_step(year, monke
     assert Organization.objects.count() == 3
 
 
-def test_only_a_line_that_was_proposed_can_be_chosen(year):
+def test_only_a_proposed_line_can_be_chosen(year):
     run = begin(row(), apart(2, organization="Zeta Freight"), apart(3, organization="Port Gate Logistic"))
     [typed] = validation.organizations_to_review(run)
     for line in (3, 4, 99):
@@ -365,7 +365,7 @@ def test_only_a_line_that_was_proposed_can_be_chosen(year):
     assert asked(run)[0][2] is None
 
 
-def test_twins_that_are_two_become_two(year):
+def test_duplicates_answered_as_new_make_two_organizations(year):
     run = begin(row(), row(organization="Port Gate Logistic"))
     [typed] = validation.organizations_to_review(run)
     assert typed.duplicate_of_line == 2
@@ -377,7 +377,7 @@ def test_twins_that_are_two_become_two(year):
 # Written ---------------------------------------------------------------------------------------------------------
 
 
-def test_written_as_signed_by_whom_and_when_the_sheet_says(year):
+def test_imported_pledge_has_the_signer_and_date_from_the_sheet(year):
     factories.school()
     run = write(
         begin(
@@ -416,19 +416,19 @@ def test_written_as_signed_by_whom_and_when_the_sheet_says(year):
     assert not Message.objects.exists()
 
 
-def test_written_version_is_like_one_that_was_signed_by_link(year):
+def test_imported_signature_matches_one_signed_by_link(year):
     write(begin(row(contact="Alma Reyes", signed_by="Alma Reyes")))
     other = factories.signed_pledge("Zeta Freight", promises=(factories.promised("tours", 6),))
     kept = [pledge.signatures.get().content for pledge in (Pledge.objects.get(organization__name=GATE), other)]
     assert kept[0] | {"organization": "", "sector": ""} == kept[1] | {"organization": "", "sector": ""}
 
 
-def test_day_of_the_signature_is_the_years_opening_when_the_sheet_says_none(year):
+def test_signature_date_defaults_to_the_opening_date_of_the_school_year(year):
     write(begin(row(signed_on="")))
     assert timezone.localdate(Pledge.objects.get().signed_at) == year.opens_on
 
 
-def test_history_tells_who_imported_what(year):
+def test_history_shows_who_imported_what(year):
     write(begin(row()))
     pledge = Pledge.objects.get()
     change = AuditEntry.objects.about(pledge).get()
@@ -440,7 +440,7 @@ def test_history_tells_who_imported_what(year):
     assert snapshots.changes(pledge.organization) == [{"name": ["", GATE]}]
 
 
-def test_bad_rows_are_left_out_only_when_staff_say_so(year):
+def test_bad_rows_are_skipped_only_when_staff_confirm(year):
     run = begin(row(), row(organization="Zeta", quantity="0"))
     with pytest.raises(import_workflow.ImportRefused, match="There are bad rows"):
         import_workflow.confirm_import(run)
@@ -449,20 +449,20 @@ def test_bad_rows_are_left_out_only_when_staff_say_so(year):
     assert snapshots.organizations() == [GATE]
 
 
-def test_nothing_but_bad_rows_is_not_written(year):
+def test_import_with_only_bad_rows_is_refused(year):
     run = begin(row(quantity="0"))
     with pytest.raises(import_workflow.ImportRefused, match="no row that can be written"):
         import_workflow.confirm_import(run, skip_errors=True)
 
 
-def test_rows_are_kept_until_they_are_written_and_no_longer(year):
+def test_rows_are_kept_only_until_they_are_written(year):
     run = begin(row(), row(organization="Zeta", quantity="0"))
     assert (ImportRow.objects.count(), ImportedOrganization.objects.count()) == (2, 1)
     write(run, skip_errors=True)
     assert (ImportRow.objects.count(), ImportedOrganization.objects.count()) == (0, 0)
 
 
-def test_dropped_import_writes_nothing_and_keeps_no_row(year):
+def test_discarded_import_writes_nothing_and_keeps_no_rows(year):
     run = begin(row())
     import_workflow.discard_import(run)
     assert (Import.objects.get().state, ImportRow.objects.count(), everything()[0]) == ("discarded", 0, [])
@@ -471,14 +471,14 @@ def test_dropped_import_writes_nothing_and_keeps_no_row(year):
             act(run)
 
 
-def test_closed_year_can_be_imported_into_with_a_kind_that_was_retired_since(year):
+def test_import_into_a_closed_year_accepts_a_retired_promise_type(year):
     factories.close_year()
     PromiseType.objects.filter(code="tours").update(is_retired=True)
     write(begin(row()))
     assert Pledge.objects.get().state == "closed"
 
 
-def test_partner_begins_next_year_from_what_was_imported(year):
+def test_next_years_pledge_starts_from_the_imported_promises(year):
     write(begin(row(quantity="6")))
     factories.close_year()
     factories.pledge_year(2028)
@@ -489,7 +489,7 @@ def test_partner_begins_next_year_from_what_was_imported(year):
 # Twice -----------------------------------------------------------------------------------------------------------
 
 
-def test_run_twice_changes_nothing(year):
+def test_importing_the_same_file_twice_changes_nothing(year):
     lines = [row(), row(kind="mentors"), row(organization="Zeta Freight", e_mail="z@zeta.example")]
     write(begin(*lines))
     before = everything()
@@ -508,7 +508,7 @@ def test_run_twice_changes_nothing(year):
 
 
 @pytest.mark.slow
-def test_run_twice_with_a_new_one_that_looks_like_another(year):
+def test_importing_twice_creates_a_new_similar_organization_once(year):
     factories.organization("Port Gate Logistic Group")
     for _time in range(2):
         run = begin(row())
@@ -517,7 +517,7 @@ def test_run_twice_with_a_new_one_that_looks_like_another(year):
     assert snapshots.organizations() == ["Port Gate Logistic Group", GATE]
 
 
-def test_pledge_that_a_partner_made_itself_stays_as_it_is(year):
+def test_existing_pledge_of_a_partner_is_unchanged(year):
     pledge = factories.signed_pledge(GATE, promises=(factories.promised("tours", 2),))
     run = write(begin(row(quantity="6"), row(kind="mentors")))
     assert (snapshots.promised_amounts(pledge), run.counts["left_names"]) == ({"tours": 2}, [GATE])
@@ -527,7 +527,7 @@ def test_pledge_that_a_partner_made_itself_stays_as_it_is(year):
     ]
 
 
-def test_organization_that_was_made_since_the_check_is_taken(year):
+def test_organization_created_after_the_check_is_used(year):
     run = begin(row())
     there = factories.organization("PORT GATE LOGISTICS, Inc.")
     write(run)
@@ -535,7 +535,7 @@ def test_organization_that_was_made_since_the_check_is_taken(year):
 
 
 @pytest.mark.slow
-def test_organization_that_vanished_or_was_merged_since_the_check(year):
+def test_import_handles_organizations_deleted_or_merged_after_the_check(year):
     gone, merged = factories.organization(GATE), factories.organization("Zeta Freight")
     run = begin(row(), row(organization="Zeta Freight"))
     kept = factories.organization("Omega Movers")
@@ -568,7 +568,7 @@ def import_instead(content: bytes) -> None:
 
 
 @pytest.mark.slow
-def test_exported_list_is_imported_again_and_means_the_same(year):
+def test_exported_promises_can_be_imported_again_unchanged(year):
     factories.school()
     factories.school("Edison High")
     lines = [
@@ -598,7 +598,7 @@ def wide(*lines: list[str], kinds: tuple[str, ...] = ("Host tours and field trip
     return as_csv([["Organization", "Signed by", *kinds, "Parking"], *lines])
 
 
-def test_form_with_a_column_for_each_kind_is_read(year):
+def test_file_with_one_column_per_promise_type_is_read(year):
     run = begin(content=wide(["Port Gate", "Alma", "6", "1,200", "yes"], ["Zeta Freight", "Ben", "", "9"]))
     assert (run.state, run.row_count, run.error_count) == ("checked", 3, 0)
     assert run.format["columns"] == [
@@ -615,7 +615,7 @@ def test_form_with_a_column_for_each_kind_is_read(year):
     ]
 
 
-def test_wrong_cells_of_a_kind_are_named_and_none_is_none(year):
+def test_bad_promise_type_cells_are_reported_and_empty_ones_are_no_promise(year):
     run = begin(content=wide(["Alpha", "Alma", "few", "0"], ["Beta", "Ben", "0", "–"], ["", "Chue", "1"]))
     assert problems(run) == {
         2: ["“few” is no whole number from 1 to 100,000."],
@@ -624,18 +624,18 @@ def test_wrong_cells_of_a_kind_are_named_and_none_is_none(year):
     }
 
 
-def test_column_of_a_kind_in_another_unit_is_refused(year):
+def test_promise_type_column_in_another_unit_is_an_error(year):
     run = begin(content=wide(["Alpha", "Alma", "6", ""], kinds=("Host tours and field trips (hours)", "mentors")))
     assert problems(run) == {2: ["“Host tours and field trips” is counted in visits, not in “hours”."]}
 
 
-def test_file_with_neither_kinds_nor_their_columns_is_refused(year):
+def test_file_without_promise_types_or_their_columns_is_rejected(year):
     run = begin(content=wide(["Alpha", "Alma", "6", "7"], kinds=("Cakes", "Pies")))
     assert run.rejection_reason.startswith("There is no column for: kind, quantity.")
 
 
 @pytest.mark.slow
-def test_exported_list_with_a_row_an_organization_is_imported_again(year):
+def test_export_by_organization_can_be_imported_again(year):
     signed = [row(), row(kind="internships", quantity="1200"), row(organization="Núñez & Peña", signed_by="Inés")]
     write(begin(*signed))
     before = everything()
@@ -647,7 +647,7 @@ def test_exported_list_with_a_row_an_organization_is_imported_again(year):
 # Undone ----------------------------------------------------------------------------------------------------------
 
 
-def test_undone_as_if_it_had_never_been(year):
+def test_undo_restores_the_state_before_the_import(year):
     factories.contact(factories.organization("Zeta Freight"), "z@zeta.example")
     before = (everything(), AuditEntry.objects.count())
     run = write(begin(row(), row(kind="mentors"), row(organization="Zeta Freight", e_mail="new@zeta.example")))
@@ -658,7 +658,7 @@ def test_undone_as_if_it_had_never_been(year):
     assert not CreatedRecord.objects.exists()
 
 
-def test_what_somebody_changed_since_stays_and_is_told(year):
+def test_undo_keeps_and_reports_what_was_changed_since(year):
     run = write(
         begin(*[row(organization=name, e_mail=f"a@{name[0]}.example") for name in ("Alpha", "Beta", "Gamma", "Delta")])
     )
@@ -682,7 +682,7 @@ def test_what_somebody_changed_since_stays_and_is_told(year):
 
 
 @pytest.mark.slow
-def test_what_was_merged_since_stays(year):
+def test_undo_keeps_what_was_merged_since(year):
     run = write(begin(row(), row(organization="Zeta Freight", kind="mentors")))
     kept, other = Organization.objects.order_by("pk")
     merging.merge_organizations(kept, other)
@@ -693,7 +693,7 @@ def test_what_was_merged_since_stays(year):
 
 
 @pytest.mark.slow
-def test_what_is_gone_already_is_no_matter(year):
+def test_undo_ignores_what_was_already_deleted(year):
     run = write(begin(row()))
     pledge_editing.delete_pledge(Pledge.objects.get())
     Organization.objects.all().delete()
@@ -716,7 +716,7 @@ def test_only_the_last_import_can_be_undone_then_the_one_before(year):
 # In steps --------------------------------------------------------------------------------------------------------
 
 
-def test_work_that_stopped_goes_on_where_it_was(year, monkeypatch):
+def test_failed_import_resumes_where_it_stopped(year, monkeypatch):
     monkeypatch.setattr(writing, "BATCH_SIZE", 2)
     monkeypatch.setattr(import_workflow, "SMALL_BATCH", 0)
     run = begin(*[row(organization=f"Partner {number}") for number in range(5)])
@@ -746,7 +746,7 @@ class Nothing:
 NOTHING = Nothing()
 
 
-def test_work_twice_does_no_harm(year):
+def test_running_a_finished_import_again_changes_nothing(year):
     run = write(begin(row()))
     before = everything()
     import_workflow.run_steps(run.pk)
@@ -754,7 +754,7 @@ def test_work_twice_does_no_harm(year):
     assert everything() == before
 
 
-def test_file_that_kills_its_reader_is_given_up(year, monkeypatch):
+def test_file_that_repeatedly_fails_to_be_read_is_rejected(year, monkeypatch):
     monkeypatch.setattr(validation, "read_rows", lambda _run: 1 / 0)
     run = import_workflow.start_import(b"x", file_name="x", year=year, by="anna", language="en")
     assert (run.state, run.attempts) == ("reading", 1)
@@ -766,7 +766,7 @@ def test_file_that_kills_its_reader_is_given_up(year, monkeypatch):
     assert (run.state, run.rejection_reason, run.file) == ("rejected", "Reading it failed again and again.", None)
 
 
-def test_large_one_is_left_to_a_worker(year, monkeypatch):
+def test_large_import_runs_in_a_worker(year, monkeypatch):
     sent_tasks = []
     monkeypatch.setattr("imagine.mail.dispatch.send_task", lambda task, pk: sent_tasks.append((task, pk)))
     monkeypatch.setattr(import_workflow, "SMALL_FILE_SIZES", {"csv": 10})
@@ -778,7 +778,7 @@ def test_large_one_is_left_to_a_worker(year, monkeypatch):
     assert sent_tasks == [("partners.tasks.run_import", run.pk)] * 2
 
 
-def test_checked_and_forgotten_is_dropped_after_two_weeks(year):
+def test_checked_import_is_discarded_after_its_lifetime(year):
     old, new = begin(row()), begin(row())
     Import.objects.filter(pk=old.pk).update(created_at=timezone.now() - import_workflow.CHECKED_LIFETIME)
     import_workflow.discard_stale_imports()
@@ -786,7 +786,7 @@ def test_checked_and_forgotten_is_dropped_after_two_weeks(year):
     assert set(ImportRow.objects.values_list("run", flat=True)) == {new.pk}
 
 
-def test_two_at_once_are_not_written(year):
+def test_import_is_refused_while_another_is_being_written(year):
     one, other = begin(row()), begin(row())
     Import.objects.filter(pk=one.pk).update(state="writing")
     with pytest.raises(import_workflow.ImportRefused, match="Another import is at work"):

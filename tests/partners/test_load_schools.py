@@ -37,7 +37,7 @@ def found() -> list[tuple]:
     return list(School.objects.order_by("code").values_list("name", "level", "is_charter", "is_retired"))
 
 
-def test_shipped_file_has_the_62_schools_of_2018():
+def test_default_file_loads_the_62_schools_of_2018():
     said = run(None, "--yes")
     assert said.splitlines()[-1] == "Done: 62 schools."
     levels = {level: School.objects.filter(level=level).count() for level in School.Level.values}
@@ -46,7 +46,7 @@ def test_shipped_file_has_the_62_schools_of_2018():
     assert run(None, "--yes") == "The schools are as in the file; there is nothing to do.\n"
 
 
-def test_file_adds_renames_by_code_retires_and_brings_back(load):
+def test_loading_adds_updates_retires_and_restores_schools_by_code(load):
     load(HEAD + EDISON + CALAVERAS)
     said = load(
         HEAD + "39686760000001,Thomas Edison High,high,yes\n39686760000003,Slough House Elementary,elementary,no\n"
@@ -74,14 +74,14 @@ def test_file_adds_renames_by_code_retires_and_brings_back(load):
     }
 
 
-def test_retired_school_stays_on_what_was_promised(load):
+def test_retired_school_stays_on_existing_promises(load):
     load(HEAD + EDISON)
     pledge = factories.signed_pledge(promises=(factories.promised(schools=(School.objects.get(),)),))
     load(HEAD + CALAVERAS)
     assert snapshots.promises(pledge)[0][4] == ["Edison High"]
 
 
-def test_dry_run_shows_and_changes_nothing(load):
+def test_dry_run_lists_changes_and_saves_nothing(load):
     assert load(HEAD + EDISON, "--dry-run").splitlines() == [
         "add Edison High (39686760000001), high",
         "Nothing was changed; 1 school would be.",
@@ -90,14 +90,14 @@ def test_dry_run_shows_and_changes_nothing(load):
 
 
 @pytest.mark.parametrize(("typed", "loaded"), [("yes\n", True), ("no\n", False), ("\n", False)])
-def test_it_asks_first(load, monkeypatch, typed, loaded):
+def test_command_asks_before_loading(load, monkeypatch, typed, loaded):
     monkeypatch.setattr(sys, "stdin", StringIO(typed))
     said = load(HEAD + EDISON, "--verbosity=1").splitlines()
     assert said == ["add Edison High (39686760000001), high", "Done: 1 school." if loaded else "Nothing was changed."]
     assert School.objects.exists() is loaded
 
 
-def test_nobody_to_ask_changes_nothing(load, monkeypatch):
+def test_command_without_input_fails_and_changes_nothing(load, monkeypatch):
     monkeypatch.setattr(sys, "stdin", StringIO())
     with pytest.raises(CommandError, match="Nobody could be asked"):
         load(HEAD + EDISON, "--verbosity=1")
@@ -129,7 +129,7 @@ def test_nobody_to_ask_changes_nothing(load, monkeypatch):
         (b"PK\x03\x04\xff\xff\n", "Line 1: the file is not UTF-8."),
     ],
 )
-def test_broken_file_is_rejected_whole_with_line_and_reason(load, content, reason):
+def test_invalid_file_is_rejected_entirely_with_line_and_reason(load, content, reason):
     load(HEAD + "39686760000009,Old School,high,no\n")
     with pytest.raises(CommandError) as rejected:
         load(content)
@@ -138,18 +138,18 @@ def test_broken_file_is_rejected_whole_with_line_and_reason(load, content, reaso
     assert found() == [("Old School", "high", False, False)]
 
 
-def test_file_from_a_spreadsheet_is_read_right(load):
+def test_spreadsheet_export_is_read_correctly(load):
     content = '\ufeffcharter,note,name ,level,cds_code\r\nno,," O’Connor, Peña ",elementary, 39686760000001\r\n,,,,\r\n'
     load(content)
     assert found() == [("O’Connor, Peña", "elementary", False, False)]
 
 
-def test_file_that_is_not_there():
+def test_missing_file_raises_command_error():
     with pytest.raises(CommandError, match=r"nowhere.csv cannot be read: No such file or directory\."):
         call_command("load_schools", "nowhere.csv")
 
 
-def test_what_changed_since_it_was_shown_is_not_written_over(load):
+def test_loading_is_refused_if_schools_changed_since_they_were_shown(load):
     rows = schools.read_schools((HEAD + EDISON).encode())
     shown = schools.compare_schools(rows)
     load(HEAD + CALAVERAS)

@@ -57,7 +57,7 @@ def organizations(*made: Pledge) -> list[Organization]:
 # The organization ------------------------------------------------------------------------------------------------
 
 
-def test_what_is_empty_is_filled_and_what_has_no_place_stays_in_history(both):
+def test_merge_fills_empty_fields_and_keeps_unused_values_in_history(both):
     kept, other = both
     profiles.change_organization(kept, website="https://portgate.example")
     profiles.change_organization(
@@ -76,14 +76,14 @@ def test_what_is_empty_is_filled_and_what_has_no_place_stays_in_history(both):
     assert last["description"] == ["", "Moves freight."]
 
 
-def test_history_of_the_other_goes_on_in_the_kept_ones(both):
+def test_history_of_the_merged_organization_moves_to_the_kept_one(both):
     merge_organizations(*both)
     names = [change["name"] for change in snapshots.changes(both[0]) if "name" in change]
     assert names == [["", "Port Gate Logistics"], ["", "Port Gate Logistics Inc"]]
     assert not AuditEntry.objects.about(both[1]).exists()
 
 
-def test_old_web_address_leads_to_the_kept_one_also_after_the_next_merge_and_is_not_given_again(both):
+def test_old_slugs_follow_repeated_merges_and_are_not_reused(both):
     kept, other = both
     merge_organizations(kept, other)
     last = factories.organization("Zeta Freight")
@@ -95,7 +95,7 @@ def test_old_web_address_leads_to_the_kept_one_also_after_the_next_merge_and_is_
     assert factories.organization("Port Gate Logistics").slug == "port-gate-logistics-2"
 
 
-def test_old_page_leads_to_the_kept_partners_page_while_that_is_shown(client):
+def test_old_page_redirects_to_the_kept_partner_only_while_it_is_listed(client):
     pledge, other = factories.signed_pledge(), factories.organization("Zeta Freight")
     kept = profiles.change_organization(pledge.organization, wants_listing=True)
     profiles.approve_listing(kept, by="anna")
@@ -117,7 +117,7 @@ def test_old_page_leads_to_the_kept_partners_page_while_that_is_shown(client):
         ((True, True), (False, False), True),
     ],
 )
-def test_shown_when_one_asked_for_it_and_the_profile_that_stays_or_the_whole_other_was_approved(mine, theirs, shown):
+def test_listing_after_a_merge_depends_on_request_and_approval(mine, theirs, shown):
     """Each side: whether it asked to be shown, and whether staff approved it."""
     kept, other = factories.organization(), factories.organization("Zeta Freight")
     for row, (wants, approved) in ((kept, mine), (other, theirs)):
@@ -128,7 +128,7 @@ def test_shown_when_one_asked_for_it_and_the_profile_that_stays_or_the_whole_oth
     assert Organization.objects.get().is_listed == shown
 
 
-def test_logo_is_taken_when_there_is_none_else_it_is_said(both):
+def test_merge_takes_a_missing_logo_or_records_it_in_history(both):
     kept, other = both
     Logo.objects.create(organization=other, png=b"theirs", width=1, height=1)
     merge_organizations(kept, other)
@@ -143,7 +143,7 @@ def test_logo_is_taken_when_there_is_none_else_it_is_said(both):
 # Contacts --------------------------------------------------------------------------------------------------------
 
 
-def test_contacts_move_and_one_stays_the_main_one(both):
+def test_merge_moves_contacts_and_keeps_one_primary_contact(both):
     kept, other = both
     factories.contact(kept, "alma@example.org")
     factories.contact(other, "ben@example.org", "Ben Ochoa")
@@ -151,7 +151,7 @@ def test_contacts_move_and_one_stays_the_main_one(both):
     assert list(kept.contacts.values_list("name", "is_primary")) == [("Alma Reyes", True), ("Ben Ochoa", False)]
 
 
-def test_main_contact_of_the_other_becomes_the_kept_ones_where_it_has_none(both):
+def test_merged_primary_contact_stays_primary_if_kept_has_none(both):
     kept, other = both
     factories.contact(other, "ben@example.org", "Ben Ochoa")
     merge_organizations(kept, other)
@@ -159,7 +159,7 @@ def test_main_contact_of_the_other_becomes_the_kept_ones_where_it_has_none(both)
 
 
 @pytest.mark.slow
-def test_contact_that_stood_in_both_is_one():
+def test_contact_in_both_organizations_is_merged():
     mine, theirs = two_pledges((), ())
     kept, other = organizations(mine, theirs)
     stays = kept.contacts.get()
@@ -174,7 +174,7 @@ def test_contact_that_stood_in_both_is_one():
     assert not AuditEntry.objects.about(goes).exists()
 
 
-def test_pledge_of_a_doubled_contact_stays_theirs(both):
+def test_pledge_of_a_duplicate_contact_moves_to_the_kept_contact(both):
     kept, other = both
     stays, goes = factories.contact(kept), factories.contact(other)
     year = factories.pledge_year()
@@ -191,7 +191,7 @@ def test_pledge_of_a_doubled_contact_stays_theirs(both):
 # Pledges ---------------------------------------------------------------------------------------------------------
 
 
-def test_pledge_for_another_year_moves_as_it_is():
+def test_pledge_for_another_year_moves_unchanged():
     last = factories.signed_pledge()
     factories.close_year()
     factories.pledge_year(2028)
@@ -203,7 +203,7 @@ def test_pledge_for_another_year_moves_as_it_is():
     ]
 
 
-def test_of_two_signed_pledges_for_one_year_the_kept_ones_promises_stand_and_further_kinds_are_added():
+def test_merging_signed_pledges_keeps_promises_and_adds_missing_types():
     mine, theirs = two_pledges(
         (factories.promised("tours", 6),),
         (factories.promised("tours", 2, note="port"), factories.promised("mentors", 12)),
@@ -217,7 +217,7 @@ def test_of_two_signed_pledges_for_one_year_the_kept_ones_promises_stand_and_fur
     assert snapshots.promises(pledge)[1][4] == ["Cesar Chavez High"]
 
 
-def test_every_signed_version_of_both_is_kept_and_what_stands_is_the_last():
+def test_merging_keeps_both_signatures_and_adds_a_combined_version():
     mine, theirs = two_pledges(
         (factories.promised("tours", 6),), (factories.promised("tours", 2), factories.promised("mentors", 12))
     )
@@ -244,7 +244,7 @@ def test_every_signed_version_of_both_is_kept_and_what_stands_is_the_last():
 
 
 @pytest.mark.slow
-def test_folded_pledge_is_in_the_history_of_the_one_that_stands():
+def test_merged_pledge_is_in_the_history_of_the_kept_pledge():
     mine, theirs = two_pledges((factories.promised("tours", 6),), (factories.promised("tours", 2, note="the port"),))
     before = len(snapshots.changes(theirs))
     merge_organizations(*organizations(mine, theirs))
@@ -256,7 +256,7 @@ def test_folded_pledge_is_in_the_history_of_the_one_that_stands():
     assert not AuditEntry.objects.about(theirs).exists()
 
 
-def test_signed_pledge_of_the_other_stands_and_the_draft_of_the_kept_one_is_history():
+def test_signed_pledge_is_kept_and_the_draft_moves_to_history():
     """Nobody signed what a draft says."""
     mine, theirs = two_pledges(
         (factories.promised("mentors", 3),), (factories.promised("tours", 2),), sign=(False, True)
@@ -270,7 +270,7 @@ def test_signed_pledge_of_the_other_stands_and_the_draft_of_the_kept_one_is_hist
     assert pledge.signatures.count() == 1
 
 
-def test_two_drafts_become_one():
+def test_merging_two_drafts_combines_their_promises():
     mine, theirs = two_pledges(
         (factories.promised("tours", 6),), (factories.promised("mentors", 12),), sign=(False, False)
     )
@@ -281,7 +281,7 @@ def test_two_drafts_become_one():
 
 
 @pytest.mark.slow
-def test_pledges_of_a_closed_year_become_one_that_is_closed():
+def test_merging_closed_pledges_makes_one_closed_pledge():
     mine, theirs = two_pledges((factories.promised("tours", 6),), (factories.promised("mentors", 12),))
     factories.close_year()
     merge_organizations(*organizations(mine, theirs))
@@ -290,7 +290,7 @@ def test_pledges_of_a_closed_year_become_one_that_is_closed():
 
 
 @pytest.mark.parametrize("sign", [(True, True), (False, True)])
-def test_old_links_of_both_stop_working_and_each_who_may_is_mailed_the_new_one(sign):
+def test_merging_ends_both_old_links_and_emails_the_new_one(sign):
     mine, theirs = two_pledges((), (), sign)
     factories.deliver()
     page = factories.pledge_data(theirs.token, factories.promised("mentors", 13))
@@ -309,7 +309,7 @@ def test_old_links_of_both_stop_working_and_each_who_may_is_mailed_the_new_one(s
     assert all(pledge.get_absolute_url() in message.body_text for message in new)
 
 
-def test_who_is_not_ticked_stays_a_contact_and_gets_no_link():
+def test_unselected_contact_is_kept_but_gets_no_link():
     mine, theirs = two_pledges((), ())
     kept, other = organizations(mine, theirs)
     merge_organizations(kept, other, may_open=[mine.contact.pk])
@@ -325,7 +325,7 @@ def test_who_is_not_ticked_stays_a_contact_and_gets_no_link():
 
 
 @pytest.mark.slow
-def test_pledge_that_nobody_may_open_is_mailed_to_nobody():
+def test_pledge_no_one_may_open_is_emailed_to_no_one():
     mine, theirs = two_pledges((), ())
     merge_organizations(*organizations(mine, theirs), may_open=[])
     assert not Message.objects.filter(kind="pledge_new_link").exists()
@@ -335,7 +335,7 @@ def test_pledge_that_nobody_may_open_is_mailed_to_nobody():
         pledge_links.resend_link(pledge)
 
 
-def test_replaced_link_ends_the_old_one_too():
+def test_old_links_stay_invalid_after_a_merge_and_a_replaced_link():
     mine, theirs = two_pledges((), ())
     merge_organizations(*organizations(mine, theirs))
     pledge_links.replace_link(Pledge.objects.get())
@@ -345,7 +345,7 @@ def test_replaced_link_ends_the_old_one_too():
 
 
 @pytest.mark.slow
-def test_messages_of_a_folded_pledge_are_the_kept_ones_and_nobody_is_written_to():
+def test_messages_of_a_merged_pledge_move_and_no_email_is_sent():
     mine, theirs = two_pledges((), ())
     factories.deliver()
     before = Message.objects.count()
@@ -358,7 +358,7 @@ def test_messages_of_a_folded_pledge_are_the_kept_ones_and_nobody_is_written_to(
 
 
 @pytest.mark.slow
-def test_messages_stay_with_the_pledge_that_is_kept_after_many_merges():
+def test_messages_stay_with_the_kept_pledge_after_many_merges():
     pledge = factories.signed_pledge()
     for number in range(10):
         other = factories.signed_pledge(f"Zeta Freight {number}", f"z{number}@example.org")
@@ -376,7 +376,7 @@ def test_messages_stay_with_the_pledge_that_is_kept_after_many_merges():
 
 
 @pytest.mark.slow
-def test_mail_in_flight_keeps_its_message_id():
+def test_email_being_sent_keeps_its_message_id_after_a_merge():
     """Sent once more after its sender died, it must not look like another one."""
     mine, theirs = two_pledges((), ())
     lease = {"claim_id": uuid.uuid4(), "claim_expires_at": timezone.now()}
@@ -394,13 +394,13 @@ def test_mail_in_flight_keeps_its_message_id():
 # Which two -------------------------------------------------------------------------------------------------------
 
 
-def test_nothing_is_merged_with_itself(both):
+def test_merging_an_organization_with_itself_is_refused(both):
     with pytest.raises(merging.SameOrganization):
         merge_organizations(both[0], both[0])
     assert Organization.objects.count() == 2
 
 
-def test_one_that_vanished_is_told_and_twice_does_no_harm(both):
+def test_merging_again_raises_organization_gone(both):
     kept, other = both
     merge_organizations(kept, other)
     for pair in ((kept, other), (other, kept)):
@@ -427,7 +427,7 @@ def new_logo(kept, other):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("change", [changed_name, new_contact, new_pledge, new_logo])
-def test_what_became_another_since_it_was_shown_is_not_merged(both, change):
+def test_merge_is_refused_when_the_plan_is_outdated(both, change):
     shown = MergePlan(*both).fingerprint
     change(*both)
     with pytest.raises(merging.MergePlanOutdated):
@@ -437,7 +437,7 @@ def test_what_became_another_since_it_was_shown_is_not_merged(both, change):
 
 
 @pytest.mark.slow
-def test_promise_that_was_saved_since_it_was_shown_is_seen():
+def test_promise_saved_since_the_plan_was_shown_makes_it_outdated():
     mine, theirs = two_pledges((), ())
     pair = organizations(mine, theirs)
     shown = MergePlan(*pair).fingerprint
@@ -448,7 +448,7 @@ def test_promise_that_was_saved_since_it_was_shown_is_seen():
         merge_organizations(*pair, shown=shown)
 
 
-def test_what_was_said_to_be_two_stays_so(both):
+def test_dismissed_duplicates_stay_dismissed_after_a_merge(both):
     kept, other = both
     third = factories.organization("Port Gate Logistic")
     duplicates.dismiss_candidate(other, third, by="anna")
@@ -460,7 +460,7 @@ def test_what_was_said_to_be_two_stays_so(both):
     assert (pair.organization_a, pair.organization_b, pair.dismissed_by) == (kept, third, "anna")
 
 
-def test_failure_in_the_middle_leaves_everything_as_it_was(both, monkeypatch):
+def test_failed_merge_is_rolled_back(both, monkeypatch):
     kept, other = both
     factories.contact(other)
     monkeypatch.setattr(merging, "keep_dismissals", lambda *_both: 1 / 0)
@@ -469,7 +469,7 @@ def test_failure_in_the_middle_leaves_everything_as_it_was(both, monkeypatch):
     assert Contact.objects.get().organization == other
 
 
-def test_what_may_be_there_only_once_is_told(both, monkeypatch):
+def test_integrity_error_while_merging_raises_merge_conflict(both, monkeypatch):
     """A table of another app, of which each organization may have one row."""
     SlugRedirect.objects.create(slug="x", organization=both[1])
 
@@ -481,7 +481,7 @@ def test_what_may_be_there_only_once_is_told(both, monkeypatch):
         merging.move_references(both[1], both[0])
 
 
-def test_plan_is_what_happens():
+def test_merge_result_matches_the_plan():
     mine, theirs = two_pledges(
         (factories.promised("tours", 6),), (factories.promised("tours", 2), factories.promised("mentors", 12))
     )
@@ -499,7 +499,7 @@ def test_plan_is_what_happens():
 
 
 @pytest.mark.slow
-def test_plan_takes_as_many_queries_for_one_contact_as_for_thirty(both, django_assert_num_queries):
+def test_plan_query_count_does_not_depend_on_contact_count(both, django_assert_num_queries):
     for many in (1, 30):
         for number in range(many):
             factories.contact(both[1], f"contact-{number}@example.org")

@@ -91,7 +91,7 @@ RULES = {
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_rule_that_waited_for_a_merge_acts_on_the_pledge_that_moved(kept, rule):
+def test_pledge_action_that_waited_for_a_merge_uses_the_moved_pledge(kept, rule):
     pledge = factories.draft_pledge()
     factories.backdate_pledge(pledge, 30)
     token = pledge.token
@@ -109,7 +109,7 @@ def test_rule_that_waited_for_a_merge_acts_on_the_pledge_that_moved(kept, rule):
 
 
 @pytest.mark.parametrize("rule", ["mail it again", "replace it", "delete"])
-def test_rule_says_that_a_pledge_was_folded_into_another(rule):
+def test_action_on_a_merged_pledge_raises_does_not_exist(rule):
     kept, pledge = factories.signed_pledge("Zeta Freight", "zeta@example.org"), factories.signed_pledge()
     factories.merge(kept.organization, pledge.organization)
     kept.refresh_from_db()
@@ -119,14 +119,14 @@ def test_rule_says_that_a_pledge_was_folded_into_another(rule):
     assert (Pledge.objects.get(), sorted(snapshots.emails_to())) == (kept, before)
 
 
-def test_reminder_of_a_folded_draft_is_passed_over():
+def test_reminder_of_a_merged_draft_is_skipped():
     kept, draft = factories.signed_pledge("Zeta Freight", "zeta@example.org"), factories.draft_pledge()
     factories.backdate_pledge(draft, 30)
     factories.merge(kept.organization, draft.organization)
     assert pledge_years.remind_draft(draft) is False
 
 
-def test_who_begins_while_their_pledge_is_folded_is_mailed_the_one_that_stays():
+def test_signup_during_a_merge_emails_the_link_of_the_kept_pledge():
     kept, pledge = factories.signed_pledge("Zeta Freight", "zeta@example.org"), factories.signed_pledge()
     start = factories.unsaved_pledge_request()
     pledge_signup.request_pledge(start)
@@ -145,14 +145,14 @@ def correct(contact: Contact) -> None:
 
 
 @pytest.mark.parametrize("rule", [correct, contacts.delete_contact])
-def test_rule_about_a_contact_that_waited_for_a_merge_acts_on_the_one_that_moved(kept, rule):
+def test_contact_action_that_waited_for_a_merge_uses_the_moved_contact(kept, rule):
     contact = factories.contact(factories.organization())
     while_merging(kept, contact.organization, lambda: rule(contact))
     left = [(each.organization, each.role) for each in Contact.objects.all()]
     assert left == ([(kept, "Owner")] if rule is correct else [])
 
 
-def test_contact_that_became_one_with_its_double_is_erased_no_more(kept):
+def test_actions_on_a_merged_contact_leave_the_kept_one_unchanged(kept):
     contact, double = factories.contact(factories.organization()), factories.contact(kept)
     factories.merge(kept, contact.organization)
     contacts.delete_contact(contact)
@@ -164,14 +164,14 @@ def test_contact_that_became_one_with_its_double_is_erased_no_more(kept):
 # Links -----------------------------------------------------------------------------------------------------------
 
 
-def test_link_that_is_opened_while_its_pledge_moves_shows_nothing(kept):
+def test_opening_a_link_while_its_pledge_moves_returns_404(kept):
     pledge = factories.signed_pledge()
     with meanwhile(lambda: factories.merge(kept, pledge.organization), before=PLEDGES_OF):
         response = Client().get(pledge_url(pledge.token))
     assert response.status_code == 404
 
 
-def test_link_that_is_opened_while_its_pledge_is_folded_shows_nothing():
+def test_opening_a_link_while_its_pledge_is_merged_returns_404():
     kept, pledge = factories.signed_pledge("Zeta Freight", "zeta@example.org"), factories.signed_pledge()
     with meanwhile(lambda: factories.merge(kept.organization, pledge.organization), before=PLEDGES_OF):
         response = Client().get(pledge_url(pledge.token))
@@ -185,7 +185,7 @@ def speaks_spanish(email: str):
     return Client().post(preferences.get_preference(email).get_absolute_url(), {"invitations": "on", "language": "es"})
 
 
-def test_language_of_a_contact_that_becomes_one_with_its_double_is_the_ones_that_stays():
+def test_language_chosen_during_a_merge_is_saved_on_the_kept_contact():
     """The one that goes comes first: it was found, and is gone when it is to be locked."""
     goes = factories.contact(factories.organization())
     stays = factories.contact(factories.organization("Port Gate, Inc."))
@@ -195,7 +195,7 @@ def test_language_of_a_contact_that_becomes_one_with_its_double_is_the_ones_that
     assert list(Contact.objects.values_list("pk", "language")) == [(stays.pk, "es")]
 
 
-def test_language_of_an_rsvp_that_is_erased_meanwhile_is_nobodys():
+def test_language_chosen_while_an_rsvp_is_deleted_is_saved_on_the_other():
     rsvps = [factories.rsvp(factories.event(), email="alma@example.org") for _twice in range(2)]
     with meanwhile(lambda: seats.delete_rsvp(rsvps[0]), before=ROW_LOCK):
         response = speaks_spanish("alma@example.org")
@@ -207,14 +207,14 @@ def test_language_of_an_rsvp_that_is_erased_meanwhile_is_nobodys():
 
 
 @pytest.mark.parametrize("action", ["mail_links", "replace_links"])
-def test_actions_on_a_folded_pledge_say_so(staff, action):
+def test_admin_actions_on_a_merged_pledge_say_it_is_gone(staff, action):
     kept, pledge = factories.signed_pledge("Zeta Freight", "zeta@example.org"), factories.signed_pledge()
     with meanwhile(lambda: factories.merge(kept.organization, pledge.organization), before=ROW_LOCK):
         response = staff.post(PLEDGES, {"action": action, "_selected_action": [pledge.pk]}, follow=True)
     assert "Not there any more: it was erased or merged meanwhile." in web_client.page_text(response)
 
 
-def test_page_of_an_organization_that_is_merged_while_it_is_saved_says_so(staff, kept):
+def test_saving_an_organization_during_its_merge_says_it_is_gone(staff, kept):
     other = factories.organization()
     contact = factories.contact(other)
     sent = web_client.form_fields(staff.get(page_of(other))) | {"description": "We ship.", "contacts-0-role": "Owner"}
@@ -226,7 +226,7 @@ def test_page_of_an_organization_that_is_merged_while_it_is_saved_says_so(staff,
 
 
 @pytest.mark.parametrize("owns", ["organization", "pledge"])
-def test_what_is_merged_while_it_is_deleted_stays_and_staff_are_told(staff, owns):
+def test_deleting_during_a_merge_keeps_the_data_and_says_it_is_gone(staff, owns):
     kept, pledge = factories.signed_pledge("Zeta Freight", "zeta@example.org"), factories.signed_pledge()
     if owns == "organization":
         pledge_editing.delete_pledge(pledge)
@@ -243,7 +243,7 @@ def test_what_is_merged_while_it_is_deleted_stays_and_staff_are_told(staff, owns
     assert Pledge.objects.get() == kept
 
 
-def test_ticked_organizations_that_are_merged_while_they_are_deleted_are_counted(staff, kept):
+def test_bulk_delete_counts_selected_organizations_that_were_merged(staff, kept):
     other = factories.organization()
     factories.contact(other)
     with meanwhile(lambda: factories.merge(kept, other), before=ROW_LOCK):
@@ -252,7 +252,7 @@ def test_ticked_organizations_that_are_merged_while_they_are_deleted_are_counted
     assert Contact.objects.get().organization == kept
 
 
-def test_approval_of_what_was_merged_is_refused_plainly(staff, kept):
+def test_approving_a_merged_organization_is_refused(staff, kept):
     other = factories.organization(wants_listing=True)
     seen = {f"seen-{other.pk}": profiles.profile_fingerprint(other)}
     with meanwhile(lambda: factories.merge(kept, other), before=ROW_LOCK):
@@ -260,7 +260,7 @@ def test_approval_of_what_was_merged_is_refused_plainly(staff, kept):
     assert "Not there any more: it was erased or merged meanwhile." in web_client.page_text(response)
 
 
-def test_list_that_is_put_in_during_a_merge_takes_the_contact_that_stays(kept):
+def test_contact_import_during_a_merge_adds_the_kept_contact(kept):
     other = factories.organization("Zeta Freight")
     stays, leaves = factories.contact(kept), factories.contact(other)
     checked = read((leaves.email, "Alma", other.name))
@@ -269,7 +269,7 @@ def test_list_that_is_put_in_during_a_merge_takes_the_contact_that_stays(kept):
     assert list(audience.uploaded_contacts.all()) == [stays]
 
 
-def test_reminder_that_is_resent_while_the_partner_signs_is_refused():
+def test_resending_a_reminder_while_the_partner_signs_is_refused():
     pledge = factories.draft_pledge()
     factories.backdate_pledge(pledge, 30)
     pledge_years.remind_draft(pledge)

@@ -21,7 +21,7 @@ def at_once(*calls: Callable) -> list[str]:
     return [type(answer).__name__ if isinstance(answer, Exception) else "" for answer in answers]
 
 
-def test_one_merge_pressed_many_times_at_once_either_way_is_done_once():
+def test_concurrent_merges_of_one_pair_in_either_order_run_once():
     one, other = factories.signed_pledge(), factories.signed_pledge("Zeta Freight", "zeta@example.org")
     pair = one.organization, other.organization
     answers = at_once(
@@ -31,7 +31,7 @@ def test_one_merge_pressed_many_times_at_once_either_way_is_done_once():
     assert (Organization.objects.count(), Pledge.objects.count()) == (1, 1)
 
 
-def test_chain_of_merges_at_once_loses_nothing():
+def test_concurrent_chain_of_merges_loses_nothing():
     """A into B, B into C, C into A: whichever comes first, the last one left has everything."""
     made = [
         factories.signed_pledge(name, f"{name[0].lower()}@example.org", (factories.promised(code),))
@@ -53,7 +53,7 @@ def test_chain_of_merges_at_once_loses_nothing():
 
 
 @pytest.mark.parametrize("round_", range(4))
-def test_pledge_that_is_signed_during_its_merge_is_signed_or_told_and_stays(round_):
+def test_pledge_signed_during_its_merge_is_saved_or_refused(round_):
     mine, theirs = factories.signed_pledge(), factories.signed_pledge("Zeta Freight", "zeta@example.org")
     page = factories.pledge_data(theirs.token, factories.promised("mentors", 9))
     answers = at_once(

@@ -59,7 +59,7 @@ def test_one_pledge_per_organization_and_year():
     assert Pledge.objects.count() == 2
 
 
-def test_one_promise_per_pledge_and_kind():
+def test_one_promise_per_pledge_and_type():
     first = promise(pledge())
     refused("promise_one_per_pledge_and_type", promise, first.pledge)
 
@@ -69,13 +69,13 @@ def test_quantity_in_bounds(quantity):
     refused("promise_quantity_in_bounds", promise, pledge(), quantity=quantity)
 
 
-def test_grades_and_months_are_those_of_a_school_year():
+def test_unknown_grades_and_months_are_refused():
     refused("promise_grades_known", promise, pledge(), grades=["13"])
     refused("promise_months_of_a_school_year", promise, Pledge.objects.get(), months=[7])
     assert promise(Pledge.objects.get(), grades=["TK-K", "9-12"], months=[8, 5]).pk
 
 
-def test_one_contact_per_address_and_organization_whatever_its_case():
+def test_one_contact_per_email_and_organization_ignoring_case():
     here = organization()
     Contact.objects.create(organization=here, name="Alma", email="alma@example.org")
     refused("contact_one_per_email_and_organization", here.contacts.create, name="A", email="ALMA@example.org")
@@ -83,7 +83,7 @@ def test_one_contact_per_address_and_organization_whatever_its_case():
     assert Contact.objects.with_email("Alma@Example.org").count() == 2
 
 
-def test_one_main_contact_per_organization():
+def test_one_primary_contact_per_organization():
     here = organization()
     here.contacts.create(name="Alma", email="alma@example.org", is_primary=True)
     refused(
@@ -92,13 +92,13 @@ def test_one_main_contact_per_organization():
     here.contacts.create(name="Chue", email="chue@example.org")
 
 
-def test_signature_says_who_and_when():
+def test_signed_pledge_requires_a_name_and_a_time():
     refused("pledge_signed_by_whom_and_when", pledge, signed_at=timezone.now())
     refused("pledge_signed_by_whom_and_when", pledge, signed_by="Alma", organization=organization("B"))
     refused("pledge_signed_by_whom_and_when", pledge, signed_role="Owner", organization=organization("C"))
 
 
-def test_signed_versions_are_numbered_once():
+def test_signature_requires_a_name_and_a_unique_number_from_one():
     here = pledge()
     here.signatures.create(number=1, signed_by="Alma Reyes", content={})
     refused("signature_number_once", here.signatures.create, number=1, signed_by="Alma Reyes", content={})
@@ -108,24 +108,24 @@ def test_signed_versions_are_numbered_once():
 
 
 @pytest.mark.parametrize("website", ["javascript:alert(1)", "ftp://example.org", "www.example.org", "https://a b"])
-def test_website_that_is_no_web_address(website):
+def test_invalid_website_is_refused(website):
     refused("organization_website_is_a_web_address", organization, website=website)
 
 
-def test_organization_has_a_name_and_an_address_of_its_own():
+def test_organization_requires_a_name_and_a_unique_slug():
     refused("organization_has_a_name", organization, "")
     organization("One", slug="same")
     refused("slug", organization, "Other", slug="same")
 
 
-def test_school_has_a_code_of_14_digits_and_a_known_level():
+def test_school_requires_a_unique_14_digit_code_and_a_known_level():
     refused("school_code_has_14_digits", school, code="3968676010815")
     refused("school_level_known", school, level="middle")
     school()
     refused("code", school, name="Another")
 
 
-def test_year_in_bounds_and_not_announced_to_close_before_it_opens():
+def test_school_year_is_in_bounds_and_deadline_is_not_before_opening():
     today = timezone.localdate()
     refused("pledgeyear_school_year_in_bounds", PledgeYear.objects.create, school_year=2017, opens_on=today)
     announced_deadline = today - timedelta(days=1)
@@ -138,14 +138,14 @@ def test_year_in_bounds_and_not_announced_to_close_before_it_opens():
     )
 
 
-def test_what_was_promised_keeps_its_kind_and_its_organization():
+def test_promise_type_organization_and_year_in_use_cannot_be_deleted():
     made = promise(pledge())
     for kept in (made.promise_type, made.pledge.organization, made.pledge.year):
         with pytest.raises(ProtectedError):
             kept.delete()
 
 
-def test_contact_that_is_erased_leaves_the_pledge():
+def test_deleting_a_contact_keeps_the_pledge():
     contact = organization().contacts.create(name="Alma", email="alma@example.org")
     made = pledge(organization=contact.organization, contact=contact)
     contact.delete()
@@ -156,7 +156,7 @@ def test_contact_that_is_erased_leaves_the_pledge():
 # Subsets -------------------------------------------------------------------------------------------------------
 
 
-def test_public_are_those_who_want_it_and_were_approved():
+def test_organization_is_listed_only_if_requested_and_approved():
     now = timezone.now()
     organization("Neither")
     organization("Wants", wants_listing=True)
@@ -167,7 +167,7 @@ def test_public_are_those_who_want_it_and_were_approved():
     assert [o.name for o in Organization.objects.all() if o.is_listed] == ["Both"]
 
 
-def test_current_year_is_the_latest_that_was_opened_and_not_closed():
+def test_current_year_is_the_latest_open_one():
     today = timezone.localdate()
     assert PledgeYear.objects.current() is None
     PledgeYear.objects.create(school_year=2025, opens_on=today - timedelta(days=700))
@@ -179,7 +179,7 @@ def test_current_year_is_the_latest_that_was_opened_and_not_closed():
     assert [year.is_open for year in PledgeYear.objects.all()] == [False, False, True]
 
 
-def test_state_of_a_pledge():
+def test_pledge_state_is_draft_signed_or_closed():
     draft = pledge()
     signed = pledge(organization=organization("B"), signed_at=timezone.now(), signed_by="Alma")
     assert [draft.state, signed.state] == ["draft", "signed"]
@@ -202,17 +202,17 @@ def test_state_of_a_pledge():
         ("Đặng–Phúc Nguyễn Co., Ltd.", "Dang-Phuc Nguyen"),
     ],
 )
-def test_two_spellings_of_a_name_fold_to_one(one, other):
+def test_spellings_of_one_name_normalize_to_the_same_value(one, other):
     assert organization(one).normalized_name == organization(other).normalized_name != ""
 
 
-def test_other_names_stay_apart_and_every_script_stays():
+def test_different_names_stay_distinct_in_every_script():
     names = ["Cold Storage", "Gold Storage", "Copper & Sons", "ក្រុមយុវជន", "ਗੁਰਦੁਆਰਾ", "The Company"]
     found = [organization(name).normalized_name for name in names]
     assert found == ["cold storage", "gold storage", "copper sons", "ក្រុមយុវជន", "ਗੁਰਦੁਆਰਾ", "the company"]
 
 
-def test_what_somebody_typed_is_folded_by_the_same_expression():
+def test_typed_name_is_normalized_like_the_stored_one():
     here = organization("St. Brigid’s Parish, Inc.")
     typed = normalize_name(Value("st brigids parish"))
     assert Organization.objects.get(normalized_name=typed) == here
@@ -225,7 +225,7 @@ def test_normalized_name_follows_the_name():
     assert here.normalized_name == "new name"
 
 
-def test_eight_kinds_are_there_in_both_languages():
+def test_eight_promise_types_exist_in_both_languages():
     promise_types = list(PromiseType.objects.active())
     codes = ["curriculum", "tours", "advisory", "teachers", "mentors", "presentations", "service", "internships"]
     assert [promise_type.code for promise_type in promise_types] == codes
@@ -241,7 +241,7 @@ def test_eight_kinds_are_there_in_both_languages():
     assert PromiseType(code="new").illustration == "art/mark.svg"
 
 
-def test_a_kind_speaks_the_readers_language():
+def test_promise_type_uses_the_active_language():
     mentors = PromiseType.objects.get(code="mentors")
     assert [mentors.localized_name, mentors.amount(1), mentors.amount(1200)] == [
         "Be mentors and role models",
@@ -259,7 +259,7 @@ def test_a_kind_speaks_the_readers_language():
         assert mentors.localized_name == "Be mentors and role models"
 
 
-def test_loading_the_kinds_twice_keeps_what_staff_changed_and_taking_them_back_keeps_what_was_promised():
+def test_promise_type_migration_keeps_staff_changes_and_promised_types():
     migration = importlib.import_module("partners.migrations.0002_eight_promise_types")
     PromiseType.objects.filter(code="tours").update(name="Show us around")
     migration.add(apps, None)
@@ -270,7 +270,7 @@ def test_loading_the_kinds_twice_keeps_what_staff_changed_and_taking_them_back_k
     assert [promise_type.code for promise_type in PromiseType.objects.all()] == ["tours"]
 
 
-def test_school_teaches_the_grades_of_its_level():
+def test_school_grades_match_its_level():
     grades = {level: School(level=level).grades for level in School.Level.values}
     assert grades == {
         "elementary": ["TK-K", "1-3", "4-6", "7-8"],

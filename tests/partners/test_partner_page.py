@@ -21,7 +21,7 @@ def html(client, **headers) -> str:
     return web_client.page_html(response)
 
 
-def test_page_tells_all_that_was_signed_the_newest_year_first(client):
+def test_page_lists_signed_promises_newest_year_first(client):
     schools = factories.school("Edison High"), factories.school("Cesar Chavez High")
     tours = promised("tours", 6, grades=("9-12",), months=(10, 11, 12, 3), schools=schools)
     partner = factories.listed_partner(
@@ -48,14 +48,14 @@ def test_page_in_spanish(client):
     assert "Prometido para 2027–28 Recibir visitas y excursiones 6 visitas, grados 9–12 Ene–feb · donde" in page
 
 
-def test_what_was_typed_is_text(client):
+def test_profile_text_is_escaped(client):
     factories.listed_partner("Port Gate Logistics", description="<script>alert(1)</script> {{ token }}")
     assert "&lt;script&gt;alert(1)&lt;/script&gt; {{ token }}" in html(client)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("slug", ["nobody", "draft-growers", "silent-growers", "hidden-growers"])
-def test_nobody_else_has_a_page_or_a_logo(client, slug):
+def test_unlisted_organization_has_no_page_or_logo(client, slug):
     draft = factories.draft_pledge("Draft Growers", "draft@example.org").organization
     silent = factories.signed_pledge("Silent Growers", "silent@example.org").organization
     hidden = factories.listed_partner("Hidden Growers")
@@ -68,7 +68,7 @@ def test_nobody_else_has_a_page_or_a_logo(client, slug):
     assert client.get(f"/imagine/partners/{slug}/logo.png").status_code == 404
 
 
-def test_address_of_one_that_was_merged_leads_to_the_other(client):
+def test_merged_slug_redirects_to_the_partner_while_it_is_listed(client):
     partner = factories.listed_partner()
     SlugRedirect.objects.create(slug="port-gate", organization=partner)
     assert client.get("/imagine/partners/port-gate/").headers["Location"] == PAGE
@@ -96,7 +96,7 @@ def test_preview_says_what_is_promised(client):
         assert tag in page, tag
 
 
-def test_preview_stays_short(client):
+def test_preview_description_is_truncated(client):
     promise_types = [
         "curriculum",
         "tours",
@@ -129,7 +129,7 @@ def test_preview_has_the_logo_when_it_is_large_enough(client, width, is_shared):
     assert "logo" not in page.partition("<body>")[2]  # a bakery and a bank look equal
 
 
-def test_logo_is_a_picture_that_may_be_kept_for_a_while(client):
+def test_logo_is_served_as_png_with_cache_headers(client):
     partner = factories.listed_partner()
     assert client.get(f"{PAGE}logo.png").status_code == 404
     profiles.set_logo(partner, factories.png())
@@ -144,14 +144,14 @@ def test_logo_is_a_picture_that_may_be_kept_for_a_while(client):
     assert client.post(f"{PAGE}logo.png").status_code == 405
 
 
-def test_page_is_only_looked_at(client):
+def test_page_allows_get_and_head_but_not_post(client):
     factories.listed_partner()
     assert client.post(PAGE).status_code == 405
     assert client.head(PAGE).status_code == 200
 
 
 @pytest.mark.slow
-def test_page_asks_as_much_for_one_promise_as_for_many(client):
+def test_page_query_count_does_not_depend_on_promise_count(client):
     def asked() -> int:
         with CaptureQueriesContext(connection) as captured:
             html(client)
@@ -169,7 +169,7 @@ def test_page_asks_as_much_for_one_promise_as_for_many(client):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_page_is_kept_until_it_changes(client, post_office):
+def test_page_is_cached_until_it_changes(client, post_office):
     partner = factories.listed_partner()
     html(client)
     with CaptureQueriesContext(connection) as captured:

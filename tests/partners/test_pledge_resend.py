@@ -36,7 +36,7 @@ def refusal(message: Message) -> str:
     return str(refused.value)
 
 
-def test_email_with_the_certificate_is_resent_while_it_is_the_last(pledge):
+def test_certificate_email_of_the_latest_version_is_resent(pledge):
     message = pledge.messages.get(kind="pledge_signed")
     assert queue.resend(message)
     assert pledge.messages.filter(kind="pledge_signed").count() == 2

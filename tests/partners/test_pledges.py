@@ -28,7 +28,7 @@ def words_of(refused: pytest.ExceptionInfo) -> str:
 # Save ------------------------------------------------------------------------------------------------------------
 
 
-def test_first_save_makes_organization_contact_and_draft_and_the_link_stays():
+def test_first_save_creates_organization_contact_and_draft_and_keeps_the_link():
     token = factories.pledge_request().token
     school = factories.school()
     tours = factories.promised("tours", 6, grades=("9-12",), months=(3, 10), schools=(school,), note="In the morning")
@@ -57,7 +57,7 @@ def test_first_save_makes_organization_contact_and_draft_and_the_link_stays():
     assert snapshots.emails_to() == ["link 1 alma@example.org"]
 
 
-def test_first_save_returns_a_pledge_that_knows_it_is_written():
+def test_first_save_returns_a_pledge_that_passes_full_clean():
     pledge = factories.draft_pledge()
     pledge.full_clean(exclude=["changed_at"])  # else its own link would be somebody else's; the time is the database's
 
@@ -72,7 +72,7 @@ def test_opening_a_link_writes_nothing():
     assert (state.pledge, state.promises, state.year.pk, state.is_open) == (None, [], 2027, True)
 
 
-def test_first_save_sent_twice_is_written_once():
+def test_first_save_submitted_twice_creates_one_pledge():
     token = factories.pledge_request().token
     typed = factories.pledge_data(token, factories.promised())
     first, second = pledge_editing.save_draft(token, **typed), pledge_editing.save_draft(token, **typed)
@@ -80,7 +80,7 @@ def test_first_save_sent_twice_is_written_once():
     assert snapshots.pledges() == [("Port Gate Logistics", 2027, "draft", 1)]
 
 
-def test_draft_is_saved_as_often_as_wanted_and_a_promise_that_stays_keeps_its_row():
+def test_saving_a_draft_again_keeps_rows_of_remaining_promises():
     pledge = factories.draft_pledge(promises=(factories.promised("tours", 6), factories.promised("mentors", 4)))
     kept = pledge.promises.get(promise_type__code="tours").pk
     changed = factories.pledge_data(pledge.token, factories.promised("tours", 8), factories.promised("service", 1))
@@ -106,13 +106,13 @@ def test_schools_change_without_touching_other_promises():
     assert set(places.filter(promise__promise_type__code="mentors").values_list("pk", flat=True)) == untouched
 
 
-def test_draft_may_promise_nothing_yet():
+def test_draft_may_have_no_promises():
     token = factories.pledge_request().token
     typed = factories.pledge_data(token) | {"promised": []}
     assert snapshots.promised_amounts(pledge_editing.save_draft(token, **typed)) == {}
 
 
-def test_unknown_link_opens_nothing():
+def test_unknown_link_raises_link_not_found():
     factories.pledge_request()
     for act in (
         page_state.load_page_state,
@@ -122,7 +122,7 @@ def test_unknown_link_opens_nothing():
             act("A" * 32)
 
 
-def test_closed_year_takes_no_change():
+def test_pledge_of_a_closed_year_cannot_be_changed():
     pledge = factories.signed_pledge()
     typed = factories.pledge_data(pledge.token, factories.promised("tours", 99))
     factories.close_year()
@@ -134,7 +134,7 @@ def test_closed_year_takes_no_change():
     assert not page_state.load_page_state(pledge.token).is_open
 
 
-def test_closed_year_is_pledged_for_no_more():
+def test_new_pledge_for_a_closed_year_is_refused():
     token = factories.pledge_request().token
     typed = factories.pledge_data(token, factories.promised())
     factories.close_year()
@@ -143,7 +143,7 @@ def test_closed_year_is_pledged_for_no_more():
     assert snapshots.organizations() == []
 
 
-def test_year_that_is_still_to_open_takes_nothing():
+def test_saving_before_the_year_opens_is_refused():
     tomorrow = timezone.localdate() + timezone.timedelta(days=1)
     pledge = factories.draft_pledge()
     PledgeYear.objects.update(opens_on=tomorrow)
@@ -154,7 +154,7 @@ def test_year_that_is_still_to_open_takes_nothing():
 # Sign ------------------------------------------------------------------------------------------------------------
 
 
-def test_signing_keeps_the_version_and_mails_it():
+def test_signing_saves_the_version_and_emails_it():
     school = factories.school("Edison High")
     promises = (factories.promised("tours", 1, grades=("9-12",), months=(9,), schools=(school,), note="Bring shoes"),)
     pledge = factories.signed_pledge(promises=(*promises, factories.promised("mentors", 4)))
@@ -181,7 +181,7 @@ def test_signing_keeps_the_version_and_mails_it():
     assert snapshots.emails_to() == ["link 1 alma@example.org", "signed 1 alma@example.org"]
 
 
-def test_signing_sent_twice_signs_and_mails_once():
+def test_signing_submitted_twice_signs_and_emails_once():
     token = factories.pledge_request().token
     typed = factories.pledge_data(token, factories.promised())
     first, second = (pledge_editing.sign_pledge(token, **typed, name="Alma Reyes") for _twice in range(2))
@@ -190,7 +190,7 @@ def test_signing_sent_twice_signs_and_mails_once():
     assert snapshots.emails_to().count("signed 1 alma@example.org") == 1
 
 
-def test_signed_pledge_is_changed_by_signing_again_and_every_version_is_kept():
+def test_signing_again_changes_the_pledge_and_keeps_every_version():
     pledge = factories.signed_pledge(promises=(factories.promised("tours", 6), factories.promised("service", 1)))
     pledge_editing.sign_pledge(
         pledge.token, **factories.pledge_data(pledge.token, factories.promised("tours", 8)), name="Chue Vang"
@@ -205,27 +205,27 @@ def test_signed_pledge_is_changed_by_signing_again_and_every_version_is_kept():
     assert snapshots.emails_to()[-1] == "signed 2 alma@example.org"
 
 
-def test_signed_pledge_is_no_draft_again():
+def test_signed_pledge_cannot_be_saved_as_a_draft():
     pledge = factories.signed_pledge()
     with pytest.raises(PledgeAlreadySigned):
         pledge_editing.save_draft(pledge.token, **factories.pledge_data(pledge.token, factories.promised("tours", 8)))
     assert snapshots.promised_amounts(pledge) == {"tours": 6}
 
 
-def test_another_signature_under_the_same_promises_is_kept_too():
+def test_another_signature_on_unchanged_promises_is_saved():
     pledge = factories.signed_pledge()
     pledge_editing.sign_pledge(pledge.token, **factories.pledge_data(pledge.token), name="Chue Vang")
     assert [s.signed_by for s in Signature.objects.order_by("number")] == ["Alma Reyes", "Chue Vang"]
 
 
-def test_nothing_is_not_signed():
+def test_signing_without_promises_is_refused():
     token = factories.pledge_request().token
     with pytest.raises(NothingPromised):
         pledge_editing.sign_pledge(token, **(factories.pledge_data(token) | {"promised": []}), name="Alma Reyes")
     assert snapshots.pledges() == []
 
 
-def test_what_was_signed_stays_when_its_words_change():
+def test_signed_content_is_unchanged_when_names_change():
     pledge = factories.signed_pledge()
     PromiseType.objects.update(name="Other words", unit_plural="other things")
     Organization.objects.update(name="Other name")
@@ -236,7 +236,7 @@ def test_what_was_signed_stays_when_its_words_change():
     )
 
 
-def test_pledge_is_written_to_in_the_language_it_was_signed_in():
+def test_emails_use_the_language_the_pledge_was_signed_in():
     token = factories.pledge_request(language="es").token
     pledge = pledge_editing.sign_pledge(
         token, **factories.pledge_data(token, factories.promised()), name="Alma Reyes", language="en"
@@ -258,7 +258,7 @@ def test_pledge_is_written_to_in_the_language_it_was_signed_in():
         ({"note": "x" * 501}, ("note", "Shorten the note, please.")),
     ],
 )
-def test_wrong_promise_is_refused_at_its_field(fields, problem):
+def test_invalid_promise_is_refused_with_an_error_on_its_field(fields, problem):
     token, wrong = factories.pledge_request().token, factories.promised("tours", **fields)
     with pytest.raises(InvalidPromises) as refused:
         pledge_editing.save_draft(token, **factories.pledge_data(token, factories.promised("mentors", 1), wrong))
@@ -267,7 +267,7 @@ def test_wrong_promise_is_refused_at_its_field(fields, problem):
     assert snapshots.organizations() == []
 
 
-def test_all_that_is_wrong_is_told_at_once():
+def test_all_invalid_promises_are_reported_together():
     token = factories.pledge_request().token
     wrong = [factories.promised("tours", 0), factories.promised("mentors", 0), factories.promised("mentors", 1)]
     with pytest.raises(InvalidPromises) as refused:
@@ -279,7 +279,7 @@ def test_all_that_is_wrong_is_told_at_once():
     ]
 
 
-def test_school_of_another_level_than_the_grades_is_named():
+def test_school_that_does_not_teach_the_grades_is_refused_by_name():
     token, high = factories.pledge_request().token, factories.school("Edison High")
     primary = factories.school("Rio Calaveras Elementary", "elementary")
     wrong = factories.promised("tours", 1, grades=("1-3", "4-6"), schools=(high, primary))
@@ -296,7 +296,7 @@ def test_school_of_another_level_than_the_grades_is_named():
     assert pledge_editing.save_draft(token, **factories.pledge_data(token, fine)).promises.count() == 1
 
 
-def test_retired_kind_and_school_are_refused_anew_and_stay_where_they_were_promised():
+def test_retired_type_and_school_are_refused_unless_already_promised():
     school = factories.school("Edison High")
     pledge = factories.draft_pledge(promises=(factories.promised("tours", 6, schools=(school,)),))
     PromiseType.objects.filter(code__in=["tours", "service"]).update(is_retired=True)
@@ -309,7 +309,7 @@ def test_retired_kind_and_school_are_refused_anew_and_stay_where_they_were_promi
             pledge_editing.save_draft(pledge.token, **factories.pledge_data(pledge.token, stays, wrong))
 
 
-def test_kind_and_school_that_never_were_are_refused():
+def test_unknown_promise_type_and_school_are_refused():
     token = factories.pledge_request().token
     tours = factories.promised().promise_type
     for wrong, field in (
@@ -324,7 +324,7 @@ def test_kind_and_school_that_never_were_are_refused():
 # Two editors -----------------------------------------------------------------------------------------------------
 
 
-def test_second_editor_is_shown_what_changed_and_writes_only_having_seen_it():
+def test_second_editor_must_see_the_differences_before_saving():
     school = factories.school("Edison High")
     pledge = factories.signed_pledge(promises=(factories.promised("tours", 6), factories.promised("mentors", 4)))
     page = factories.pledge_data(pledge.token)
@@ -351,7 +351,7 @@ def test_second_editor_is_shown_what_changed_and_writes_only_having_seen_it():
     assert snapshots.promised_amounts(pledge) == {"tours": 6, "service": 2}
 
 
-def test_staff_who_change_the_profile_are_noticed_too():
+def test_profile_change_by_staff_raises_pledge_changed():
     pledge = factories.draft_pledge()
     page = factories.pledge_data(pledge.token, factories.promised("tours", 7))
     profiles.change_organization(pledge.organization, sector="labor")
@@ -360,7 +360,7 @@ def test_staff_who_change_the_profile_are_noticed_too():
     assert ("sector", "Labor", "–") in refused.value.differences
 
 
-def test_differences_are_told_in_the_readers_language():
+def test_differences_are_in_the_active_language():
     pledge = factories.draft_pledge()
     page = factories.pledge_data(pledge.token, factories.promised("tours", 7), wants_listing=True)
     pledge_editing.save_draft(pledge.token, **factories.pledge_data(pledge.token, factories.promised("tours", 8)))
@@ -376,7 +376,7 @@ def test_differences_are_told_in_the_readers_language():
     ]
 
 
-def test_two_who_save_the_same_do_not_disturb_each_other():
+def test_two_editors_saving_the_same_changes_do_not_conflict():
     pledge = factories.draft_pledge()
     page = factories.pledge_data(pledge.token, factories.promised("tours", 8))
     for _each in range(2):
@@ -387,7 +387,7 @@ def test_two_who_save_the_same_do_not_disturb_each_other():
 # Profile ---------------------------------------------------------------------------------------------------------
 
 
-def test_what_staff_approved_is_approved_anew_when_it_becomes_another():
+def test_changing_the_description_requires_new_approval():
     pledge = factories.signed_pledge()
     profiles.approve_listing(pledge.organization, by="anna")
     for fields, approved in (
@@ -400,14 +400,14 @@ def test_what_staff_approved_is_approved_anew_when_it_becomes_another():
     assert list(Organization.objects.pending_approval()) == [pledge.organization]
 
 
-def test_staff_who_change_a_name_need_not_approve_it():
+def test_name_changed_by_staff_stays_approved():
     organization = profiles.approve_listing(factories.organization(), by="anna")
     with audit.as_actor(audit.Actor("staff", "anna")):
         profiles.change_organization(organization, name="Port Gate")
     assert Organization.objects.get().approved_by == "anna"
 
 
-def test_logo_is_kept_replaced_and_taken_away():
+def test_new_logo_requires_approval_and_is_kept_until_removed():
     pledge = factories.draft_pledge()
     profiles.approve_listing(pledge.organization, by="anna")
     pledge_editing.save_draft(pledge.token, **factories.pledge_data(pledge.token), logo=PNG)
@@ -424,7 +424,7 @@ def test_logo_is_kept_replaced_and_taken_away():
     assert not hasattr(Organization.objects.get(), "logo")
 
 
-def test_contact_is_corrected_and_one_that_was_erased_is_not_made_anew():
+def test_saving_corrects_the_contact_but_does_not_recreate_a_deleted_one():
     pledge = factories.draft_pledge()
     page = factories.pledge_data(pledge.token)
     page["contact"] = {"name": "Alma R. Reyes", "role": "Owner", "phone": "(209) 555-0101"}
@@ -437,17 +437,17 @@ def test_contact_is_corrected_and_one_that_was_erased_is_not_made_anew():
     assert snapshots.emails_to() == ["link 1 alma@example.org"]
 
 
-def test_organizations_of_one_name_have_addresses_of_their_own():
+def test_organizations_with_one_name_get_unique_slugs():
     slugs = [factories.organization(name).slug for name in ("Local 47", "Local 47", "Local-47", "ក្រុម", "x" * 120)]
     assert slugs == ["local-47", "local-47-2", "local-47-3", "partner", "x" * 60]
 
 
-def test_website_that_is_none_is_not_taken_for_a_taken_address():
+def test_invalid_website_is_not_mistaken_for_a_taken_slug():
     with pytest.raises(Exception, match="organization_website_is_a_web_address"):
         profiles.create_organization(name="Port Gate", website="javascript:alert(1)")
 
 
-def test_approved_twice_and_hidden_twice():
+def test_approving_and_withdrawing_approval_again_changes_nothing():
     organization = factories.organization()
     for _twice in range(2):
         profiles.approve_listing(organization, by="anna")
@@ -463,7 +463,7 @@ def test_approved_twice_and_hidden_twice():
 # History ---------------------------------------------------------------------------------------------------------
 
 
-def test_history_tells_who_changed_what_from_what_to_what():
+def test_history_records_who_changed_what():
     school = factories.school("Edison High")
     with audit.as_actor(audit.GUEST):
         pledge = factories.draft_pledge(language="es")
@@ -489,7 +489,7 @@ def test_history_tells_who_changed_what_from_what_to_what():
     assert "8 visits; Edison High" in table
 
 
-def test_erased_pledge_leaves_nothing_of_itself():
+def test_deleting_a_pledge_deletes_its_signatures_emails_and_history():
     pledge = factories.signed_pledge()
     pledge_editing.delete_pledge(pledge)
     assert snapshots.emails_to() == ["link 1 alma@example.org"]
@@ -497,7 +497,7 @@ def test_erased_pledge_leaves_nothing_of_itself():
     assert snapshots.organizations() == ["Port Gate Logistics"]
 
 
-def test_every_refusal_is_a_sentence():
+def test_pledge_errors_are_rule_violations():
     for refusal in (LinkNotFound, PledgeClosed, PledgeAlreadySigned, NothingPromised, PledgeChanged, InvalidPromises):
         assert issubclass(refusal, RuleViolation)
     assert Pledge.objects.count() == 0

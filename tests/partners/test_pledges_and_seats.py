@@ -12,7 +12,7 @@ from tests import factories, snapshots
 pytestmark = pytest.mark.django_db
 
 
-def test_cancelled_seat_never_touches_a_promise():
+def test_canceling_or_deleting_an_rsvp_leaves_the_pledge_unchanged():
     rsvp = factories.rsvp(
         factories.event(), "Alma Reyes", email=factories.EMAIL, organization_name=factories.ORGANIZATION, size=2
     )
@@ -28,13 +28,13 @@ def test_cancelled_seat_never_touches_a_promise():
     assert page_state.load_page_state(token).pledge == pledge
 
 
-def test_pledge_needs_no_seat():
+def test_pledge_needs_no_rsvp():
     factories.signed_pledge()
     assert not Rsvp.objects.exists()
     assert snapshots.pledges() == [("Port Gate Logistics", 2027, "signed", 1)]
 
 
-def test_pledge_that_is_signed_changed_or_erased_never_touches_a_seat():
+def test_signing_or_deleting_a_pledge_leaves_seats_unchanged():
     event = factories.event()
     factories.rsvp(event, "Alma Reyes", email=factories.EMAIL, organization_name=factories.ORGANIZATION, size=2)
     pledge = factories.signed_pledge()

@@ -29,7 +29,7 @@ def signing(token: str, page: dict, name: str = "Alma Reyes") -> Callable:
     return lambda: pledge_editing.sign_pledge(token, **page, name=name)
 
 
-def test_first_page_signed_many_times_at_once_is_one_organization_one_pledge_one_mail():
+def test_concurrent_first_signings_make_one_organization_pledge_and_email():
     token = factories.pledge_request().token
     page = factories.pledge_data(token, factories.promised())
     answers = at_once([signing(token, page)] * CROWD)
@@ -42,7 +42,7 @@ def test_first_page_signed_many_times_at_once_is_one_organization_one_pledge_one
     assert sorted(snapshots.emails_to()) == ["link 1 alma@example.org", "signed 1 alma@example.org"]
 
 
-def test_of_many_different_versions_at_once_one_is_written_and_the_others_are_told():
+def test_concurrent_different_changes_save_one_and_refuse_the_others():
     pledge = factories.signed_pledge()
     pages = [factories.pledge_data(pledge.token, factories.promised("tours", 10 + number)) for number in range(CROWD)]
     answers = at_once([signing(pledge.token, page) for page in pages])
@@ -56,7 +56,7 @@ def test_of_many_different_versions_at_once_one_is_written_and_the_others_are_to
         assert changed.state.promises == [factories.promised("tours", snapshots.promised_amounts(pledge)["tours"])]
 
 
-def test_control_without_the_lock_one_overwrites_the_other_unseen(monkeypatch):
+def test_control_without_the_lock_no_change_is_refused(monkeypatch):
     """Should this ever be refused, the test above shows nothing."""
     pledge = factories.signed_pledge()
     pages = [factories.pledge_data(pledge.token, factories.promised("tours", 10 + number)) for number in range(2)]
@@ -73,7 +73,7 @@ def test_control_without_the_lock_one_overwrites_the_other_unseen(monkeypatch):
     assert "PledgeChanged" not in concurrency.type_names(answers)
 
 
-def test_two_links_of_one_address_at_once_make_one_organization():
+def test_two_links_of_one_email_used_concurrently_make_one_organization():
     """Both were mailed before either was used."""
     tokens = [
         factories.pledge_request("Port Gate Logistics").token,
@@ -88,7 +88,7 @@ def test_two_links_of_one_address_at_once_make_one_organization():
     assert (Organization.objects.count(), Contact.objects.count(), Pledge.objects.count()) == (1, 1, 1)
 
 
-def test_renewed_many_times_at_once_is_one_new_pledge():
+def test_concurrent_renewals_make_one_new_pledge():
     pledge = factories.signed_pledge()
     factories.pledge_year(2028)
     page = factories.pledge_data(pledge.token, factories.promised("tours", 9))
@@ -96,14 +96,14 @@ def test_renewed_many_times_at_once_is_one_new_pledge():
     assert [row[1:] for row in snapshots.pledges()] == [(2027, "signed", 1), (2028, "signed", 1)]
 
 
-def test_organizations_of_one_name_made_at_once_have_addresses_of_their_own():
+def test_organizations_created_concurrently_get_unique_slugs():
     made = at_once([lambda: profiles.create_organization(name="Local 47")] * CROWD)
     assert sorted(organization.slug for organization in made) == sorted(
         ["local-47", *(f"local-47-{number}" for number in range(2, CROWD + 1))]
     )
 
 
-def test_closing_the_year_and_signing_at_once_end_in_order():
+def test_no_pledge_is_signed_after_its_year_is_closed_concurrently():
     """Each page is written before the year is closed, or refused: nothing is signed in a closed year."""
     year = factories.pledge_year()
     tokens = [factories.pledge_request(f"Partner {number}", f"p{number}@example.org").token for number in range(CROWD)]
@@ -116,7 +116,7 @@ def test_closing_the_year_and_signing_at_once_end_in_order():
     assert not Pledge.objects.filter(signed_at__gt=closed_at).exists()
 
 
-def test_one_click_pressed_many_times_at_once_is_one_start_and_one_mail():
+def test_concurrent_clicks_make_one_pledge_request_and_one_email():
     factories.pledge_year()
     answers = at_once(
         [lambda: pledge_signup.open_pledge_request(factories.unsaved_pledge_request(source="rsvp:17"))] * CROWD
@@ -125,7 +125,7 @@ def test_one_click_pressed_many_times_at_once_is_one_start_and_one_mail():
     assert snapshots.emails_to() == ["link 1 alma@example.org"]
 
 
-def test_start_answered_by_many_workers_at_once_is_answered_once():
+def test_pledge_request_answered_concurrently_sends_one_email():
     factories.pledge_year()
     start = factories.unsaved_pledge_request()
     pledge_signup.request_pledge(start)
@@ -133,7 +133,7 @@ def test_start_answered_by_many_workers_at_once_is_answered_once():
     assert snapshots.emails_to() == ["link 1 alma@example.org"]
 
 
-def test_draft_reminded_and_signed_at_once_is_signed_and_reminded_at_most_once():
+def test_draft_signed_while_reminded_gets_at_most_one_reminder():
     pledge = factories.draft_pledge()
     page = factories.pledge_data(pledge.token)
     factories.backdate_pledge(pledge, 6)

@@ -53,7 +53,7 @@ def test_old_link_proposes_last_years_promises_and_writes_nothing():
     assert snapshots.pledges() == [("Port Gate Logistics", 2027, "closed", 1)]
 
 
-def test_renewal_keeps_changes_and_drops_and_leaves_last_year_as_it_was():
+def test_renewal_changes_and_drops_promises_but_keeps_last_years_pledge():
     pledge = factories.signed_pledge(promises=(factories.promised("tours", 6), factories.promised("mentors", 4)))
     factories.close_year()
     factories.pledge_year(2028)
@@ -72,7 +72,7 @@ def test_renewal_keeps_changes_and_drops_and_leaves_last_year_as_it_was():
     assert snapshots.emails_to()[-1] == "signed 1 alma@example.org"
 
 
-def test_every_older_link_leads_to_the_newest_pledge():
+def test_older_links_open_the_newest_pledge():
     first = factories.signed_pledge()
     factories.pledge_year(2028)
     second = renewed(first, factories.promised("tours", 8))
@@ -86,7 +86,7 @@ def test_every_older_link_leads_to_the_newest_pledge():
     assert [snapshots.promised_amounts(pledge)["tours"] for pledge in (first, second, third)] == [6, 8, 10]
 
 
-def test_two_who_renew_at_different_times_meet():
+def test_renewing_from_an_outdated_page_raises_pledge_changed():
     pledge = factories.signed_pledge()
     factories.pledge_year(2028)
     page = factories.pledge_data(pledge.token, factories.promised("tours", 9))
@@ -96,7 +96,7 @@ def test_two_who_renew_at_different_times_meet():
     assert snapshots.promised_amounts(Pledge.objects.get(year=2028)) == {"tours": 7}
 
 
-def test_closed_year_without_a_newer_one_shows_what_was_signed():
+def test_closed_year_shows_the_signed_pledge_until_a_newer_year_opens():
     pledge = factories.signed_pledge()
     factories.close_year()
     PledgeYear.objects.create(school_year=2028, opens_on=timezone.localdate() + timedelta(days=1))
@@ -104,7 +104,7 @@ def test_closed_year_without_a_newer_one_shows_what_was_signed():
     assert (state.pledge, state.is_open, state.promises) == (pledge, False, [factories.promised("tours", 6)])
 
 
-def test_begin_with_last_years_address_mails_the_link_that_renews():
+def test_signup_with_last_years_address_emails_the_renewal_link():
     pledge = factories.signed_pledge()
     factories.close_year()
     factories.pledge_year(2028)
@@ -120,7 +120,7 @@ def test_begin_with_last_years_address_mails_the_link_that_renews():
 # The link --------------------------------------------------------------------------------------------------------
 
 
-def test_replaced_link_opens_and_the_old_ones_open_nothing():
+def test_replaced_link_opens_the_pledge_and_old_links_do_not():
     first = factories.signed_pledge()
     factories.pledge_year(2028)
     second = renewed(first)
@@ -141,7 +141,7 @@ def test_replaced_link_opens_and_the_old_ones_open_nothing():
 # The year --------------------------------------------------------------------------------------------------------
 
 
-def test_year_is_closed_and_reopened_once_each_and_nobody_is_written_to():
+def test_closing_and_reopening_a_year_twice_is_harmless_and_emails_no_one():
     pledge, draft = factories.signed_pledge(), factories.draft_pledge("Other", "other@example.org")
     letters = snapshots.emails_to()
     year = PledgeYear.objects.get()
@@ -182,7 +182,7 @@ def test_unsigned_draft_is_reminded_once():
     assert reminders() == ["draft alma@example.org"]
 
 
-def test_draft_whose_contact_was_erased_is_its_main_contacts_to_sign():
+def test_reminder_goes_to_primary_contact_if_draft_contact_was_deleted():
     pledge = factories.draft_pledge("Erased", "erased@example.org")
     main = factories.contact(pledge.organization, "main@example.org", "Ben Ochoa")
     Contact.objects.filter(email="erased@example.org").delete()
@@ -192,7 +192,7 @@ def test_draft_whose_contact_was_erased_is_its_main_contacts_to_sign():
     assert reminders() == ["draft main@example.org"]
 
 
-def test_who_signed_or_may_not_sign_or_wants_no_reminder_gets_none():
+def test_no_reminder_if_signed_opted_out_contact_deleted_or_past_year():
     signed = factories.signed_pledge("Signed", "signed@example.org")
     unwilling = factories.draft_pledge("Unwilling", "unwilling@example.org")
     erased = factories.draft_pledge("Erased", "erased@example.org")

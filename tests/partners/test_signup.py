@@ -51,7 +51,7 @@ def later(minutes: int) -> None:
 # Begin -----------------------------------------------------------------------------------------------------------
 
 
-def test_begin_writes_nothing_but_what_was_typed_whether_the_address_is_known_or_not(django_assert_num_queries):
+def test_signup_takes_the_same_queries_for_known_and_unknown_addresses(django_assert_num_queries):
     factories.signed_pledge("Known", "known@example.org")
     for email in ("known@example.org", "new@example.org"):
         with django_assert_num_queries(4):  # savepoint, school year, start, savepoint
@@ -59,7 +59,7 @@ def test_begin_writes_nothing_but_what_was_typed_whether_the_address_is_known_or
     assert snapshots.emails_to() == ["link 1 known@example.org", "signed 1 known@example.org"]
 
 
-def test_link_of_a_new_address_goes_there_once():
+def test_new_address_is_emailed_its_link_once():
     factories.pledge_year()
     start = begin(language="es")
     assert answered(start) == ["link 1 alma@example.org"]
@@ -69,7 +69,7 @@ def test_link_of_a_new_address_goes_there_once():
     assert snapshots.organizations() == []
 
 
-def test_begin_is_refused_while_no_year_is_open():
+def test_signup_is_refused_while_no_year_is_open():
     for _twice in range(2):
         with pytest.raises(PledgeClosed) as refused:
             begin()
@@ -77,7 +77,7 @@ def test_begin_is_refused_while_no_year_is_open():
     assert not PledgeRequest.objects.exists()
 
 
-def test_known_address_gets_the_link_of_its_pledge_and_the_second_pledge_is_the_first():
+def test_known_address_gets_the_link_of_its_existing_pledge():
     pledge = factories.draft_pledge()
     later(11)
     start = begin("PORT GATE Logistics, Inc.", "ALMA@example.org", name="Mallory")
@@ -89,7 +89,7 @@ def test_known_address_gets_the_link_of_its_pledge_and_the_second_pledge_is_the_
     assert snapshots.pledges() == [("Port Gate Logistics", 2027, "draft", 1)]
 
 
-def test_known_address_that_types_another_name_may_begin_for_that_too():
+def test_known_address_can_start_a_pledge_for_another_organization():
     pledge = factories.signed_pledge()
     later(11)
     start = begin("Stockton Rowing Club")
@@ -106,7 +106,7 @@ def test_known_address_that_types_another_name_may_begin_for_that_too():
     assert Contact.objects.with_email("alma@example.org").count() == 2
 
 
-def test_contact_without_a_pledge_begins_for_its_own_organization():
+def test_contact_without_a_pledge_starts_one_for_its_own_organization():
     factories.pledge_year()
     organization = factories.organization(sector="business", website="https://www.example.org")
     contact = factories.contact(organization, name="Alma R. Reyes")
@@ -123,7 +123,7 @@ def test_contact_without_a_pledge_begins_for_its_own_organization():
     assert snapshots.organizations() == ["Port Gate Logistics"]
 
 
-def test_colleague_who_is_a_contact_too_gets_the_link_at_the_stored_address():
+def test_second_contact_gets_the_link_at_the_stored_address():
     pledge = factories.signed_pledge(language="es")
     factories.contact(pledge.organization, "chue@example.org", "Chue Vang")
     later(11)
@@ -140,7 +140,7 @@ def test_link_of_a_contact_without_a_pledge_goes_to_the_stored_address():
     assert answered(begin(email="ALMA@example.org")) == ["link 1 alma@example.org"]
 
 
-def test_strangers_address_never_gets_hold_of_a_known_organization():
+def test_unknown_address_cannot_access_a_known_organization():
     pledge = factories.signed_pledge()
     start = begin(email="mallory@example.org")
     assert answered(start)[-1] == "link 1 mallory@example.org"
@@ -155,7 +155,7 @@ def test_strangers_address_never_gets_hold_of_a_known_organization():
     assert snapshots.promised_amounts(pledge) == {"tours": 6}
 
 
-def test_one_address_is_mailed_at_most_once_in_ten_minutes_and_ten_times_a_day():
+def test_signup_emails_to_one_address_are_limited():
     factories.pledge_year()
     assert answered(begin()) == ["link 1 alma@example.org"]
     assert answered(begin(factories.ORGANIZATION.upper())) == ["link 1 alma@example.org"]
@@ -169,7 +169,7 @@ def test_one_address_is_mailed_at_most_once_in_ten_minutes_and_ten_times_a_day()
     assert len(answered(begin())) == 11
 
 
-def test_pledges_link_is_mailed_at_most_once_in_ten_minutes_and_ten_times_a_day_unless_staff_ask():
+def test_pledge_link_emails_are_limited_except_for_staff():
     pledge = factories.signed_pledge()
     assert [pledge_links.email_link(pledge) for _twice in range(2)] == [True, False]
     Message.objects.filter(kind__in=("pledge_link", "pledge_request")).update(state=Message.State.FAILED)
@@ -182,7 +182,7 @@ def test_pledges_link_is_mailed_at_most_once_in_ten_minutes_and_ten_times_a_day_
     assert pledge_links.email_link(pledge, by_staff=True)
 
 
-def test_what_was_left_unanswered_is_answered_by_the_sweep(monkeypatch):
+def test_periodic_task_answers_unanswered_requests(monkeypatch):
     factories.pledge_year()
     begin()
     sent_tasks = []
@@ -196,7 +196,7 @@ def test_what_was_left_unanswered_is_answered_by_the_sweep(monkeypatch):
     assert len(sent_tasks) == 1
 
 
-def test_old_starts_are_forgotten_with_their_links():
+def test_stale_requests_are_deleted_with_their_links():
     old, new = factories.pledge_request("Old", "old@example.org"), factories.pledge_request("New", "new@example.org")
     PledgeRequest.objects.filter(pk=old.pk).update(created_at=timezone.now() - REQUEST_LIFETIME)
     for _twice in range(2):
@@ -215,7 +215,7 @@ def click(organization: str = factories.ORGANIZATION, email: str = factories.EMA
     )
 
 
-def test_one_click_leads_to_a_page_that_knows_who_asks_and_mails_its_link():
+def test_one_click_from_an_rsvp_opens_a_filled_in_page_and_emails_its_link():
     factories.pledge_year()
     start, again = click(sector="labor"), click()
     assert start == again
@@ -235,7 +235,7 @@ def draft_by_browser(start: PledgeRequest, *promises) -> Pledge:
     return pledge_editing.save_draft(start.browser_token, **typed)
 
 
-def test_browser_saves_a_draft_and_there_is_no_contact_before_the_emailed_link_is_used():
+def test_browser_link_saves_a_draft_without_creating_a_contact():
     start = click_in_open_year()
     draft_by_browser(start)
     pledge = draft_by_browser(start, factories.promised("mentors", 2))
@@ -249,7 +249,7 @@ def test_browser_saves_a_draft_and_there_is_no_contact_before_the_emailed_link_i
 
 
 @pytest.mark.parametrize("saved_before", [True, False])
-def test_browser_signs_nothing(saved_before):
+def test_browser_link_cannot_sign(saved_before):
     start = click_in_open_year()
     if saved_before:
         draft_by_browser(start)
@@ -262,7 +262,7 @@ def test_browser_signs_nothing(saved_before):
 
 
 @pytest.mark.parametrize("signs", [True, False])
-def test_emailed_link_makes_the_contact_and_ends_the_browsers(signs):
+def test_using_the_emailed_link_creates_the_contact_and_ends_browser_link(signs):
     start = click_in_open_year()
     draft = draft_by_browser(start)
     typed = factories.pledge_data(start.token)  # as it was saved
@@ -292,7 +292,7 @@ def test_opening_the_emailed_link_changes_nothing(client):
 
 
 @pytest.mark.slow
-def test_page_of_the_browser_offers_no_signature_and_leads_to_no_emailed_link(client):
+def test_browser_link_page_cannot_sign_and_hides_the_emailed_link(client):
     start = click_in_open_year()
     address = f"/imagine/promise/{start.browser_token}/"
     assert "Check your email to sign" in web_client.page_text(client.get(address))
@@ -310,7 +310,7 @@ def test_page_of_the_browser_offers_no_signature_and_leads_to_no_emailed_link(cl
 
 
 @pytest.mark.parametrize("known", [True, False])
-def test_draft_whose_address_is_never_verified_is_forgotten_with_its_request(known):
+def test_unverified_draft_is_deleted_with_its_stale_request(known):
     start = click_in_open_year()
     pledge = draft_by_browser(start)
     if known:  # staff know the organization
@@ -330,7 +330,7 @@ def test_draft_whose_address_is_never_verified_is_forgotten_with_its_request(kno
     ],
     ids=["RSVP corrected", "contact corrected", "clicked again"],
 )
-def test_draft_of_an_address_that_was_corrected_loses_its_links_and_is_forgotten(end):
+def test_draft_of_a_corrected_address_loses_its_links_and_is_deleted(end):
     start = click_in_open_year()
     draft_by_browser(start)
     with transaction.atomic():
@@ -356,7 +356,7 @@ def give_rsvp(organization: Organization) -> None:
         lambda organization: profiles.approve_listing(organization, by="anna"),
     ],
 )
-def test_organization_of_a_forgotten_draft_stays_if_anything_else_is_its_own(use):
+def test_organization_of_a_deleted_draft_is_kept_if_used_elsewhere(use):
     start = click_in_open_year()
     organization = draft_by_browser(start).organization
     use(organization)
@@ -366,13 +366,13 @@ def test_organization_of_a_forgotten_draft_stays_if_anything_else_is_its_own(use
     assert snapshots.organizations() == ["Port Gate Logistics"]
 
 
-def test_start_link_carries_nothing_that_was_typed():
+def test_signup_email_omits_the_typed_organization_name():
     click_in_open_year()
     message = Message.objects.get()
     assert "Port Gate" not in message.subject + message.body_text + message.body_html
 
 
-def test_draft_of_a_browser_ends_with_the_links_of_its_organization():
+def test_merging_the_organization_ends_the_links_of_a_browser_draft():
     start = click_in_open_year()
     pledge = draft_by_browser(start)
     factories.merge(factories.organization("Port Gate, Inc."), pledge.organization)
@@ -383,7 +383,7 @@ def test_draft_of_a_browser_ends_with_the_links_of_its_organization():
             pledge_editing.save_draft(token, version="", profile={}, contact={}, promised=[])
 
 
-def test_draft_of_a_browser_ends_when_a_contact_that_staff_added_uses_the_pledges_own_link():
+def test_browser_link_ends_when_a_contact_signs_with_the_pledge_link():
     start = click_in_open_year()
     pledge = draft_by_browser(start)
     factories.contact(pledge.organization, "real@example.org")
@@ -393,7 +393,7 @@ def test_draft_of_a_browser_ends_when_a_contact_that_staff_added_uses_the_pledge
         page_state.load_page_state(start.browser_token)
 
 
-def test_one_click_of_a_known_address_mails_the_link_and_opens_nothing():
+def test_one_click_with_a_known_address_emails_the_link_and_opens_nothing():
     pledge = factories.signed_pledge()
     later(11)
     for _twice in range(2):
@@ -402,14 +402,14 @@ def test_one_click_of_a_known_address_mails_the_link_and_opens_nothing():
     assert pledge.token in body()
 
 
-def test_one_click_of_a_contact_without_a_pledge_mails_the_link_and_opens_nothing():
+def test_one_click_by_contact_without_pledge_emails_link_and_opens_nothing():
     factories.pledge_year()
     factories.contact(factories.organization())
     assert click() is None
     assert snapshots.emails_to() == ["link 1 alma@example.org"]
 
 
-def test_page_that_was_opened_by_one_click_is_of_no_use_once_the_address_is_known():
+def test_browser_link_is_refused_once_the_address_is_known():
     start = click_in_open_year()
     typed = factories.pledge_data(start.browser_token, factories.promised("service", 99))
     pledge = factories.signed_pledge()
@@ -428,7 +428,7 @@ def click_in_open_year() -> PledgeRequest:
     return click()
 
 
-def test_address_that_staff_corrected_gets_a_link_of_its_own():
+def test_corrected_address_gets_a_new_link_and_the_old_link_ends():
     first = click_in_open_year()
     second = click(email="alma.reyes@example.org")
     assert first.token != second.token

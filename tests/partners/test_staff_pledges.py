@@ -30,7 +30,7 @@ def port() -> Organization:
     return organization
 
 
-def test_begun_for_the_main_contact_in_their_language(port):
+def test_starting_a_pledge_uses_the_primary_contact_and_their_language(port):
     factories.contact(port, "ben@example.org", "Ben Ochoa")
     begun = staff_pledges.start_pledge_for(port)
     assert (begun.is_new, begun.is_emailed) == (True, False)
@@ -40,7 +40,7 @@ def test_begun_for_the_main_contact_in_their_language(port):
     assert snapshots.emails_to() == []
 
 
-def test_begun_twice_opens_the_first_and_mails_once(port):
+def test_starting_twice_returns_the_first_pledge_and_limits_emails(port):
     first = staff_pledges.start_pledge_for(port, emails_link=True)
     assert (first.is_new, first.is_emailed) == (True, True)
     second = staff_pledges.start_pledge_for(port, emails_link=True)
@@ -51,7 +51,7 @@ def test_begun_twice_opens_the_first_and_mails_once(port):
     assert sorted(snapshots.emails_to()) == ["begun 1 alma@example.org", "link 1 alma@example.org"]
 
 
-def test_mail_says_who_began_and_leads_to_the_page(port):
+def test_email_says_who_started_the_pledge_and_links_to_it(port):
     Contact.objects.update(language="en")
     pledge = staff_pledges.start_pledge_for(port, emails_link=True).pledge
     message = Message.objects.get()
@@ -63,7 +63,7 @@ def test_mail_says_who_began_and_leads_to_the_page(port):
     assert "someone entered this address" not in text
 
 
-def test_partner_goes_on_from_the_link(port):
+def test_partner_can_sign_a_pledge_started_by_staff(port):
     pledge = staff_pledges.start_pledge_for(port).pledge
     assert submit(pledge.token, tick("tours", "9"), signature()).status_code == 302
     assert (snapshots.pledges(), snapshots.promised_amounts(Pledge.objects.get())) == (
@@ -72,14 +72,14 @@ def test_partner_goes_on_from_the_link(port):
     )
 
 
-def test_signed_one_of_this_year_is_opened_as_it_is():
+def test_starting_returns_this_years_signed_pledge_unchanged():
     pledge = factories.signed_pledge()
     begun = staff_pledges.start_pledge_for(pledge.organization)
     assert (begun.pledge, begun.is_new) == (pledge, False)
     assert snapshots.pledges() == [("Port Gate Logistics", 2027, "signed", 1)]
 
 
-def test_last_years_promises_are_in_the_draft():
+def test_draft_includes_last_years_promises():
     before = factories.pledge_signed_last_year(promises=[factories.promised("tours", 7, note="Ask us")])
     begun = staff_pledges.start_pledge_for(before.organization)
     assert begun.is_new
@@ -87,13 +87,13 @@ def test_last_years_promises_are_in_the_draft():
     assert page_state.load_page_state(before.token).pledge == begun.pledge
 
 
-def test_staff_are_in_its_history(port):
+def test_starting_a_pledge_is_recorded_in_its_history(port):
     with audit.as_actor(audit.Actor("staff", "anna")):
         pledge = staff_pledges.start_pledge_for(port).pledge
     assert snapshots.changes(pledge) == [{"language": ["en", "es"]}]
 
 
-def test_refused_plainly_without_a_contact_or_an_open_year(port):
+def test_starting_is_refused_without_a_contact_or_an_open_year(port):
     Contact.objects.all().delete()
     with pytest.raises(pledge_links.NoContact, match="It has no main contact who could answer"):
         staff_pledges.start_pledge_for(port, emails_link=True)
@@ -109,7 +109,7 @@ def test_refused_plainly_without_a_contact_or_an_open_year(port):
 
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
-def test_begun_many_times_at_once_is_one_pledge_and_one_mail(port):
+def test_concurrent_starts_make_one_pledge_and_one_email(port):
     start = threading.Barrier(6)
 
     def begin(_number: int) -> bool:
@@ -127,7 +127,7 @@ def test_begun_many_times_at_once_is_one_pledge_and_one_mail(port):
 # In the admin ----------------------------------------------------------------------------------------------------
 
 
-def test_pages_buttons_begin_and_lead_to_the_pledge(staff, port):
+def test_admin_buttons_start_a_pledge_and_redirect_to_it(staff, port):
     page = staff.get(page_of(port)).content.decode()
     for action in ("begin_pledge", "begin_and_mail"):
         assert f'name="action" value="{action}"' in page
@@ -144,7 +144,7 @@ def test_pages_buttons_begin_and_lead_to_the_pledge(staff, port):
     assert pledge.token not in response.content.decode()
 
 
-def test_several_at_once_are_counted_and_refusals_named(staff, port):
+def test_bulk_start_counts_new_pledges_and_names_refusals(staff, port):
     alone = factories.organization("Alone")
     response = act(staff, "begin_pledge", port, alone)
     assert said(response) == [
@@ -155,19 +155,19 @@ def test_several_at_once_are_counted_and_refusals_named(staff, port):
     assert snapshots.emails_to() == []
 
 
-def test_without_an_open_year_it_is_said(staff, port):
+def test_admin_says_when_no_school_year_is_open(staff, port):
     factories.close_year()
     assert said(act(staff, "begin_pledge", port)) == ["Port Gate Logistics: No school year is open for promises now."]
 
 
-def test_merged_meanwhile_is_said(port):
+def test_starting_for_a_merged_organization_raises_does_not_exist(port):
     merging.merge_organizations(factories.organization("Port Gate, Inc."), port)
     with pytest.raises(Organization.DoesNotExist):
         staff_pledges.start_pledge_for(port)
 
 
 @pytest.mark.slow
-def test_who_may_only_look_begins_nothing(port):
+def test_view_only_staff_cannot_start_a_pledge(port):
     client: Client = viewer()
     assert 'value="begin_pledge"' not in client.get(page_of(port)).content.decode()
     act(client, "begin_and_mail", port)

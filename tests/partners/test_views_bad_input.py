@@ -36,7 +36,7 @@ def refused(response, *said: str) -> dict:
 QUANTITIES = ["0", "-1", "100001", "1.5", "lots", "", " ", "9" * 5000, "1e3", "0x9", "²", "1,00", "None", "6 hours"]
 
 
-def test_quantity_that_is_none(subtests, token):
+def test_invalid_quantity_is_refused(subtests, token):
     opened = untouched(token)
     for button in ["save", "sign"]:
         for quantity in QUANTITIES:
@@ -57,24 +57,24 @@ def test_unit_and_example_are_shown_beside_an_error(token):
 
 
 @pytest.mark.parametrize(("typed", "stands"), [("1", 1), ("100,000", 100_000), (" 12 ", 12), ("007", 7)])
-def test_quantity_at_its_bounds(token, typed, stands):
+def test_valid_quantity_is_saved(token, typed, stands):
     assert submit(token, tick("tours", typed)).status_code == 302
     assert snapshots.promised_amounts(Pledge.objects.get()) == {"tours": stands}
 
 
-def test_school_of_another_level_than_the_grades(token):
+def test_school_that_does_not_teach_the_grades_is_refused(token):
     bush = factories.school("George W. Bush Elementary", "elementary")
     said = "George W. Bush Elementary does not teach these grades. Choose another school or other grades."
     kept = refused(submit(token, tick("tours", "6", grades="9-12", schools=(bush,))), said)
     assert kept[f"{name_of()}-schools"] == str(bush.pk)
 
 
-def test_chosen_schools_without_one(token):
+def test_choosing_schools_without_selecting_one_is_refused(token):
     somewhere = {f"{name_of()}-where": "somewhere"}
     refused(submit(token, tick("tours"), somewhere), "Tick the schools, or choose wherever it is needed most.")
 
 
-def test_answers_that_only_a_changed_page_sends(subtests, token):
+def test_tampered_field_values_are_refused(subtests, token):
     opened = untouched(token)
     for field, value, said in [
         ("grades", ["13"], "Choose grades of this list."),
@@ -92,7 +92,7 @@ def test_answers_that_only_a_changed_page_sends(subtests, token):
             refused(send(token, opened, tick("tours"), changed), said)
 
 
-def test_retired_and_unknown_kinds(token):
+def test_retired_and_unknown_promise_types_are_refused(token):
     sent = untouched(token) | tick("mentors", "2", note="Ask us") | {"save": "1", "phone": "209 555 0100"}
     PromiseType.objects.filter(code="mentors").update(is_retired=True)
     for more in ({}, {"promise-987654321-ticked": "on", "promise-987654321-quantity": "1"}):
@@ -118,7 +118,7 @@ WEBSITES = [
 ]
 
 
-def test_website_that_is_no_web_address(subtests, token):
+def test_invalid_website_is_refused(subtests, token):
     opened, said = untouched(token), "A web address looks like https://www.example.org."
     for website in WEBSITES:
         with subtests.test(website=website):
@@ -134,12 +134,12 @@ def test_website_that_is_no_web_address(subtests, token):
         ("HTTPS://Example.org", "HTTPS://Example.org"),
     ],
 )
-def test_website_that_is_one(token, typed, stands):
+def test_valid_website_is_saved(token, typed, stands):
     assert submit(token, website=typed).status_code == 302
     assert Pledge.objects.get().organization.website == stands
 
 
-def test_profile_contact_and_signature(subtests, token):
+def test_invalid_profile_contact_and_signature_are_refused(subtests, token):
     opened = untouched(token)
     for field, value, said in [
         ("name", "", "Write the name of your organization."),
@@ -163,7 +163,7 @@ def test_profile_contact_and_signature(subtests, token):
             assert kept[f"{name_of()}-quantity"] == "6"
 
 
-def test_everything_wrong_is_said_at_once(token):
+def test_all_errors_are_shown_together(token):
     wrong = tick("tours", "0") | tick("mentors", "x", note="y" * 501) | {"name": "", "website": "x"} | signature("")
     response = submit(token, wrong)
     kept = refused(response, "at most 500 characters", "Sign with your name.")
@@ -172,7 +172,7 @@ def test_everything_wrong_is_said_at_once(token):
     assert kept["website"] == "x"
 
 
-def test_name_that_staff_wrote_may_look_like_a_web_address():
+def test_saved_name_may_look_like_a_web_address_but_a_new_one_may_not():
     pledge = factories.draft_pledge()
     organization = pledge.organization
     organization.name = "Growers.org"
@@ -182,7 +182,7 @@ def test_name_that_staff_wrote_may_look_like_a_web_address():
     assert snapshots.promised_amounts(pledge) == {"tours": 7}
 
 
-def test_version_that_is_none_is_a_page_out_of_date(token):
+def test_invalid_version_is_treated_as_an_outdated_page(token):
     for version in ("", "x" * 5000, "0-\x00"):
         response = submit(token, tick("tours", "6"), version=version)
         assert response.status_code == 409
@@ -193,7 +193,7 @@ def test_version_that_is_none_is_a_page_out_of_date(token):
 @pytest.mark.parametrize(
     "shown", ["", "{", "[]", "null", '{"profile": 3, "promises": [1]}', '{"contact": {"name": {}}}']
 )
-def test_what_the_page_showed_is_believed_only_as_far_as_it_goes(shown):
+def test_invalid_shown_field_still_gets_the_conflict_page(shown):
     pledge = factories.draft_pledge()
     response = submit(pledge.token, tick("tours", "9"), version="0-x", shown=shown)
     assert response.status_code == 409
@@ -201,7 +201,7 @@ def test_what_the_page_showed_is_believed_only_as_far_as_it_goes(shown):
     assert snapshots.promised_amounts(pledge) == {"tours": 6}
 
 
-def test_nothing_at_all(token):
+def test_empty_submission_is_refused(token):
     before = snapshots.tables(but=BUT_LIMITS)
     response = Client().post(pledge_url(token), {"sign": "1"})
     assert response.status_code == 422
@@ -209,7 +209,7 @@ def test_nothing_at_all(token):
     assert snapshots.tables(but=BUT_LIMITS) == before
 
 
-def test_body_that_is_no_form_or_too_large(token):
+def test_malformed_or_oversized_request_body_is_refused(token):
     client, where = Client(raise_request_exception=False), pledge_url(token)
     assert client.post(where, "{}", content_type="application/json").status_code == 415
     assert client.post(where, b"nothing", content_type="multipart/form-data; boundary=").status_code == 400

@@ -78,12 +78,12 @@ def stored() -> Image.Image:
     ],
     ids=["PNG", "small", "clear", "JPEG", "CMYK", "GIF", "WebP", "16 bits", "16 million pixels", "a line"],
 )
-def test_picture_comes_out_as_a_small_png(token, content, size, mode):
+def test_logo_is_resized_and_saved_as_png(token, content, size, mode):
     assert submit(token, logo=file(content, "renamed.exe", "application/x-anything")).status_code == 302
     assert (stored().size, stored().mode) == (size, mode)
 
 
-def test_picture_stands_upright_and_tells_nothing_else(token):
+def test_logo_is_rotated_upright_and_its_metadata_is_removed(token):
     told = Image.Exif()
     told[0x0112], told[0x010E] = 6, "taken at home"  # turned by a quarter; a description
     content = picture(format="JPEG", exif=told, comment=b"taken at home", dpi=(300, 300))
@@ -118,7 +118,7 @@ WRONG = {
 
 
 @pytest.mark.slow
-def test_file_that_is_no_logo_gets_a_sentence_and_loses_nothing(subtests, token):
+def test_invalid_logo_is_refused_and_other_answers_are_kept(subtests, token):
     opened = untouched(token)
     for wrong, (content, said) in WRONG.items():
         with subtests.test(wrong):
@@ -137,14 +137,14 @@ def test_file_that_is_no_logo_gets_a_sentence_and_loses_nothing(subtests, token)
 
 
 @pytest.mark.slow
-def test_good_picture_beside_a_mistake_is_asked_for_once_more(token):
+def test_valid_logo_must_be_chosen_again_after_another_error(token):
     response = submit(token, name="", logo=file(picture()))
     assert response.status_code == 422
     assert "Choose the picture once more, please" in web_client.page_text(response)
     assert Logo.objects.count() == 0
 
 
-def test_logo_is_shown_replaced_kept_and_taken_away():
+def test_logo_is_shown_kept_replaced_and_removed():
     pledge = factories.draft_pledge()
     assert "Your logo now" not in web_client.page_text(Client().get(pledge_url(pledge.token)))
     assert submit(pledge.token, logo=file(picture())).status_code == 302
@@ -162,7 +162,7 @@ def test_logo_is_shown_replaced_kept_and_taken_away():
 
 
 @pytest.mark.slow
-def test_new_logo_of_a_shown_partner_waits_for_staff_again():
+def test_new_logo_of_a_listed_partner_requires_new_approval():
     partner = factories.listed_partner()
     submit(Pledge.objects.get().token, signature(), logo=file(picture()))
     partner.refresh_from_db()
@@ -170,7 +170,7 @@ def test_new_logo_of_a_shown_partner_waits_for_staff_again():
 
 
 @pytest.mark.slow
-def test_untouched_page_changes_no_logo():
+def test_submitting_without_a_new_logo_keeps_the_logo():
     pledge = factories.draft_pledge()
     profiles.set_logo(pledge.organization, factories.png())
     sent = encode_multipart(BOUNDARY, untouched(pledge.token) | {"save": "1", "logo": file(b"-", "none")})

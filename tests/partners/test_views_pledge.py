@@ -50,7 +50,7 @@ def signed(response) -> Pledge:
 # Open -------------------------------------------------------------------------------------------------------------
 
 
-def test_first_page_knows_who_begins_and_offers_the_eight_kinds():
+def test_new_pledge_page_is_filled_in_and_offers_the_eight_promise_types():
     token = factories.pledge_request().token
     page = text(token)
     assert "What will you promise for 2027–28?" in page
@@ -68,19 +68,19 @@ def test_first_page_knows_who_begins_and_offers_the_eight_kinds():
     assert not [name for name in sent if name.endswith("-ticked")]
 
 
-def test_kinds_that_need_clearance_say_what_it_takes():
+def test_types_that_need_clearance_show_the_requirements():
     page = text(factories.pledge_request().token)
     assert page.count("Needs volunteer clearance.") == 2
     assert page.count("the badge lasts one school year.") == 2
 
 
-def test_kind_that_needs_insurance_says_so():
+def test_type_that_needs_insurance_says_so():
     PromiseType.objects.filter(code="tours").update(needs_insurance=True, requirements="A paper of one year.")
     assert "Certificate of insurance. A paper of one year." in text(factories.pledge_request().token)
 
 
 @pytest.mark.slow
-def test_page_speaks_spanish():
+def test_page_in_spanish():
     factories.school(level="elementary")
     page = web_client.page_text(
         Client().get(pledge_url(factories.pledge_request().token), headers={"accept-language": "es"})
@@ -120,7 +120,7 @@ def test_draft_is_saved_with_profile_contact_and_promises():
     assert snapshots.emails_to() == ["link 1 alma@example.org"]
 
 
-def test_draft_comes_back_in_any_browser_as_it_was_left():
+def test_saved_draft_is_shown_as_it_was_left_in_any_browser():
     token = factories.pledge_request().token
     pledge = saved(submit(token, PROFILE, WHO, tick("tours", "6", grades=["1-3", "4-6"], months=["10"], note="Ask")))
     version = pledge.version
@@ -136,14 +136,14 @@ def test_draft_comes_back_in_any_browser_as_it_was_left():
     assert "This is a draft. It counts once it is signed." in text(token)
 
 
-def test_fields_of_an_unticked_kind_are_ignored():
+def test_fields_of_an_unselected_type_are_ignored():
     token = factories.pledge_request().token
     unticked = {name: value for name, value in tick("mentors", "lots", grades=["x"]).items() if "ticked" not in name}
     assert snapshots.promised_amounts(saved(submit(token, tick("tours", "6"), unticked))) == {"tours": 6}
 
 
 @pytest.mark.slow
-def test_kind_that_is_unticked_again_goes():
+def test_deselecting_a_type_removes_its_promise():
     pledge = factories.draft_pledge(promises=(factories.promised("tours", 6), factories.promised("mentors", 2)))
     sent = untouched(pledge.token)
     del sent[f"promise-{PromiseType.objects.get(code='tours').pk}-ticked"]
@@ -151,7 +151,7 @@ def test_kind_that_is_unticked_again_goes():
     assert snapshots.promised_amounts(pledge) == {"mentors": 2}
 
 
-def test_schools_count_only_when_they_are_chosen():
+def test_schools_are_ignored_when_anywhere_is_selected():
     chavez = factories.school()
     token = factories.pledge_request().token
     ticks = tick("tours", "6", schools=(chavez,)) | {
@@ -160,7 +160,7 @@ def test_schools_count_only_when_they_are_chosen():
     assert snapshots.promises(saved(submit(token, ticks))) == [("tours", 6, [], [], [], "")]
 
 
-def test_draft_may_promise_nothing_yet_and_says_that_it_is_saved(client):
+def test_draft_without_promises_is_saved_and_the_page_says_so(client):
     token = factories.pledge_request().token
     pledge = saved(submit(token, client=client))
     assert snapshots.promises(pledge) == []
@@ -169,7 +169,7 @@ def test_draft_may_promise_nothing_yet_and_says_that_it_is_saved(client):
 
 
 @pytest.mark.slow
-def test_draft_sent_twice_is_written_once():
+def test_draft_submitted_twice_is_saved_once():
     token = factories.pledge_request().token
     sent = untouched(token) | tick("tours", "6") | {"save": "1"}
     for _twice in range(2):
@@ -190,7 +190,7 @@ def test_second_pledge_for_the_same_organization_and_year_opens_the_first():
 # Sign ----------------------------------------------------------------------------------------------------------------
 
 
-def test_signing_keeps_the_version_mails_the_certificate_and_thanks():
+def test_signing_saves_the_signature_sends_email_and_shows_thanks():
     token = factories.pledge_request().token
     pledge = signed(submit(token, tick("tours", "6"), signature("Alma Reyes", role="Owner")))
     assert (pledge.state, pledge.signed_by, pledge.signed_role) == ("signed", "Alma Reyes", "Owner")
@@ -198,7 +198,7 @@ def test_signing_keeps_the_version_mails_the_certificate_and_thanks():
     assert "Thank you for your promise" in text(token, "pledge_thanks")
 
 
-def test_signing_sent_twice_is_signed_once():
+def test_signing_submitted_twice_signs_and_emails_once():
     token = factories.pledge_request().token
     sent = untouched(token) | tick("tours", "6") | signature()
     for _twice in range(2):
@@ -207,7 +207,7 @@ def test_signing_sent_twice_is_signed_once():
     assert snapshots.emails_to() == ["link 1 alma@example.org", "signed 1 alma@example.org"]
 
 
-def test_change_after_signing_is_a_new_signature():
+def test_changing_a_signed_pledge_requires_a_new_signature():
     pledge = factories.signed_pledge()
     page = text(pledge.token)
     assert "Your promises for 2027–28" in page
@@ -220,7 +220,7 @@ def test_change_after_signing_is_a_new_signature():
 
 
 @pytest.mark.slow
-def test_draft_button_of_an_old_page_does_not_unsign():
+def test_saving_a_signed_pledge_as_a_draft_is_refused():
     pledge = factories.signed_pledge()
     response = submit(pledge.token, tick("tours", "8"))
     assert response.status_code == 422
@@ -233,7 +233,7 @@ def test_draft_button_of_an_old_page_does_not_unsign():
     ("missing", "said"),
     [("sign-name", "Sign with your name."), ("sign-may", "Tick this to sign."), ("tours", "Tick at least one promise")],
 )
-def test_signing_wants_a_name_the_right_and_a_promise(missing, said):
+def test_signing_requires_a_name_an_authorization_and_a_promise(missing, said):
     token = factories.pledge_request().token
     parts = {name: value for name, value in (tick("tours", "6") | signature()).items() if name != missing}
     if missing == "tours":
@@ -246,7 +246,7 @@ def test_signing_wants_a_name_the_right_and_a_promise(missing, said):
 
 
 @pytest.mark.slow
-def test_draft_asks_for_no_signature_and_keeps_what_was_typed_there():
+def test_draft_requires_no_signature_and_keeps_the_typed_name():
     token = factories.pledge_request().token
     response = submit(token, {"sign-name": "Alma", "name": ""})
     page = response.content.decode()
@@ -256,7 +256,7 @@ def test_draft_asks_for_no_signature_and_keeps_what_was_typed_there():
 
 
 @pytest.mark.slow
-def test_too_many_signatures_of_one_link_get_a_break():
+def test_signatures_per_link_are_rate_limited():
     pledge = factories.signed_pledge()
     submit(pledge.token, tick("tours", "7"), signature())
     RateLimitCount.objects.filter(key__startswith="signatures:").update(count=20)
@@ -270,7 +270,7 @@ def test_too_many_signatures_of_one_link_get_a_break():
 
 
 @pytest.mark.slow
-def test_closed_year_shows_what_was_signed_and_can_be_changed_no_more():
+def test_closed_year_shows_the_signed_promises_and_refuses_changes():
     pledge = factories.signed_pledge(promises=(factories.promised("tours", 6, grades=("1-3",), months=(10, 11)),))
     sent = untouched(pledge.token) | tick("tours", "8") | signature()
     factories.close_year()
@@ -288,7 +288,7 @@ def test_closed_year_shows_what_was_signed_and_can_be_changed_no_more():
 
 
 @pytest.mark.slow
-def test_closed_year_with_a_draft_or_nothing_at_all():
+def test_closed_year_with_a_draft_or_no_pledge_refuses_changes():
     draft, start = factories.draft_pledge(), factories.pledge_request("Other", "other@example.org")
     factories.close_year()
     assert "Your draft was not signed, so nothing is promised." in text(draft.token)
@@ -298,7 +298,7 @@ def test_closed_year_with_a_draft_or_nothing_at_all():
 
 
 @pytest.mark.slow
-def test_reopened_year_can_be_changed_again():
+def test_pledge_of_a_reopened_year_can_be_changed_again():
     pledge = factories.signed_pledge()
     pledge_years.reopen_year(factories.close_year())
     signed(submit(pledge.token, tick("tours", "8"), signature()))
@@ -306,7 +306,7 @@ def test_reopened_year_can_be_changed_again():
 
 
 @pytest.mark.slow
-def test_renewal_proposes_last_years_promises_and_writes_nothing_until_it_is_sent():
+def test_renewal_proposes_last_years_promises_and_saves_when_submitted():
     before = factories.pledge_signed_last_year(
         promises=(factories.promised("tours", 6), factories.promised("mentors", 2))
     )
@@ -324,7 +324,7 @@ def test_renewal_proposes_last_years_promises_and_writes_nothing_until_it_is_sen
 
 
 @pytest.mark.slow
-def test_retired_kind_stays_on_its_pledge_and_is_offered_to_nobody_else():
+def test_retired_type_stays_on_its_pledge_but_is_offered_to_no_one_else():
     pledge = factories.signed_pledge(promises=(factories.promised("mentors", 2),))
     PromiseType.objects.filter(code="mentors").update(is_retired=True)
     assert "No longer offered: yours stays" in text(pledge.token)
@@ -334,7 +334,7 @@ def test_retired_kind_stays_on_its_pledge_and_is_offered_to_nobody_else():
 
 
 @pytest.mark.slow
-def test_retired_school_stays_where_it_was_chosen():
+def test_retired_school_stays_on_existing_promises():
     chavez = factories.school()
     pledge = factories.draft_pledge(promises=(factories.promised("tours", 6, schools=(chavez,)),))
     School.objects.update(is_retired=True)
@@ -346,7 +346,7 @@ def test_retired_school_stays_where_it_was_chosen():
 # Thanks --------------------------------------------------------------------------------------------------------------
 
 
-def test_thanks_says_what_was_promised_in_the_readers_language():
+def test_thanks_page_lists_the_promises_in_the_active_language():
     chavez = factories.school()
     promise = factories.promised("mentors", 4, grades=("9-12",), months=(9, 10), schools=(chavez,), note="Ask for Alma")
     token = factories.signed_pledge(promises=(promise,)).token
@@ -360,7 +360,7 @@ def test_thanks_says_what_was_promised_in_the_readers_language():
         assert f"{pledge_url(token, 'pledge_certificate')}?language={language}" in answer.content.decode()
 
 
-def test_thanks_offers_the_public_page_only_when_there_is_one():
+def test_thanks_page_links_to_the_public_page_only_if_listed():
     partner = factories.listed_partner("Public Growers")
     token = Pledge.objects.get().token
     assert partner.get_absolute_url() in Client().get(pledge_url(token, "pledge_thanks")).content.decode()
@@ -373,7 +373,7 @@ def test_thanks_offers_the_public_page_only_when_there_is_one():
     )
 
 
-def test_thanks_of_a_draft_leads_to_its_page():
+def test_thanks_page_of_a_draft_redirects_to_the_pledge():
     token = factories.draft_pledge().token
     response = Client().get(pledge_url(token, "pledge_thanks"))
     assert (response.status_code, response["Location"]) == (302, pledge_url(token))
@@ -382,7 +382,7 @@ def test_thanks_of_a_draft_leads_to_its_page():
 # Who, and how --------------------------------------------------------------------------------------------------------
 
 
-def test_unproven_start_of_an_address_that_became_known_is_led_by_mail():
+def test_browser_link_is_refused_once_the_address_is_known():
     factories.pledge_year()
     start = pledge_signup.open_pledge_request(factories.unsaved_pledge_request(source="rsvp:17"))
     sent = untouched(start.browser_token) | tick("tours", "6") | {"save": "1"}
@@ -395,7 +395,7 @@ def test_unproven_start_of_an_address_that_became_known_is_led_by_mail():
 
 
 @pytest.mark.slow
-def test_pledge_whose_contact_was_erased_is_still_saved():
+def test_pledge_whose_contact_was_deleted_can_be_saved():
     pledge = factories.draft_pledge()
     pledge.contact.delete()
     assert "contact-name" not in untouched(pledge.token)
@@ -403,7 +403,7 @@ def test_pledge_whose_contact_was_erased_is_still_saved():
     assert snapshots.promised_amounts(pledge) == {"tours": 8}
 
 
-def test_wrong_links_get_the_constant_page():
+def test_invalid_links_all_get_the_same_404_page():
     factories.draft_pledge()
     pages = set()
     for token in (new_token(), "x" * 31, "../" * 5, "%00" * 32):
@@ -418,14 +418,14 @@ def test_wrong_links_get_the_constant_page():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["pledge", "pledge_thanks", "pledge_logo"])
-def test_pages_take_no_other_method(client, name):
+def test_pages_reject_other_methods(client, name):
     token = factories.signed_pledge().token
     assert client.put(pledge_url(token, name)).status_code == 405
     if name != "pledge":
         assert client.post(pledge_url(token, name)).status_code == 405
 
 
-def test_page_wants_the_token_of_its_form():
+def test_page_requires_the_csrf_token():
     token = factories.pledge_request().token
     client = Client(enforce_csrf_checks=True)
     sent = untouched(token, client)
@@ -434,7 +434,7 @@ def test_page_wants_the_token_of_its_form():
     saved(client.post(pledge_url(token), sent | {"save": "1"}))
 
 
-def test_private_pages_are_neither_stored_nor_indexed_nor_told_to_other_sites():
+def test_private_pages_send_no_store_noindex_and_referrer_policy_headers():
     pledge = factories.signed_pledge()
     profiles.set_logo(pledge.organization, factories.png())
     for name in ("pledge", "pledge_thanks", "pledge_logo"):
@@ -447,7 +447,7 @@ def test_private_pages_are_neither_stored_nor_indexed_nor_told_to_other_sites():
 
 
 @pytest.mark.slow
-def test_reading_writes_no_row_in_any_table():
+def test_opening_pages_writes_nothing():
     tokens = [
         factories.signed_pledge().token,
         factories.draft_pledge("B", "b@example.org").token,
@@ -469,7 +469,7 @@ def test_page_shows_no_other_organization():
 
 
 @pytest.mark.slow
-def test_page_takes_the_same_queries_for_one_promise_and_for_eight(django_assert_num_queries):
+def test_page_query_count_does_not_depend_on_promise_count(django_assert_num_queries):
     schools = tuple(factories.school(f"School {number}") for number in range(20))
     codes = PromiseType.objects.values_list("code", flat=True)
     few = factories.draft_pledge("Few", "few@example.org")
@@ -489,7 +489,7 @@ def statements(sent: dict, token: str) -> int:
 
 
 @pytest.mark.slow
-def test_save_takes_the_same_statements_for_two_promises_and_for_eight():
+def test_save_query_count_does_not_depend_on_promise_count():
     schools = tuple(factories.school(f"School {number}") for number in range(20))
     codes = list(PromiseType.objects.values_list("code", flat=True))
     counts = []
@@ -505,7 +505,7 @@ def test_save_takes_the_same_statements_for_two_promises_and_for_eight():
 
 
 @pytest.mark.slow
-def test_errors_of_one_partner_show_on_no_other_page():
+def test_form_errors_of_one_partner_are_not_shown_to_another():
     """crispy-forms writes into the fields of a form that it shows."""
     token, other = factories.draft_pledge().token, factories.draft_pledge("Other", "other@example.org").token
     wrongs = [{"website": "port gate", "contact-name": ""}, signature(""), {"website": "port gate", "contact-name": ""}]

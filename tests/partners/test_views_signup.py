@@ -28,17 +28,17 @@ def starts() -> list[tuple]:
     return list(PledgeRequest.objects.order_by("pk").values_list("organization", "name", "email", "language"))
 
 
-def test_names():
+def test_url_names():
     assert (reverse("pledge_begin"), reverse("pledge_sent")) == (BEGIN, SENT)
 
 
-def test_begin_page_says_for_which_year_and_opens_no_session(client):
+def test_signup_page_shows_the_school_year_and_opens_no_session(client):
     page = client.get(BEGIN)
     assert "Say what you will do for Stockton’s students in 2027–28." in web_client.page_text(page)
     assert set(client.cookies) == {"csrftoken"}
 
 
-def test_what_is_typed_is_noted_and_the_answer_says_where_to_look(client):
+def test_signup_saves_a_request_and_redirects_to_the_sent_page(client):
     response = begin(client, email="Alma@EXAMPLE.org")
     assert (response.status_code, response["Location"]) == (302, SENT)
     assert starts() == [(factories.ORGANIZATION, "Alma Reyes", "Alma@example.org", "en")]
@@ -46,12 +46,12 @@ def test_what_is_typed_is_noted_and_the_answer_says_where_to_look(client):
     assert snapshots.organizations() == []
 
 
-def test_begin_speaks_the_language_of_the_page(client):
+def test_signup_saves_the_language_of_the_page(client):
     client.post(BEGIN, TYPED, headers={"accept-language": "es"})
     assert [language for *_who, language in starts()] == ["es"]
 
 
-def test_known_and_unknown_addresses_get_one_answer(django_assert_num_queries):
+def test_known_and_unknown_addresses_get_the_same_response(django_assert_num_queries):
     factories.signed_pledge("Known Growers", "known@example.org")
     answers = []
     for email in ("known@example.org", "unknown@example.org"):
@@ -61,7 +61,7 @@ def test_known_and_unknown_addresses_get_one_answer(django_assert_num_queries):
     assert answers[0] == answers[1]
 
 
-def test_begin_sent_twice_is_harmless():
+def test_signup_submitted_twice_saves_two_requests():
     begin()
     begin()
     assert (
@@ -83,7 +83,7 @@ def test_begin_sent_twice_is_harmless():
         ("email", "alma@example.org\nBcc: ben@example.com", "on one line"),
     ],
 )
-def test_begin_with_a_mistake_keeps_what_was_typed(field, typed, said):
+def test_invalid_signup_shows_the_error_and_keeps_other_answers(field, typed, said):
     response = begin(**{field: typed})
     page = response.content.decode()
     assert response.status_code == 422
@@ -95,7 +95,7 @@ def test_begin_with_a_mistake_keeps_what_was_typed(field, typed, said):
     assert starts() == []
 
 
-def test_begin_while_no_year_is_open_says_when_the_next_one_is(client):
+def test_signup_page_while_no_year_is_open_says_when_the_next_opens(client):
     factories.close_year()
     PledgeYear.objects.create(school_year=2028, opens_on="2099-04-03")
     page = client.get(BEGIN)
@@ -107,19 +107,19 @@ def test_begin_while_no_year_is_open_says_when_the_next_one_is(client):
     assert starts() == []
 
 
-def test_begin_and_sent_take_no_other_method(client):
+def test_signup_and_sent_pages_reject_other_methods(client):
     assert client.put(BEGIN).status_code == client.delete(BEGIN).status_code == 405
     assert client.post(SENT).status_code == 405
 
 
-def test_begin_wants_the_token_of_its_form():
+def test_signup_requires_the_csrf_token():
     client = Client(enforce_csrf_checks=True)
     assert begin(client).status_code == 403
     token = web_client.form_fields(client.get(BEGIN))["csrfmiddlewaretoken"]
     assert begin(client, csrfmiddlewaretoken=token).status_code == 302
 
 
-def test_begin_too_often_gets_a_break():
+def test_signup_is_rate_limited():
     begin()
     RateLimitCount.objects.filter(key__startswith="begin:").update(count=300)
     before = snapshots.tables(but=BUT_LIMITS)
@@ -129,7 +129,7 @@ def test_begin_too_often_gets_a_break():
     assert snapshots.tables(but=BUT_LIMITS) == before
 
 
-def test_reading_begin_and_sent_writes_nothing(client):
+def test_opening_signup_and_sent_pages_writes_nothing(client):
     before = snapshots.tables()
     for address in (BEGIN, SENT):
         for method in ("get", "head", "options"):

@@ -33,7 +33,7 @@ def met(response) -> tuple[str, dict]:
     return web_client.page_text(response), web_client.form_fields(response)
 
 
-def test_second_editor_is_shown_both_changes_and_by_whom(pledge):
+def test_second_editor_sees_both_changes_and_who_made_them(pledge):
     second = untouched(pledge.token)
     submit(pledge.token, tick("tours", "8"), signature("Ben Ochoa"))
     words, page = met(post(pledge, second, tick("tours", "9", note="Ask us")))
@@ -45,7 +45,7 @@ def test_second_editor_is_shown_both_changes_and_by_whom(pledge):
     assert snapshots.promised_amounts(pledge) == {"tours": 8, "mentors": 2}
 
 
-def test_mistake_in_between_makes_no_page_of_an_earlier_state_a_newer_one(pledge):
+def test_form_error_in_between_does_not_hide_the_conflict(pledge):
     second = untouched(pledge.token)
     submit(pledge.token, tick("tours", "8"))
     wrong = post(pledge, second, tick("tours", "lots"))
@@ -55,7 +55,7 @@ def test_mistake_in_between_makes_no_page_of_an_earlier_state_a_newer_one(pledge
     assert snapshots.promised_amounts(pledge) == {"tours": 8, "mentors": 2}
 
 
-def test_sent_once_more_what_was_typed_is_written(pledge):
+def test_submitting_the_conflict_page_saves_what_was_typed(pledge):
     second = untouched(pledge.token)
     submit(pledge.token, tick("tours", "8"))
     _words, page = met(post(pledge, second, tick("tours", "9")))
@@ -63,7 +63,7 @@ def test_sent_once_more_what_was_typed_is_written(pledge):
     assert snapshots.promised_amounts(pledge) == {"tours": 9, "mentors": 2}
 
 
-def test_what_only_the_first_changed_stays_as_they_left_it(pledge):
+def test_changes_made_only_by_the_first_editor_are_kept(pledge):
     second = untouched(pledge.token)
     first = untouched(pledge.token) | tick("teachers", "12", grades=["1-3", "4-6"]) | tick("tours", "7")
     del first[f"{name_of('mentors')}-ticked"]
@@ -85,7 +85,7 @@ def test_what_only_the_first_changed_stays_as_they_left_it(pledge):
     assert (pledge.organization.description, pledge.organization.website) == ("We ship.", "https://example.org")
 
 
-def test_both_changed_the_profile(pledge):
+def test_profile_changed_by_both_editors_shows_both_values(pledge):
     second = untouched(pledge.token)
     submit(pledge.token, name="Port Gate, Inc.", sector="labor")
     words, page = met(post(pledge, second, {"name": "Port Gate LLC", "sector": "nonprofit"}))
@@ -94,7 +94,7 @@ def test_both_changed_the_profile(pledge):
     assert (page["name"], page["sector"]) == ("Port Gate LLC", "nonprofit")
 
 
-def test_what_was_taken_out_by_the_first_stays_out(pledge):
+def test_checkbox_cleared_by_the_first_editor_stays_cleared(pledge):
     submit(pledge.token, wants_listing="on")
     second, first = untouched(pledge.token), untouched(pledge.token)
     del first["wants_listing"]
@@ -103,14 +103,14 @@ def test_what_was_taken_out_by_the_first_stays_out(pledge):
     assert "wants_listing" not in page
 
 
-def test_same_answers_from_both_are_no_quarrel(pledge):
+def test_same_changes_by_both_editors_do_not_conflict(pledge):
     second = untouched(pledge.token)
     submit(pledge.token, tick("tours", "8"))
     assert post(pledge, second, tick("tours", "8")).status_code == 302
     assert snapshots.promised_amounts(pledge) == {"tours": 8, "mentors": 2}
 
 
-def test_staff_changed_it_meanwhile(pledge, staff):
+def test_profile_changed_by_staff_shows_the_conflict_page(pledge, staff):
     second = untouched(pledge.token)
     edit = f"/imagine/admin/partners/organization/{pledge.organization_id}/change/"
     form = web_client.form_fields(staff.get(edit)) | {"phone": "209 555 0199", "_save": "Save"}
@@ -120,7 +120,7 @@ def test_staff_changed_it_meanwhile(pledge, staff):
     assert page["phone"] == "209 555 0199"
 
 
-def test_lines_end_in_one_way_whoever_wrote_them(pledge, staff):
+def test_line_endings_are_normalized_and_do_not_withdraw_approval(pledge, staff):
     edit = f"/imagine/admin/partners/organization/{pledge.organization_id}/change/"
     form = web_client.form_fields(staff.get(edit)) | {
         "description": "We ship.\r\nWe grow.",
@@ -135,7 +135,7 @@ def test_lines_end_in_one_way_whoever_wrote_them(pledge, staff):
     assert (pledge.organization.description, pledge.organization.is_listed) == ("We ship.\nWe grow.", True)
 
 
-def test_signature_of_a_page_out_of_date_is_asked_for_again(pledge):
+def test_signature_on_an_outdated_page_must_be_submitted_again(pledge):
     second = untouched(pledge.token)
     submit(pledge.token, tick("tours", "8"))
     _words, page = met(post(pledge, second, tick("tours", "9"), signature("Alma Reyes")))
@@ -145,7 +145,7 @@ def test_signature_of_a_page_out_of_date_is_asked_for_again(pledge):
     assert pledge.signatures.get().signed_by == "Alma Reyes"
 
 
-def test_first_two_saves_of_one_link_meet_too():
+def test_two_first_saves_of_one_link_conflict():
     token = factories.pledge_request().token
     second = untouched(token)
     assert submit(token, tick("tours", "6")).status_code == 302
@@ -155,7 +155,7 @@ def test_first_two_saves_of_one_link_meet_too():
     assert snapshots.pledges() == [(factories.ORGANIZATION, 2027, "draft", 2)]
 
 
-def test_saved_name_that_looks_like_a_link_is_no_error_on_the_page_that_comes_back(pledge):
+def test_saved_name_that_looks_like_a_link_is_no_error_on_conflict_page(pledge):
     Organization.objects.update(name="delta.farm")
     second = untouched(pledge.token)
     submit(pledge.token, tick("tours", "8"))
@@ -165,7 +165,7 @@ def test_saved_name_that_looks_like_a_link_is_no_error_on_the_page_that_comes_ba
     assert page["name"] == "delta.farm"
 
 
-def test_lost_file_is_asked_for_where_it_can_be_seen(pledge):
+def test_conflict_page_asks_for_the_logo_again_in_an_open_group(pledge):
     second = untouched(pledge.token)
     submit(pledge.token, tick("tours", "8"))
     logo = SimpleUploadedFile("logo.png", factories.png(), "image/png")
@@ -175,14 +175,14 @@ def test_lost_file_is_asked_for_where_it_can_be_seen(pledge):
     assert closed_group.partition(">")[0].endswith("open")
 
 
-def test_logo_alone_is_no_quarrel(pledge):
+def test_logo_change_alone_does_not_conflict(pledge):
     second = untouched(pledge.token)
     profiles.set_logo(pledge.organization, factories.png())
     assert post(pledge, second, tick("tours", "9")).status_code == 302
     assert pledge.organization.logo.png
 
 
-def test_nested_json_in_the_hidden_field_counts_as_a_page_that_showed_nothing(pledge):
+def test_nested_json_in_the_hidden_field_shows_the_conflict_page(pledge):
     second = untouched(pledge.token)
     submit(pledge.token, tick("tours", "8"))
     for shown in ("[" * 100_000, '{"profile":' * 20_000, '{"promises": {"1": ' + "[" * 500 + "]" * 500 + "}}"):

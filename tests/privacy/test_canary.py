@@ -334,7 +334,7 @@ def bounces(guest: RecordingClient) -> None:
     assert EMAIL not in message.last_error
 
 
-def test_canary_is_in_the_database_and_in_email_alone_and_after_erasure_nowhere(watch, office, tmp_path):
+def test_canary_is_only_in_database_and_email_and_nowhere_after_erasure(watch, office, tmp_path):
     fly_through_everything(office)
     assert forms_left_out() == set()
     in_tables = {word: everywhere(word) for word in CANARY}
@@ -414,7 +414,7 @@ def use_database(name: str) -> None:
     connection.settings_dict["NAME"] = name
 
 
-def test_control_a_canary_in_each_place_is_found(watch, office, monkeypatch):
+def test_control_canary_is_found_in_each_place(watch, office, monkeypatch):
     logging.getLogger("imagine").info(NAME)
     page_cache.cached_pages["x"] = NAME
     caches["default"].set("x", NAME)

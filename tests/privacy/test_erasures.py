@@ -38,7 +38,7 @@ def came_before(days: int = 1) -> None:
 
 
 @pytest.mark.slow
-def test_list_names_nobody_and_only_grows(erasure_list):
+def test_erasure_list_contains_no_names_and_only_grows(erasure_list):
     factories.rsvp(factories.event(), "Nora Quill", email=EMAIL)
     erasing.erase(nora(), by="office")
     first = erasure_list.read_text()
@@ -51,7 +51,7 @@ def test_list_names_nobody_and_only_grows(erasure_list):
 
 
 @pytest.mark.slow
-def test_list_of_another_key_recognizes_nobody(erasure_list, settings):
+def test_erasure_list_matches_no_one_after_the_secret_key_changes(erasure_list, settings):
     erasing.erase(nora(), by="office")
     settings.SECRET_KEY = "another " * 10
     assert erasing.read_list()[0].email_hash != erasing.hash_of(EMAIL)
@@ -76,7 +76,7 @@ def test_restored_person_is_erased_again(erasure_list, run):
     assert Erasure.objects.count() == 1
 
 
-def test_without_the_list_a_restored_person_is_back(settings):
+def test_restored_person_is_not_erased_again_without_the_list(settings):
     settings.ERASURE_LIST = ""
     erasing.erase(nora(), by="office")
     forget_erasures()
@@ -86,7 +86,7 @@ def test_without_the_list_a_restored_person_is_back(settings):
     assert Rsvp.objects.filter(email=EMAIL).exists()
 
 
-def test_who_came_back_later_stays(erasure_list):
+def test_person_who_comes_back_after_erasure_is_kept(erasure_list):
     erasing.erase(nora(), by="office")
     Erasure.objects.update(erased_at=timezone.now() - timedelta(days=2), finished_at=None)
     erasure_list.unlink()
@@ -97,7 +97,7 @@ def test_who_came_back_later_stays(erasure_list):
 
 
 @pytest.mark.slow
-def test_interrupted_erasing_is_finished_at_night(erasure_list, monkeypatch):
+def test_interrupted_erasure_is_finished_by_the_nightly_task(erasure_list, monkeypatch):
     factories.rsvp(factories.event(), "Nora Quill", email=EMAIL)
     factories.person("Nora Quill", email=EMAIL)
     monkeypatch.setattr(erasing.contacts, "delete_contact", lambda contact: 1 // 0)
@@ -112,7 +112,7 @@ def test_interrupted_erasing_is_finished_at_night(erasure_list, monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("has_list", [True, False])
-def test_older_rsvp_that_gets_an_erased_address_later_stays(erasure_list, settings, has_list):
+def test_older_rsvp_corrected_to_an_erased_address_is_kept(erasure_list, settings, has_list):
     """Staff corrects a typo: the right address is that of an office that once asked to be forgotten."""
     settings.ERASURE_LIST = settings.ERASURE_LIST if has_list else ""
     rsvp = factories.rsvp(factories.event(), "Ben Ito", email="ofice@example.org")
@@ -124,7 +124,7 @@ def test_older_rsvp_that_gets_an_erased_address_later_stays(erasure_list, settin
 
 
 @pytest.mark.slow
-def test_one_person_who_cannot_be_erased_keeps_nobody_else(erasure_list, monkeypatch, caplog):
+def test_failure_to_erase_one_person_does_not_stop_the_others(erasure_list, monkeypatch, caplog):
     for email in ("ann@example.org", "walt@example.org"):
         erasing.erase(Person(email), by="office")
         factories.rsvp(factories.event(title=email), "Nora Quill", email=email)
@@ -139,7 +139,7 @@ def test_one_person_who_cannot_be_erased_keeps_nobody_else(erasure_list, monkeyp
 
 
 @pytest.mark.slow
-def test_unreadable_list_keeps_no_data_longer(settings, tmp_path):
+def test_unreadable_erasure_list_does_not_stop_retention(settings, tmp_path):
     settings.ERASURE_LIST = str(tmp_path)  # a directory
     factories.rsvp(factories.event(), "Nora Quill", email=EMAIL)
     preferences.get_preference("gone@example.org")
@@ -150,7 +150,7 @@ def test_unreadable_list_keeps_no_data_longer(settings, tmp_path):
 
 
 @pytest.mark.slow
-def test_restored_person_on_hold_stays(erasure_list):
+def test_restored_person_on_hold_is_not_erased(erasure_list):
     erasing.erase(nora(), by="office")
     forget_erasures()
     factories.rsvp(factories.event(), "Nora Quill", email=EMAIL)
@@ -161,7 +161,7 @@ def test_restored_person_on_hold_stays(erasure_list):
     assert erasing.erase_again() == 1
 
 
-def test_line_that_was_cut_off_is_left_out(erasure_list):
+def test_truncated_line_of_the_erasure_list_is_ignored(erasure_list):
     erasing.erase(nora(), by="office")
     whole = erasure_list.read_text()
     erasure_list.write_text(f"nonsense\n\n{whole}{whole[:40]}")
@@ -169,7 +169,7 @@ def test_line_that_was_cut_off_is_left_out(erasure_list):
     assert erasing.erase_again() == 0
 
 
-def test_nobody_is_erased_when_the_list_cannot_be_written(settings, tmp_path, staff):
+def test_no_one_is_erased_if_the_erasure_list_cannot_be_written(settings, tmp_path, staff):
     settings.ERASURE_LIST = str(tmp_path / "missing" / "erasures.txt")
     rsvp = factories.rsvp(factories.event(), "Nora Quill", email=EMAIL)
     path = f"/imagine/admin/privacy/erasure/person/summit.rsvp/{rsvp.pk}/erase/"

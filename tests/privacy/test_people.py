@@ -169,7 +169,7 @@ def test_page_and_json_have_everything_but_links_within_5_seconds(staff):
 
 
 @pytest.mark.slow
-def test_both_are_two_clicks_from_any_page_that_shows_the_person(subtests, staff):
+def test_pages_that_show_a_person_link_to_their_data_and_erasure(subtests, staff):
     nora_everywhere()
     contact = Contact.objects.get(organization__name="Port Gate")
     shown = [
@@ -186,14 +186,14 @@ def test_both_are_two_clicks_from_any_page_that_shows_the_person(subtests, staff
 
 
 @pytest.mark.slow
-def test_page_of_an_organization_leads_to_its_people(staff):
+def test_organization_page_links_to_its_contacts(staff):
     nora_everywhere()
     contact = Contact.objects.get(organization__name="Port Gate")
     page = staff.get(f"/imagine/admin/partners/organization/{contact.organization_id}/change/").content.decode()
     assert f'href="/imagine/admin/partners/contact/{contact.pk}/change/' in page
 
 
-def test_draft_of_someone_unverified_leads_to_whoever_began_it(staff):
+def test_unverified_draft_links_to_the_person_who_started_it(staff):
     pledge = factories.signed_pledge("Port Gate", EMAIL, name=NAME)
     Pledge.objects.update(contact=None)
     page = f"/imagine/admin/partners/pledge/{pledge.pk}/change/"
@@ -205,14 +205,14 @@ def test_draft_of_someone_unverified_leads_to_whoever_began_it(staff):
     assert "about this person" not in staff.get(page).content.decode()
 
 
-def test_two_grades_are_no_change():
+def test_list_of_two_grades_is_not_shown_as_a_change():
     signed = {"promises": [{"name": "Host tours", "name_es": "Recibir visitas", "grades": ["TK–K", "7–8"]}]}
     assert in_words(signed) == "promises: \n– name: Host tours; grades: TK–K, 7–8"
     assert in_words({"name": ["Nora", ""]}, is_history=True) == "name: Nora → "
 
 
 @pytest.mark.slow
-def test_person_is_found_by_address_in_any_case(staff):
+def test_person_is_found_by_email_in_any_letter_case(staff):
     nora_everywhere()
     answer = staff.post("/imagine/admin/privacy/erasure/find/", {"email": EMAIL.upper()})
     assert "nora" not in answer["Location"].lower()
@@ -237,7 +237,7 @@ def test_person_who_is_only_mentioned_is_found_and_erased(staff):
 # Erase -----------------------------------------------------------------------------------------------------------
 
 
-def test_plan_is_shown_first_and_changes_nothing(staff):
+def test_erasure_plan_is_shown_first_and_changes_nothing(staff):
     nora_everywhere()
     rsvp = Rsvp.objects.get(event__title="Past")
     before = everywhere("nora")
@@ -267,7 +267,7 @@ def test_erased_person_is_in_no_table(staff):
 
 
 @pytest.mark.slow
-def test_numbers_promises_and_others_stay():
+def test_erasing_keeps_seat_counts_promises_and_other_people():
     nora_everywhere()
     promises = list(Pledge.objects.get().promises.values_list("promise_type__code", "quantity"))
     erasing.erase(nora(), by="office")
@@ -297,7 +297,7 @@ def sign_as(name: str, pledge: Pledge, quantity: int) -> None:
 
 
 @pytest.mark.slow
-def test_signature_of_a_colleague_by_the_shared_link_stays():
+def test_erasing_keeps_a_colleagues_signature_made_by_the_shared_link():
     pledge = factories.signed_pledge("Port Gate", EMAIL, name=NAME)
     sign_as(NAME, pledge, 8)
     factories.contact(pledge.organization, "bo@example.org", name="Bo Lindqvist")
@@ -336,7 +336,7 @@ def test_name_with_an_apostrophe_is_removed_from_html():
     assert (other.body_text, other.body_html) == ("… <…>", "<p>…, …, …</p>")
 
 
-def test_draft_whose_address_was_never_verified_goes_with_its_request():
+def test_erasing_deletes_an_unverified_draft_with_its_request():
     factories.pledge_year()
     typed = factories.unsaved_pledge_request("Vic Works", "vic@example.org", source="rsvp:1")
     start = pledge_signup.open_pledge_request(typed)
@@ -346,7 +346,7 @@ def test_draft_whose_address_was_never_verified_goes_with_its_request():
 
 
 @pytest.mark.slow
-def test_erasing_twice_is_erasing_once():
+def test_erasing_twice_changes_nothing_more():
     nora_everywhere()
     erasing.erase(nora(), by="office")
     before = everywhere("e")
@@ -355,7 +355,7 @@ def test_erasing_twice_is_erasing_once():
 
 
 @pytest.mark.slow
-def test_erasing_someone_on_hold_is_refused_with_a_sentence(staff):
+def test_erasing_someone_on_hold_is_refused_with_a_message(staff):
     nora_everywhere()
     hold(EMAIL.lower())
     rsvp = Rsvp.objects.get(event__title="Past")
@@ -396,7 +396,7 @@ def person_of_staff(*codenames: str) -> Client:
         (("see_person", "erase_person"), (200, 200, 200, 200)),
     ],
 )
-def test_both_are_rights_of_their_own(may, statuses):
+def test_seeing_and_erasing_a_person_require_separate_permissions(may, statuses):
     rsvp = factories.rsvp(factories.event())
     clerk, person = person_of_staff(*may), f"/imagine/admin/privacy/erasure/person/summit.rsvp/{rsvp.pk}/"
     paths = ("/imagine/admin/privacy/erasure/find/", person, f"{person}json/", f"{person}erase/")
@@ -415,7 +415,7 @@ def test_unknown_rows_are_not_found(staff, where):
         assert staff.get(f"/imagine/admin/privacy/erasure/person/{where}/{end}").status_code == 404
 
 
-def test_removed_rsvp_belongs_to_nobody(staff):
+def test_anonymized_rsvp_belongs_to_no_person(staff):
     rsvp = factories.rsvp(factories.event())
     rsvp.anonymized_at = timezone.now()
     rsvp.save()
@@ -423,7 +423,7 @@ def test_removed_rsvp_belongs_to_nobody(staff):
     assert "about this person" not in staff.get(f"/imagine/admin/summit/rsvp/{rsvp.pk}/change/").content.decode()
 
 
-def test_hold_is_placed_extended_and_never_deleted(staff):
+def test_hold_can_be_added_and_extended_but_not_deleted(staff):
     listed = staff.get("/imagine/admin/privacy/hold/").content.decode()
     assert "<h1>Holds</h1>" in listed
     assert 'href="/imagine/admin/privacy/hold/add/' in listed
@@ -470,7 +470,7 @@ def test_address_and_name_are_found_as_whole_words(text, is_found):
 @pytest.mark.parametrize(
     "name", ["rsvp", *(pytest.param(name, marks=pytest.mark.slow) for name in ("contact", "organization", "pledge"))]
 )
-def test_staff_cannot_delete_by_hand_who_is_on_hold(staff, name):
+def test_staff_cannot_delete_records_of_someone_on_hold(staff, name):
     organization = factories.organization("Port Gate")
     contact = factories.contact(organization, EMAIL)
     rows = {
@@ -496,7 +496,7 @@ def imported_rows(content: bytes) -> Import:
     return Import.objects.get()
 
 
-def test_undoing_an_import_keeps_who_is_on_hold():
+def test_undoing_an_import_keeps_people_on_hold():
     run = imported_rows(as_csv(table([row(e_mail=EMAIL), row(organization="Beta", e_mail="b@b.example")])))
     workflow.confirm_import(run)
     organization = Contact.objects.get(email__iexact=EMAIL).organization
@@ -513,7 +513,7 @@ def test_undoing_an_import_keeps_who_is_on_hold():
     assert list(Organization.objects.all()) == [organization]
 
 
-def test_dropping_a_list_that_names_someone_on_hold_is_refused(staff):
+def test_discarding_an_upload_with_someone_on_hold_is_refused(staff):
     run = imported_rows(as_csv(table([row(e_mail=EMAIL)])))
     audience = factories.audience()
     contact_import.store_upload(audience, f"Email\n{EMAIL}".encode(), "list.csv")
@@ -534,7 +534,7 @@ def test_dropping_a_list_that_names_someone_on_hold_is_refused(staff):
     assert (ImportRow.objects.count(), ContactListUpload.objects.count()) == (0, 0)
 
 
-def test_erasing_is_refused_while_a_list_also_names_someone_on_hold():
+def test_erasing_is_refused_if_an_uploaded_list_has_someone_on_hold():
     contact_import.store_upload(factories.audience(), f"Email\n{EMAIL}\nwalt@example.org".encode(), "list.csv")
     placed = hold("walt@example.org")
     with pytest.raises(erasing.PersonOnHold, match="uploaded list"):

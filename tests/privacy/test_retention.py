@@ -70,7 +70,7 @@ def named(columns: Iterable[dict]) -> list[tuple[str, str]]:
     return [(label, name) for each in columns for label, names in each.items() for name in names]
 
 
-def test_table_names_every_column():
+def test_retention_table_covers_every_column():
     """A new column or model? Add it to a rule of imagine/privacy/retention.py if it says anything about a person, else
     to NOT_PERSONAL. If it holds an address, imagine/privacy/people.py has to find it, too."""
     personal = named(rule.columns for rule in retention.RULES)
@@ -81,14 +81,14 @@ def test_table_names_every_column():
     assert len(personal) == len(set(personal))
 
 
-def test_a_column_that_no_rule_names_is_noticed(monkeypatch):
+def test_column_without_a_rule_is_detected(monkeypatch):
     monkeypatch.setitem(retention.NOT_PERSONAL, "summit.Event", ("id",))
     with pytest.raises(AssertionError):
-        test_table_names_every_column()
+        test_retention_table_covers_every_column()
 
 
 @pytest.mark.parametrize("language", ["en", "es"])
-def test_page_shows_the_table(language):
+def test_privacy_page_shows_the_retention_table(language):
     page = web_client.page_text(Client().get("/imagine/privacy/", headers={"Accept-Language": language}))
     with translation.override(language):
         for rule in retention.RULES:
@@ -100,7 +100,7 @@ def test_page_shows_the_table(language):
 
 
 @pytest.mark.parametrize(("days", "stays"), [(29, True), (31, False)])
-def test_needs_go_30_days_after_the_event(days, stays):
+def test_needs_are_deleted_30_days_after_the_event(days, stays):
     rsvp = rsvp_with_everything()
     ended(days, event=rsvp.event)
     for _twice in range(2):
@@ -114,7 +114,7 @@ def test_needs_go_30_days_after_the_event(days, stays):
 
 
 @pytest.mark.parametrize(("days", "stays"), [(182, True), (184, False)])
-def test_notes_go_6_months_after_the_event_and_from_the_history(days, stays):
+def test_notes_and_their_history_are_deleted_6_months_after_the_event(days, stays):
     rsvp = rsvp_with_everything()
     seats.update_contact(rsvp, note="We come by train")
     ended(days, event=rsvp.event)
@@ -126,7 +126,7 @@ def test_notes_go_6_months_after_the_event_and_from_the_history(days, stays):
 
 
 @pytest.mark.parametrize(("days", "stays"), [(182, True), (184, False)])
-def test_decline_messages_go_6_months_after_the_event(days, stays):
+def test_decline_messages_are_deleted_6_months_after_the_event(days, stays):
     invitation = factories.invite(factories.event(), factories.person("Alma Reyes"))
     responses.decline_invitation(invitation, message="Out of town")
     ended(days, event=invitation.event)
@@ -137,7 +137,7 @@ def test_decline_messages_go_6_months_after_the_event(days, stays):
 
 
 @pytest.mark.parametrize(("days", "stays"), [(395, True), (397, False)])
-def test_names_go_13_months_after_the_event_and_the_numbers_stay(days, stays):
+def test_rsvps_are_anonymized_13_months_after_the_event_and_keep_counts(days, stays):
     rsvp = rsvp_with_everything(sector="business")
     seats.change_party_size(rsvp, size=3)
     seats.update_contact(rsvp, email="alma.reyes@example.org", name="Alma R.")
@@ -159,7 +159,7 @@ def test_names_go_13_months_after_the_event_and_the_numbers_stay(days, stays):
     assert not any(word in history for word in ("Alma", "alma", "Ben", "555", "Port Gate"))
 
 
-def test_removed_guests_are_not_invited_again():
+def test_anonymized_guests_are_not_invited_again():
     rsvp = rsvp_with_everything()
     summit_retention.anonymize_rsvps([rsvp])
     audience = factories.audience(attended_event=rsvp.event)
@@ -167,7 +167,7 @@ def test_removed_guests_are_not_invited_again():
 
 
 @pytest.mark.parametrize(("days", "stays"), [(547, True), (549, False)])
-def test_contacts_without_pledge_or_rsvp_go_after_18_months(days, stays):
+def test_contacts_without_pledge_or_rsvp_are_deleted_after_18_months(days, stays):
     long_ago = timezone.now() - days * DAY
     alone, of_partner, guest, invited, mentioned = (
         factories.person(name) for name in ("Alone Yu", "Pat Ner", "Gus Est", "Ina Vite", "Mona Len")
@@ -188,7 +188,7 @@ def test_contacts_without_pledge_or_rsvp_go_after_18_months(days, stays):
 
 
 @pytest.mark.parametrize(("days", "stays"), [(59, True), (61, False)])
-def test_pledge_requests_go_after_60_days_with_their_emails(days, stays):
+def test_pledge_requests_and_their_emails_are_deleted_after_60_days(days, stays):
     request = factories.pledge_request()
     used = factories.signed_pledge("Other Inc.", "other@example.org")
     long_ago = timezone.now() - days * DAY
@@ -203,7 +203,7 @@ def test_pledge_requests_go_after_60_days_with_their_emails(days, stays):
 
 
 @pytest.mark.parametrize(("days", "stays"), [(29, True), (31, False)])
-def test_text_of_emails_goes_after_30_days(days, stays, staff):
+def test_email_text_is_deleted_after_30_days(days, stays, staff):
     rsvp = rsvp_with_everything()
     message = sent(days)
     waiting = Message.objects.create(idempotency_key="waiting", recipient="a@example.org", body_text="x", body_html="x")
@@ -227,7 +227,7 @@ def sent(days: float) -> Message:
     return Message.objects.get()
 
 
-def test_email_without_its_text_is_not_resent():
+def test_email_without_text_cannot_be_resent():
     factories.draft_pledge()
     Message.objects.all().delete()
     message = Message.objects.create(
@@ -238,14 +238,14 @@ def test_email_without_its_text_is_not_resent():
 
 
 @pytest.mark.parametrize(("days", "stays"), [(729, True), (731, False)])
-def test_emails_go_after_2_years(days, stays):
+def test_emails_are_deleted_after_2_years(days, stays):
     rsvp_with_everything()
     sent(days)
     carry_out()
     assert Message.objects.exists() is stays
 
 
-def test_preferences_that_nobody_chose_go_with_the_address():
+def test_unused_preferences_are_deleted_with_the_address():
     rsvp_with_everything()
     for email in ("alma.reyes@example.org", "gone@example.org", "no.thanks@example.org", "bounced@example.org"):
         preferences.get_preference(email)
@@ -269,7 +269,7 @@ def test_unused_preferences_are_found_in_one_pass_over_each_table():
 
 
 @pytest.mark.parametrize(("days", "stays"), [(13, True), (15, False)])
-def test_checked_imports_go_after_14_days(days, stays):
+def test_rows_of_checked_imports_are_deleted_after_14_days(days, stays):
     run = checked_import()
     Import.objects.update(created_at=timezone.now() - days * DAY)
     carry_out()
@@ -283,7 +283,7 @@ def checked_import() -> Import:
 
 
 @pytest.mark.parametrize(("days", "stays"), [(182, True), (184, False)])
-def test_names_of_imported_files_go_after_6_months(days, stays):
+def test_names_of_imported_files_are_deleted_after_6_months(days, stays):
     run = checked_import()
     workflow.confirm_import(run, skip_errors=True)
     Import.objects.update(created_at=timezone.now() - days * DAY)
@@ -295,7 +295,7 @@ def test_names_of_imported_files_go_after_6_months(days, stays):
 
 
 @pytest.mark.parametrize(("hours", "stays"), [(23, True), (25, False)])
-def test_uploaded_lists_go_after_a_day(hours, stays):
+def test_uploaded_lists_are_deleted_after_a_day(hours, stays):
     contact_import.store_upload(factories.audience(), b"Email\nalma@example.org", "Alma Reyes.csv")
     ContactListUpload.objects.update(uploaded_at=timezone.now() - timedelta(hours=hours))
     carry_out()
@@ -303,7 +303,7 @@ def test_uploaded_lists_go_after_a_day(hours, stays):
 
 
 @pytest.mark.parametrize(("days", "stays"), [(729, True), (731, False)])
-def test_history_and_log_go_after_2_years(days, stays):
+def test_history_and_admin_log_are_deleted_after_2_years(days, stays):
     rsvp, coming = rsvp_with_everything(), factories.event()
     seats.change_party_size(rsvp, size=3)
     audit.log_change(coming, {"venue": "a"}, {"venue": "b"})
@@ -316,7 +316,7 @@ def test_history_and_log_go_after_2_years(days, stays):
     assert LogEntry.objects.exists() is stays
 
 
-def test_sessions_go_at_once_when_they_expire():
+def test_expired_sessions_are_deleted():
     for expires in (-1, 60):
         session = SessionStore()
         session.save()
@@ -370,7 +370,7 @@ def everything() -> list:
     return [*rows, list(Import.objects.values("state")), list(Contact.objects.values("invitations__decline_message"))]
 
 
-def test_work_is_done_in_batches_and_continued(monkeypatch):
+def test_retention_works_in_batches_and_continues(monkeypatch):
     sent_tasks: list = []
     monkeypatch.setattr(tasks.dispatch, "send_task", lambda *task: sent_tasks.append(task))
     monkeypatch.setattr(retention, "RUN_SECONDS", -1)
@@ -387,7 +387,7 @@ def test_work_is_done_in_batches_and_continued(monkeypatch):
     assert remaining == [(2, 1), (1, 1), (0, 1), (0, 0)]
 
 
-def test_a_rule_that_fails_keeps_no_other_from_its_work(monkeypatch, caplog):
+def test_failing_rule_does_not_stop_the_others(monkeypatch, caplog):
     broken = retention.Rule("what", "why", "until", "then", {}, lambda held: 1 // 0)
     monkeypatch.setattr(retention, "RULES", [broken, *retention.RULES])
     rsvp = rsvp_with_everything()

@@ -79,7 +79,7 @@ NAMES = [each[0] for each in EACH]
 
 
 @pytest.mark.parametrize(("action", "on", "more", "words", "stands", "email", "again", "_over"), EACH, ids=NAMES)
-def test_action_works_and_repeats_harmlessly(staff, action, on, more, words, stands, email, again, _over):
+def test_action_works_and_repeating_it_changes_nothing(staff, action, on, more, words, stands, email, again, _over):
     rsvp = on(factories.event())
     AuditEntry.objects.all().delete()
     assert said(act(staff, action, rsvp, **more)) == [words]
@@ -95,7 +95,7 @@ def test_action_works_and_repeats_harmlessly(staff, action, on, more, words, sta
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("action", "on", "more", "_words", "_stands", "_email", "_again", "over"), EACH, ids=NAMES)
-def test_action_on_an_event_of_the_past_is_refused(staff, action, on, more, _words, _stands, _email, _again, over):
+def test_action_on_past_event_is_refused(staff, action, on, more, _words, _stands, _email, _again, over):
     event = factories.event()
     rsvp = on(event)
     factories.end_event(event)
@@ -107,7 +107,7 @@ def test_action_on_an_event_of_the_past_is_refused(staff, action, on, more, _wor
 
 @pytest.mark.slow
 @pytest.mark.parametrize("action", [*NAMES, "replace_links", "guests_csv", "guests_xlsx", "delete_selected"])
-def test_action_on_what_was_erased_in_the_meantime_says_so_and_does_nothing(staff, action):
+def test_action_on_deleted_row_says_so_and_changes_nothing(staff, action):
     gone = factories.rsvp(factories.event())
     seats.delete_rsvp(gone)
     before = snapshots.tables(but=KEPT)
@@ -117,7 +117,7 @@ def test_action_on_what_was_erased_in_the_meantime_says_so_and_does_nothing(staf
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("action", "on", "more", "words", "stands", "_email", "_again", "_over"), EACH, ids=NAMES)
-def test_action_is_done_to_the_others_when_one_was_erased_in_the_meantime(
+def test_action_still_applies_to_other_rows_when_one_was_deleted(
     staff, action, on, more, words, stands, _email, _again, _over
 ):
     gone, stays = factories.rsvp(factories.event()), on(factories.event())
@@ -132,7 +132,7 @@ def test_action_is_done_to_the_others_when_one_was_erased_in_the_meantime(
     ("action", "said_then"),
     [("cancel_rsvps", SAME), ("promote_rsvps", SAME), ("move_to_waitlist", "This RSVP is cancelled.")],
 )
-def test_action_on_what_the_guest_cancelled_in_the_meantime(staff, action, said_then):
+def test_action_on_rsvp_canceled_in_the_meantime_changes_nothing(staff, action, said_then):
     rsvp = cancelled(factories.event())
     before = snapshots.tables(but=KEPT)
     [sentence] = said(act(staff, action, rsvp))
@@ -140,7 +140,7 @@ def test_action_on_what_the_guest_cancelled_in_the_meantime(staff, action, said_
     assert snapshots.tables(but=KEPT) == before
 
 
-def test_action_in_a_filtered_list_leaves_alone_what_the_filter_shows_no_more(staff):
+def test_action_skips_rows_that_no_longer_match_the_list_filter(staff):
     """Ticked as waiting, seated since: whatever was meant, it was meant for a party that waits."""
     rsvp = seats.promote_by_staff(waiting(factories.event()))
     before = snapshots.tables(but=KEPT)
@@ -154,18 +154,18 @@ def test_action_in_a_filtered_list_leaves_alone_what_the_filter_shows_no_more(st
     ("to", "action"),
     [(RSVPS, "cancel_rsvps"), (EVENTS, "cancel_events"), ("/imagine/admin/mail/message/", "resend")],
 )
-def test_action_on_a_row_that_cannot_be(staff, to, action, key):
+def test_action_on_invalid_pk_says_the_row_is_gone(staff, to, action, key):
     assert said(act(staff, action, key, to=to, sure="yes")) == [GONE]
 
 
-def test_action_without_a_ticked_row_says_so(staff):
+def test_action_without_selected_rows_shows_message(staff):
     assert said(act(staff, "cancel_rsvps", index="0")) == [
         "Items must be selected in order to perform actions on them. No items have been changed."
     ]
 
 
 @pytest.mark.slow
-def test_actions_that_change_are_not_for_those_who_may_only_look():
+def test_view_only_staff_can_export_but_not_run_other_actions():
     rsvp = seated(factories.event())
     user = User.objects.create_user("viewer", is_staff=True)
     user.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
@@ -181,7 +181,7 @@ def test_actions_that_change_are_not_for_those_who_may_only_look():
 # What single actions promise --------------------------------------------------------------------------------------
 
 
-def test_promoting_says_for_whom_there_was_no_room(staff):
+def test_promoting_names_the_party_that_did_not_fit(staff):
     event = factories.event(capacity=1)
     factories.rsvp(event, "Seated")
     fits, large = factories.rsvp(event, "Fits"), factories.rsvp(event, "Large", size=3)
@@ -206,7 +206,7 @@ def test_override_without_a_reason_is_refused(staff, reason):
     assert snapshots.tables(but=KEPT) == before
 
 
-def test_replacing_a_link_works_each_time_and_also_when_the_event_is_over(staff):
+def test_replacing_a_link_works_repeatedly_and_after_the_event(staff):
     """The names of the party can be read by the old one, however long ago the event was."""
     event = factories.event()
     rsvp = factories.rsvp(event)
@@ -223,7 +223,7 @@ def test_replacing_a_link_works_each_time_and_also_when_the_event_is_over(staff)
 
 
 @pytest.mark.slow
-def test_many_cancelled_in_one_act_get_one_letter_each(staff):
+def test_bulk_cancel_sends_one_email_per_party(staff):
     """The first one's seats would go to the second, which is cancelled too."""
     event = factories.event(capacity=1)
     gone = [factories.rsvp(event, "Seated"), factories.rsvp(event, "Next"), factories.rsvp(event, "Then")]
@@ -234,7 +234,7 @@ def test_many_cancelled_in_one_act_get_one_letter_each(staff):
 
 
 @pytest.mark.slow
-def test_many_erased_in_one_act_write_to_none_of_them(staff):
+def test_bulk_delete_sends_no_email_to_deleted_parties(staff):
     event = factories.event(capacity=1)
     gone = [factories.rsvp(event, "Seated"), factories.rsvp(event, "Next")]
     stays = factories.rsvp(event, "Stays")
@@ -243,7 +243,7 @@ def test_many_erased_in_one_act_write_to_none_of_them(staff):
     assert snapshots.emails() == snapshots.emails(stays) == ["waitlisted 1", "promoted 2 REQUEST"]
 
 
-def test_put_on_the_waiting_list_its_seats_go_to_those_in_front(staff):
+def test_moving_to_waitlist_gives_seats_to_parties_ahead(staff):
     event = factories.event(capacity=2)
     rsvp, waits = factories.rsvp(event, size=2), factories.rsvp(event, "Waits")
     act(staff, "move_to_waitlist", rsvp)
@@ -254,7 +254,7 @@ def test_put_on_the_waiting_list_its_seats_go_to_those_in_front(staff):
 
 
 @pytest.mark.slow
-def test_many_refusals_are_one_sentence(staff):
+def test_refusals_for_the_same_reason_share_one_message(staff):
     """They travel in a cookie: one sentence each would push each other out."""
     event = factories.event(capacity=40)
     rsvps = [factories.rsvp(event, f"Guest {number}") for number in range(30)]
@@ -266,14 +266,14 @@ def test_many_refusals_are_one_sentence(staff):
 
 
 @pytest.mark.parametrize("kind", ["csv", "xlsx"])
-def test_export_of_nobody_is_a_sentence_and_no_file(staff, kind):
+def test_export_without_guests_shows_message_instead_of_file(staff, kind):
     response = act(staff, f"guests_{kind}", cancelled(factories.event()))
     assert said(response) == [
         "There is no guest to list. Who cancelled is listed only when you filter by a cancelled state."
     ]
 
 
-def test_export_leaves_out_who_was_erased_in_the_meantime_and_says_so_on_the_next_page(staff):
+def test_export_skips_deleted_rsvp_and_says_so_on_the_next_page(staff):
     event = factories.event()
     gone, stays = factories.rsvp(event, "Gone"), factories.rsvp(event, "Stays")
     seats.delete_rsvp(gone)
@@ -284,7 +284,7 @@ def test_export_leaves_out_who_was_erased_in_the_meantime_and_says_so_on_the_nex
 
 
 @pytest.mark.parametrize("kind", ["csv", "xlsx"])
-def test_export_of_an_event_of_the_past_is_a_file(staff, kind):
+def test_guests_of_past_event_can_be_exported(staff, kind):
     event = factories.event()
     rsvp = factories.rsvp(event)
     factories.end_event(event)
@@ -296,7 +296,7 @@ def test_export_of_an_event_of_the_past_is_a_file(staff, kind):
 
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
-def test_two_members_of_staff_promoting_the_last_seat_give_it_once():
+def test_concurrent_promotions_give_the_last_seat_once():
     event = factories.event(capacity=1)
     factories.rsvp(event, "Seated")
     waits = [factories.rsvp(event, "First"), factories.rsvp(event, "Second")]
@@ -320,7 +320,7 @@ def test_two_members_of_staff_promoting_the_last_seat_give_it_once():
 
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
-def test_two_members_of_staff_putting_one_party_on_the_list_do_it_once():
+def test_concurrent_moves_to_waitlist_happen_once():
     event = factories.event(capacity=2)
     rsvp = factories.rsvp(event, size=2)
     factories.rsvp(event, "Waits")
@@ -332,7 +332,7 @@ def test_two_members_of_staff_putting_one_party_on_the_list_do_it_once():
 # Events -----------------------------------------------------------------------------------------------------------
 
 
-def test_canceling_works_once_and_says_so_again(staff):
+def test_canceling_an_event_again_changes_nothing(staff):
     event = factories.event()
     rsvp = factories.rsvp(event)
     assert said(act(staff, "cancel_events", event, to=EVENTS, sure="yes")) == ["1 event was called off."]
@@ -345,7 +345,7 @@ def test_canceling_works_once_and_says_so_again(staff):
     assert snapshots.emails(rsvp) == ["confirmed 1 REQUEST", "event_canceled 2 CANCEL"]
 
 
-def test_canceling_what_ended_while_the_question_was_open_is_refused(staff):
+def test_canceling_event_that_ended_during_confirmation_is_refused(staff):
     event, other = factories.event(), factories.event()
     factories.rsvp(event)
     act(staff, "cancel_events", event, other, to=EVENTS)
@@ -360,7 +360,7 @@ def test_canceling_what_ended_while_the_question_was_open_is_refused(staff):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("more", [{}, {"sure": "yes"}])
-def test_canceling_what_was_erased_in_the_meantime_says_so(staff, more):
+def test_canceling_deleted_event_says_so(staff, more):
     event = factories.event()
     pk = event.pk
     event.delete()
@@ -369,14 +369,14 @@ def test_canceling_what_was_erased_in_the_meantime_says_so(staff, more):
 
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
-def test_two_members_of_staff_canceling_one_event_write_once():
+def test_concurrent_event_cancellations_notify_guests_once():
     event = factories.event()
     rsvp = factories.rsvp(event)
     at_once([lambda: factories.cancel_event(event)] * 4)
     assert snapshots.emails(rsvp) == ["confirmed 1 REQUEST", "event_canceled 2 CANCEL"]
 
 
-def test_erasing_an_event_with_rsvps_is_refused(staff):
+def test_deleting_an_event_with_rsvps_is_refused(staff):
     event = factories.event()
     factories.rsvp(event)
     page = web_client.page_text(act(staff, "delete_selected", event, to=EVENTS, post="yes"))
@@ -388,7 +388,7 @@ def test_erasing_an_event_with_rsvps_is_refused(staff):
 
 
 @pytest.mark.slow
-def test_sending_again_works_repeats_and_meets_what_was_erased(staff):
+def test_resend_handles_repeated_request_and_deleted_message(staff):
     rsvp = factories.rsvp(factories.event())
     Message.objects.update(state="rejected", last_error="550 no")
     message = Message.objects.get()

@@ -59,7 +59,7 @@ def people(audience: Audience) -> list[str]:
 # Put together ----------------------------------------------------------------------------------------------------
 
 
-def test_audience_is_put_together(staff):
+def test_audience_criteria_are_saved_and_changed(staff):
     year, school, event = factories.pledge_year(), factories.school(), factories.event()
     kind = PromiseType.objects.get(code="mentors")
     said = {
@@ -110,7 +110,7 @@ def test_audience_is_put_together(staff):
         ({"contact_scope": "~"}, "~ is not one of the available choices."),
     ],
 )
-def test_what_cannot_be_is_said_beside_its_field(staff, typed, said):
+def test_invalid_audience_shows_error_and_is_not_saved(staff, typed, said):
     factories.audience(name="Taken")
     page = add(staff, **typed)
     assert page.status_code == 200
@@ -118,7 +118,7 @@ def test_what_cannot_be_is_said_beside_its_field(staff, typed, said):
     assert Audience.objects.count() == 1
 
 
-def test_new_audience_leads_back_to_the_event(staff):
+def test_saving_audience_keeps_the_event_it_was_opened_from(staff):
     event = factories.event()
     page = staff.get(f"{LIST}add/?event={event.pk}")
     assert f"To be invited to {event}." in web_client.page_text(page)
@@ -133,7 +133,7 @@ def test_new_audience_leads_back_to_the_event(staff):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("event", ["", "~", "-1", "999999", "9" * 40])
-def test_address_of_no_event_leads_to_the_list(staff, event):
+def test_audience_is_saved_despite_invalid_event_parameter(staff, event):
     typed = web_client.form_fields(staff.get(f"{LIST}add/?event={event}")) | {
         "name": "Mentors",
         "event": event,
@@ -144,7 +144,7 @@ def test_address_of_no_event_leads_to_the_list(staff, event):
 
 
 @pytest.mark.slow
-def test_list_says_who_is_in_it_and_takes_as_many_queries_for_3_as_for_30(staff, django_assert_num_queries):
+def test_audience_list_describes_criteria_with_constant_query_count(staff, django_assert_num_queries):
     year, school = factories.pledge_year(), factories.school()
     for _number in range(3):
         factories.audience(pledge_year=year, schools=[school], uploaded_contacts=[factories.person("Alma")])
@@ -157,7 +157,7 @@ def test_list_says_who_is_in_it_and_takes_as_many_queries_for_3_as_for_30(staff,
         staff.get(LIST)
 
 
-def test_list_is_taken_out_and_the_audience_deleted(staff):
+def test_uploaded_contacts_can_be_removed_and_audience_deleted(staff):
     audience = factories.audience(uploaded_contacts=[factories.person("Alma"), factories.person("Ben")])
     assert "2 people." in web_client.page_text(staff.get(page_of(audience)))
     assert change(staff, audience, no_list="on").status_code == 302
@@ -170,7 +170,7 @@ def test_list_is_taken_out_and_the_audience_deleted(staff):
 # From a list -----------------------------------------------------------------------------------------------------
 
 
-def test_list_is_checked_first_and_then_put_in(staff):
+def test_uploaded_list_is_checked_before_contacts_are_added(staff):
     audience = factories.audience()
     Contact.objects.create(name="Ben", email="Ben@example.org")
     page = send(staff, audience, GOOD)
@@ -189,7 +189,7 @@ def test_list_is_checked_first_and_then_put_in(staff):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("button", ["put_in", "drop"])
-def test_list_that_nobody_looked_through_is_neither_put_in_nor_dropped(staff, button):
+def test_stale_upload_page_neither_adds_nor_drops_a_newer_list(staff, button):
     """Somebody else sent another one for the same audience meanwhile."""
     audience = factories.audience()
     shown = web_client.form_fields(send(staff, audience, GOOD))
@@ -203,7 +203,7 @@ def test_list_that_nobody_looked_through_is_neither_put_in_nor_dropped(staff, bu
     assert not ContactListUpload.objects.exists()
 
 
-def test_bad_rows_are_named_and_left_out_only_when_staff_say_so(staff):
+def test_bad_rows_are_listed_and_skipped_only_on_confirmation(staff):
     audience = factories.audience()
     preferences.set_topics(preferences.get_preference("no@example.org"), invitations=False)
     text = web_client.page_text(send(staff, audience, MIXED))
@@ -218,7 +218,7 @@ def test_bad_rows_are_named_and_left_out_only_when_staff_say_so(staff):
     assert people(audience) == ["alma@example.org", "ben@example.org"]
 
 
-def test_list_without_anybody_to_take_has_no_button(staff):
+def test_list_with_no_one_to_add_has_no_button(staff):
     audience = factories.audience()
     preferences.suppress("no@example.org", "550 no")
     page = send(staff, audience, "E-mail\nno@example.org\n")
@@ -237,7 +237,7 @@ def test_list_without_anybody_to_take_has_no_button(staff):
         (b'E-mail\n"alma@example.org\n', "its quotation marks do not match"),
     ],
 )
-def test_file_that_cannot_be_read_is_refused_beside_its_field(staff, content, said):
+def test_unreadable_file_is_refused_with_an_error(staff, content, said):
     audience = factories.audience()
     page = send(staff, audience, content)
     assert page.status_code == 422
@@ -252,12 +252,12 @@ def test_file_that_is_too_large_is_refused(staff):
     assert "at most 10 can be read" in web_client.page_text(page)
 
 
-def test_no_file_at_all(staff):
+def test_upload_without_a_file_is_refused(staff):
     audience = factories.audience()
     assert staff.post(list_of(audience)).status_code == 422
 
 
-def test_second_list_takes_the_place_of_the_first_and_can_be_dropped(staff):
+def test_second_upload_replaces_the_first_and_can_be_dropped(staff):
     audience = factories.audience()
     send(staff, audience, GOOD, "first.csv")
     text = web_client.page_text(send(staff, audience, MIXED, "second.csv"))
@@ -269,7 +269,7 @@ def test_second_list_takes_the_place_of_the_first_and_can_be_dropped(staff):
     assert not people(audience)
 
 
-def test_put_in_leads_on_to_the_event(staff):
+def test_adding_contacts_redirects_to_the_invite_page_of_the_event(staff):
     audience, event = factories.audience(), factories.event()
     page = send(staff, audience, GOOD, event=event.pk)
     assert f'name="event" value="{event.pk}"' in page.content.decode()
@@ -278,7 +278,7 @@ def test_put_in_leads_on_to_the_event(staff):
 
 
 @pytest.mark.slow
-def test_long_list_comes_page_by_page_in_as_many_queries(staff, django_assert_num_queries):
+def test_long_list_is_paged_with_constant_query_count(staff, django_assert_num_queries):
     def sent(number: int) -> Audience:
         audience = factories.audience()
         rows = "".join(f"a{n}@example.org,A {n}\n" for n in range(number))
@@ -294,7 +294,7 @@ def test_long_list_comes_page_by_page_in_as_many_queries(staff, django_assert_nu
     assert "a2999@example.org" in web_client.page_text(page)
 
 
-def test_list_that_nobody_spoke_of_for_a_day_is_forgotten():
+def test_upload_older_than_a_day_is_discarded():
     old, new = factories.audience(), factories.audience()
     for audience in (old, new):
         contact_import.store_upload(audience, GOOD.encode(), "list.csv")
@@ -314,7 +314,7 @@ def sent(db) -> Audience:
 
 
 @pytest.mark.slow
-def test_who_may_only_look_puts_nobody_in(sent):
+def test_view_only_staff_cannot_change_an_audience(sent):
     client = staff_client("view_audience")
     for address in (LIST, page_of(sent), list_of(sent)):
         page = client.get(address)
@@ -330,7 +330,7 @@ def test_who_may_only_look_puts_nobody_in(sent):
 
 
 @pytest.mark.slow
-def test_desk_sees_none_of_it(sent):
+def test_audience_pages_require_view_permission(sent):
     client = staff_client("view_event", "view_rsvp", "change_rsvp", "view_invitation")
     for address in (LIST, page_of(sent), list_of(sent)):
         assert client.get(address).status_code == 403
@@ -338,7 +338,7 @@ def test_desk_sees_none_of_it(sent):
         assert Client().post(address, {"put_in": "1"}).status_code == 302
 
 
-def test_looking_changes_nothing(staff, sent):
+def test_get_and_head_requests_change_nothing(staff, sent):
     before = snapshots.tables(but=UNCHANGED)
     for address in (page_of(sent), list_of(sent)):
         for method in (staff.get, staff.head):
@@ -349,7 +349,7 @@ def test_looking_changes_nothing(staff, sent):
     assert snapshots.tables(but=UNCHANGED) == before
 
 
-def test_audience_of_an_event_that_goes(staff):
+def test_event_used_by_an_audience_cannot_be_deleted(staff):
     """The database keeps an event that an audience speaks of."""
     event = factories.event()
     factories.audience(attended_event=event)

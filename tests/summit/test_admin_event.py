@@ -28,7 +28,7 @@ def act(staff, *events: Event, **more):
     )
 
 
-def test_capacity_up_seats_who_waits(staff):
+def test_raising_capacity_promotes_waitlisted_party(staff):
     event = factories.event(capacity=1)
     factories.rsvp(event, "Seated")
     waits = factories.rsvp(event, "Waits", size=2)
@@ -37,7 +37,7 @@ def test_capacity_up_seats_who_waits(staff):
     assert snapshots.emails(waits) == ["waitlisted 1", "promoted 2 REQUEST"]
 
 
-def test_capacity_down_warns_and_throws_nobody_out(staff):
+def test_lowering_capacity_warns_and_keeps_all_seats(staff):
     event = factories.event(capacity=4)
     factories.rsvp(event, size=4)
     page = web_client.page_text(change(staff, event, capacity="1", max_party_size="1"))
@@ -45,7 +45,7 @@ def test_capacity_down_warns_and_throws_nobody_out(staff):
     assert snapshots.seats(event) == [("Alma Reyes", 4, 0)]
 
 
-def test_new_place_is_told_to_every_party(staff):
+def test_venue_change_notifies_guests(staff):
     event = factories.event()
     rsvp = factories.rsvp(event)
     change(staff, event, venue="Weber Point Events Center", _sure="yes")
@@ -53,7 +53,7 @@ def test_new_place_is_told_to_every_party(staff):
     assert snapshots.emails(rsvp) == ["confirmed 1 REQUEST", "event_rescheduled 2 REQUEST"]
 
 
-def test_save_without_a_change_writes_to_nobody(staff):
+def test_save_without_a_change_changes_nothing(staff):
     event = factories.event()
     factories.rsvp(event)
     before = snapshots.tables(but=("accounts.StaffSession", "admin.LogEntry"))
@@ -62,7 +62,7 @@ def test_save_without_a_change_writes_to_nobody(staff):
 
 
 @pytest.mark.slow
-def test_event_that_cannot_be_is_refused_in_a_sentence_beside_its_field(subtests, staff):
+def test_invalid_event_shows_error_on_its_field(subtests, staff):
     event = factories.event()
     factories.event(slug="taken")
     factories.rsvp(event)
@@ -107,13 +107,13 @@ def test_event_that_cannot_be_is_refused_in_a_sentence_beside_its_field(subtests
                 assert snapshots.tables(but=("accounts.StaffSession",)) == before
 
 
-def test_numbers_that_did_not_fit_before_do_not_stop_another_change(staff):
+def test_existing_invalid_numbers_do_not_block_other_changes(staff):
     event = factories.event(capacity=2)
     change(staff, event, title="The Summit")
     assert Event.objects.values_list("title", "max_party_size").get() == ("The Summit", 6)
 
 
-def test_add_makes_an_event(staff):
+def test_add_form_creates_an_event(staff):
     event = factories.event()
     sent = web_client.form_fields(staff.get(f"{LIST}{event.pk}/change/"))
     sent |= {"slug": "another", "title": "Another"}
@@ -131,7 +131,7 @@ def test_event_with_rsvps_is_not_deleted(staff):
     assert Event.objects.count() == 1
 
 
-def test_canceling_asks_first_and_then_tells_every_party_once(staff):
+def test_canceling_asks_for_confirmation_then_notifies_each_party_once(staff):
     event = factories.event(capacity=1)
     seated, waits = factories.rsvp(event, "Seated"), factories.rsvp(event, "Waits")
     before = snapshots.tables(but=("accounts.StaffSession",))
@@ -146,7 +146,7 @@ def test_canceling_asks_first_and_then_tells_every_party_once(staff):
     assert snapshots.emails(waits) == ["waitlisted 1", "event_canceled 2"]
 
 
-def test_canceling_what_is_over_is_refused(staff):
+def test_canceling_past_event_is_refused(staff):
     event = factories.event()
     factories.end_event(event)
     assert "This event is over, so it cannot be cancelled." in web_client.page_text(act(staff, event, sure="yes"))
@@ -154,7 +154,7 @@ def test_canceling_what_is_over_is_refused(staff):
 
 
 @pytest.mark.slow
-def test_list_shows_seats_with_the_same_number_of_queries_for_1_and_30(staff, django_assert_num_queries):
+def test_event_list_shows_seats_with_constant_query_count(staff, django_assert_num_queries):
     event = factories.event(capacity=5, reserved_seats=1)
     factories.rsvp(event, size=3)
     factories.rsvp(event, "Waits", size=2)
@@ -169,7 +169,7 @@ def test_list_shows_seats_with_the_same_number_of_queries_for_1_and_30(staff, dj
 
 
 @pytest.mark.slow
-def test_promotion_by_the_desk_after_it_stopped_is_by_hand(staff):
+def test_raising_capacity_after_promotion_stopped_promotes_no_one(staff):
     event = factories.event(capacity=1)
     seated = factories.rsvp(event, "Seated")
     factories.rsvp(event, "Waits")

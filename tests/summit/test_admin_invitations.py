@@ -52,7 +52,7 @@ def shown(staff: Client, query: str = "") -> list[str]:
 
 
 @pytest.mark.slow
-def test_list_finds_and_filters(subtests, staff, answers):
+def test_list_can_be_searched_and_filtered(subtests, staff, answers):
     Message.objects.filter(recipient="dee.núñez@example.org").update(state="rejected", last_error="550 no")
     for query, found in [
         ("", ["Alma Reyes", "Ben Ochoa", "Chue Vang", "Dee Núñez"]),
@@ -71,14 +71,14 @@ def test_list_finds_and_filters(subtests, staff, answers):
             assert shown(staff, query) == found
 
 
-def test_list_says_what_was_answered(staff, answers):
+def test_list_shows_answer_and_decline_message(staff, answers):
     text = web_client.page_text(staff.get(LIST))
     assert "Alma Reyes Port Gate Logistics" in text
     assert "accepted 2 - queued" in text
     assert "declined - We count the stock in that week. queued" in text
 
 
-def test_page_shows_answer_mail_and_history(staff, answers):
+def test_page_shows_answer_and_message_state_without_the_token(staff, answers):
     asked = of(answers, "Ben Ochoa")
     page = staff.get(f"{LIST}{asked.pk}/change/")
     text = web_client.page_text(page)
@@ -101,7 +101,7 @@ def test_page_shows_answer_mail_and_history(staff, answers):
         ("es", ("respuesta: sin respuesta → aceptó", "respuesta: aceptó → dijo que no", "– → reemplazado")),
     ],
 )
-def test_history_says_the_answer_in_words(staff, answers, language, said):
+def test_history_shows_translated_answer_changes(staff, answers, language, said):
     accept(answers, "Chue Vang", 1)
     asked = of(answers, "Chue Vang")
     responses.replace_invitation_link(asked)
@@ -111,7 +111,7 @@ def test_history_says_the_answer_in_words(staff, answers, language, said):
 
 
 @pytest.mark.slow
-def test_lists_take_as_many_queries_for_3_as_for_30(staff, kickoff, django_assert_num_queries):
+def test_list_and_export_query_count_is_constant(staff, kickoff, django_assert_num_queries):
     factories.write_mailing(kickoff, *(factories.person(f"Person {n:03}") for n in range(3)))
     with CaptureQueriesContext(connection) as queries:
         staff.get(LIST)
@@ -126,7 +126,7 @@ def test_lists_take_as_many_queries_for_3_as_for_30(staff, kickoff, django_asser
 # The file --------------------------------------------------------------------------------------------------------
 
 
-def test_file_has_what_the_list_shows(staff, answers):
+def test_export_contains_the_filtered_invitations(staff, answers):
     header, *rows = read_rows(staff.get(f"{LIST}list.csv?answer=declined"))
     assert header == [
         *("Event", "Date", "Contact", "Email", "Organization", "Sector", "Language", "Invited", "Answer"),
@@ -140,7 +140,7 @@ def test_file_has_what_the_list_shows(staff, answers):
 
 
 @pytest.mark.slow
-def test_files_of_both_kinds_say_the_same(staff, answers):
+def test_csv_and_xlsx_exports_have_the_same_values(staff, answers):
     [alma] = read_rows(staff.get(f"{LIST}list.csv?answer=accepted"))[1:]
     assert alma[:7] == [
         *("Partner Kick-off", f"{timezone.localdate(answers.starts_at)}", "Alma Reyes", "alma.reyes@example.org"),
@@ -151,12 +151,12 @@ def test_files_of_both_kinds_say_the_same(staff, answers):
     assert sheet[:7] + sheet[8:11] == alma[:7] + alma[8:11]
 
 
-def test_nothing_to_take_away_says_so(staff, kickoff):
+def test_empty_export_shows_message(staff, kickoff):
     page = staff.get(f"{LIST}list.csv", follow=True)
     assert "There is nothing to take away" in web_client.page_text(page)
 
 
-def test_word_that_a_spreadsheet_would_run_is_harmless(staff, kickoff):
+def test_export_escapes_spreadsheet_formulas(staff, kickoff):
     responses.decline_invitation(factories.invite(kickoff, factories.person("Alma")), "=1+1")
     assert read_rows(staff.get(f"{LIST}list.csv"))[1][12] == "'=1+1"
 
@@ -164,7 +164,7 @@ def test_word_that_a_spreadsheet_would_run_is_harmless(staff, kickoff):
 # Who may what ----------------------------------------------------------------------------------------------------
 
 
-def test_nobody_writes_an_invitation_here(staff, answers):
+def test_invitations_cannot_be_added_changed_or_deleted(staff, answers):
     asked, before = of(answers, "Dee Núñez"), snapshots.tables(but=UNCHANGED)
     for address, sent in (
         (f"{LIST}add/", {"contact": "1"}),
@@ -177,7 +177,7 @@ def test_nobody_writes_an_invitation_here(staff, answers):
 
 
 @pytest.mark.slow
-def test_viewer_reads_and_takes_away(answers):
+def test_viewer_can_list_and_export(answers):
     client = staff_client("view_invitation")
     assert len(shown(client)) == 4
     assert len(read_rows(client.get(f"{LIST}list.csv"))) == 5
@@ -185,14 +185,14 @@ def test_viewer_reads_and_takes_away(answers):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("address", [LIST, f"{LIST}list.csv", f"{LIST}list.xlsx"])
-def test_desk_sees_none_of_it(answers, address):
+def test_list_and_export_require_view_permission(answers, address):
     assert staff_client("view_event", "view_rsvp", "change_rsvp").get(address).status_code == 403
     assert Client().get(address).status_code == 302
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("lookup", ["token", "rsvp__token", "contact__pledges__token", "mailing__messages__text"])
-def test_no_filter_finds_out_a_private_link(staff, answers, lookup):
+def test_list_filters_cannot_reveal_a_token(staff, answers, lookup):
     for value in (of(answers, "Alma Reyes").token[0], "~"):
         assert staff.get(f"{LIST}?{lookup}__startswith={value}").status_code in {302, 400}
 
@@ -205,7 +205,7 @@ def replace(client: Client, *rows: Invitation):
     return client.post(LIST, sent, follow=True)
 
 
-def test_staff_replace_a_link_that_others_saw(staff, answers):
+def test_replace_links_sends_new_link_and_skips_deleted_invitation(staff, answers):
     invitation, gone = of(answers, "Dee Núñez"), of(answers, "Ben Ochoa")
     Message.objects.update(state="sent", sent_at=timezone.now())
     gone_pk = Invitation(pk=gone.pk)
@@ -218,7 +218,7 @@ def test_staff_replace_a_link_that_others_saw(staff, answers):
 
 
 @pytest.mark.slow
-def test_a_viewer_replaces_no_link(answers):
+def test_viewer_cannot_replace_a_link(answers):
     viewer = User.objects.create_user("viewer", is_staff=True)
     viewer.user_permissions.set(Permission.objects.filter(codename="view_invitation"))
     client = Client()
@@ -232,7 +232,7 @@ def test_a_viewer_replaces_no_link(answers):
 
 
 @pytest.mark.slow
-def test_links_of_other_pages_lead_to_what_they_say(staff, answers):
+def test_links_from_other_admin_pages_filter_the_list(staff, answers):
     asked = of(answers, "Alma Reyes")
     mailing = f"mailing__id__exact={asked.mailing_id}"
     assert len(shown(staff, f"?{mailing}")) == 4
@@ -243,7 +243,7 @@ def test_links_of_other_pages_lead_to_what_they_say(staff, answers):
     assert f"{LIST}?contact__id__exact={asked.contact_id}" in page.content.decode()
 
 
-def test_invited_contact_is_erased_with_the_invitation(staff, answers):
+def test_deleting_a_contact_deletes_its_invitation_and_messages(staff, answers):
     asked = of(answers, "Dee Núñez")
     address = f"/imagine/admin/partners/contact/{asked.contact_id}/delete/"
     assert "Are you sure" in web_client.page_text(staff.get(address))
@@ -253,7 +253,7 @@ def test_invited_contact_is_erased_with_the_invitation(staff, answers):
 
 
 @pytest.mark.slow
-def test_organization_of_an_invited_contact_is_erased(staff, answers):
+def test_deleting_an_organization_deletes_invitations_of_its_contacts(staff, answers):
     gate = of(answers, "Alma Reyes").contact.organization
     address = f"/imagine/admin/partners/organization/{gate.pk}/delete/"
     assert staff.post(address, {"post": "yes"}).status_code == 302

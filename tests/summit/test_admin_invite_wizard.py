@@ -65,7 +65,7 @@ def asked(event: Event) -> list[str]:
 # Whom ------------------------------------------------------------------------------------------------------------
 
 
-def test_event_leads_to_inviting_and_shows_its_invitations(staff, kickoff):
+def test_event_page_links_to_invite_page_and_counts_invitations(staff, kickoff):
     page = staff.get(f"{EVENTS}{kickoff.pk}/change/")
     assert f'href="{whom(kickoff)}"' in page.content.decode()
     assert "All invitations" not in web_client.page_text(page)
@@ -75,7 +75,7 @@ def test_event_leads_to_inviting_and_shows_its_invitations(staff, kickoff):
     assert "invitations 1 accepted 0 declined 1 not answered 0" in text
 
 
-def test_audiences_are_said_in_words(staff, kickoff):
+def test_audiences_are_described_in_words(staff, kickoff):
     year, school = factories.pledge_year(), factories.school()
     first = factories.audience(
         name="Freight",
@@ -99,7 +99,7 @@ def test_audiences_are_said_in_words(staff, kickoff):
     assert f'href="{who(kickoff, first)}"' in staff.get(whom(kickoff)).content.decode()
 
 
-def test_partners_of_the_year_are_one_press_away_and_made_once(staff, kickoff):
+def test_partners_of_the_year_audience_is_created_once(staff, kickoff):
     factories.signed_pledge()
     assert "The main contact of everyone who signed a pledge for 2027–28." in web_client.page_text(
         staff.get(whom(kickoff))
@@ -112,14 +112,14 @@ def test_partners_of_the_year_are_one_press_away_and_made_once(staff, kickoff):
     assert "The main contact of everyone" not in web_client.page_text(staff.get(whom(kickoff)))
 
 
-def test_partners_of_the_year_take_another_name_when_theirs_is_taken(staff, kickoff):
+def test_partners_of_the_year_audience_gets_a_number_when_name_is_taken(staff, kickoff):
     factories.signed_pledge()
     factories.audience(name="Partners of 2027–28")
     assert shown(staff.post(whom(kickoff), follow=True)) == ["Alma Reyes"]
     assert sorted(Audience.objects.values_list("name", flat=True)) == ["Partners of 2027–28", "Partners of 2027–28 (2)"]
 
 
-def test_without_a_school_year_nothing_is_made(staff, kickoff):
+def test_no_audience_is_created_without_a_school_year(staff, kickoff):
     assert staff.post(whom(kickoff)).status_code == 302
     assert not Audience.objects.exists()
 
@@ -127,7 +127,7 @@ def test_without_a_school_year_nothing_is_made(staff, kickoff):
 # Who they are ----------------------------------------------------------------------------------------------------
 
 
-def test_page_shows_who_is_invited_who_is_left_out_and_why(staff, kickoff):
+def test_page_shows_who_will_be_invited_and_why_others_are_left_out(staff, kickoff):
     everybody = people()
     audience = factories.audience(uploaded_contacts=everybody)
     preferences.set_topics(preferences.get_preference("ben.ochoa@example.org"), invitations=False)
@@ -150,13 +150,13 @@ def test_page_shows_who_is_invited_who_is_left_out_and_why(staff, kickoff):
 
 
 @pytest.mark.parametrize(("words", "found"), [("REYES", ["Alma Reyes"]), ("ben@", []), ("vang@example", ["Chue Vang"])])
-def test_people_are_searched(staff, kickoff, words, found):
+def test_people_can_be_searched_by_name_or_email(staff, kickoff, words, found):
     vang = contacts.add_contact(None, name="Chue Vang", email="vang@example.org")
     audience = factories.audience(uploaded_contacts=[*people(2), vang])
     assert shown(staff.get(who(kickoff, audience), {"q": words})) == found
 
 
-def test_mail_is_read_as_a_chosen_person_in_both_languages(staff, kickoff):
+def test_email_preview_for_chosen_person_in_both_languages(staff, kickoff):
     alma, ben = people(2)
     audience = factories.audience(uploaded_contacts=[alma, ben])
     page = staff.get(who(kickoff, audience))
@@ -172,7 +172,7 @@ def test_mail_is_read_as_a_chosen_person_in_both_languages(staff, kickoff):
 
 
 @pytest.mark.slow
-def test_thousands_come_page_by_page(staff, kickoff):
+def test_thousands_of_people_are_paged(staff, kickoff):
     Contact.objects.bulk_create(
         Contact(name=f"Person {number:04}", email=f"p{number}@example.org") for number in range(3000)
     )
@@ -186,7 +186,7 @@ def test_thousands_come_page_by_page(staff, kickoff):
 
 
 @pytest.mark.slow
-def test_pages_take_as_many_queries_for_3_as_for_30(staff, kickoff, django_assert_num_queries):
+def test_invite_page_query_count_is_constant(staff, kickoff, django_assert_num_queries):
     def audience(number: int) -> Audience:
         return factories.audience(
             uploaded_contacts=people(number), schools=[school], pledge_year=year, attended_event=kickoff
@@ -206,7 +206,9 @@ def test_pages_take_as_many_queries_for_3_as_for_30(staff, kickoff, django_asser
 # The number ------------------------------------------------------------------------------------------------------
 
 
-def test_right_number_invites_and_leads_to_the_mailing(staff, kickoff, django_capture_on_commit_callbacks):
+def test_typing_the_right_number_invites_and_redirects_to_the_mailing(
+    staff, kickoff, django_capture_on_commit_callbacks
+):
     audience = factories.audience(uploaded_contacts=people(), name="Everyone")
     page = confirm(staff, kickoff, audience, 3)
     mailing = Mailing.objects.get()
@@ -216,7 +218,7 @@ def test_right_number_invites_and_leads_to_the_mailing(staff, kickoff, django_ca
     assert asked(kickoff) == ["Alma Reyes", "Ben Ochoa", "Chue Vang"]
 
 
-def test_repeated_press_invites_nobody_twice(staff, kickoff):
+def test_submitting_again_invites_no_one_twice(staff, kickoff):
     audience = factories.audience(uploaded_contacts=people())
     sent = typed(staff, kickoff, audience, 3)
     staff.post(who(kickoff, audience), sent)
@@ -237,7 +239,7 @@ def test_repeated_press_invites_nobody_twice(staff, kickoff):
         ("3\n3", "on one line"),
     ],
 )
-def test_wrong_number_invites_nobody(staff, kickoff, number, said):
+def test_wrong_number_invites_no_one(staff, kickoff, number, said):
     audience = factories.audience(uploaded_contacts=people())
     page = confirm(staff, kickoff, audience, number)
     assert page.status_code == 422
@@ -246,13 +248,13 @@ def test_wrong_number_invites_nobody(staff, kickoff, number, said):
 
 
 @pytest.mark.parametrize("number", ["1,200", "1200", " 1200 ", "1 200", "1.200"])
-def test_number_may_be_written_as_people_write_it(number):
+def test_number_accepts_thousands_separators_and_spaces(number):
     assert ConfirmForm({"number": number, "shown": "1200"}).is_valid()
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("shown", ["", "~", "-1", "9" * 30])
-def test_page_that_was_tampered_with_invites_nobody(staff, kickoff, shown):
+def test_invalid_shown_number_invites_no_one(staff, kickoff, shown):
     audience = factories.audience(uploaded_contacts=people())
     page = staff.post(who(kickoff, audience), typed(staff, kickoff, audience, 3) | {"shown": shown})
     assert page.status_code == 422
@@ -260,7 +262,7 @@ def test_page_that_was_tampered_with_invites_nobody(staff, kickoff, shown):
 
 
 @pytest.mark.slow
-def test_audience_that_changed_in_the_meantime_is_shown_again(staff, kickoff):
+def test_page_is_shown_again_when_the_number_of_people_changed(staff, kickoff):
     alma, ben, chue = people()
     audience = factories.audience(uploaded_contacts=[alma, ben])
     sent = typed(staff, kickoff, audience, 2)
@@ -288,7 +290,7 @@ def came_and_went(audience: Audience, alma: Contact, chue: Contact) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("happens", [edited, corrected, came_and_went])
-def test_as_many_other_people_are_shown_before_they_are_invited(staff, kickoff, happens):
+def test_page_is_shown_again_when_people_changed_but_not_their_number(staff, kickoff, happens):
     alma, ben, chue = people()
     audience = factories.audience(uploaded_contacts=[alma, ben])
     sent = typed(staff, kickoff, audience, 2)
@@ -305,7 +307,7 @@ def test_as_many_other_people_are_shown_before_they_are_invited(staff, kickoff, 
 
 
 @pytest.mark.slow
-def test_as_many_other_people_are_told_in_spanish(staff, kickoff):
+def test_message_about_changed_people_is_translated(staff, kickoff):
     alma, ben, _chue = people()
     audience = factories.audience(uploaded_contacts=[alma])
     sent = typed(staff, kickoff, audience, 1)
@@ -315,7 +317,7 @@ def test_as_many_other_people_are_told_in_spanish(staff, kickoff):
     assert not Invitation.objects.exists()
 
 
-def test_who_is_shown_is_marked_the_same_whatever_their_addresses_are(staff, kickoff):
+def test_fingerprint_matches_for_unusual_email_addresses(staff, kickoff):
     """The database marks them on the page, the rule marks whom it is about to ask."""
     past, emails = factories.event(), ["ñu@example.org", "Zoe@Example.org", "a_b@example.org", "ab@example.org"]
     for number, email in enumerate(emails):
@@ -328,7 +330,7 @@ def test_who_is_shown_is_marked_the_same_whatever_their_addresses_are(staff, kic
 
 @pytest.mark.slow
 @pytest.mark.parametrize("mark", [None, "", "~", "0" * 32, "0" * 500])
-def test_page_without_the_mark_of_who_was_shown_invites_nobody(staff, kickoff, mark):
+def test_missing_or_wrong_fingerprint_invites_no_one(staff, kickoff, mark):
     audience = factories.audience(uploaded_contacts=people())
     sent = typed(staff, kickoff, audience, 3) | {"mark": mark or ""}
     if mark is None:
@@ -360,7 +362,7 @@ def early(event: Event) -> None:
         (early, "RSVP for this event is not open yet"),
     ],
 )
-def test_event_that_takes_no_answer_invites_nobody(staff, kickoff, happens, said):
+def test_event_that_takes_no_rsvps_invites_no_one(staff, kickoff, happens, said):
     audience = factories.audience(uploaded_contacts=people())
     sent = typed(staff, kickoff, audience, 3)
     happens(kickoff)
@@ -374,7 +376,7 @@ def test_event_that_takes_no_answer_invites_nobody(staff, kickoff, happens, said
     assert not Invitation.objects.exists()
 
 
-def test_audience_of_nobody_has_no_button(staff, kickoff):
+def test_empty_audience_has_no_invite_button(staff, kickoff):
     audience = factories.audience()
     page = staff.get(who(kickoff, audience))
     assert "There is nobody in this audience who would be invited." in web_client.page_text(page)
@@ -388,7 +390,7 @@ def test_audience_of_nobody_has_no_button(staff, kickoff):
 
 
 @pytest.mark.slow
-def test_who_may_only_look_sees_and_invites_nobody(kickoff):
+def test_view_only_staff_see_the_pages_but_cannot_invite(kickoff):
     factories.signed_pledge()
     audience, client = factories.audience(uploaded_contacts=people()), staff_client(*LOOKS)
     for address in (whom(kickoff), who(kickoff, audience)):
@@ -403,7 +405,7 @@ def test_who_may_only_look_sees_and_invites_nobody(kickoff):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("missing", LOOKS)
-def test_desk_sees_none_of_it(kickoff, missing):
+def test_invite_pages_require_all_view_permissions(kickoff, missing):
     audience, client = (
         factories.audience(uploaded_contacts=people()),
         staff_client("change_rsvp", *(set(LOOKS) - {missing})),
@@ -415,7 +417,7 @@ def test_desk_sees_none_of_it(kickoff, missing):
 
 
 @pytest.mark.parametrize("client", ["nobody", "guest"])
-def test_closed_to_who_is_not_staff(kickoff, client):
+def test_invite_pages_are_closed_to_non_staff(kickoff, client):
     browser = Client()
     if client == "guest":
         browser.force_login(User.objects.create_user("guest"))
@@ -434,7 +436,7 @@ def test_other_methods_are_refused(staff, kickoff, method):
 
 
 @pytest.mark.slow
-def test_looking_changes_nothing(staff, kickoff):
+def test_get_head_and_options_change_nothing(staff, kickoff):
     audience = factories.audience(uploaded_contacts=people())
     before = snapshots.tables(but=UNCHANGED)
     for address in (whom(kickoff), who(kickoff, audience)):
@@ -444,5 +446,5 @@ def test_looking_changes_nothing(staff, kickoff):
 
 
 @pytest.mark.parametrize("address", ["{event}9/invite/", "{event}/invite/999/"])
-def test_what_is_missing_is_not_found(staff, kickoff, address):
+def test_missing_event_or_audience_returns_404(staff, kickoff, address):
     assert staff.get(EVENTS + address.format(event=kickoff.pk)).status_code == 404

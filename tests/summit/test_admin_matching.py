@@ -53,7 +53,7 @@ def partner(rsvp: Rsvp) -> str | None:
 # The list --------------------------------------------------------------------------------------------------------
 
 
-def test_list_proposes_and_one_button_accepts_for_all_with_the_name(staff, event, gate, rsvp):
+def test_accepting_a_suggestion_matches_all_rsvps_with_that_name(staff, event, gate, rsvp):
     same = factories.rsvp(event, "Chue Vang", organization_name="port gate logistcs")
     factories.rsvp(event, "Dara Keo", organization_name="Zeta Freight")
     page = web_client.page_text(staff.get(LIST))
@@ -68,7 +68,7 @@ def test_list_proposes_and_one_button_accepts_for_all_with_the_name(staff, event
 
 
 @pytest.mark.slow
-def test_list_is_paged_and_takes_as_many_queries_for_one_as_for_thirty(staff, event):
+def test_list_is_paged_with_constant_query_count(staff, event):
     factories.organization("Partner 00")
     factories.rsvp(event, "Guest", organization_name="Partner 00")
     with CaptureQueriesContext(connection) as for_one:
@@ -93,7 +93,7 @@ def test_empty_list_says_so(staff, event):
 # One RSVP --------------------------------------------------------------------------------------------------------
 
 
-def test_rsvps_own_page_proposes_and_leads_on(staff, gate, rsvp):
+def test_rsvp_page_shows_suggestion_and_links_to_matching(staff, gate, rsvp):
     page = staff.get(page_of_rsvp(rsvp))
     assert "May be: Port Gate Logistics (similar name). Say which it is" in web_client.page_text(page)
     assert f'href="{page_of(rsvp)}"' in page.content.decode()
@@ -105,7 +105,7 @@ def test_rsvps_own_page_proposes_and_leads_on(staff, gate, rsvp):
     assert "belongs to no partner. Say otherwise" in web_client.page_text(staff.get(page_of_rsvp(rsvp)))
 
 
-def test_another_is_looked_for_and_chosen_with_the_guest_as_its_contact(staff, gate, rsvp):
+def test_searched_organization_can_be_chosen_with_guest_as_contact(staff, gate, rsvp):
     factories.organization("Iglesia Luz del Valle")
     page = web_client.page_text(staff.get(f"{page_of(rsvp)}?q=IGLÉSIA"))
     assert "Found for “IGLÉSIA” It is Iglesia Luz del Valle" in page
@@ -116,7 +116,7 @@ def test_another_is_looked_for_and_chosen_with_the_guest_as_its_contact(staff, g
     assert list(church.contacts.values_list("name", "email")) == [("Ben Ochoa", "ben.ochoa@example.org")]
 
 
-def test_new_organization_is_made_of_what_was_typed(staff, rsvp):
+def test_new_organization_is_created_from_typed_values(staff, rsvp):
     sent = web_client.form_fields(staff.get(page_of(rsvp)))
     assert (sent["name"], sent["sector"]) == ("Port Gate Logistcs", "labor")
     answer = press(staff, rsvp, new="1", name="Port Gate Logistics", sector="business")
@@ -125,7 +125,7 @@ def test_new_organization_is_made_of_what_was_typed(staff, rsvp):
     assert (made.name, made.sector, made.contacts.get().name, partner(rsvp)) == (GATE, "business", "Ben Ochoa", GATE)
 
 
-def test_new_organization_with_a_name_that_is_there_asks_first(staff, gate, rsvp):
+def test_new_organization_with_existing_name_asks_for_confirmation(staff, gate, rsvp):
     answer = press(staff, rsvp, new="1", name="The PORT GATE Logistics, Inc.")
     page = web_client.page_text(answer)
     assert "There is an organization with this name already. Choose it, or change the name." in page
@@ -136,13 +136,13 @@ def test_new_organization_with_a_name_that_is_there_asks_first(staff, gate, rsvp
 
 
 @pytest.mark.parametrize("typed", [{"name": ""}, {"name": "x" * 121}, {"name": "Zeta", "sector": "circus"}])
-def test_wrong_new_organization_comes_back_with_a_sentence(staff, rsvp, typed):
+def test_invalid_new_organization_shows_form_errors(staff, rsvp, typed):
     answer = press(staff, rsvp, new="1", **typed)
     assert answer.context["form"].errors
     assert (answer.status_code, Organization.objects.count()) == (200, 0)
 
 
-def test_no_partner_and_back_among_those_to_match(staff, rsvp):
+def test_rsvp_marked_as_no_partner_can_be_matched_again(staff, rsvp):
     assert said(press(staff, rsvp, none="1")) == ["1 RSVP belongs to no partner."]
     assert rsvp not in Rsvp.objects.unmatched()
     answer = press(staff, rsvp, again="1", was="none")
@@ -150,7 +150,7 @@ def test_no_partner_and_back_among_those_to_match(staff, rsvp):
     assert rsvp in Rsvp.objects.unmatched()
 
 
-def test_matched_one_is_said_otherwise_alone(staff, event, gate, rsvp):
+def test_changing_a_match_affects_only_that_rsvp(staff, event, gate, rsvp):
     same = factories.rsvp(event, "Chue Vang", organization_name="Port Gate Logistcs")
     press(staff, rsvp, choose=gate.pk)
     other = factories.organization("Zeta Freight")
@@ -161,14 +161,14 @@ def test_matched_one_is_said_otherwise_alone(staff, event, gate, rsvp):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("sent", [{"choose": "0"}, {"choose": "x"}, {"choose": "9" * 30}, {"choose": "²"}])
-def test_organization_that_is_not_there_is_told(staff, rsvp, sent):
+def test_choosing_unknown_organization_shows_message(staff, rsvp, sent):
     assert said(press(staff, rsvp, **sent)) == [str(organization_matching.OrganizationMissing())]
     assert partner(rsvp) is None
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("button", ["choose", "none", "new", "again"])
-def test_what_somebody_else_said_in_the_meantime_stands(staff, gate, rsvp, button):
+def test_match_made_by_someone_else_is_not_overwritten(staff, gate, rsvp, button):
     other = factories.organization("Zeta Freight")
     organization_matching.assign_organization(Rsvp.objects.all(), other.pk)
     for was in ("", "none", str(gate.pk), "x"):
@@ -180,7 +180,7 @@ def test_what_somebody_else_said_in_the_meantime_stands(staff, gate, rsvp, butto
 
 
 @pytest.mark.slow
-def test_who_may_only_look_sees_the_list_and_says_nothing(gate, rsvp):
+def test_view_only_staff_see_the_list_but_cannot_match(gate, rsvp):
     viewer = staff_client("view_rsvp")
     page = viewer.get(LIST)
     assert "Port Gate Logistics (similar name)" in web_client.page_text(page)
@@ -191,7 +191,7 @@ def test_who_may_only_look_sees_the_list_and_says_nothing(gate, rsvp):
 
 
 @pytest.mark.slow
-def test_who_may_not_add_organizations_chooses(gate, rsvp):
+def test_staff_without_add_permission_can_only_choose_existing(gate, rsvp):
     editor = staff_client("view_rsvp", "change_rsvp")
     assert "Make this organization" not in web_client.page_text(editor.get(page_of(rsvp)))
     assert editor.post(page_of(rsvp), {"new": "1", "name": "Zeta", "was": ""}).status_code == 403
@@ -200,7 +200,7 @@ def test_who_may_not_add_organizations_chooses(gate, rsvp):
 
 
 @pytest.mark.slow
-def test_strangers_are_kept_out_and_what_is_not_there_is_not_found(client, staff, rsvp):
+def test_matching_requires_permission_and_unknown_rsvp_returns_404(client, staff, rsvp):
     for address in (LIST, page_of(rsvp)):
         assert client.get(address).headers["Location"].startswith("/imagine/admin/login/")
         assert user_with_nothing().get(address).status_code == 403
@@ -213,5 +213,5 @@ def user_with_nothing() -> Client:
     return staff_client()
 
 
-def test_list_of_rsvps_leads_there(staff):
+def test_rsvp_list_links_to_matching(staff):
     assert f'href="{LIST}"' in staff.get("/imagine/admin/summit/rsvp/").content.decode()

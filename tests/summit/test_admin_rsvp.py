@@ -34,7 +34,7 @@ def act(staff, action: str, *rsvps: Rsvp, **more):
 # Add --------------------------------------------------------------------------------------------------------------
 
 
-def test_add_for_a_caller_seats_the_party_and_writes_to_it(staff):
+def test_adding_rsvp_seats_the_party_and_emails_it(staff):
     event = factories.event(capacity=3)
     assert add(staff, event, size="2", language="es").status_code == 302
     rsvp = Rsvp.objects.get()
@@ -43,7 +43,7 @@ def test_add_for_a_caller_seats_the_party_and_writes_to_it(staff):
     assert snapshots.emails(rsvp) == ["confirmed 1 REQUEST"]
 
 
-def test_add_to_a_full_event_waits_or_is_seated_beyond_the_room(staff):
+def test_adding_to_full_event_waitlists_or_seats_over_capacity(staff):
     event = factories.event(capacity=1)
     add(staff, event, size="2")
     add(staff, event, size="2", email="walk-in@example.org", over_capacity="on", reason="The superintendent asked")
@@ -54,7 +54,7 @@ def test_add_to_a_full_event_waits_or_is_seated_beyond_the_room(staff):
 
 
 @pytest.mark.parametrize("reason", ["", "   "])
-def test_add_beyond_the_room_without_a_reason_is_refused_and_keeps_what_was_typed(staff, reason):
+def test_adding_over_capacity_without_reason_is_refused_and_keeps_input(staff, reason):
     event = factories.event(capacity=0)
     response = add(staff, event, size="2", over_capacity="on", reason=reason, note="Drives the speaker")
     assert dict(response.context["adminform"].form.errors) == {"reason": ["Say why: it is kept in the history."]}
@@ -62,7 +62,7 @@ def test_add_beyond_the_room_without_a_reason_is_refused_and_keeps_what_was_type
     assert (Rsvp.objects.count(), snapshots.emails()) == (0, [])
 
 
-def test_add_for_an_event_whose_rsvp_is_closed_is_possible_and_for_one_that_is_over_is_not(staff):
+def test_adding_is_allowed_after_rsvp_closes_but_not_after_the_event(staff):
     event = factories.event()
     factories.close_rsvp(event)
     assert add(staff, event).status_code == 302
@@ -87,7 +87,7 @@ def test_add_for_an_event_whose_rsvp_is_closed_is_possible_and_for_one_that_is_o
         ({"event": ""}, "This field is required."),
     ],
 )
-def test_add_with_a_mistake_says_so_and_keeps_nothing(staff, fields, said):
+def test_adding_invalid_rsvp_shows_error_and_saves_nothing(staff, fields, said):
     event = factories.event()
     factories.rsvp(event)
     before = snapshots.tables(but=("accounts.StaffSession",))
@@ -100,7 +100,7 @@ def test_add_with_a_mistake_says_so_and_keeps_nothing(staff, fields, said):
 # Change -----------------------------------------------------------------------------------------------------------
 
 
-def test_change_of_size_up_and_down_goes_through_the_rules(staff):
+def test_size_change_updates_seats_waitlist_and_emails(staff):
     event = factories.event(capacity=3)
     rsvp = factories.rsvp(event, size=2)
     other = factories.rsvp(event, "Waits", size=2)
@@ -113,7 +113,7 @@ def test_change_of_size_up_and_down_goes_through_the_rules(staff):
     assert len(snapshots.guests(rsvp)) == 1
 
 
-def test_change_of_names_and_needs_touches_no_seat(staff):
+def test_changing_names_and_needs_sends_no_email(staff):
     rsvp = factories.rsvp(factories.event(), size=2)
     guest = rsvp.guests.last()
     response = change(
@@ -134,7 +134,7 @@ def test_save_without_a_change_changes_nothing(staff):
     assert snapshots.tables(but=kept) == before
 
 
-def test_contacts_name_is_corrected_on_the_rsvp_and_on_the_badge(staff):
+def test_rsvp_name_and_first_guest_name_stay_in_sync(staff):
     rsvp = factories.rsvp(factories.event(), size=2)
     change(staff, rsvp, name="Alma R.")
     assert (Rsvp.objects.get().name, snapshots.guests(rsvp)[0]) == ("Alma R.", (1, "Alma R."))
@@ -142,7 +142,7 @@ def test_contacts_name_is_corrected_on_the_rsvp_and_on_the_badge(staff):
     assert (Rsvp.objects.get().name, snapshots.guests(rsvp)[0]) == ("Alma Ruiz", (1, "Alma Ruiz"))
 
 
-def test_corrected_address_gets_the_mail_that_is_not_sent_yet_and_the_link(staff):
+def test_changed_email_gets_the_unsent_message_with_the_link(staff):
     rsvp = factories.rsvp(factories.event(), email="alma@example.com")
     change(staff, rsvp, email="alma@example.org")
     assert Rsvp.objects.get().email == "alma@example.org"
@@ -152,7 +152,7 @@ def test_corrected_address_gets_the_mail_that_is_not_sent_yet_and_the_link(staff
     assert Rsvp.objects.get().get_absolute_url() in message.body_text
 
 
-def test_list_and_page_say_that_an_address_is_not_verified(staff):
+def test_list_and_page_show_unverified_email(staff):
     event = factories.event()
     factories.rsvp(event, "Bo", verified_at=None)
     factories.rsvp(event, "Alma", verified_at="2027-02-03T20:00Z")
@@ -164,7 +164,7 @@ def test_list_and_page_say_that_an_address_is_not_verified(staff):
         assert said in web_client.page_text(page)
 
 
-def test_address_of_another_party_is_refused(staff):
+def test_email_of_another_party_is_refused(staff):
     event = factories.event()
     factories.rsvp(event, "Other")
     rsvp = factories.rsvp(event)
@@ -174,7 +174,7 @@ def test_address_of_another_party_is_refused(staff):
     assert rsvp.email == "alma.reyes@example.org"
 
 
-def test_change_of_an_event_that_is_over_is_refused_in_a_sentence(staff):
+def test_size_change_after_the_event_is_refused(staff):
     event = factories.event()
     rsvp = factories.rsvp(event, size=2)
     factories.end_event(event)
@@ -184,7 +184,7 @@ def test_change_of_an_event_that_is_over_is_refused_in_a_sentence(staff):
     assert snapshots.seats(event) == [("Alma Reyes", 2, 0)]
 
 
-def test_cancelled_rsvp_can_still_be_annotated(staff):
+def test_note_of_canceled_rsvp_can_be_changed(staff):
     rsvp = seats.cancel(factories.rsvp(factories.event()))
     assert change(staff, rsvp, note="Called to say sorry.").status_code == 302
     assert (Rsvp.objects.get().note, Rsvp.objects.get().status) == ("Called to say sorry.", "canceled")
@@ -193,7 +193,7 @@ def test_cancelled_rsvp_can_still_be_annotated(staff):
 # Delete -----------------------------------------------------------------------------------------------------------
 
 
-def test_delete_erases_the_party_its_mail_and_frees_its_seats(staff):
+def test_deleting_rsvp_removes_guests_and_emails_and_frees_seats(staff):
     event = factories.event(capacity=1)
     rsvp, waits = factories.rsvp(event), factories.rsvp(event, "Waits")
     address = f"{LIST}{rsvp.pk}/delete/"
@@ -206,7 +206,7 @@ def test_delete_erases_the_party_its_mail_and_frees_its_seats(staff):
 
 
 @pytest.mark.slow
-def test_delete_of_many_frees_the_seats_of_each(staff):
+def test_bulk_delete_frees_all_seats(staff):
     event = factories.event(capacity=2)
     gone = [factories.rsvp(event, "One"), factories.rsvp(event, "Two")]
     factories.rsvp(event, "Waits", size=2)
@@ -216,7 +216,7 @@ def test_delete_of_many_frees_the_seats_of_each(staff):
     assert snapshots.seats(event) == [("Waits", 2, 0)]
 
 
-def test_history_of_what_was_erased_keeps_no_name(staff):
+def test_admin_log_of_deleted_rsvp_keeps_no_personal_data(staff):
     rsvp = factories.rsvp(factories.event())
     staff.post(f"{LIST}{rsvp.pk}/delete/", {"post": "yes"})
     log = str(snapshots.tables()["admin.LogEntry"])
@@ -228,7 +228,7 @@ def test_history_of_what_was_erased_keeps_no_name(staff):
 
 
 @pytest.mark.slow
-def test_list_takes_the_same_number_of_queries_for_1_and_30(staff):
+def test_list_query_count_is_constant(staff):
     addresses = [LIST + query for query in ("", "?q=guest", "?status=waitlisted", "?status=skipped", "?status=late")]
     event = factories.event(capacity=20)
     factories.rsvp(event, "Guest first")
@@ -238,7 +238,7 @@ def test_list_takes_the_same_number_of_queries_for_1_and_30(staff):
     assert web_client.query_counts(staff.get, addresses) == counts
 
 
-def test_filters_show_their_states_alone(staff):
+def test_status_filter_shows_only_matching_rsvps(staff):
     event = factories.event(capacity=3)
     factories.rsvp(event, "Confirmed", size=2)
     factories.rsvp(event, "Partly", size=2, accepts_partial=True)
@@ -254,7 +254,7 @@ def test_filters_show_their_states_alone(staff):
 @pytest.mark.parametrize(
     "address", ["/imagine/admin/", LIST, ADD, "/imagine/admin/summit/event/", "/imagine/admin/mail/message/"]
 )
-def test_admin_is_closed_to_who_is_not_staff(address):
+def test_admin_is_closed_to_non_staff(address):
     factories.rsvp(factories.event())
     guest = Client()
     guest.force_login(User.objects.create_user("guest"))
@@ -265,7 +265,7 @@ def test_admin_is_closed_to_who_is_not_staff(address):
 
 
 @pytest.mark.slow
-def test_who_may_only_look_changes_nothing():
+def test_view_only_staff_cannot_change_delete_or_cancel():
     event = factories.event()
     rsvp = factories.rsvp(event, size=2)
     viewer = User.objects.create_user("viewer", is_staff=True)
@@ -279,7 +279,7 @@ def test_who_may_only_look_changes_nothing():
     assert snapshots.seats(event) == [("Alma Reyes", 2, 0)]
 
 
-def test_bring_back_action_brings_back_the_whole_party_once(staff):
+def test_reinstate_action_restores_the_whole_party_once(staff):
     event = factories.event()
     rsvp = seats.cancel(factories.rsvp(event, size=2, guests=("Ben",)))
     act(staff, "reinstate_rsvps", rsvp)
@@ -289,7 +289,7 @@ def test_bring_back_action_brings_back_the_whole_party_once(staff):
 
 
 @pytest.mark.slow
-def test_log_of_the_admin_tells_only_what_was_typed(staff):
+def test_admin_log_records_only_fields_changed_by_the_editor(staff):
     rsvp = factories.rsvp(factories.event())
     address = f"{LIST}{rsvp.pk}/change/"
     opened = web_client.form_fields(staff.get(address))
@@ -301,7 +301,7 @@ def test_log_of_the_admin_tells_only_what_was_typed(staff):
 
 
 @pytest.mark.slow
-def test_cancelled_rsvp_of_a_past_event_can_be_annotated(staff):
+def test_note_of_canceled_rsvp_can_be_changed_after_the_event(staff):
     event = factories.event()
     rsvp = seats.cancel(factories.rsvp(event))
     factories.end_event(event)

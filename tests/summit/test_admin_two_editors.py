@@ -56,7 +56,7 @@ def party(db) -> Rsvp:
 # One field --------------------------------------------------------------------------------------------------------
 
 
-def test_what_both_changed_is_shown_and_counts_when_saved_once_more(staff, party):
+def test_field_changed_by_both_shows_conflict_and_is_saved_on_resubmit(staff, party):
     mine = opened(staff, party)
     save(staff, party, opened(staff, party) | {"phone": "2", "organization_name": "Delta Bakery"})
     before = snapshots.tables(but=KEPT)
@@ -73,7 +73,7 @@ def test_what_both_changed_is_shown_and_counts_when_saved_once_more(staff, party
     assert (party.phone, party.note, party.organization_name) == ("3", "Mine", "Delta Bakery")
 
 
-def test_what_only_the_other_changed_stays_as_they_left_it(staff, party):
+def test_fields_changed_only_by_the_other_editor_are_kept(staff, party):
     mine = opened(staff, party)
     save(staff, party, opened(staff, party) | {"phone": "2", "accepts_partial": "on", "sector": "labor"})
     assert save(staff, party, mine | {"note": "Mine"}).status_code == 302
@@ -81,7 +81,7 @@ def test_what_only_the_other_changed_stays_as_they_left_it(staff, party):
     assert (party.phone, party.note, party.accepts_partial, party.sector) == ("2", "Mine", True, "labor")
 
 
-def test_page_that_comes_back_for_another_mistake_shows_what_the_other_changed(staff, party):
+def test_form_with_errors_shows_changes_by_the_other_editor(staff, party):
     mine = opened(staff, party)
     save(staff, party, opened(staff, party) | {"phone": "2", "accepts_partial": "on", "sector": "labor"})
     response = save(staff, party, mine | {"note": "Mine", "name": ""})
@@ -93,7 +93,7 @@ def test_page_that_comes_back_for_another_mistake_shows_what_the_other_changed(s
     assert (party.name, party.phone, party.accepts_partial, party.note) == ("Alma R.", "2", True, "Mine")
 
 
-def test_box_that_the_other_cleared_comes_back_empty(staff, party):
+def test_form_with_errors_shows_checkbox_cleared_by_the_other_editor(staff, party):
     seats.set_accepts_partial(party, True)
     mine = opened(staff, party)
     seats.set_accepts_partial(party, False)
@@ -107,7 +107,7 @@ def test_box_that_the_other_cleared_comes_back_empty(staff, party):
 # Guests -----------------------------------------------------------------------------------------------------------
 
 
-def test_guest_whom_only_the_other_named_keeps_the_name(staff, party):
+def test_guest_named_by_the_other_editor_keeps_the_name(staff, party):
     mine = opened(staff, party)
     chi = party.guests.last()
     seats.update_guests(party, {chi.pk: {"name": "Chi", "dietary_needs": "no nuts", "accessibility_needs": ""}})
@@ -115,7 +115,7 @@ def test_guest_whom_only_the_other_named_keeps_the_name(staff, party):
     assert needs(party) == [("Alma Reyes", ""), ("Ben", "vegan"), ("Chi", "no nuts")]
 
 
-def test_need_of_a_guest_that_both_wrote_is_shown_at_the_guest(staff, party):
+def test_guest_field_changed_by_both_shows_conflict_on_that_guest(staff, party):
     mine = opened(staff, party)
     ben = party.guests.get(name="Ben")
     seats.update_guests(party, {ben.pk: {"dietary_needs": "no nuts"}})
@@ -133,7 +133,7 @@ def test_need_of_a_guest_that_both_wrote_is_shown_at_the_guest(staff, party):
 # The party itself -------------------------------------------------------------------------------------------------
 
 
-def test_guest_who_came_in_the_meantime_is_shown_and_everything_typed_is_kept(staff, party):
+def test_guest_added_in_the_meantime_is_shown_and_input_is_kept(staff, party):
     mine = opened(staff, party)
     seats.change_party_size(party, size=4)
     dee = party.guests.last()
@@ -160,7 +160,7 @@ def test_guest_who_came_in_the_meantime_is_shown_and_everything_typed_is_kept(st
     assert needs(party) == [("Alma Reyes", ""), ("Ben", "vegan"), ("Chi", ""), ("Dee", "halal")]
 
 
-def test_what_was_typed_for_a_guest_who_left_is_shown_so_that_it_can_be_used(staff, party):
+def test_input_for_a_removed_guest_is_shown(staff, party):
     mine = opened(staff, party)
     seats.remove_guest(party, party.guests.get(name="Ben").pk)
     page = save(staff, party, mine | {"guests-1-dietary_needs": "vegan", "guests-2-name": "Chi", "note": "Mine"})
@@ -180,7 +180,7 @@ def test_what_was_typed_for_a_guest_who_left_is_shown_so_that_it_can_be_used(sta
     assert needs(party) == [("Alma Reyes", ""), ("Chi", "")]
 
 
-def test_size_that_both_changed_is_shown_and_mine_counts_when_saved_once_more(staff, party):
+def test_size_changed_by_both_shows_conflict_and_is_saved_on_resubmit(staff, party):
     mine = opened(staff, party)
     seats.change_party_size(party, size=2)
     page = save(staff, party, mine | {"size": "5"})
@@ -192,7 +192,7 @@ def test_size_that_both_changed_is_shown_and_mine_counts_when_saved_once_more(st
     assert snapshots.seats(party.event) == [("Alma Reyes", 5, 0)]
 
 
-def test_party_that_was_called_up_in_the_meantime_is_shown_as_it_stands(staff):
+def test_promotion_in_the_meantime_shows_current_seats(staff):
     event = factories.event(capacity=1)
     first, waits = factories.rsvp(event, "First"), factories.rsvp(event)
     mine = opened(staff, waits)
@@ -203,7 +203,7 @@ def test_party_that_was_called_up_in_the_meantime_is_shown_as_it_stands(staff):
     assert Rsvp.objects.get(pk=waits.pk).note == "Mine"
 
 
-def test_party_that_was_cancelled_in_the_meantime_is_told_and_the_rest_is_kept(staff, party):
+def test_cancellation_in_the_meantime_is_shown_and_other_input_is_kept(staff, party):
     mine = opened(staff, party)
     seats.cancel(party)
     page = save(staff, party, mine | {"size": "5", "note": "Mine", "guests-1-dietary_needs": "vegan"})
@@ -213,7 +213,7 @@ def test_party_that_was_cancelled_in_the_meantime_is_told_and_the_rest_is_kept(s
     assert (party.status, party.note, needs(party)[1]) == ("canceled", "Mine", ("Ben", "vegan"))
 
 
-def test_party_that_came_back_in_the_meantime_is_told_and_the_rest_is_kept(staff, party):
+def test_reinstatement_in_the_meantime_is_shown_and_input_is_kept(staff, party):
     seats.cancel(party)
     mine = opened(staff, party)
     seats.reinstate(party, size=2)
@@ -225,7 +225,7 @@ def test_party_that_came_back_in_the_meantime_is_told_and_the_rest_is_kept(staff
     assert Rsvp.objects.get().note == "Mine"
 
 
-def test_party_that_changes_again_is_told_again(staff, party):
+def test_each_further_party_change_is_shown_again(staff, party):
     page = save(staff, party, opened(staff, party))
     assert page.status_code == 302
     mine = opened(staff, party) | {"note": "Mine"}
@@ -238,14 +238,14 @@ def test_party_that_changes_again_is_told_again(staff, party):
     assert (Rsvp.objects.get().note, Guest.objects.count()) == ("Mine", 2)
 
 
-def test_erased_in_the_meantime_is_told(staff, party):
+def test_saving_rsvp_deleted_in_the_meantime_says_so(staff, party):
     mine = opened(staff, party)
     seats.delete_rsvp(party)
     page = staff.post(page_of(party), mine, follow=True)
     assert "doesn’t exist" in web_client.page_text(page)
 
 
-def test_erased_in_the_very_moment_of_saving_is_told_too(staff, party, monkeypatch):
+def test_rsvp_deleted_while_saving_says_so(staff, party, monkeypatch):
     mine = opened(staff, party)
     lock_party = seats.lock_rsvp
 
@@ -257,7 +257,7 @@ def test_erased_in_the_very_moment_of_saving_is_told_too(staff, party, monkeypat
     assert "doesn’t exist" in web_client.page_text(staff.post(page_of(party), mine, follow=True))
 
 
-def test_page_that_was_not_ours_is_no_error_and_writes_over_nothing(subtests, staff, party):
+def test_tampered_form_data_causes_no_error_and_overwrites_nothing(subtests, staff, party):
     before = (snapshots.seats(party.event), needs(party))
     mine = opened(staff, party)
     for sent in [
@@ -277,13 +277,13 @@ def test_page_that_was_not_ours_is_no_error_and_writes_over_nothing(subtests, st
             assert (snapshots.seats(party.event), needs(party)) == before
 
 
-def test_page_of_thousands_of_guests_is_no_error_and_writes_over_nothing(staff, party):
+def test_form_with_thousands_of_guests_overwrites_nothing(staff, party):
     before = (snapshots.seats(party.event), needs(party))
     assert save(staff, party, opened(staff, party) | {"guests-TOTAL_FORMS": "2000"}).status_code in {200, 302}
     assert (snapshots.seats(party.event), needs(party)) == before
 
 
-def test_guest_of_another_party_is_not_written_to(staff, party):
+def test_guest_of_another_party_is_not_changed(staff, party):
     other = factories.rsvp(factories.event(), "Other")
     stranger = other.guests.get()
     sent = opened(staff, party) | {"guests-1-id": str(stranger.pk), "guests-1-name": "Eve"}
@@ -291,7 +291,7 @@ def test_guest_of_another_party_is_not_written_to(staff, party):
     assert needs(other) == [("Other", "")]
 
 
-def test_page_costs_the_same_queries_for_2_and_6_guests(staff, django_assert_num_queries):
+def test_page_query_count_is_the_same_for_2_and_6_guests(staff, django_assert_num_queries):
     event = factories.event(capacity=20)
     small, large = factories.rsvp(event, "Small", size=2), factories.rsvp(event, "Large", size=6)
     opened(staff, small)
@@ -304,7 +304,7 @@ def test_page_costs_the_same_queries_for_2_and_6_guests(staff, django_assert_num
 # An event ---------------------------------------------------------------------------------------------------------
 
 
-def test_two_people_on_one_event(staff):
+def test_event_field_changed_by_both_shows_conflict_and_keeps_other_edits(staff):
     event = factories.event(capacity=10)
     mine = opened(staff, event)
     save(staff, event, opened(staff, event) | {"capacity": "12", "venue": "Weber Point", "ends_at_1": "23:30:15"})
@@ -318,7 +318,7 @@ def test_two_people_on_one_event(staff):
     assert Event.objects.values_list("capacity", "venue").get() == (20, "Weber Point")
 
 
-def test_both_moved_one_event(staff):
+def test_event_time_changed_by_both_shows_conflict(staff):
     event = factories.event()
     mine = opened(staff, event)
     save(staff, event, opened(staff, event) | {"ends_at_1": "23:30:00"})
@@ -337,7 +337,7 @@ def test_nested_json_in_the_hidden_field_is_ignored(staff, party):
         assert save(staff, thing, mine).status_code in {200, 302}
 
 
-def test_more_guests_than_the_party_has_are_refused_at_once(staff, party):
+def test_huge_guest_form_count_is_limited_and_changes_nothing(staff, party):
     before = snapshots.tables(but=KEPT)
     sent = {"guests-TOTAL_FORMS": "2147483648", "guests-INITIAL_FORMS": "0"}
     mine = {name: value for name, value in opened(staff, party).items() if not name.startswith("guests-")}

@@ -29,7 +29,7 @@ def who_came(rsvp: Rsvp) -> list[int]:
 # The rule --------------------------------------------------------------------------------------------------------
 
 
-def test_all_who_hold_a_seat_came_and_twice_changes_nothing():
+def test_check_in_party_marks_guests_with_seats_and_is_idempotent():
     event = factories.event(capacity=2)
     rsvp = party(event=event, size=3, accepts_partial=True)
     assert attendance.check_in_party(rsvp)
@@ -39,7 +39,7 @@ def test_all_who_hold_a_seat_came_and_twice_changes_nothing():
     assert list(rsvp.guests.values_list("checked_in_at", flat=True)) == moments
 
 
-def test_did_not_come_takes_it_back():
+def test_mark_no_show_undoes_check_in():
     rsvp = party(size=2)
     assert not attendance.mark_no_show(rsvp)
     attendance.check_in_party(rsvp)
@@ -47,7 +47,7 @@ def test_did_not_come_takes_it_back():
     assert who_came(rsvp) == []
 
 
-def test_single_guests_came_and_strangers_are_passed_over():
+def test_set_checked_in_ignores_guests_of_other_parties():
     rsvp, other = party(size=3), party("Ben Ochoa")
     guests = list(rsvp.guests.order_by("position"))
     assert attendance.set_checked_in(rsvp, {guests[1].pk: True, guests[0].pk: False, other.guests.get().pk: True})
@@ -55,7 +55,7 @@ def test_single_guests_came_and_strangers_are_passed_over():
     assert not attendance.set_checked_in(rsvp, {guests[1].pk: True})
 
 
-def test_it_is_in_the_history_by_name():
+def test_check_in_is_recorded_in_the_history_with_names():
     rsvp = party(size=2)
     with audit.as_actor(audit.Actor(AuditEntry.ActorKind.STAFF, "office")):
         attendance.check_in_party(rsvp)
@@ -63,7 +63,7 @@ def test_it_is_in_the_history_by_name():
     assert (change.actor_name, change.changes) == ("office", {"came": ["", "Alma Reyes; 2"]})
 
 
-def test_no_seat_changes_and_nobody_is_written_to():
+def test_check_in_changes_no_seats_and_sends_no_email():
     rsvp = party(size=2)
     before = (snapshots.seats(rsvp.event), snapshots.emails())
     attendance.check_in_party(rsvp)
@@ -73,7 +73,7 @@ def test_no_seat_changes_and_nobody_is_written_to():
 @pytest.mark.parametrize(
     "rule", [attendance.check_in_party, attendance.mark_no_show, lambda rsvp: attendance.set_checked_in(rsvp, {})]
 )
-def test_refused_before_the_day_and_for_what_did_not_take_place(rule):
+def test_attendance_is_refused_before_the_day_and_when_canceled(rule):
     early = factories.rsvp(factories.event())
     with pytest.raises(attendance.CheckInNotOpen, match="from the day of the event on"):
         rule(early)
@@ -89,7 +89,7 @@ def test_refused_before_the_day_and_for_what_did_not_take_place(rule):
     assert not Guest.objects.filter(checked_in_at__isnull=False).exists()
 
 
-def test_party_without_a_seat_gets_seats_first():
+def test_check_in_of_party_without_seats_is_refused():
     event = factories.event(capacity=1)
     factories.rsvp(event)
     waiting = party("Ben Ochoa", event)
@@ -97,7 +97,7 @@ def test_party_without_a_seat_gets_seats_first():
         attendance.check_in_party(waiting)
 
 
-def test_noted_from_the_first_minute_of_its_day_in_stockton():
+def test_check_in_opens_at_local_midnight_of_the_event_day():
     event = reminder_fixtures.event()
     assert not attendance.can_check_in(event, reminder_fixtures.moment(4, 7) - timedelta(seconds=1))
     assert attendance.can_check_in(event, reminder_fixtures.moment(4, 7))
@@ -113,7 +113,7 @@ def act(staff, action: str, *rsvps: Rsvp):
 
 
 @pytest.mark.slow
-def test_many_are_noted_at_once_and_each_refusal_is_told(staff):
+def test_bulk_check_in_and_no_show_report_counts_and_refusals(staff):
     event = factories.event(capacity=2)
     one, two, waits = (factories.rsvp(event, name) for name in ("Alma Reyes", "Ben Ochoa", "Chue Vang"))
     factories.end_event(event)
@@ -131,12 +131,12 @@ def page_of(rsvp: Rsvp) -> str:
     return f"/imagine/admin/summit/rsvp/{rsvp.pk}/change/"
 
 
-def test_before_the_day_there_is_nothing_to_tick(staff):
+def test_rsvp_page_has_no_check_in_boxes_before_the_event_day(staff):
     page = web_client.form_fields(staff.get(page_of(factories.rsvp(factories.event(), size=2))))
     assert not [name for name in page if name.endswith("-came")]
 
 
-def test_single_guests_are_ticked_on_the_page_of_the_party(staff):
+def test_guests_are_checked_in_on_the_rsvp_page(staff):
     rsvp = party(size=3)
     fields = web_client.form_fields(staff.get(page_of(rsvp)))
     assert staff.post(page_of(rsvp), fields | {"guests-0-came": "on", "guests-2-came": "on"}).status_code == 302
@@ -148,7 +148,7 @@ def test_single_guests_are_ticked_on_the_page_of_the_party(staff):
     assert snapshots.guests(rsvp) == [(1, "Alma Reyes"), (2, "Chue Vang"), (3, "")]
 
 
-def test_page_saved_as_it_was_keeps_who_came_to_the_second(staff):
+def test_saving_rsvp_page_unchanged_keeps_check_in_times(staff):
     rsvp = party(size=2)
     attendance.check_in_party(rsvp)
     before = snapshots.tables(but=("accounts.StaffSession", "admin.LogEntry"))
@@ -157,7 +157,7 @@ def test_page_saved_as_it_was_keeps_who_came_to_the_second(staff):
 
 
 @pytest.mark.slow
-def test_what_another_ticked_in_the_meantime_stays(staff):
+def test_check_in_by_another_editor_is_kept(staff):
     rsvp = party(size=2)
     mine = web_client.form_fields(staff.get(page_of(rsvp)))
     attendance.check_in_party(rsvp)
@@ -166,7 +166,7 @@ def test_what_another_ticked_in_the_meantime_stays(staff):
 
 
 @pytest.mark.slow
-def test_guest_who_was_let_in_in_the_meantime_keeps_their_tick(staff):
+def test_guest_added_and_checked_in_in_the_meantime_stays_checked_in(staff):
     rsvp = factories.rsvp(factories.event(), size=2)
     Event.objects.filter(pk=rsvp.event_id).update(starts_at=timezone.now(), rsvp_closes_at=timezone.now())
     mine = web_client.form_fields(staff.get(page_of(rsvp)))
@@ -180,7 +180,7 @@ def test_guest_who_was_let_in_in_the_meantime_keeps_their_tick(staff):
     assert who_came(rsvp) == [1, 2, 3]
 
 
-def test_list_finds_who_came_and_who_did_not(staff):
+def test_list_filters_by_came_and_absent(staff):
     event = factories.event()
     came, absent = factories.rsvp(event, "Came"), factories.rsvp(event, "Absent")
     factories.rsvp(factories.event(), "Comes next year")

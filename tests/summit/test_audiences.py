@@ -49,31 +49,31 @@ def emails(audience: Audience, event: Event) -> list[str]:
     return sorted(person.email.partition("@")[0] for person in audience_query.audience_people(audience, event))
 
 
-def test_who_pledged_for_a_school_year_signed(delta):
+def test_school_year_includes_only_signed_pledges(delta):
     audience = factories.audience(pledge_year_id=2027)
     assert emails(audience, factories.event()) == ["port", "union"]
 
 
 @pytest.mark.slow
-def test_drafts_are_in_it_when_staff_say_so(delta):
+def test_drafts_are_included_when_requested(delta):
     audience = factories.audience(pledge_year_id=2027, include_drafts=True)
     assert emails(audience, factories.event()) == ["port", "slow", "union"]
 
 
 @pytest.mark.slow
-def test_one_of_several_kinds_is_enough_in_any_year(delta):
+def test_any_of_several_promise_types_matches_in_any_year(delta):
     audience = factories.audience(kinds=PromiseType.objects.filter(code__in=["tours", "curriculum"]))
     assert emails(audience, factories.event()) == ["port", "yes"]
 
 
-def test_all_that_is_said_must_fit(delta):
+def test_all_criteria_must_match(delta):
     tours = PromiseType.objects.filter(code="tours")
     assert emails(factories.audience(pledge_year_id=2027, kinds=tours), factories.event()) == ["port"]
     assert emails(factories.audience(pledge_year_id=2027, kinds=tours, sectors=["labor"]), factories.event()) == []
 
 
 @pytest.mark.slow
-def test_one_promise_has_both_the_kind_and_the_school(delta):
+def test_promise_type_and_school_must_match_the_same_promise(delta):
     factories.renewed_pledge(
         Organization.objects.get(name="Port Gate"),
         2028,
@@ -87,17 +87,17 @@ def test_one_promise_has_both_the_kind_and_the_school(delta):
 
 
 @pytest.mark.slow
-def test_sectors_alone_are_every_organization_of_them(delta):
+def test_sector_alone_includes_all_its_organizations(delta):
     contact("Ned New", factories.organization("New Union", sector="labor"))
     assert emails(factories.audience(sectors=["labor"]), factories.event()) == ["ned.new", "union"]
 
 
-def test_nothing_said_is_nobody(delta):
+def test_audience_without_criteria_is_empty(delta):
     assert emails(factories.audience(), factories.event()) == []
     assert emails(factories.audience(include_drafts=True, contact_scope="all"), factories.event()) == []
 
 
-def test_the_main_contact_of_each_or_every_one():
+def test_contact_scope_selects_main_contact_or_all_contacts():
     port = factories.organization(sector="business")
     contact("First", port)
     contact("Second", port)
@@ -134,11 +134,11 @@ def past():
         (["came", "waitlisted"], ["Came", "Waited"]),
     ],
 )
-def test_guests_who_came_did_not_come_or_waited(past, who, found):
+def test_attendance_selects_guests_who_came_no_shows_or_waitlisted(past, who, found):
     assert names(factories.audience(attended_event=past, attendance=who), factories.event()) == found
 
 
-def test_a_guest_who_is_no_contact_stands_as_in_the_rsvp(past):
+def test_guest_without_contact_is_listed_with_rsvp_details(past):
     [person] = audience_query.audience_people(
         factories.audience(attended_event=past, attendance=["came"]), factories.event()
     )
@@ -146,7 +146,7 @@ def test_a_guest_who_is_no_contact_stands_as_in_the_rsvp(past):
     assert person == (None, rsvp.pk, "Came", "came@example.org", "Port Gate", "es", "")
 
 
-def test_a_guest_who_is_a_contact_stands_as_the_contact(past):
+def test_guest_with_contact_is_listed_as_that_contact(past):
     contact("On Her Own", email="CAME@example.org")
     main = contact("Known", factories.organization(), email="Came@example.org")
     [person] = audience_query.audience_people(
@@ -155,7 +155,7 @@ def test_a_guest_who_is_a_contact_stands_as_the_contact(past):
     assert person == (main.pk, None, "Known", "Came@example.org", factories.ORGANIZATION, "en", "")
 
 
-def test_a_guest_of_a_matched_organization_stands_as_its_contact(past):
+def test_guest_of_matched_organization_is_listed_as_its_contact(past):
     contact("Elsewhere", factories.organization("Elsewhere"), email="came@example.org")
     port = factories.organization()
     contact("Main", port)
@@ -167,7 +167,7 @@ def test_a_guest_of_a_matched_organization_stands_as_its_contact(past):
     assert person.contact_id == here.pk
 
 
-def test_parts_of_an_audience_are_put_together_each_person_once(past):
+def test_combined_criteria_list_each_person_once(past):
     port = factories.organization(sector="business")
     known = contact("Known", port, email="came@example.org")
     audience = factories.audience(
@@ -179,7 +179,7 @@ def test_parts_of_an_audience_are_put_together_each_person_once(past):
 # Left out --------------------------------------------------------------------------------------------------------
 
 
-def test_why_each_is_left_out():
+def test_people_left_out_have_the_right_reason():
     event = factories.event()
     listed = [contact(name) for name in ("Asked", "Invited", "Declined", "Accepted", "Coming", "Unwilling", "Refused")]
     asked = dict(zip((person.name for person in listed), listed, strict=True))
@@ -204,7 +204,7 @@ def test_why_each_is_left_out():
     assert found.people == 7
 
 
-def test_what_was_answered_for_another_event_leaves_nobody_out():
+def test_answers_for_another_event_leave_no_one_out():
     before, event = factories.event(), factories.event()
     person = contact("Asked")
     factories.invitation(before, person, declined_at=timezone.now())
@@ -212,13 +212,13 @@ def test_what_was_answered_for_another_event_leaves_nobody_out():
     assert reasons(factories.audience(uploaded_contacts=[person]), event) == {"Asked": ""}
 
 
-def test_who_cancelled_is_asked():
+def test_canceled_rsvp_does_not_leave_a_person_out():
     event = factories.event()
     seats.cancel(factories.rsvp(event, "Asked"))
     assert reasons(factories.audience(uploaded_contacts=[contact("Asked")]), event) == {"Asked": ""}
 
 
-def test_one_address_in_two_organizations_is_asked_once():
+def test_email_in_two_organizations_is_invited_once():
     ports = [factories.organization(name, sector="business") for name in ("Port Gate", "Port Works")]
     contact("Boss", ports[0])
     contact("Alma", ports[0], email="alma@example.org")
@@ -227,7 +227,7 @@ def test_one_address_in_two_organizations_is_asked_once():
     assert reasons(audience, factories.event()) == {"Alma": Reason.DUPLICATE, "Alma Main": "", "Boss": ""}
 
 
-def test_an_address_that_was_invited_as_another_contact_is_not_asked_again():
+def test_email_invited_as_another_contact_is_not_invited_again():
     event = factories.event()
     first, second = contact("Alma"), contact("Alma Again", factories.organization(), email="ALMA@example.org")
     factories.invitation(event, first)
@@ -237,7 +237,7 @@ def test_an_address_that_was_invited_as_another_contact_is_not_asked_again():
 # Pages -----------------------------------------------------------------------------------------------------------
 
 
-def test_pages_of_people_by_name():
+def test_people_are_ordered_by_name_and_can_be_sliced():
     listed = [contact(name) for name in ("beta", "Alpha", "Gamma", "delta")]
     people = audience_query.audience_people(factories.audience(uploaded_contacts=listed), factories.event())
     assert (people.count(), len(people)) == (4, 4)
@@ -247,13 +247,13 @@ def test_pages_of_people_by_name():
 
 
 @pytest.mark.parametrize("words", ["garcía", "GARCIA jose", "port@", "100%", "st brigids"])
-def test_words_find_people_whatever_their_accents(words):
+def test_search_ignores_accents_case_and_punctuation(words):
     school = factories.organization("St. Brigid’s 100% Port")
     listed = [contact("José García", school, email="port@example.org"), contact("Else")]
     assert names(factories.audience(uploaded_contacts=listed), factories.event(), words=words) == ["José García"]
 
 
-def test_words_that_look_like_a_pattern_are_words():
+def test_search_treats_wildcards_and_sql_as_plain_text():
     listed = [contact("100% Alma"), contact("1000 Almas")]
     audience = factories.audience(uploaded_contacts=listed)
     assert names(audience, factories.event(), words="100%") == ["100% Alma"]
@@ -262,7 +262,7 @@ def test_words_that_look_like_a_pattern_are_words():
     assert names(audience, factories.event(), words="'; DROP TABLE summit_audience; %s {found}") == []
 
 
-def test_who_is_left_out_for_one_reason():
+def test_people_can_be_filtered_by_reason():
     event = factories.event()
     listed = [contact("Asked"), contact("Coming")]
     factories.rsvp(event, "Coming")
@@ -274,7 +274,7 @@ def test_who_is_left_out_for_one_reason():
 
 
 @pytest.mark.parametrize("number", [1, 30])
-def test_any_number_of_people_costs_three_queries(number, django_assert_num_queries):
+def test_audience_query_count_is_constant(number, django_assert_num_queries):
     audience = factories.audience(uploaded_contacts=[contact(f"Person {n}") for n in range(number)])
     event = factories.event()
     with django_assert_num_queries(3):
@@ -283,7 +283,7 @@ def test_any_number_of_people_costs_three_queries(number, django_assert_num_quer
         assert audience_query.count_people(audience, event)[:2] == (number, {})
 
 
-def test_mark_is_of_those_alone_who_will_be_invited():
+def test_fingerprint_covers_only_people_who_will_be_invited():
     event, asked, other = factories.event(), contact("Asked"), contact("Other")
     audience = factories.audience(uploaded_contacts=[asked, contact("Coming")])
     factories.rsvp(event, "Coming")
@@ -296,7 +296,7 @@ def test_mark_is_of_those_alone_who_will_be_invited():
     assert audience_query.count_people(factories.audience(), event).mark == ""
 
 
-def test_nothing_is_written_by_looking(past):
+def test_listing_people_creates_no_contacts_or_invitations(past):
     audience = factories.audience(attended_event=past)
     list(audience_query.audience_people(audience, factories.event()))
     assert not Contact.objects.exists()

@@ -49,7 +49,7 @@ SIZES = ["0", "-1", "1.5", "7", "three", "²", "", " ", "9" * 5000, "1e0", "0x1"
 
 
 @pytest.mark.parametrize("size", SIZES, ids=[size[:5] or "empty" for size in SIZES[:-1]] + ["nul"])
-def test_party_of_no_size_there_is(client, event, size):
+def test_invalid_party_size_is_refused(client, event, size):
     refused(send(client, event, size=size), "Choose a number from 1 to 6.")
 
 
@@ -79,7 +79,7 @@ EMAILS = {
 
 
 @pytest.mark.parametrize(("email", "said"), EMAILS.values(), ids=EMAILS)
-def test_email_that_is_none(client, event, email, said):
+def test_invalid_email_is_refused(client, event, email, said):
     refused(send(client, event, email=email), said)
 
 
@@ -92,7 +92,7 @@ def test_email_that_is_none(client, event, email, said):
         ("o'neil+summit@example.org", "o'neil+summit@example.org"),
     ],
 )
-def test_email_that_is_fine(client, event, typed, stored):
+def test_valid_email_is_saved_normalized(client, event, typed, stored):
     assert send(client, event, email=typed).status_code == 302
     assert Rsvp.objects.get().email == stored
 
@@ -111,7 +111,7 @@ LINE_FIELDS = ("name", "organization_name", "guest_2", "dietary_needs", "accessi
     ],
     ids=["two lines", "nul", "control", "long"],
 )
-def test_line_that_is_none(client, event, field, value, said):
+def test_invalid_text_field_is_refused(client, event, field, value, said):
     response = send(client, event, size="2", **{field: value})
     assert response.status_code == 422
     assert said in web_client.page_text(response)
@@ -119,18 +119,18 @@ def test_line_that_is_none(client, event, field, value, said):
 
 
 @pytest.mark.parametrize("value", ["x" * 1001, "a\x00b", "a\x08b"])
-def test_note_that_is_none(client, event, value):
+def test_invalid_note_is_refused(client, event, value):
     assert send(client, event, note=value).status_code == 422
     assert Rsvp.objects.count() == 0
 
 
 @pytest.mark.parametrize("value", ["other", "BUSINESS", "\x00", "business\nx", "x" * 10_000])
-def test_sector_there_is_not(client, event, value):
+def test_unknown_sector_is_refused(client, event, value):
     assert send(client, event, sector=value).status_code == 422
     assert Rsvp.objects.count() == 0
 
 
-def test_names_of_this_town_are_kept_as_written(client, event):
+def test_names_in_many_scripts_are_saved_as_written(client, event):
     names = ("Nguyễn Thị Ánh-Đào", "O’Neil, Jr.", "ស្រីពេជ្រ", "محمد", '<b>Ann & "Bo"</b>', "🎓 Grad", "{{ name }}")
     for number, name in enumerate(names):
         assert send(client, event, name=name, email=f"{number}@example.org").status_code == 302
@@ -142,7 +142,7 @@ def test_names_of_this_town_are_kept_as_written(client, event):
 # Missing, repeated, more than asked for -------------------------------------------------------------------------------
 
 
-def test_nothing_at_all_names_each_answer_that_is_missing(client, event):
+def test_empty_form_reports_missing_answers(client, event):
     response = send_raw(client, event, "")
     page = web_client.page_text(response)
     assert response.status_code == 422
@@ -150,13 +150,13 @@ def test_nothing_at_all_names_each_answer_that_is_missing(client, event):
     assert Rsvp.objects.count() == 0
 
 
-def test_repeated_fields_the_last_counts(client, event):
+def test_last_value_of_repeated_field_is_used(client, event):
     pairs = [*web_client.rsvp_form().items(), ("name", "Last"), ("size", "2"), ("email", "last@example.org")]
     assert send_raw(client, event, urlencode(pairs)).status_code == 302
     assert list(Rsvp.objects.values_list("name", "email", "held_seats")) == [("Last", "last@example.org", 2)]
 
 
-def test_fields_that_were_not_asked_for_are_passed_over(client, event):
+def test_unexpected_fields_are_ignored(client, event):
     other = factories.event(slug="other")
     extra = {
         "status": "confirmed",
@@ -187,7 +187,7 @@ def test_fields_that_were_not_asked_for_are_passed_over(client, event):
     assert Event.objects.get(pk=event.pk).capacity == 10
 
 
-def test_extra_fields_on_the_private_page_are_passed_over(client, event):
+def test_unexpected_fields_in_change_party_form_are_ignored(client, event):
     rsvp = factories.rsvp(event, size=2)
     guest = rsvp.guests.last()
     before = snapshots.tables(but=KEPT)
@@ -207,14 +207,14 @@ def test_extra_fields_on_the_private_page_are_passed_over(client, event):
 # Bytes ------------------------------------------------------------------------------------------------------------
 
 
-def test_lone_surrogates_and_bytes_that_are_no_utf8_are_told(client, event):
+def test_invalid_utf8_is_refused_as_unreadable(client, event):
     for name in ("%ED%A0%80", "Jos%E9", "%FF%FE", "%EF%BF%BD"):
         body = f"name={name}&email=alma%40example.org&size=1"
         refused(send_raw(client, event, body), UNREADABLE)
 
 
 @pytest.mark.parametrize("body", [b"\xff\xfe\x00", b"name=%", b"name=%zz&size=%%%", b"&&&==&", b"\x00" * 100])
-def test_body_that_is_no_form_is_an_empty_one(client, event, body):
+def test_malformed_body_is_refused(client, event, body):
     assert send_raw(client, event, body).status_code == 422
     assert Rsvp.objects.count() == 0
 
@@ -234,7 +234,7 @@ def test_body_that_is_no_form_is_an_empty_one(client, event, body):
         "",
     ],
 )
-def test_body_that_we_do_not_read_gets_415(event, content_type):
+def test_unsupported_content_type_gets_415(event, content_type):
     client = Client(enforce_csrf_checks=True)
     response = send_raw(client, event, urlencode(web_client.rsvp_form()), content_type)
     assert response.status_code == 415
@@ -243,7 +243,7 @@ def test_body_that_we_do_not_read_gets_415(event, content_type):
 
 
 @pytest.mark.parametrize("charset", ["utf-8", "UTF-8", '"utf-8"'])
-def test_utf8_by_any_name_is_read(client, event, charset):
+def test_utf8_charset_spellings_are_accepted(client, event, charset):
     assert (
         send_raw(client, event, urlencode(web_client.rsvp_form()), f"{URLENCODED}; charset={charset}").status_code
         == 302
@@ -272,7 +272,7 @@ def test_a_megabyte_in_a_field_gets_413(client, event):
 
 
 @pytest.mark.parametrize("length", ["²", "-1", "1.5", "9" * 5000, "x"])
-def test_length_that_is_no_number_gets_413(client, event, length):
+def test_invalid_content_length_gets_413(client, event, length):
     response = client.post(event.get_absolute_url(), web_client.rsvp_form(), CONTENT_LENGTH=length)
     assert response.status_code == 413
 
@@ -284,7 +284,7 @@ def test_too_many_fields_get_400(client, event):
     assert "Something went wrong with that request" in web_client.page_text(response)
 
 
-def test_file_in_place_of_an_answer_is_no_answer(client, event):
+def test_file_in_place_of_a_text_field_counts_as_missing(client, event):
     fields = web_client.rsvp_form() | {"name": SimpleUploadedFile("a.txt", b"x")}
     refused(client.post(event.get_absolute_url(), fields), "Write your name, so that we can greet you.")
 
@@ -313,7 +313,7 @@ def test_odd_headers_are_never_a_500(event, settings, headers):
 
 
 @pytest.mark.parametrize("host", ["evil.example.com", "", "a b", "127.0.0.1, evil", "x" * 3000])
-def test_another_host_gets_400(event, host):
+def test_unknown_host_gets_400(event, host):
     response = Client().get(event.get_absolute_url(), headers={"host": host})
     assert response.status_code == 400
     assert "Something went wrong with that request" in web_client.page_text(response)
@@ -322,7 +322,7 @@ def test_another_host_gets_400(event, host):
 @pytest.mark.parametrize(
     "path", ["events/%00/", "events/%ED%A0%80/", f"events/{'x' * 9000}/", "rsvp/%0a/", "%FF", "?a=%00"]
 )
-def test_odd_addresses_are_not_found(client, path):
+def test_malformed_urls_cause_no_server_error(client, path):
     assert client.get(f"/imagine/{path}").status_code in {200, 404}
 
 

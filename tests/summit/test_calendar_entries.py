@@ -47,7 +47,7 @@ def read(text):
     return calendar, entry
 
 
-def test_request_says_everything():
+def test_request_entry_has_all_properties():
     rsvp = new_rsvp()
     calendar, entry = read(calendar_entries.for_rsvp(rsvp, "REQUEST"))
     assert (calendar["METHOD"], calendar["VERSION"]) == ("REQUEST", "2.0")
@@ -79,7 +79,7 @@ def test_request_says_everything():
         (datetime(2020, 1, 9, 16, tzinfo=UTC), "20200109T080000", -8),
     ],
 )
-def test_times_carry_the_districts_zone(start, local, offset):
+def test_times_use_the_district_time_zone(start, local, offset):
     event = new_event(starts_at=start, ends_at=start + timedelta(hours=2, minutes=30))
     text = calendar_entries.for_rsvp(new_rsvp(event))
     assert f"DTSTART;TZID=America/Los_Angeles:{local}\r\n" in text
@@ -89,7 +89,7 @@ def test_times_carry_the_districts_zone(start, local, offset):
     assert entry.end - entry.start == timedelta(hours=2, minutes=30)
 
 
-def test_zone_is_short_and_agrees_with_the_zone_database():
+def test_vtimezone_is_short_and_matches_zoneinfo():
     calendar, _entry = read(calendar_entries.for_rsvp(new_rsvp()))
     [zone] = calendar.timezones
     assert len(zone.to_ical()) < 600
@@ -101,7 +101,7 @@ def test_zone_is_short_and_agrees_with_the_zone_database():
         moment += timedelta(days=1)
 
 
-def test_zone_covers_an_event_over_new_year():
+def test_vtimezone_covers_event_spanning_new_year():
     event = new_event(starts_at=datetime(2020, 1, 1, 4, tzinfo=UTC), ends_at=datetime(2020, 1, 1, 9, tzinfo=UTC))
     calendar, entry = read(calendar_entries.for_event(event))
     rules = calendar.timezones[0].to_tz(lookup_tzid=False)
@@ -121,7 +121,7 @@ def test_cancel_keeps_the_uid_and_frees_the_time():
     assert entry["ATTENDEE"] == "mailto:alma@example.org"
 
 
-def test_file_to_open_is_no_invitation():
+def test_publish_entry_has_no_attendee():
     rsvp = new_rsvp()
     calendar, entry = read(calendar_entries.for_rsvp(rsvp, "PUBLISH"))
     assert calendar["METHOD"] == "PUBLISH"
@@ -144,7 +144,7 @@ def test_event_entry_is_public():
     assert read(calendar_entries.for_event(event))[1]["STATUS"] == "CANCELLED"
 
 
-def test_entry_speaks_the_rsvps_language_and_the_pages():
+def test_rsvp_entry_uses_rsvp_language_and_event_entry_the_active_one():
     assert read(calendar_entries.for_rsvp(new_rsvp(language="es")))[1]["SUMMARY"] == "Cumbre Imagine Promise"
     with translation.override("es"):
         assert read(calendar_entries.for_event(new_event()))[1]["SUMMARY"] == "Cumbre Imagine Promise"
@@ -162,7 +162,7 @@ def test_entry_speaks_the_rsvps_language_and_the_pages():
         ("Ann \x07\x7fBo\tLee", "Ann Bo Lee"),
     ],
 )
-def test_names_survive_and_break_nothing(name, shown):
+def test_unusual_names_produce_a_valid_calendar(name, shown):
     text = calendar_entries.for_rsvp(new_rsvp(new_event(title=f"Summit, {shown}; part 1"), name=name))
     assert all(len(line.encode()) <= 75 for line in text.split("\r\n"))
     assert "\n" not in text.replace("\r\n", "")
@@ -173,13 +173,13 @@ def test_names_survive_and_break_nothing(name, shown):
 
 
 @given(st.text(st.characters(exclude_characters="\r\n", exclude_categories=["Cs"]), max_size=400))
-def test_lines_are_folded_and_read_as_they_were(text):
+def test_folded_lines_unfold_to_the_original(text):
     folded = calendar_entries.folded(Contentline(text))
     assert all(len(line.encode()) <= 75 for line in folded.split("\r\n"))
     assert folded.replace("\r\n ", "") == text
 
 
 @given(st.text("a\\^", max_size=400))
-def test_no_fold_is_within_an_escape(text):
+def test_lines_are_not_folded_inside_an_escape(text):
     for line in calendar_entries.folded(Contentline(f"{text}b")).split("\r\n")[:-1]:
         assert line[-1] not in "\\^" or set(line.strip()) <= set("\\^")

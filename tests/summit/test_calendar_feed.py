@@ -50,7 +50,7 @@ def hidden() -> None:
 # The page -------------------------------------------------------------------------------------------------------
 
 
-def test_events_lists_the_coming_ones_by_date_and_those_of_the_school_year(client):
+def test_events_page_lists_upcoming_by_date_and_past_of_this_school_year(client):
     hidden()
     factories.event(title="Winter gathering", starts_at=timezone.now() + 60 * DAY)
     factories.event(title="Kick-off")
@@ -63,7 +63,7 @@ def test_events_lists_the_coming_ones_by_date_and_those_of_the_school_year(clien
         assert title not in page
 
 
-def test_events_tells_how_each_stands(client):
+def test_events_page_shows_rsvp_status_of_each_event(client):
     now = timezone.now()
     factories.event(title="Open", capacity=7)
     factories.rsvp(factories.event(title="Full", capacity=1))
@@ -81,11 +81,11 @@ def test_events_tells_how_each_stands(client):
         assert page.count(said) == 1, said
 
 
-def test_events_without_any_says_how_to_hear_of_the_next(client):
+def test_events_page_without_events_says_so(client):
     assert "No event has a date yet." in web_client.page_text(client.get(PAGE))
 
 
-def test_events_leads_to_the_feed_and_the_foot_of_each_page_to_it(client, settings):
+def test_events_page_links_to_feed_and_home_page_links_to_events_page(client, settings):
     settings.SITE_URL = "https://imagine.example.org"
     page = client.get(PAGE).content.decode()
     assert f'href="webcal://imagine.example.org{FEED}?language=en"' in page
@@ -94,7 +94,7 @@ def test_events_leads_to_the_feed_and_the_foot_of_each_page_to_it(client, settin
 
 
 @pytest.mark.slow
-def test_events_asks_as_much_for_one_as_for_thirty(client, django_assert_num_queries):
+def test_events_page_query_count_is_constant(client, django_assert_num_queries):
     for number in range(30):
         factories.event(title=f"Gathering {number}")
         was(number + 1, title=f"Past {number}", school_year=2090)
@@ -112,7 +112,7 @@ def test_school_year_begins_in_july(monkeypatch, today, began):
 # The feed -------------------------------------------------------------------------------------------------------
 
 
-def test_feed_is_a_calendar_to_subscribe_to(client):
+def test_feed_is_a_subscribable_calendar(client):
     factories.event()
     response = client.get(FEED)
     calendar = read(response)
@@ -124,7 +124,7 @@ def test_feed_is_a_calendar_to_subscribe_to(client):
     assert all(len(line.encode()) <= 75 for line in lines)
 
 
-def test_feed_has_the_public_events_and_nobody_in_them():
+def test_feed_has_public_events_without_guest_data():
     hidden()
     coming, past = factories.event(title="Coming"), was(30, title="Past")
     was(500, title="Long ago")
@@ -141,7 +141,7 @@ def test_feed_has_the_public_events_and_nobody_in_them():
     assert past.get_absolute_url() in text
 
 
-def test_feed_and_the_events_own_file_are_one_entry_to_a_calendar(client):
+def test_feed_and_event_file_share_uid_and_times(client):
     event = factories.event()
     [own] = read(client.get(event.get_absolute_url() + "calendar.ics")).events
     [fed] = entries().values()
@@ -163,7 +163,7 @@ def test_feed_follows_an_event_through_change_and_cancellation():
     assert (moved["STATUS"], off["STATUS"], off["TRANSP"]) == ("CONFIRMED", "CANCELLED", "TRANSPARENT")
 
 
-def test_feed_speaks_the_language_of_its_address():
+def test_feed_uses_language_of_query_parameter_or_browser():
     factories.event(title="Kick-off", title_es="Arranque")
     assert list(entries(language="es")) == ["Arranque"]
     assert list(entries(language="xx")) == ["Kick-off"]
@@ -171,7 +171,7 @@ def test_feed_speaks_the_language_of_its_address():
     assert b"SUMMARY:Arranque" in spanish.content
 
 
-def test_feed_is_not_sent_again_until_an_event_changes(client):
+def test_feed_returns_304_until_an_event_changes(client):
     event = factories.event()
     first = client.get(FEED)
     again = client.get(FEED, headers={"if-none-match": first["ETag"]})
@@ -183,7 +183,7 @@ def test_feed_is_not_sent_again_until_an_event_changes(client):
 
 
 @pytest.mark.parametrize("fields", [{"is_published": False}, {"invitation_only": True}, {"title": "Another"}])
-def test_program_that_knows_dates_alone_hears_of_every_change(client, fields):
+def test_if_modified_since_alone_detects_every_change(client, fields):
     event = factories.event()
     Event.objects.update(created_at=timezone.now() - DAY)
     first = client.get(FEED)
@@ -196,7 +196,7 @@ def test_feed_without_any_event_is_an_empty_calendar(client):
 
 
 @pytest.mark.slow
-def test_feed_asks_as_much_for_one_as_for_thirty(client, django_assert_num_queries):
+def test_feed_query_count_is_constant(client, django_assert_num_queries):
     for number in range(30):
         change(factories.event(), title=f"Gathering {number}")
         if number in {0, 29}:
@@ -214,7 +214,7 @@ def test_calendar_is_read_only(client, path):
     assert snapshots.tables() == before
 
 
-def test_caches_keep_languages_apart_unless_the_address_names_one(client):
+def test_feed_varies_by_language_unless_query_parameter_sets_it(client):
     public = "public, max-age=900"
     without, with_language = client.get(FEED), client.get(f"{FEED}?language=es")
     assert (without["Cache-Control"], with_language["Cache-Control"]) == (public, public)

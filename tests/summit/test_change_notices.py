@@ -63,7 +63,7 @@ def entry(message: Message):
 # Who is told -----------------------------------------------------------------------------------------------------
 
 
-def test_who_has_not_answered_is_told_once_of_the_new_place(django_capture_on_commit_callbacks):
+def test_people_without_an_answer_are_notified_once_of_a_new_venue(django_capture_on_commit_callbacks):
     event = asked("Alma", "Jun")
     with django_capture_on_commit_callbacks() as sent_tasks:
         moved(event)
@@ -90,20 +90,20 @@ def test_who_has_not_answered_is_told_once_of_the_new_place(django_capture_on_co
     ],
     ids=["start", "end", "venue", "address"],
 )
-def test_each_move_is_told(change):
+def test_each_time_or_place_change_sends_a_notice(change):
     event = asked("Alma")
     moved(event, **change(event))
     write()
     assert told() == ["Alma moved 1 PUBLISH"]
 
 
-def test_another_change_tells_nobody():
+def test_other_changes_send_no_notice():
     event = asked("Alma")
     moved(event, capacity=200, title="Another title")
     assert Mailing.objects.count() == 1
 
 
-def test_nobody_is_told_who_answered_wants_none_or_never_got_it():
+def test_no_notice_for_answered_unsubscribed_or_undelivered_invitations():
     names = ("Open", "Coming", "Declined", "Elsewhere", "Unwilling", "Refused", "Cancelled", "Never", "Given Up")
     event = asked(*names)
     invitations_of = {each.contact.name: each for each in event.invitations.select_related("contact")}
@@ -122,7 +122,7 @@ def test_nobody_is_told_who_answered_wants_none_or_never_got_it():
 
 
 @pytest.mark.parametrize("state", ["sent", "unknown", "sending"])
-def test_whoever_may_have_the_invitation_is_told(state):
+def test_notice_is_sent_if_the_invitation_may_have_been_delivered(state):
     event = asked("Alma")
     fields = {"sent_at": None} if state != "sent" else {}
     if state == "sending":
@@ -134,7 +134,7 @@ def test_whoever_may_have_the_invitation_is_told(state):
     assert told() == ["Alma moved 1 PUBLISH"]
 
 
-def test_what_has_not_left_is_written_anew_and_not_told_as_well():
+def test_unsent_invitation_is_rewritten_instead_of_a_notice():
     event = factories.event()
     factories.write_mailing(event, person("Sent"), person("Queued"))
     sent(recipient="sent@example.org")
@@ -146,7 +146,7 @@ def test_what_has_not_left_is_written_anew_and_not_told_as_well():
     assert "Civic Auditorium" in anew.body_text
 
 
-def test_who_unsubscribes_between_the_move_and_the_writing_is_left_out():
+def test_unsubscribing_before_notices_are_written_skips_the_notice():
     event = asked("Alma", "Jun")
     moved(event)
     preferences.set_topics(preferences.get_preference("jun@example.org"), invitations=False)
@@ -156,7 +156,7 @@ def test_who_unsubscribes_between_the_move_and_the_writing_is_left_out():
     assert (mailing.recipient_count, mailing.skipped_count) == (2, 1)
 
 
-def test_whose_link_was_replaced_is_told():
+def test_invitation_with_replaced_link_gets_a_notice():
     event = factories.event()
     factories.write_mailing(event, person("Alma"))
     responses.replace_invitation_link(event.invitations.get())
@@ -168,7 +168,7 @@ def test_whose_link_was_replaced_is_told():
 
 
 @pytest.mark.slow
-def test_a_link_that_is_replaced_before_it_leaves_says_where_it_is_now():
+def test_replaced_link_email_supersedes_unsent_notice_with_new_venue():
     event = asked("Alma")
     moved(event)
     write()
@@ -183,7 +183,7 @@ def test_a_link_that_is_replaced_before_it_leaves_says_where_it_is_now():
 
 
 @pytest.mark.slow
-def test_a_link_that_is_replaced_when_it_is_canceled_takes_no_word_of_that_back():
+def test_replacing_a_link_keeps_the_cancellation_notice():
     event = asked("Alma")
     factories.cancel_event(event)
     write()
@@ -194,7 +194,7 @@ def test_a_link_that_is_replaced_when_it_is_canceled_takes_no_word_of_that_back(
 # More than once --------------------------------------------------------------------------------------------------
 
 
-def test_moved_twice_tells_twice_when_the_first_word_has_left():
+def test_second_move_sends_second_notice_if_first_was_sent():
     event = asked("Alma")
     for venue in ("One Hall", "Another Hall"):
         moved(event, venue=venue)
@@ -207,7 +207,7 @@ def test_moved_twice_tells_twice_when_the_first_word_has_left():
 
 
 @pytest.mark.slow
-def test_moved_twice_what_has_not_left_never_does():
+def test_second_move_replaces_unsent_notice():
     event = asked("Alma", "Jun")
     moved(event, venue="One Hall")
     write()
@@ -220,7 +220,7 @@ def test_moved_twice_what_has_not_left_never_does():
 
 
 @pytest.mark.slow
-def test_moved_twice_before_anything_is_written_tells_once():
+def test_two_moves_before_writing_send_one_notice():
     event = asked("Alma")
     moved(event, venue="One Hall")
     moved(event, venue="Another Hall")
@@ -230,7 +230,7 @@ def test_moved_twice_before_anything_is_written_tells_once():
 
 
 @pytest.mark.slow
-def test_moved_back_tells_only_who_heard_of_the_move():
+def test_moving_back_notifies_only_those_already_notified():
     event = asked("Heard", "Waiting", "Unwritten")
     moved(event, venue="One Hall")
     with pytest.MonkeyPatch.context() as small:
@@ -246,7 +246,7 @@ def test_moved_back_tells_only_who_heard_of_the_move():
 
 
 @pytest.mark.slow
-def test_a_third_place_after_one_that_never_left_is_told():
+def test_repeated_unsent_moves_leave_one_notice_and_moving_back_none():
     event = asked("Alma")
     for venue in ("One Hall", "Another Hall", "One Hall"):
         moved(event, venue=venue)
@@ -258,7 +258,7 @@ def test_a_third_place_after_one_that_never_left_is_told():
 
 
 @pytest.mark.slow
-def test_a_word_that_was_stopped_by_staff_counts_as_not_said():
+def test_notice_stopped_by_staff_counts_as_not_sent():
     event = asked("Alma")
     moved(event, venue="One Hall")
     write()
@@ -272,7 +272,7 @@ def test_a_word_that_was_stopped_by_staff_counts_as_not_said():
 # Called off ------------------------------------------------------------------------------------------------------
 
 
-def test_canceled_takes_the_entry_out_of_the_calendar():
+def test_cancellation_notice_removes_the_calendar_entry():
     event = asked("Alma", "Jun")
     for _twice in range(2):
         factories.cancel_event(event)
@@ -288,7 +288,7 @@ def test_canceled_takes_the_entry_out_of_the_calendar():
 
 
 @pytest.mark.slow
-def test_canceled_in_the_middle_of_the_invitations():
+def test_canceling_during_mailing_notifies_only_sent_invitations():
     event = factories.event()
     factories.write_mailing(event, person("Sent"), person("Queued"))
     sent(recipient="sent@example.org")
@@ -301,7 +301,7 @@ def test_canceled_in_the_middle_of_the_invitations():
 
 
 @pytest.mark.slow
-def test_canceled_in_the_middle_of_telling_that_it_moved():
+def test_canceling_replaces_unsent_move_notices():
     event = asked("Heard", "Waiting")
     moved(event)
     write()
@@ -311,7 +311,7 @@ def test_canceled_in_the_middle_of_telling_that_it_moved():
     assert told() == ["Heard moved 1 PUBLISH", "Heard called_off 2 CANCEL", "Waiting called_off 2 CANCEL"]
 
 
-def test_nothing_is_told_of_an_event_that_is_over():
+def test_writing_notices_stops_once_the_event_is_over():
     event = asked("Alma", "Jun")
     moved(event)
     with pytest.MonkeyPatch.context() as small:
@@ -324,7 +324,7 @@ def test_nothing_is_told_of_an_event_that_is_over():
 
 
 @pytest.mark.slow
-def test_what_waits_until_the_event_is_over_never_leaves():
+def test_unsent_notices_are_dropped_once_the_event_is_over():
     event = asked("Alma")
     moved(event)
     write()
@@ -339,7 +339,7 @@ def test_what_waits_until_the_event_is_over_never_leaves():
 @pytest.mark.slow
 @pytest.mark.parametrize("answer", ["accept", "decline", "tie"])
 @pytest.mark.parametrize("is_written", [True, False])
-def test_who_answers_before_it_leaves_is_not_told(answer, is_written):
+def test_answering_before_the_notice_is_sent_drops_it(answer, is_written):
     event = asked("Alma")
     moved(event)
     if is_written:
@@ -357,7 +357,7 @@ def test_who_answers_before_it_leaves_is_not_told(answer, is_written):
 
 
 @pytest.mark.slow
-def test_the_rsvp_that_answers_has_the_last_word_in_the_calendar():
+def test_rsvp_confirmation_supersedes_the_notice_calendar_entry():
     event = asked("Alma")
     for venue in ("One Hall", "Another Hall"):
         moved(event, venue=venue)
@@ -373,7 +373,7 @@ def test_the_rsvp_that_answers_has_the_last_word_in_the_calendar():
     assert entry(confirmed)["SEQUENCE"] > entry(last)["SEQUENCE"]
 
 
-def test_a_corrected_address_gets_the_invitation_with_its_new_link_instead_of_the_notice():
+def test_corrected_email_gets_new_link_instead_of_notice():
     event = asked("Alma", "Jun")
     moved(event)
     write()
@@ -390,7 +390,7 @@ def test_a_corrected_address_gets_the_invitation_with_its_new_link_instead_of_th
 
 
 @pytest.mark.slow
-def test_interrupted_writing_goes_on(monkeypatch):
+def test_interrupted_writing_resumes(monkeypatch):
     monkeypatch.setattr(writing, "BATCH_SIZE", 2)
     event = asked(*(f"Person {n}" for n in range(5)))
     moved(event)
@@ -406,7 +406,7 @@ def test_interrupted_writing_goes_on(monkeypatch):
     assert told() == [f"Person {n} moved 1 PUBLISH" for n in range(5)]
 
 
-def test_it_is_one_of_many_with_one_click_unsubscribing():
+def test_notice_is_bulk_email_with_unsubscribe_url():
     event = asked("Alma")
     moved(event)
     write()
@@ -419,7 +419,7 @@ def test_it_is_one_of_many_with_one_click_unsubscribing():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [1, 30])
-def test_any_number_is_told_by_as_many_queries(number, django_assert_num_queries):
+def test_writing_notices_query_count_is_constant(number, django_assert_num_queries):
     event = asked(*(f"Person {n}" for n in range(number)))
     moved(event)
     mailing = Mailing.objects.get(template="invitation_moved")
@@ -430,7 +430,7 @@ def test_any_number_is_told_by_as_many_queries(number, django_assert_num_queries
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [1, 30])
-def test_the_move_itself_takes_as_many_queries(number, django_assert_num_queries):
+def test_save_event_query_count_is_constant(number, django_assert_num_queries):
     event = asked(*(f"Person {n}" for n in range(number)))
     event.venue = "Stockton Civic Auditorium"
     with django_assert_num_queries(20):
@@ -441,7 +441,7 @@ def test_the_move_itself_takes_as_many_queries(number, django_assert_num_queries
 
 
 @pytest.mark.slow
-def test_words_in_both_languages():
+def test_notice_text_in_both_languages():
     event = factories.event(starts_at=timezone.now().replace(microsecond=0) + timedelta(days=30))
     factories.write_mailing(event, person("Alma"), person("Jun", language="es"))
     sent()
@@ -468,7 +468,7 @@ def test_words_in_both_languages():
     assert "Jun: tuvimos que cancelar" in said["es"][1]
 
 
-def test_closed_rsvp_asks_for_no_answer():
+def test_notice_after_rsvp_closed_asks_for_no_answer():
     event = asked("Alma")
     factories.close_rsvp(event)
     moved(event)

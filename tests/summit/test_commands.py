@@ -34,7 +34,7 @@ def failed(*arguments: str) -> tuple[int, str]:
     return error.value.returncode, str(error.value)
 
 
-def test_without_yes_it_is_only_shown(audience, capsys):
+def test_invite_without_yes_is_a_dry_run(audience, capsys):
     before = snapshots.tables()
     assert invite(capsys, "kick-off", "--audience", "Everybody") == [
         f"{Event.objects.get()}: 1 person would be invited.",
@@ -44,7 +44,7 @@ def test_without_yes_it_is_only_shown(audience, capsys):
     assert snapshots.tables() == before
 
 
-def test_with_yes_they_are_invited(audience, capsys):
+def test_invite_with_yes_starts_the_mailing(audience, capsys):
     said = invite(capsys, "kick-off", "--audience", "Everybody", "--yes")
     mailing = Mailing.objects.get()
     assert said[0].endswith("1 person would be invited.")
@@ -55,7 +55,7 @@ def test_with_yes_they_are_invited(audience, capsys):
     assert Message.objects.filter(mailing=mailing).count() == 1
 
 
-def test_a_second_time_there_is_nobody(audience, capsys):
+def test_inviting_again_fails_with_no_one_left(audience, capsys):
     invite(capsys, "kick-off", "--audience", "Everybody", "--yes")
     assert failed("kick-off", "--audience", "Everybody", "--yes") == (
         3,
@@ -63,7 +63,7 @@ def test_a_second_time_there_is_nobody(audience, capsys):
     )
 
 
-def test_what_cannot_be_is_told(audience):
+def test_invite_reports_unknown_event_unknown_audience_and_closed_rsvp(audience):
     assert failed("spring", "--audience", "Everybody") == (1, "There is no event with the web address spring.")
     assert failed("kick-off", "--audience", "Nobody") == (
         1,
@@ -78,7 +78,7 @@ def test_what_cannot_be_is_told(audience):
 # Invented contacts -----------------------------------------------------------------------------------------------
 
 
-def test_invented_contacts_are_an_audience(capsys):
+def test_make_contacts_creates_contacts_and_an_audience(capsys):
     call_command("make_contacts", "10")
     assert capsys.readouterr().out == "10 contacts were made; the audience “Invented contacts” has 10.\n"
     assert Contact.objects.count() == 10
@@ -88,7 +88,7 @@ def test_invented_contacts_are_an_audience(capsys):
     assert starting.start_invitations(factories.event(), audience, count=10, by="test").recipient_count == 10
 
 
-def test_a_second_run_makes_who_is_missing():
+def test_make_contacts_again_adds_missing_contacts():
     call_command("make_contacts", "6")
     first = dict(Contact.objects.values_list("email", "name"))
     call_command("make_contacts", "6")
@@ -100,7 +100,7 @@ def test_a_second_run_makes_who_is_missing():
     assert Audience.objects.get().uploaded_contacts.count() == 9
 
 
-def test_nobody_is_invented_among_real_people():
+def test_make_contacts_is_refused_when_real_contacts_exist():
     person("Alma", email="alma@port-gate.test.org")
     before = snapshots.tables()
     with pytest.raises(CommandError, match="There are addresses beyond"):
@@ -109,6 +109,6 @@ def test_nobody_is_invented_among_real_people():
 
 
 @pytest.mark.parametrize("number", ["0", "ten", "-1", "100001"])
-def test_a_number_out_of_bounds_is_refused(number):
+def test_make_contacts_refuses_invalid_number(number):
     with pytest.raises(CommandError):
         call_command("make_contacts", number)

@@ -56,7 +56,7 @@ def people() -> list[tuple]:
 # Read ------------------------------------------------------------------------------------------------------------
 
 
-def test_who_is_known_and_who_is_new():
+def test_rows_are_split_into_existing_and_new_contacts():
     person("Alma", email="Alma@example.org")
     checked = read(("ALMA@example.org",), ("jun@example.org", "Jun Park", "Port Gate", "es"))
     assert checked.existing == [(2, "ALMA@example.org", "", "", "")]
@@ -73,36 +73,36 @@ def test_who_is_known_and_who_is_new():
         ("E-Mail Address", "Contact", "Company", "Preferred language"),
     ],
 )
-def test_columns_are_known_by_what_people_call_them(header):
+def test_common_column_names_are_recognized(header):
     assert read(("jun@example.org", "Jun", "Port", "Español"), header=header).new == [
         (2, "jun@example.org", "Jun", "Port", "es")
     ]
 
 
-def test_first_and_last_names_are_put_together():
+def test_first_and_last_name_columns_are_joined():
     header = ("Last name", "First name", "Email", "Shoe size")
     assert read(("Park", "Jun", "jun@example.org", "42"), header=header).new[0].name == "Jun Park"
 
 
-def test_addresses_are_read_as_mail_programs_write_them():
+def test_email_with_display_name_or_mailto_is_read():
     checked = contact_import.check_contact_list(
         b'email\n"Jun Park <jun@example.org>"\nmailto:mai@example.org\n', "list"
     )
     assert [row.email for row in checked.new] == ["jun@example.org", "mai@example.org"]
 
 
-def test_titles_above_and_empty_lines_between_are_passed_over():
+def test_title_lines_and_empty_lines_are_skipped():
     content = b"Our list of 2027,,\n\nName,E-mail\n,\nJun,jun@example.org\n\n"
     assert contact_import.check_contact_list(content, "list").new == [(5, "jun@example.org", "Jun", "", "")]
 
 
-def test_broken_addresses_are_told():
+def test_invalid_emails_are_reported():
     assert why("jun at example.org", "Jun") == "“jun at example.org” is no e-mail address."
     assert why("", "Jun") == "The e-mail address is missing."
     assert why("x" * 250 + "@example.org") == f"“{'x' * 30}…” is longer than 254 characters."
 
 
-def test_every_reason_of_a_row_is_told_with_its_line():
+def test_all_errors_of_a_row_are_reported_with_its_line():
     bad = contact_import.check_contact_list(
         csv(("mai@example.org",), ("nobody", "=1+1", "", "Klingon")), "list"
     ).rejected
@@ -116,23 +116,23 @@ def test_every_reason_of_a_row_is_told_with_its_line():
     ]
 
 
-def test_what_is_too_long_is_told():
+def test_too_long_names_are_reported():
     assert why("jun@example.org", "x" * 101) == f"“{'x' * 30}…” is longer than 100 characters."
     assert why("jun@example.org", "Jun", "x" * 121) == f"“{'x' * 30}…” is longer than 120 characters."
 
 
-def test_a_row_without_an_address_is_named_by_what_it_has():
+def test_row_without_email_is_identified_by_its_name():
     assert read(("", "Jun Park")).rejected[0].what == "Jun Park"
 
 
-def test_doubled_addresses_are_taken_once_in_any_case():
+def test_repeated_emails_are_accepted_once_ignoring_case():
     checked = read(("jun@example.org", "Jun"), ("JUN@example.org", "Jun Again"), ("jun@example.org",))
     assert [row.name for row in checked.new] == ["Jun"]
     said = "The same address as in line 2."
     assert checked.repeated == [SkippedRow(3, "JUN@example.org", said), SkippedRow(4, "jun@example.org", said)]
 
 
-def test_who_unsubscribed_or_refuses_mail_is_not_taken():
+def test_unsubscribed_and_suppressed_emails_are_not_accepted():
     person("Alma")
     preferences.set_topics(preferences.get_preference("alma@example.org"), invitations=False)
     preferences.suppress("jun@example.org", "550")
@@ -155,24 +155,24 @@ def test_who_unsubscribed_or_refuses_mail_is_not_taken():
         (b'email\n"jun@example.org\n', "Line 2 cannot be read: its quotation marks do not match."),
     ],
 )
-def test_what_is_no_list_of_people_is_refused_whole(content, said):
+def test_unusable_file_is_refused(content, said):
     assert refusal(content) == said
 
 
-def test_more_rows_than_can_be_read_are_refused(monkeypatch):
+def test_file_with_too_many_rows_is_refused(monkeypatch):
     monkeypatch.setattr(contact_import, "MAX_ROWS", 2)
     rows = [(f"person{n}@example.org",) for n in range(3)]
     assert refusal(csv(*rows)) == "It has more than 2 rows. Split it into files of fewer rows."
 
 
-def test_to_read_writes_nothing():
+def test_checking_a_list_writes_nothing():
     before = snapshots.tables()
     read(("jun@example.org", "Jun", "Port Gate"))
     assert snapshots.tables() == before
 
 
 @pytest.mark.parametrize("number", [1, 30])
-def test_any_number_of_rows_is_read_by_two_queries(number, django_assert_num_queries):
+def test_checking_takes_two_queries_for_any_number_of_rows(number, django_assert_num_queries):
     content = csv(*((f"person{n}@example.org",) for n in range(number)))
     with django_assert_num_queries(2):
         contact_import.check_contact_list(content, "list")
@@ -181,7 +181,7 @@ def test_any_number_of_rows_is_read_by_two_queries(number, django_assert_num_que
 # Take ------------------------------------------------------------------------------------------------------------
 
 
-def test_people_are_put_in_and_made_contacts_as_needed():
+def test_add_to_audience_creates_missing_contacts_and_organizations():
     known = factories.organization("The Port Gate, Inc.")
     person("Boss", known)
     alma = person("Alma")
@@ -213,7 +213,7 @@ def test_people_are_put_in_and_made_contacts_as_needed():
     assert alma in audience.uploaded_contacts.all()
 
 
-def test_taken_twice_changes_nothing():
+def test_adding_the_same_list_again_changes_nothing():
     content, audience = csv(("jun@example.org", "Jun", "Port"), ("mai@example.org",)), factories.audience()
     first = contact_import.check_contact_list(content, "list")
     contact_import.add_to_audience(audience, first)
@@ -223,14 +223,14 @@ def test_taken_twice_changes_nothing():
     assert snapshots.tables() == before
 
 
-def test_who_has_no_name_is_called_as_the_organization_or_the_address():
+def test_contact_without_name_is_named_after_organization_or_email():
     contact_import.add_to_audience(
         factories.audience(), read(("jun@example.org",), ("mai@example.org", "", "Port Gate"))
     )
     assert [name for _email, name, *_rest in people()] == ["jun", "Port Gate"]
 
 
-def test_of_several_contacts_of_one_address_that_of_the_organization_is_meant():
+def test_shared_email_matches_the_contact_of_the_given_organization():
     organizations = [factories.organization("Port Gate"), factories.organization("Union Hall")]
     first, second = [person("Alma", organization) for organization in organizations]
     for organization, meant in (("union hall", second), ("", first), ("Unknown", first)):
@@ -240,7 +240,7 @@ def test_of_several_contacts_of_one_address_that_of_the_organization_is_meant():
     assert Contact.objects.count() == 2
 
 
-def test_who_was_erased_or_made_since_the_file_was_read_is_taken_all_the_same():
+def test_contacts_deleted_or_created_since_checking_are_still_added():
     erased = person("Alma")
     checked = read(("alma@example.org", "Alma"), ("jun@example.org", "Jun"))
     erased.delete()
@@ -250,7 +250,7 @@ def test_who_was_erased_or_made_since_the_file_was_read_is_taken_all_the_same():
     assert made in audience.uploaded_contacts.all()
 
 
-def test_who_is_bad_doubled_or_unwilling_is_not_taken():
+def test_rejected_repeated_and_opted_out_rows_are_not_added():
     preferences.set_topics(preferences.get_preference("no@example.org"), invitations=False)
     checked = read(("broken",), ("jun@example.org",), ("jun@example.org",), ("no@example.org",))
     assert contact_import.add_to_audience(factories.audience(), checked) == 1
@@ -259,7 +259,7 @@ def test_who_is_bad_doubled_or_unwilling_is_not_taken():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [1, 30])
-def test_any_number_is_taken_by_as_many_queries(number, django_assert_num_queries):
+def test_add_to_audience_query_count_is_constant(number, django_assert_num_queries):
     checked = read(*((f"person{n}@example.org", f"Person {n}", f"Works {n}") for n in range(number)))
     audience = factories.audience()
     with django_assert_num_queries(25):
@@ -267,7 +267,7 @@ def test_any_number_is_taken_by_as_many_queries(number, django_assert_num_querie
     assert Organization.objects.count() == number
 
 
-def test_new_organizations_of_one_web_address_have_one_each():
+def test_new_organizations_get_unique_slugs():
     factories.organization("Port Works")
     contact_import.add_to_audience(
         factories.audience(),

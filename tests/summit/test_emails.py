@@ -70,7 +70,7 @@ class Page(HTMLParser):
 # Each message ------------------------------------------------------------------------------------------------------
 
 
-def test_confirmed_says_everything():
+def test_confirmed_email_has_the_full_text():
     rsvp = factories.rsvp(new_event(), size=3, guests=("Jun Reyes",), language="en")
     Guest.objects.filter(rsvp=rsvp, position=2).update(dietary_needs="vegetarian", accessibility_needs="ramp")
     rsvp_emails.queue_confirmed(rsvp)
@@ -115,7 +115,7 @@ def test_confirmed_says_everything():
     )
 
 
-def test_html_says_the_same_with_one_button():
+def test_confirmed_email_html_has_the_same_content_and_one_link():
     rsvp = factories.rsvp(new_event(), size=3, guests=("Jun Reyes",))
     message = newest(rsvp, "rsvp_confirmed")
     page = Page(message.body_html)
@@ -157,13 +157,13 @@ def test_html_says_the_same_with_one_button():
         (Event.Meal.NONE, "Alma Reyes, we expect you."),
     ],
 )
-def test_confirmed_names_the_meal(meal, sentence):
+def test_confirmed_email_names_the_meal(meal, sentence):
     message = newest(factories.rsvp(new_event(meal=meal)), "rsvp_confirmed")
     assert message.subject == "Your seat on April 4 is confirmed"
     assert f"\n{sentence}\n" in message.body_text
 
 
-def test_waiting_without_a_seat_has_no_calendar_part():
+def test_waitlisted_email_without_seats_has_no_calendar_part():
     event = new_event(capacity=2)
     rsvp = factories.rsvp(event, size=3)
     message = newest(rsvp, "rsvp_waitlisted")
@@ -182,7 +182,7 @@ def test_waiting_without_a_seat_has_no_calendar_part():
     assert f"\n{SITE}/imagine/rsvp/{rsvp.token}/\n" in message.body_text
 
 
-def test_waiting_with_some_seats_is_in_the_calendar():
+def test_waitlisted_email_with_some_seats_has_calendar_request():
     message = newest(factories.rsvp(new_event(capacity=1), size=3, accepts_partial=True), "rsvp_waitlisted")
     assert message.subject == "You hold 1 seat on April 4 and wait for 2"
     assert message.body_text.startswith(
@@ -193,7 +193,7 @@ def test_waiting_with_some_seats_is_in_the_calendar():
     assert entry["DESCRIPTION"].startswith("You hold 1 seat and wait for 2. At the door, say ")
 
 
-def test_waiting_after_promotion_stopped_promises_nothing():
+def test_waitlisted_email_after_promotion_stopped_promises_no_seats():
     soon = timezone.now() + timedelta(hours=6)
     message = newest(factories.rsvp(factories.event(starts_at=soon, capacity=1), size=2), "rsvp_waitlisted")
     assert (
@@ -202,7 +202,7 @@ def test_waiting_after_promotion_stopped_promises_nothing():
     )
 
 
-def test_moved_up_whole_and_in_part():
+def test_promoted_email_for_part_and_all_of_the_party():
     event = new_event(capacity=2)
     first = factories.rsvp(event, "Bo Lee", size=2)
     rsvp = factories.rsvp(event, size=3, accepts_partial=True)
@@ -221,7 +221,7 @@ def test_moved_up_whole_and_in_part():
     assert len(letters_of(rsvp, "rsvp_promoted")) == 2
 
 
-def test_changed_says_how_it_stands_now():
+def test_changed_email_shows_current_seats():
     rsvp = factories.rsvp(new_event(capacity=2), size=2)
     seats.change_party_size(rsvp, size=3)
     message = newest(rsvp, "rsvp_changed")
@@ -232,7 +232,7 @@ def test_changed_says_how_it_stands_now():
     )
 
 
-def test_put_on_the_waiting_list_says_so_and_leaves_the_calendar():
+def test_move_to_waitlist_email_cancels_the_calendar_entry():
     rsvp = seats.move_to_waitlist(factories.rsvp(new_event(), size=2))
     message = newest(rsvp, "rsvp_waitlisted")
     assert message.subject == "You are waiting for 2 seats on April 4"
@@ -246,7 +246,7 @@ def test_put_on_the_waiting_list_says_so_and_leaves_the_calendar():
     assert entry_of(message)["STATUS"] == "CANCELLED"
 
 
-def test_changed_twice_while_waiting_is_told_twice():
+def test_two_changes_while_waitlisted_send_two_emails():
     rsvp = factories.rsvp(new_event(capacity=1), size=3)
     seats.change_party_size(rsvp, size=2)
     seats.change_party_size(rsvp, size=4)
@@ -256,7 +256,7 @@ def test_changed_twice_while_waiting_is_told_twice():
     ]
 
 
-def test_cancelled_with_seats_leaves_the_calendar():
+def test_canceled_email_with_seats_cancels_the_calendar_entry():
     rsvp = seats.cancel(factories.rsvp(new_event(), size=2))
     message = newest(rsvp, "rsvp_canceled")
     assert message.subject == "Your RSVP for April 4 is cancelled"
@@ -272,7 +272,7 @@ def test_cancelled_with_seats_leaves_the_calendar():
     assert entry_of(message)["STATUS"] == "CANCELLED"
 
 
-def test_letters_of_two_that_cancel_are_rendered_once():
+def test_canceled_email_of_second_party_uses_the_render_cache():
     event = new_event()
     first, second = factories.rsvp(event), factories.rsvp(event, "Bo Lee")
     seats.cancel(first)
@@ -281,7 +281,7 @@ def test_letters_of_two_that_cancel_are_rendered_once():
     assert render_with_markers.cache_info().misses == before
 
 
-def test_cancelled_while_waiting_has_no_calendar_part():
+def test_canceled_email_while_waitlisted_has_no_calendar_part():
     rsvp = seats.cancel(factories.rsvp(new_event(capacity=1), size=2))
     message = newest(rsvp, "rsvp_canceled")
     assert "\n\nAlma Reyes, you are not on the waiting list any more.\n" in message.body_text
@@ -289,7 +289,7 @@ def test_cancelled_while_waiting_has_no_calendar_part():
     assert "calendar" not in message.body_text
 
 
-def test_cancelled_when_rsvp_is_closed_invites_nobody_back():
+def test_canceled_email_after_rsvp_closed_does_not_offer_to_return():
     event = new_event()
     rsvp = factories.rsvp(event)
     Event.objects.update(rsvp_closes_at=timezone.now())
@@ -298,7 +298,7 @@ def test_cancelled_when_rsvp_is_closed_invites_nobody_back():
     assert f"\nSee your RSVP:\n{SITE}/imagine/rsvp/{rsvp.token}/\n" in message.body_text
 
 
-def test_link_goes_to_the_stored_address():
+def test_rsvp_link_is_sent_to_the_saved_email():
     rsvp = factories.rsvp(new_event(), size=2)
     before = Rsvp.objects.get(pk=rsvp.pk).ics_sequence
     rsvp_emails.queue_rsvp_link(rsvp)
@@ -336,7 +336,7 @@ def test_link_goes_to_the_stored_address():
         ),
     ],
 )
-def test_event_moved_says_old_and_new(fields, subject, headline, until_now):
+def test_rescheduled_email_shows_old_and_new_time_or_place(fields, subject, headline, until_now):
     event = new_event()
     rsvp = factories.rsvp(event, size=2)
     for name, value in fields.items():
@@ -355,7 +355,7 @@ def test_event_moved_says_old_and_new(fields, subject, headline, until_now):
     assert entry["LOCATION"] == f"{event.venue}, {event.address}"
 
 
-def test_event_cancelled_is_said_plainly():
+def test_event_canceled_email_cancels_entry_and_has_no_rsvp_link():
     event = new_event(capacity=2)
     seated, queued = factories.rsvp(event, size=2), factories.rsvp(event, "Bo Lee")
     factories.cancel_event(event)
@@ -378,7 +378,7 @@ def test_event_cancelled_is_said_plainly():
 # The calendar part through a life -----------------------------------------------------------------------------------
 
 
-def test_calendar_keeps_one_uid_and_its_sequence_grows():
+def test_calendar_entry_keeps_uid_and_increments_sequence():
     rsvp = factories.rsvp(new_event(), size=3)
     seats.change_party_size(rsvp, size=2)
     seats.cancel(rsvp)
@@ -409,7 +409,7 @@ def test_calendar_keeps_one_uid_and_its_sequence_grows():
         ("ស្រីពេជ្រ សំណាង " * 6 + "កែវ", "ស្រីពេជ្រ សំណាង " * 6 + "កែវ"),
     ],
 )
-def test_names_appear_as_they_are(name, shown):
+def test_unusual_names_are_shown_and_escaped(name, shown):
     rsvp = factories.rsvp(new_event(), name, email="alma@example.org")
     message = newest(rsvp, "rsvp_confirmed")
     assert f"\n{shown}, we expect you for breakfast.\n" in message.body_text
@@ -430,7 +430,7 @@ def test_subject_is_one_line_and_fits():
     assert truncate_subject("s" * 201) == "s" * 199 + "…"
 
 
-def test_messages_of_many_parties_read_nothing(django_assert_num_queries):
+def test_building_rescheduled_messages_makes_no_queries(django_assert_num_queries):
     event = new_event(capacity=60)
     for number in range(30):
         factories.rsvp(event, f"Guest {number}", size=2)
@@ -443,7 +443,7 @@ def test_messages_of_many_parties_read_nothing(django_assert_num_queries):
             rsvp_emails.event_rescheduled_message(rsvp, before)
 
 
-def test_letter_is_in_the_rsvps_language_whatever_the_readers():
+def test_email_uses_the_language_of_the_rsvp():
     message = newest(factories.rsvp(new_event(title_es="Cumbre Imagine Promise"), language="es"), "rsvp_confirmed")
     assert message.language == "es"
     assert (
@@ -453,7 +453,7 @@ def test_letter_is_in_the_rsvps_language_whatever_the_readers():
     assert entry_of(message)["SUMMARY"] == "Cumbre Imagine Promise"
 
 
-def test_spanish_letter_has_no_english_sentence():
+def test_spanish_email_has_no_english_text():
     event = new_event(title_es="Cumbre Imagine Promise", capacity=2)
     rsvp = factories.rsvp(event, size=3, accepts_partial=True, language="es")
     message = newest(rsvp, "rsvp_waitlisted")

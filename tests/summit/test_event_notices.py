@@ -42,7 +42,7 @@ def notices() -> list[str]:
     return told
 
 
-def test_the_request_writes_no_email_and_the_worker_all():
+def test_move_sends_no_email_until_the_worker_runs():
     event = factories.event()
     rsvp = factories.rsvp(event)
     move_to(event, SECOND)
@@ -55,7 +55,7 @@ def test_the_request_writes_no_email_and_the_worker_all():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("change", ["move", "cancel"])
-def test_the_request_takes_as_many_queries_for_1_party_as_for_1500(change, django_assert_num_queries):
+def test_move_or_cancel_query_count_is_the_same_for_1_and_1500_parties(change, django_assert_num_queries):
     counts = []
     for parties in (1, 1500):
         event = factories.event(capacity=2000)
@@ -70,7 +70,7 @@ def test_the_request_takes_as_many_queries_for_1_party_as_for_1500(change, djang
     assert counts[0] == counts[1] < 25
 
 
-def test_a_second_move_while_half_is_told_tells_each_what_it_does_not_know(event):
+def test_second_move_midway_notifies_each_party_from_the_venue_it_knows(event):
     move_to(event, SECOND)
     assert event_changes.notify_some_guests(event.pk)
     move_to(event, THIRD)
@@ -91,7 +91,7 @@ def test_a_second_move_while_half_is_told_tells_each_what_it_does_not_know(event
     ]
 
 
-def test_a_move_back_while_half_is_told_tells_only_those_who_heard_of_it(event):
+def test_move_back_midway_notifies_only_parties_already_notified(event):
     move_to(event, SECOND)
     assert event_changes.notify_some_guests(event.pk)
     move_to(event, FIRST)
@@ -100,7 +100,7 @@ def test_a_move_back_while_half_is_told_tells_only_those_who_heard_of_it(event):
     assert [seats.lock_event(event.pk).notices_pending_since, len(snapshots.emails())] == [None, 8]
 
 
-def test_canceling_while_half_is_told_of_a_move_tells_each_once_of_the_event_it_knows(event):
+def test_canceling_midway_notifies_each_party_with_the_venue_it_knows(event):
     move_to(event, SECOND)
     assert event_changes.notify_some_guests(event.pk)
     event_changes.cancel_event(event)
@@ -113,7 +113,7 @@ def test_canceling_while_half_is_told_of_a_move_tells_each_once_of_the_event_it_
     ]
 
 
-def test_a_worker_that_dies_in_a_batch_leaves_all_of_it_to_the_next(event, monkeypatch):
+def test_failed_batch_is_left_whole_to_the_next_worker(event, monkeypatch):
     move_to(event, SECOND)
     assert event_changes.notify_some_guests(event.pk)
     with monkeypatch.context() as broken:
@@ -125,7 +125,7 @@ def test_a_worker_that_dies_in_a_batch_leaves_all_of_it_to_the_next(event, monke
     assert [line.partition(":")[0] for line in notices()] == ["Alma", "Ben", "Chue", "Dee"]
 
 
-def test_a_worker_whose_time_is_up_leaves_the_rest_pending(event, monkeypatch):
+def test_worker_out_of_time_leaves_the_rest_pending(event, monkeypatch):
     monkeypatch.setattr(event_changes, "NOTIFY_SECONDS", -1)
     move_to(event, SECOND)
     assert event_changes.notify_guests(event.pk) is False
@@ -133,7 +133,7 @@ def test_a_worker_whose_time_is_up_leaves_the_rest_pending(event, monkeypatch):
     assert event_changes.events_with_pending_notices() == [event.pk]
 
 
-def test_who_came_canceled_or_came_back_in_the_meantime_is_told_nothing_that_is_known(event):
+def test_new_canceled_and_reinstated_parties_get_no_redundant_notice(event):
     gone, back = (event.rsvps.get(name=name) for name in ("Alma", "Ben"))
     seats.cancel(back)
     move_to(event, SECOND)
@@ -147,7 +147,7 @@ def test_who_came_canceled_or_came_back_in_the_meantime_is_told_nothing_that_is_
     assert notices()[2:] == [f"{name}: event_rescheduled {SECOND} {THIRD}" for name in ("Ben", "Chue", "Dee", "New")]
 
 
-def test_nobody_is_told_any_more_once_the_event_is_over(event):
+def test_no_one_is_notified_once_the_event_is_over(event):
     move_to(event, SECOND)
     factories.end_event(event)
     factories.notify_guests()
@@ -155,7 +155,7 @@ def test_nobody_is_told_any_more_once_the_event_is_over(event):
     assert event_changes.events_with_pending_notices() == []
 
 
-def test_saving_a_page_that_was_open_in_the_meantime_forgets_no_pending_notice(event):
+def test_saving_a_stale_event_keeps_pending_notices(event):
     opened = Event.objects.get(pk=event.pk)
     move_to(event, SECOND)
     opened.venue, opened.title = SECOND, "The Summit"

@@ -55,7 +55,7 @@ def full(db) -> Event:
 # What it answers --------------------------------------------------------------------------------------------------
 
 
-def test_page_answers_with_figures_and_words(staff, full):
+def test_page_shows_seat_rsvp_and_sector_figures(staff, full):
     page = web_client.page_text(staff.get(page_of(full)))
     for said in (
         "seats held 3 seats waited for 6 reserved seats 2 seats free 1 capacity 6",
@@ -68,7 +68,7 @@ def test_page_answers_with_figures_and_words(staff, full):
         assert said in page
 
 
-def test_chart_is_drawn_with_the_numbers_of_its_table(staff, full):
+def test_chart_is_labeled_and_has_no_inline_styles(staff, full):
     page = web_client.page_html(staff.get(page_of(full)))
     assert page.count('<rect class="chart-seats"') == page.count('<rect class="chart-rsvps"') == 1
     assert 'role="img" aria-labelledby="chart-title chart-words"' in page
@@ -77,7 +77,7 @@ def test_chart_is_drawn_with_the_numbers_of_its_table(staff, full):
 
 
 @pytest.mark.slow
-def test_links_lead_to_the_filtered_list_of_this_event(subtests, staff, full):
+def test_links_open_the_filtered_rsvp_list_of_this_event(subtests, staff, full):
     factories.rsvp(factories.event(), "Elsewhere", size=2)
     lists = staff.get(page_of(full)).context["overview"]["lists"] | {
         "active": event_page.rsvp_list_url(full, status="active")
@@ -98,13 +98,13 @@ def test_links_lead_to_the_filtered_list_of_this_event(subtests, staff, full):
 
 
 @pytest.mark.slow
-def test_sectors_lead_to_their_parties(staff, full):
+def test_sectors_link_to_their_rsvps(staff, full):
     sectors = staff.get(page_of(full)).context["overview"]["sectors"]
     found = {row["label"]: names(staff.get(row["list"])) for row in sectors}
     assert found == {"Labor": ["Large", "Stays"], "Faith-based": ["Small"], "Not said": ["Later"]}
 
 
-def test_failed_mail_is_shown_with_its_reason_and_link(staff, full):
+def test_failed_email_is_shown_with_its_reason_and_link(staff, full):
     rsvp = full.rsvps.get(name="Stays")
     message = rsvp.messages.get()
     Message.objects.filter(pk=message.pk).update(state=Message.State.REJECTED, last_error="550 no such mailbox")
@@ -113,7 +113,7 @@ def test_failed_mail_is_shown_with_its_reason_and_link(staff, full):
     assert f"/imagine/admin/mail/message/{message.pk}/change/" in page.content.decode()
 
 
-def test_over_and_beyond_are_said_in_words(staff):
+def test_page_shows_overbooked_seats(staff):
     event = factories.event(capacity=4)
     factories.rsvp(event, size=4)
     seats.promote_by_staff(factories.rsvp(event, "Walks in"), override_reason="Drives the speaker")
@@ -122,20 +122,20 @@ def test_over_and_beyond_are_said_in_words(staff):
     assert "Staff gave 1 seat although none was free." in page
 
 
-def test_page_of_an_event_without_rsvps(staff):
+def test_page_of_event_without_rsvps_says_so(staff):
     page = web_client.page_text(staff.get(page_of(factories.event())))
     assert page.count("No RSVP yet.") == 2
     assert "Nobody waits." in page
 
 
-def test_new_event_shows_no_answers(staff):
+def test_add_form_shows_no_overview(staff):
     response = staff.get(f"{LIST}add/")
     assert "overview" not in response.context
     assert "admin-page" not in response.content.decode()
 
 
 @pytest.mark.slow
-def test_spanish_page_draws_whole_numbers(staff, full):
+def test_spanish_chart_has_no_decimal_commas(staff, full):
     staff.cookies["django_language"] = "es"
     page = staff.get(page_of(full))
     chart = page.content.decode().partition("<svg")[2].partition("</svg>")[0]
@@ -144,14 +144,14 @@ def test_spanish_page_draws_whole_numbers(staff, full):
 
 
 @pytest.mark.slow
-def test_page_with_errors_begins_with_them(staff, full):
+def test_page_with_errors_hides_the_overview(staff, full):
     response = answer(staff, full, capacity="-1")
     assert "overview" not in response.context
     assert "Write 0 or more." in web_client.page_text(response)
 
 
 @pytest.mark.slow
-def test_page_costs_the_same_queries_for_3_and_30(staff, full, django_assert_num_queries):
+def test_page_query_count_is_constant(staff, full, django_assert_num_queries):
     staff.get(page_of(full))
     with CaptureQueriesContext(connection) as queries:
         staff.get(page_of(full))
@@ -162,7 +162,7 @@ def test_page_costs_the_same_queries_for_3_and_30(staff, full, django_assert_num
 
 
 @pytest.mark.slow
-def test_names_and_mail_are_for_those_who_may_see_their_lists(full):
+def test_names_and_failed_emails_require_list_permissions(full):
     viewer = staff_client("view_event")
     page = viewer.get(page_of(full))
     assert "seats held 3" in web_client.page_text(page)
@@ -170,7 +170,7 @@ def test_names_and_mail_are_for_those_who_may_see_their_lists(full):
         assert word not in page.content.decode()
 
 
-def test_page_is_not_for_those_without_permission(full):
+def test_page_requires_view_permission(full):
     assert staff_client("view_rsvp").get(page_of(full)).status_code == 403
     assert Client().get(page_of(full)).status_code == 302
 
@@ -197,7 +197,7 @@ def last_year(db) -> Event:
 
 
 @pytest.mark.parametrize("where", ["page", "list"])
-def test_next_spring_is_shown_before_it_is_saved(staff, last_year, where):
+def test_copy_for_next_spring_is_shown_before_it_is_saved(staff, last_year, where):
     Rsvp.objects.create(event=last_year, name="Alma Reyes", email="alma@example.org", held_seats=1)
     before = snapshots.tables(but=UNCHANGED)
     address = staff.get(page_of(last_year) if where == "page" else LIST).context["next_spring"]
@@ -220,7 +220,7 @@ def test_next_spring_is_shown_before_it_is_saved(staff, last_year, where):
 
 
 @pytest.mark.slow
-def test_next_spring_a_second_time_says_that_the_address_is_taken(staff, last_year):
+def test_copying_for_next_spring_again_reports_taken_slug(staff, last_year):
     address = staff.get(page_of(last_year)).context["next_spring"]
     sent = web_client.form_fields(staff.get(address))
     assert staff.post(address, sent).status_code == 302
@@ -230,7 +230,7 @@ def test_next_spring_a_second_time_says_that_the_address_is_taken(staff, last_ye
 
 
 @pytest.mark.slow
-def test_copy_of_a_summit_long_past_is_the_coming_springs(staff):
+def test_copy_of_old_summit_is_dated_in_the_future(staff):
     event = factories.event(slug="summit-2019")
     zone = ZoneInfo("America/Los_Angeles")
     start = datetime(2019, 4, 4, 8, tzinfo=zone)
@@ -249,13 +249,13 @@ def test_copy_of_a_summit_long_past_is_the_coming_springs(staff):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("copied", ["", "x", "0", "99999999999999999999", "١"])
-def test_copy_of_nothing_is_an_empty_form(staff, copied):
+def test_copy_of_unknown_event_is_an_empty_form(staff, copied):
     page = staff.get(f"{LIST}add/", {"copied": copied})
     assert (page.status_code, "Copied from" in web_client.page_text(page)) == (200, False)
 
 
 @pytest.mark.slow
-def test_only_a_summit_is_copied_and_only_by_who_may_add_one(staff, last_year):
+def test_only_summits_can_be_copied_and_only_with_add_permission(staff, last_year):
     assert staff.get(page_of(factories.event(kind="kickoff"))).context["next_spring"] == ""
     viewer = staff_client("view_event", "change_event")
     for address in (page_of(last_year), LIST):
@@ -267,7 +267,7 @@ def test_only_a_summit_is_copied_and_only_by_who_may_add_one(staff, last_year):
 # Moving asks first ------------------------------------------------------------------------------------------------
 
 
-def test_moving_asks_first_and_saves_nothing(staff, full):
+def test_moving_asks_for_confirmation_and_saves_nothing(staff, full):
     before = snapshots.tables(but=UNCHANGED)
     response = answer(staff, full, venue=PLACE, capacity="7")
     page = web_client.page_text(response)
@@ -283,7 +283,7 @@ def test_moving_asks_first_and_saves_nothing(staff, full):
 
 
 @pytest.mark.slow
-def test_yes_saves_all_that_was_typed_and_writes_once(staff, full):
+def test_confirming_saves_all_input_and_notifies_each_party_once(staff, full):
     question = answer(staff, full, venue=PLACE, capacity="7")
     yes = web_client.form_fields(question) | {"_sure": "yes"}
     for _twice in range(2):
@@ -300,7 +300,7 @@ def test_yes_saves_all_that_was_typed_and_writes_once(staff, full):
 
 
 @pytest.mark.slow
-def test_back_brings_what_was_typed_and_saves_nothing(staff, full):
+def test_back_restores_input_and_saves_nothing(staff, full):
     before = snapshots.tables(but=UNCHANGED)
     question = answer(staff, full, venue=PLACE, title="The Summit")
     page = staff.post(page_of(full), web_client.form_fields(question) | {"_back": "yes"})
@@ -316,7 +316,7 @@ def test_back_brings_what_was_typed_and_saves_nothing(staff, full):
 
 
 @pytest.mark.slow
-def test_back_with_a_mistake_in_what_was_typed_says_both(staff, full):
+def test_back_with_invalid_input_shows_error_and_nothing_saved_note(staff, full):
     question = answer(staff, full, venue=PLACE)
     page = staff.post(page_of(full), web_client.form_fields(question) | {"_back": "yes", "capacity": "-1"})
     words = web_client.page_text(page)
@@ -325,7 +325,7 @@ def test_back_with_a_mistake_in_what_was_typed_says_both(staff, full):
 
 
 @pytest.mark.slow
-def test_yes_to_a_page_that_others_overtook_saves_nothing(staff, full):
+def test_confirming_after_another_edit_shows_conflict_and_saves_nothing(staff, full):
     yes = web_client.form_fields(answer(staff, full, venue=PLACE)) | {"_sure": "yes"}
     answer(staff, full, venue="Civic Auditorium", _sure="yes")
     before = snapshots.tables(but=UNCHANGED)
@@ -335,7 +335,7 @@ def test_yes_to_a_page_that_others_overtook_saves_nothing(staff, full):
 
 
 @pytest.mark.slow
-def test_move_by_another_is_kept_and_asks_nothing(staff, full):
+def test_move_by_another_editor_is_kept_without_confirmation(staff, full):
     opened = web_client.form_fields(staff.get(page_of(full)))
     answer(staff, full, venue=PLACE, _sure="yes")
     assert staff.post(page_of(full), opened | {"title": "The Summit"}).status_code == 302
@@ -348,7 +348,7 @@ def test_move_by_another_is_kept_and_asks_nothing(staff, full):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("which", ["no RSVPs", "cancelled RSVPs", "over", "called off", "not moved"])
-def test_where_nobody_is_written_to_nothing_is_asked(staff, which):
+def test_no_confirmation_when_no_one_would_be_notified(staff, which):
     event = factories.event()
     changed = {"title": "The Summit"} if which == "not moved" else {"venue": PLACE}
     if which != "no RSVPs":
@@ -366,7 +366,7 @@ def test_where_nobody_is_written_to_nothing_is_asked(staff, which):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("with_parties", [True, False])
-def test_moving_says_how_many_invited_people_are_told_and_what_they_read(staff, with_parties):
+def test_moving_shows_number_of_invited_people_and_their_email(staff, with_parties):
     event = factories.event(title="The Summit")
     if with_parties:
         factories.rsvp(event, "Stays")
@@ -393,7 +393,7 @@ def test_moving_says_how_many_invited_people_are_told_and_what_they_read(staff, 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("which", ["queued", "declined"])
-def test_where_only_such_people_are_invited_nothing_is_asked(staff, which):
+def test_no_confirmation_for_queued_or_declined_invitations(staff, which):
     event = factories.event()
     asked = factories.invite(event, factories.person("Alma"))
     if which == "declined":
@@ -403,7 +403,7 @@ def test_where_only_such_people_are_invited_nothing_is_asked(staff, which):
 
 
 @pytest.mark.slow
-def test_moving_is_not_for_those_who_may_only_look(full):
+def test_view_only_staff_cannot_move_an_event(full):
     viewer = staff_client("view_event")
     before = snapshots.tables(but=UNCHANGED)
     sent = {"venue": PLACE, "_save": "Save"}
@@ -412,7 +412,7 @@ def test_moving_is_not_for_those_who_may_only_look(full):
     assert snapshots.tables(but=UNCHANGED) == before
 
 
-def test_event_that_is_gone_is_no_error(staff):
+def test_saving_a_missing_event_says_so(staff):
     response = staff.post(f"{LIST}999/change/", {"venue": PLACE}, follow=True)
     assert "doesn’t exist" in web_client.page_text(response)
 
@@ -420,7 +420,7 @@ def test_event_that_is_gone_is_no_error(staff):
 # Calling off ------------------------------------------------------------------------------------------------------
 
 
-def test_canceling_shows_the_mail_and_what_is_refused(staff, full):
+def test_canceling_previews_the_email_and_lists_refused_events(staff, full):
     over, off = factories.event(), factories.event()
     factories.end_event(over)
     factories.cancel_event_unnoticed(off)
@@ -440,7 +440,7 @@ def test_canceling_shows_the_mail_and_what_is_refused(staff, full):
 
 
 @pytest.mark.slow
-def test_canceling_says_how_many_invited_people_are_told_and_what_they_read(staff):
+def test_canceling_shows_number_of_invited_people_and_their_email(staff):
     event = factories.event()
     factories.write_mailing(event, *map(factories.person, ("Alma", "Jun")))
     Message.objects.update(state="sent", sent_at=timezone.now())
@@ -452,7 +452,7 @@ def test_canceling_says_how_many_invited_people_are_told_and_what_they_read(staf
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [1, 30])
-def test_questions_take_as_many_queries_for_any_number_of_invited(staff, number, django_assert_num_queries):
+def test_confirmation_query_count_is_constant(staff, number, django_assert_num_queries):
     event = factories.event()
     factories.write_mailing(event, *(factories.person(f"Person {n}") for n in range(number)))
     Message.objects.update(state="sent", sent_at=timezone.now())
@@ -463,7 +463,7 @@ def test_questions_take_as_many_queries_for_any_number_of_invited(staff, number,
         staff.post(LIST, {"action": "cancel_events", "_selected_action": [event.pk]})
 
 
-def test_canceling_only_what_cannot_be_offers_no_button(staff):
+def test_canceling_only_past_events_offers_no_button(staff):
     event = factories.event()
     factories.end_event(event)
     page = staff.post(LIST, {"action": "cancel_events", "_selected_action": [event.pk]})

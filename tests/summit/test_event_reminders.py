@@ -21,7 +21,7 @@ def text(staff, event: Event) -> str:
     return web_client.page_text(staff.get(f"/imagine/admin/summit/event/{event.pk}/change/"))
 
 
-def test_plan_is_in_order_and_tells_what_became_of_each():
+def test_reminder_plan_is_ordered_with_the_state_of_each():
     event = reminder_fixtures.event()
     reminder_fixtures.rsvp(event)
     assert [(each.label, each.due) for each in reminder_sending.reminder_plan(event)] == [
@@ -40,7 +40,7 @@ def test_plan_is_in_order_and_tells_what_became_of_each():
     assert states(reminder_fixtures.event(), moment(6, 1)) == [("never", 0)] * 5
 
 
-def test_page_says_what_is_due_when_and_what_was_said(staff):
+def test_page_shows_due_and_sent_reminders(staff):
     event = reminder_fixtures.event()
     page = text(staff, event)
     assert "A week before March 31, 9:00 a.m. Still to come" in page
@@ -57,14 +57,14 @@ def test_page_says_what_is_due_when_and_what_was_said(staff):
     assert "There was nobody to write to" in page
 
 
-def test_page_says_why_nothing_is_said(staff):
+def test_page_explains_why_no_reminders_are_sent(staff):
     hidden, canceled = factories.event(is_published=False), factories.event()
     factories.cancel_event_unnoticed(canceled)
     assert "Nothing is said before the event is published." in text(staff, hidden)
     assert "This event was called off: nothing more is said of it." in text(staff, canceled)
 
 
-def test_page_counts_who_came_from_its_day_on(staff):
+def test_page_counts_guests_who_came_from_the_event_day_on(staff):
     event = factories.event()
     rsvp = factories.rsvp(event, size=3)
     assert "guests who came" not in text(staff, event)

@@ -85,7 +85,7 @@ def district(db) -> list[list[str]]:
 # What it says ----------------------------------------------------------------------------------------------------
 
 
-def test_list_as_csv_has_a_row_a_guest(staff, district):
+def test_csv_has_one_row_per_guest(staff, district):
     header, *rows = read_rows(staff.get(CSV))
     assert rows == district
     assert header == [
@@ -95,13 +95,13 @@ def test_list_as_csv_has_a_row_a_guest(staff, district):
     ]
 
 
-def test_list_as_xlsx_says_the_same_and_needs_no_apostrophe(staff, district):
+def test_xlsx_has_the_same_rows_without_formula_escaping(staff, district):
     assert read_rows(staff.get(XLSX))[1:] == [[cell.removeprefix("'") for cell in row] for row in district]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("address", [CSV, XLSX])
-def test_list_speaks_the_language_of_who_asks_to_its_last_row(staff, district, address):
+def test_export_uses_requester_language_to_the_last_row(staff, district, address):
     staff.cookies["django_language"] = "es"
     response = staff.get(address)
     Client().get("/imagine/privacy/")  # somebody else, in English, before the file is read
@@ -112,7 +112,7 @@ def test_list_speaks_the_language_of_who_asks_to_its_last_row(staff, district, a
     assert [row[13] for row in rows] == ["con lugar", "con lugar", "con lugar", "en espera", "en espera", "con lugar"]
 
 
-def test_list_comes_as_a_file_named_by_the_day(staff, district):
+def test_export_is_a_file_named_by_date_and_record(staff, district):
     for address in (CSV, XLSX):
         response = staff.get(address)
         assert isinstance(response, StreamingHttpResponse)
@@ -123,7 +123,7 @@ def test_list_comes_as_a_file_named_by_the_day(staff, district):
         assert "no-store" in response["Cache-Control"]
 
 
-def test_header_and_row_are_as_long():
+def test_header_and_rows_have_the_same_length():
     rsvp = factories.rsvp(factories.event())
     assert [len(row) for row in exports.guest_rows(Guest.objects.filter(rsvp=rsvp))] == [len(exports.GUEST_HEADER)]
 
@@ -133,7 +133,7 @@ def test_header_and_row_are_as_long():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("address", [CSV, XLSX])
-def test_list_has_the_guests_of_what_the_filters_and_the_search_show(staff, address):
+def test_export_contains_guests_matching_filters_and_search(staff, address):
     event, other = factories.event(capacity=3), factories.event()
     factories.rsvp(event, "Confirmed", size=2, guests=("Findme",), sector="faith", organization_name="Delta")
     factories.rsvp(event, "Partly", size=2, accepts_partial=True, language="es")
@@ -165,7 +165,7 @@ def test_late_cancellations_are_listed_when_asked_for(staff):
     assert read_columns(staff.get(f"{CSV}?status=late"), *columns) == [("Late", "0", "cancelled", "")]
 
 
-def test_list_goes_beyond_the_page_shown(staff):
+def test_export_includes_rows_beyond_the_current_page(staff):
     event = factories.event(capacity=200)
     Rsvp.objects.bulk_create(factories.unsaved_rsvp(event, f"Guest {n}", held_seats=1) for n in range(120))
     Guest.objects.bulk_create(Guest(rsvp=rsvp, position=1, name=rsvp.name) for rsvp in Rsvp.objects.order_by("pk"))
@@ -173,7 +173,7 @@ def test_list_goes_beyond_the_page_shown(staff):
 
 
 @pytest.mark.parametrize("action", ["guests_csv", "guests_xlsx"])
-def test_action_lists_the_parties_that_were_ticked(staff, action):
+def test_action_exports_the_selected_parties(staff, action):
     event = factories.event()
     one, _two, three = (factories.rsvp(event, name, size=2) for name in ("One", "Two", "Three"))
     gone = seats.cancel(factories.rsvp(event, "Gone"))
@@ -181,7 +181,7 @@ def test_action_lists_the_parties_that_were_ticked(staff, action):
     assert names(act(staff, action, gone, query="?status=canceled")) == ["Gone"]
 
 
-def test_buttons_of_the_list_keep_its_filters(staff):
+def test_export_links_keep_the_list_filters(staff):
     factories.rsvp(factories.event(), "Ben")
     for query, kept in {"?q=ben&status=confirmed&p=1": "?q=ben&amp;status=confirmed", "": ""}.items():
         page = staff.get(LIST + query).content.decode()
@@ -195,14 +195,14 @@ def test_buttons_of_the_list_keep_its_filters(staff):
 @pytest.mark.slow
 @pytest.mark.parametrize("address", [CSV, XLSX])
 @pytest.mark.parametrize("query", ["?", "?q=nobody", "?status=waitlisted"])
-def test_list_of_nobody_says_so_on_the_same_list(staff, address, query):
+def test_empty_export_redirects_to_the_list_with_message(staff, address, query):
     seats.cancel(factories.rsvp(factories.event()))
     response = staff.get(address + query)
     assert (response.status_code, response["Location"]) == (302, LIST + query)
     assert NOBODY in web_client.page_text(staff.get(response["Location"]))
 
 
-def test_action_on_who_cancelled_says_how_to_list_them(staff):
+def test_action_on_canceled_rsvp_explains_how_to_list_it(staff):
     gone = seats.cancel(factories.rsvp(factories.event()))
     response = act(staff, "guests_csv", gone, query="?q=alma")
     assert response["Location"] == f"{LIST}?q=alma"
@@ -210,7 +210,7 @@ def test_action_on_who_cancelled_says_how_to_list_them(staff):
 
 
 @pytest.mark.parametrize("query", ["?event__id__exact=x", "?event__id__exact=99999999999999999999"])
-def test_list_under_a_filter_that_makes_no_sense_leads_back_or_says_that_nobody_is_there(staff, query):
+def test_export_with_invalid_filter_redirects_to_the_list(staff, query):
     factories.rsvp(factories.event())
     factories.event()
     response = staff.get(CSV + query)
@@ -220,7 +220,7 @@ def test_list_under_a_filter_that_makes_no_sense_leads_back_or_says_that_nobody_
 
 @pytest.mark.slow
 @pytest.mark.parametrize("address", [CSV, XLSX])
-def test_list_is_closed_to_who_may_not_see_rsvps(address):
+def test_export_requires_permission_to_view_rsvps(address):
     factories.rsvp(factories.event())
     for user in (None, User.objects.create_user("guest"), User.objects.create_user("other", is_staff=True)):
         client = Client()
@@ -235,7 +235,7 @@ def test_list_is_closed_to_who_may_not_see_rsvps(address):
 
 
 @pytest.mark.slow
-def test_who_may_only_look_has_the_list_too():
+def test_view_only_staff_can_export():
     rsvp = factories.rsvp(factories.event())
     viewer = User.objects.create_user("viewer", is_staff=True)
     viewer.user_permissions.set(Permission.objects.filter(codename="view_rsvp"))
@@ -246,7 +246,7 @@ def test_who_may_only_look_has_the_list_too():
 
 
 @pytest.mark.parametrize("address", [CSV, XLSX])
-def test_list_is_fetched_only_and_changes_nothing(staff, address, district):
+def test_export_refuses_post_and_changes_nothing(staff, address, district):
     before = snapshots.tables(but=("core.SecurityEvent",))
     assert len(read_rows(staff.get(address))) == 7
     assert staff.post(address).status_code == 405
@@ -256,7 +256,7 @@ def test_list_is_fetched_only_and_changes_nothing(staff, address, district):
 # Who took it, and what they may take -----------------------------------------------------------------------------
 
 
-def test_each_list_is_recorded_with_its_filters_rows_and_columns(staff):
+def test_each_export_is_recorded_with_filters_rows_and_columns(staff):
     event = factories.event()
     rsvp = factories.rsvp(event, size=2, sector="labor")
     staff.get(f"{CSV}?event__id__exact={event.pk}&sector__exact=labor&q=Alma")
@@ -273,7 +273,7 @@ def test_each_list_is_recorded_with_its_filters_rows_and_columns(staff):
     assert (ticked.facts["file"], ticked.facts["filters"], ticked.facts["selected"]) == ("guests.xlsx", {}, True)
 
 
-def test_what_was_searched_for_is_not_recorded(staff):
+def test_search_terms_are_not_recorded(staff):
     """It is mostly a guest's name or address."""
     factories.rsvp(factories.event())
     for query in ("?q=alma.reyes@example.org", "?q=Alma", "?name__startswith=Alma"):
@@ -292,7 +292,7 @@ def viewer(*more: str) -> Client:
 
 
 @pytest.mark.parametrize("address", [CSV, XLSX])
-def test_list_has_no_needs_for_those_who_may_not_see_them(district, address):
+def test_export_omits_needs_without_permission(district, address):
     header, *rows = read_rows(viewer().get(address))
     assert header == [
         *("Event", "Date", "Guest", "Number in the party", "Party of", "Contact", "Email", "Phone", "Organization"),
@@ -304,11 +304,11 @@ def test_list_has_no_needs_for_those_who_may_not_see_them(district, address):
     assert "Food needs" not in SecurityEvent.objects.latest("pk").facts["columns"]
 
 
-def test_list_has_needs_for_those_who_may_see_them(district):
+def test_export_includes_needs_with_permission(district):
     assert "no nuts" in str(read_rows(viewer("view_needs").get(CSV)))
 
 
-def test_a_list_of_more_than_500_rows_takes_a_permission():
+def test_export_of_more_than_500_rows_requires_permission():
     event = factories.event(capacity=2000, max_party_size=20)
     rsvp = factories.rsvp(event, size=20)
     Guest.objects.bulk_create(Guest(rsvp=rsvp, position=position) for position in range(21, 502))
@@ -329,7 +329,7 @@ def test_a_list_of_more_than_500_rows_takes_a_permission():
 
 
 @pytest.mark.slow
-def test_list_takes_the_same_number_of_queries_for_3_and_30(staff):
+def test_export_query_count_is_constant(staff):
     addresses = [CSV, XLSX, f"{CSV}?q=guest", f"{CSV}?status=confirmed"]
     sizes = {}
 

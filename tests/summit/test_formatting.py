@@ -47,13 +47,13 @@ def test_hours_in_both_languages(start, end, english, spanish):
         assert formatting.hours(event) == spanish
 
 
-def test_dates_stay_in_the_districts_zone():
+def test_dates_use_the_districts_time_zone():
     with timezone.override("Asia/Tokyo"):
         assert long_date(AFTER_MIDNIGHT_IN_LONDON) == "Thursday, April 4, 2019"
         assert clock(AFTER_MIDNIGHT_IN_LONDON) == "6:30\xa0p.m."
 
 
-def test_dates_of_a_date_and_of_nothing():
+def test_short_date_accepts_a_date_and_none_formats_as_empty():
     assert short_date(date(2026, 12, 1)) == "December 1, 2026"
     assert [words_of(None) for words_of in (long_date, day, formatting.weekday, clock)] == [""] * 4
 
@@ -74,7 +74,7 @@ def test_dates_without_a_language_are_english():
         (0, 4, "Waiting list", "You are waiting for 4 seats", "You are waiting for 4 seats on April 4"),
     ],
 )
-def test_what_a_party_has(held, waiting, label, seats, on_day):
+def test_status_label_and_seats_sentence_of_an_rsvp(held, waiting, label, seats, on_day):
     rsvp = Rsvp(event=Event(starts_at=EIGHT), held_seats=held, waitlisted_seats=waiting)
     assert (
         formatting.status_label(rsvp),
@@ -87,7 +87,7 @@ def test_what_a_party_has(held, waiting, label, seats, on_day):
     )
 
 
-def test_what_a_cancelled_party_has():
+def test_status_label_and_seats_sentence_of_a_canceled_rsvp():
     rsvp = Rsvp(event=Event(starts_at=EIGHT), canceled_at=EIGHT)
     assert formatting.status_label(rsvp) == "Cancelled"
     assert formatting.seats_sentence(rsvp) == "Your RSVP is cancelled"

@@ -20,7 +20,7 @@ def closed_event(**fields) -> Event:
     return factories.event(**{"invitation_only": True, "kind": "kickoff", "title": "Partner kick-off", **fields})
 
 
-def test_page_tells_what_and_when_and_whom_it_is_for(client):
+def test_page_shows_the_event_without_form_or_capacity_and_is_noindex(client):
     event = closed_event(capacity=7771)
     response = client.get(event.get_absolute_url())
     page = web_client.page_text(response)
@@ -42,18 +42,18 @@ def test_page_tells_what_and_when_and_whom_it_is_for(client):
     ],
     ids=["soon", "closed", "cancelled"],
 )
-def test_page_tells_the_truth_through_the_year(client, fields, said):
+def test_page_says_if_rsvp_is_upcoming_or_closed_or_the_event_is_canceled(client, fields, said):
     assert said in web_client.page_text(client.get(closed_event(**fields).get_absolute_url()))
 
 
-def test_page_that_was_kept_is_not_shown_when_answers_have_closed(client):
+def test_cached_page_is_not_served_after_rsvp_closes(client):
     event = closed_event()
     assert "Answers are closed." not in web_client.page_text(client.get(event.get_absolute_url()))
     factories.close_rsvp(event)
     assert "Answers are closed." in web_client.page_text(client.get(event.get_absolute_url()))
 
 
-def test_rsvp_by_the_public_address_is_refused_and_changes_nothing(client):
+def test_rsvp_on_the_public_page_is_refused_and_changes_nothing(client):
     event = closed_event()
     factories.rsvp(event, source="invited")
     before = snapshots.tables(but=BUT_LIMITS)
@@ -64,20 +64,20 @@ def test_rsvp_by_the_public_address_is_refused_and_changes_nothing(client):
     assert snapshots.tables(but=BUT_LIMITS) == before
 
 
-def test_front_page_never_shows_it(client):
+def test_start_page_never_shows_an_invitation_only_event(client):
     closed_event(kind="summit", title="A closed summit", starts_at=NOW + timedelta(days=3))
     assert "closed summit" not in web_client.page_text(client.get("/imagine/"))
     factories.event(title="The open summit")
     assert "The open summit" in web_client.page_text(client.get("/imagine/"))
 
 
-def test_past_event_does_not_lead_to_one_that_is_closed_to_the_public(client):
+def test_past_event_page_does_not_link_to_an_invitation_only_event(client):
     past, secret = factories.event(), closed_event(kind="summit")
     factories.end_event(past)
     assert secret.get_absolute_url() not in client.get(past.get_absolute_url()).content.decode()
 
 
-def test_party_works_by_its_link_and_lost_links_are_mailed(client):
+def test_rsvp_link_works_and_a_lost_link_is_emailed(client):
     event = closed_event()
     rsvp = factories.rsvp(event, email="alma@example.org", source="invited")
     client.post(f"{rsvp.get_absolute_url()}party/", {"grow": "2"})
@@ -87,11 +87,11 @@ def test_party_works_by_its_link_and_lost_links_are_mailed(client):
     assert rsvp.messages.filter(kind="rsvp_link").count() == 1
 
 
-def test_copy_for_next_spring_stays_closed():
+def test_copy_for_next_spring_stays_invitation_only():
     assert next_spring(closed_event())["invitation_only"] is True
 
 
-def test_staff_seat_a_party_there():
+def test_staff_can_reserve_seats_at_an_invitation_only_event():
     event = closed_event()
     seats.reserve(factories.unsaved_rsvp(event), size=2, by_staff=True)
     assert snapshots.seats(event) == [("Alma Reyes", 2, 0)]

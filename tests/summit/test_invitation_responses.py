@@ -56,7 +56,7 @@ def refused(call, *args, **how) -> str:
 # Accept ----------------------------------------------------------------------------------------------------------
 
 
-def test_accepted_the_party_has_seats_like_any_other(asked):
+def test_accepting_creates_an_rsvp_with_seats_guests_and_confirmation(asked):
     rsvp = accept(asked, size=3, guests=("Jun",), phone="209 555 0100")
     assert (rsvp.email, rsvp.organization, rsvp.source) == (
         "alma.reyes@example.org",
@@ -71,7 +71,7 @@ def test_accepted_the_party_has_seats_like_any_other(asked):
     assert change.changes == {"answer": ["open", "accepted"]}
 
 
-def test_accepted_ten_times_is_accepted_once(asked):
+def test_accepting_again_changes_nothing(asked):
     first = accept(asked, size=2)
     before = snapshots.tables()
     for size in range(1, 4):
@@ -79,7 +79,7 @@ def test_accepted_ten_times_is_accepted_once(asked):
     assert snapshots.tables() == before
 
 
-def test_a_full_event_has_a_waiting_list_for_the_invited_too(asked):
+def test_accepting_for_a_full_event_waitlists_the_party(asked):
     seats.reserve(factories.unsaved_rsvp(asked.event, "First", source="invited"), size=4)
     rsvp = accept(asked, size=2)
     assert (rsvp.held_seats, rsvp.waitlisted_seats) == (0, 2)
@@ -87,22 +87,22 @@ def test_a_full_event_has_a_waiting_list_for_the_invited_too(asked):
 
 
 @pytest.mark.parametrize("size", [0, 7])
-def test_a_party_out_of_bounds_is_no_answer(asked, size):
+def test_accepting_with_an_invalid_party_size_is_refused(asked, size):
     assert refused(accept, asked, size=size) == "A party here is one to 6 people."
 
 
-def test_after_the_window_nobody_accepts(asked):
+def test_accepting_after_rsvp_closes_is_refused(asked):
     factories.close_rsvp(asked.event)
     assert refused(accept, asked) == "This event does not take RSVPs now."
 
 
-def test_what_was_accepted_stays_so_after_the_window(asked):
+def test_accepting_again_after_rsvp_closes_returns_the_same_rsvp(asked):
     rsvp = accept(asked)
     factories.close_rsvp(asked.event)
     assert accept(asked) == rsvp
 
 
-def test_an_rsvp_of_the_same_address_is_the_answer_as_it_stands(asked):
+def test_accepting_links_an_existing_rsvp_with_the_same_email_unchanged(asked):
     Event.objects.update(invitation_only=False)
     known = factories.rsvp(asked.event, "Alma Reyes", email="ALMA.Reyes@example.org", size=3)
     assert accept(asked, size=1) == known
@@ -110,7 +110,7 @@ def test_an_rsvp_of_the_same_address_is_the_answer_as_it_stands(asked):
     assert snapshots.seats(asked.event) == [("Alma Reyes", 3, 0)]
 
 
-def test_a_cancelled_rsvp_of_the_same_address_comes_back(asked):
+def test_accepting_reinstates_a_canceled_rsvp_with_the_same_email(asked):
     Event.objects.update(invitation_only=False)
     known = factories.rsvp(asked.event, "Alma Reyes", size=3)
     seats.cancel(known)
@@ -118,7 +118,7 @@ def test_a_cancelled_rsvp_of_the_same_address_comes_back(asked):
     assert snapshots.seats(asked.event) == [("Alma Reyes", 2, 0)]
 
 
-def test_an_rsvp_that_answers_another_invitation_is_not_taken_from_it(asked):
+def test_accepting_does_not_take_an_rsvp_linked_to_another_invitation(asked):
     first = accept(asked)
     other = person("Alma Again", factories.organization("Elsewhere"))
     second = factories.invite(asked.event, other)
@@ -129,33 +129,33 @@ def test_an_rsvp_that_answers_another_invitation_is_not_taken_from_it(asked):
     assert answer(second)[0] == Answer.OPEN
 
 
-def test_mail_goes_to_the_contacts_address_of_now(asked):
+def test_accepted_rsvp_has_the_contacts_current_email(asked):
     contacts.correct_contact(asked.contact, email="new@example.org")
     assert accept(asked).email == "new@example.org"
 
 
-def test_somebody_on_their_own_accepts(asked):
+def test_contact_without_an_organization_can_accept(asked):
     alone = factories.invite(asked.event, person("Jun Park"))
     assert accept(alone, "Jun Park", organization_name="A Club").organization is None
 
 
-def test_who_accepts_is_not_matched_with_another_organization(asked):
+def test_accepted_rsvp_keeps_the_contacts_organization_despite_a_typed_name(asked):
     rsvp = accept(asked, organization_name="Somewhere Else")
     organization_matching.match_by_email()
     rsvp.refresh_from_db()
     assert rsvp.organization == asked.contact.organization
 
 
-def test_without_an_invitation_there_is_no_way_to_an_event_for_the_invited(asked):
+def test_reserving_without_an_invitation_at_invitation_only_event_is_refused(asked):
     said = "This event is for invited partners. To answer, use the link in your invitation."
     assert refused(seats.reserve, factories.unsaved_rsvp(asked.event, "Stranger"), size=1) == said
 
 
-def test_staff_seat_anybody_at_an_event_for_the_invited(asked):
+def test_staff_can_reserve_for_anyone_at_an_invitation_only_event(asked):
     assert seats.reserve(factories.unsaved_rsvp(asked.event, "Stranger"), size=1, by_staff=True).held_seats == 1
 
 
-def test_an_invitation_that_was_taken_back_is_none(asked):
+def test_answering_a_deleted_invitation_raises_does_not_exist(asked):
     Invitation.objects.filter(pk=asked.pk).delete()
     with pytest.raises(Invitation.DoesNotExist):
         accept(asked)
@@ -167,7 +167,7 @@ def test_an_invitation_that_was_taken_back_is_none(asked):
 # Decline ---------------------------------------------------------------------------------------------------------
 
 
-def test_declined_with_a_word(asked):
+def test_declining_saves_the_message_and_logs_it(asked):
     responses.decline_invitation(asked, "We are on the road that day.")
     assert answer(asked) == ("declined", "We are on the road that day.", "")
     assert not Rsvp.objects.exists()
@@ -175,7 +175,7 @@ def test_declined_with_a_word(asked):
     assert change.changes == {"answer": ["open", "declined"], "decline_message": ["…", "…"]}
 
 
-def test_declined_ten_times_is_declined_once(asked):
+def test_declining_again_with_the_same_or_no_message_changes_nothing(asked):
     responses.decline_invitation(asked, "No.")
     before = snapshots.tables()
     for word in ("No.", "", "No."):
@@ -183,7 +183,7 @@ def test_declined_ten_times_is_declined_once(asked):
     assert snapshots.tables() == before
 
 
-def test_another_word_takes_the_first_ones_place(asked):
+def test_declining_again_with_a_new_message_replaces_the_first(asked):
     responses.decline_invitation(asked, "No.")
     declined_at = Invitation.objects.get().declined_at
     responses.decline_invitation(asked, "Next year.")
@@ -191,13 +191,13 @@ def test_another_word_takes_the_first_ones_place(asked):
     assert Invitation.objects.get().declined_at == declined_at
 
 
-def test_a_word_is_as_long_as_it_may_be(asked):
+def test_decline_message_is_truncated_to_500_characters(asked):
     responses.decline_invitation(asked, "x" * 2000)
     assert answer(asked)[1] == "x" * 500
 
 
 @pytest.mark.parametrize("change", [factories.close_rsvp, factories.cancel_event_unnoticed, factories.end_event])
-def test_after_the_window_nobody_declines(asked, change):
+def test_declining_after_rsvp_closes_or_event_is_canceled_or_over_is_refused(asked, change):
     change(asked.event)
     assert refused(responses.decline_invitation, asked, "No.") == "This event does not take RSVPs now."
 
@@ -205,7 +205,7 @@ def test_after_the_window_nobody_declines(asked, change):
 # Change of mind --------------------------------------------------------------------------------------------------
 
 
-def test_who_accepted_declines_and_gives_every_seat_back(asked):
+def test_declining_after_accepting_cancels_the_rsvp_and_frees_its_seats(asked):
     waits = factories.invite(asked.event, person("Waits"))
     rsvp = accept(asked, size=3)
     assert accept(waits, "Waits", size=3).waitlisted_seats == 3
@@ -215,7 +215,7 @@ def test_who_accepted_declines_and_gives_every_seat_back(asked):
     assert snapshots.emails(rsvp) == ["confirmed 1 REQUEST", "canceled 2 CANCEL"]
 
 
-def test_who_declined_accepts_all_the_same(asked):
+def test_accepting_after_declining_is_allowed(asked):
     responses.decline_invitation(asked, "Sorry.")
     accept(asked)
     assert answer(asked) == ("accepted", "", "Alma Reyes")
@@ -225,7 +225,7 @@ def test_who_declined_accepts_all_the_same(asked):
     ]
 
 
-def test_there_and_back_it_is_the_same_rsvp_with_what_was_typed_last(asked):
+def test_accepting_again_after_declining_updates_the_same_rsvp(asked):
     first = accept(asked, size=2, guests=("Jun",), phone="209 555 0100", note="Vegan.")
     responses.decline_invitation(asked)
     second = accept(asked, "Alma R. Reyes", size=3, guests=("Mai", "Tou"), phone="209 555 0199", accepts_partial=True)
@@ -239,14 +239,14 @@ def test_there_and_back_it_is_the_same_rsvp_with_what_was_typed_last(asked):
     assert snapshots.emails(first) == ["confirmed 1 REQUEST", "canceled 2 CANCEL", "confirmed 3 REQUEST"]
 
 
-def test_who_comes_back_after_the_window_stays_away(asked):
+def test_accepting_again_after_declining_is_refused_once_rsvp_closes(asked):
     accept(asked)
     responses.decline_invitation(asked)
     factories.close_rsvp(asked.event)
     assert refused(accept, asked) == "This event does not take RSVPs now."
 
 
-def test_seats_can_be_given_back_after_the_window_until_the_event_ends(asked):
+def test_accepted_guest_can_decline_after_rsvp_closes(asked):
     accept(asked)
     factories.close_rsvp(asked.event)
     responses.decline_invitation(asked)
@@ -255,14 +255,14 @@ def test_seats_can_be_given_back_after_the_window_until_the_event_ends(asked):
 
 
 @pytest.mark.parametrize("change", [factories.cancel_event_unnoticed, factories.end_event])
-def test_when_the_event_is_over_or_off_nothing_is_given_back(asked, change):
+def test_accepted_guest_cannot_decline_once_the_event_is_over_or_canceled(asked, change):
     accept(asked)
     change(asked.event)
     said = "This event is over or was cancelled, so nothing can be changed now."
     assert refused(responses.decline_invitation, asked) == said
 
 
-def test_seats_that_were_given_back_by_their_own_link_are_a_no(asked):
+def test_canceling_the_rsvp_counts_as_declining_the_invitation(asked):
     seats.cancel(accept(asked))
     assert answer(asked)[0] == Answer.DECLINED
     assert [list(asked.event.invitations.declined()), list(asked.event.invitations.unanswered())] == [[asked], []]
@@ -279,7 +279,7 @@ def test_declining_cancels_an_rsvp_that_was_made_on_the_public_page(asked):
     assert snapshots.seats(asked.event) == [("Alma Reyes", 0, 0)]
 
 
-def test_an_erased_rsvp_leaves_the_invitation_open(asked):
+def test_deleting_the_rsvp_leaves_the_invitation_open(asked):
     seats.delete_rsvp(accept(asked))
     assert answer(asked) == ("open", "", "")
 
@@ -291,7 +291,7 @@ def sent() -> None:
     Message.objects.filter(content_type__model="invitation").update(state="sent", sent_at=timezone.now())
 
 
-def test_a_replaced_link_is_mailed_at_once_and_the_old_one_is_none(asked):
+def test_new_link_is_emailed_at_once_without_the_old_link(asked):
     sent()
     old = asked.token
     responses.replace_invitation_link(asked)
@@ -308,14 +308,14 @@ def test_a_replaced_link_is_mailed_at_once_and_the_old_one_is_none(asked):
 
 
 @pytest.mark.parametrize("claimed", [False, True])
-def test_mail_with_the_old_link_that_has_not_left_never_does(asked, claimed):
+def test_replacing_the_link_deletes_unsent_email_with_the_old_link(asked, claimed):
     if claimed:
         bulk_delivery.claim()
     responses.replace_invitation_link(asked)
     assert [message.kind for message in Message.objects.all()] == ["invitation_new_link"]
 
 
-def test_an_invitation_that_is_not_written_yet_is_written_with_the_new_link(asked):
+def test_unwritten_invitation_is_written_with_the_new_link(asked):
     mailing = factories.start_mailing(asked.event, person("Jun Park"))
     later = mailing.invitations.get()
     responses.replace_invitation_link(later)
@@ -326,7 +326,7 @@ def test_an_invitation_that_is_not_written_yet_is_written_with_the_new_link(aske
 
 
 @pytest.mark.parametrize("end", [factories.end_event, factories.cancel_event])
-def test_a_new_link_is_not_mailed_to_who_wants_no_invitations_or_for_what_is_over(asked, end):
+def test_new_link_is_not_emailed_if_unsubscribed_or_event_over_or_canceled(asked, end):
     sent()
     other = factories.invite(asked.event, person("Jun Park"))
     sent()
@@ -337,7 +337,7 @@ def test_a_new_link_is_not_mailed_to_who_wants_no_invitations_or_for_what_is_ove
     assert not Message.objects.filter(state="queued").exists()
 
 
-def test_what_was_answered_stays_with_a_new_link(asked):
+def test_replacing_the_link_keeps_the_answer_and_updates_the_rsvp_emails(asked):
     rsvp = accept(asked)
     responses.replace_invitation_link(asked)
     assert answer(asked) == ("accepted", "", "Alma Reyes")
@@ -350,7 +350,7 @@ def test_what_was_answered_stays_with_a_new_link(asked):
 # Answered elsewhere ----------------------------------------------------------------------------------------------
 
 
-def test_an_rsvp_of_the_public_page_answers_the_invitation_of_its_address(asked):
+def test_public_rsvp_is_linked_to_the_invitation_with_its_email(asked):
     Event.objects.update(invitation_only=False)
     open_one = factories.invite(asked.event, person("Jun Park"))
     factories.rsvp(asked.event, "Alma Reyes", email="ALMA.REYES@example.org")
@@ -361,7 +361,7 @@ def test_an_rsvp_of_the_public_page_answers_the_invitation_of_its_address(asked)
     assert answer(open_one)[0] == Answer.OPEN
 
 
-def test_who_declined_and_made_an_rsvp_later_comes(asked):
+def test_later_public_rsvp_overrides_a_declined_invitation(asked):
     Event.objects.update(invitation_only=False)
     responses.decline_invitation(asked, "Sorry.")
     factories.rsvp(asked.event, "Alma Reyes")
@@ -369,7 +369,7 @@ def test_who_declined_and_made_an_rsvp_later_comes(asked):
     assert answer(asked) == ("accepted", "", "Alma Reyes")
 
 
-def test_two_invitations_of_one_address_share_no_rsvp(asked):
+def test_rsvp_is_linked_to_only_one_of_two_invitations_with_its_email(asked):
     Event.objects.update(invitation_only=False)
     other = person("Alma Again", factories.organization("Elsewhere"))
     second = factories.invite(asked.event, other)
@@ -389,7 +389,7 @@ def entry(text: str):
     return calendar["METHOD"], event
 
 
-def test_the_entry_of_who_was_asked_is_tentative_and_names_nobody(asked):
+def test_invitations_calendar_entry_is_tentative_without_attendee(asked):
     method, event = entry(Message.objects.get().ics)
     assert (method, event["STATUS"], event["TRANSP"], event["SEQUENCE"]) == ("PUBLISH", "TENTATIVE", "TRANSPARENT", 0)
     assert "ATTENDEE" not in event
@@ -397,7 +397,7 @@ def test_the_entry_of_who_was_asked_is_tentative_and_names_nobody(asked):
     assert event.start == timezone.localtime(asked.event.starts_at, timezone.get_default_timezone())
 
 
-def test_the_entry_of_the_rsvp_takes_the_place_of_the_invitations(asked):
+def test_rsvps_calendar_entry_replaces_the_invitations(asked):
     _method, before = entry(Message.objects.get().ics)
     rsvp = accept(asked)
     method, after = entry(rsvp.messages.get().ics)
@@ -405,6 +405,6 @@ def test_the_entry_of_the_rsvp_takes_the_place_of_the_invitations(asked):
     assert int(after["SEQUENCE"]) > int(before["SEQUENCE"])
 
 
-def test_two_invitations_have_two_entries(asked):
+def test_two_invitations_have_different_calendar_uids(asked):
     factories.invite(asked.event, person("Jun Park"))
     assert len({str(entry(message.ics)[1]["UID"]) for message in Message.objects.all()}) == 2

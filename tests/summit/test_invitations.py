@@ -37,7 +37,7 @@ def refused(event: Event, audience: Audience, count: int = 1, mark: str | None =
 # Start -----------------------------------------------------------------------------------------------------------
 
 
-def test_everybody_of_an_audience_is_invited(django_capture_on_commit_callbacks):
+def test_starting_a_mailing_invites_everyone_in_the_audience(django_capture_on_commit_callbacks):
     event, people = factories.event(), [person("Alma"), person("Jun")]
     audience = factories.audience(name="Both", uploaded_contacts=people)
     with django_capture_on_commit_callbacks() as sent_tasks:
@@ -64,7 +64,7 @@ def test_links_of_two_invitations_differ():
 
 
 @pytest.mark.parametrize("count", [0, 1, 3])
-def test_another_number_than_was_confirmed_invites_nobody(count):
+def test_start_is_refused_if_the_confirmed_count_is_wrong(count):
     audience = factories.audience(uploaded_contacts=[person("Alma"), person("Jun")])
     said = refused(factories.event(), audience, count)
     assert said == "Meanwhile it is 2 people who would be invited. Nobody was: look once more, then confirm."
@@ -77,7 +77,7 @@ def test_another_number_than_was_confirmed_invites_nobody(count):
         (2, "Meanwhile it is other people who would be invited, as many as before."),
     ],
 )
-def test_as_many_others_than_were_confirmed_are_not_invited(number, said):
+def test_start_is_refused_if_the_people_changed_but_not_their_number(number, said):
     event = factories.event()
     audience = factories.audience(uploaded_contacts=[person(f"Shown {n}") for n in range(number)])
     mark = audience_query.count_people(audience, event).mark
@@ -87,12 +87,12 @@ def test_as_many_others_than_were_confirmed_are_not_invited(number, said):
 
 
 @pytest.mark.parametrize("count", [0, 1])
-def test_an_audience_of_nobody_is_refused(count):
+def test_start_with_an_empty_audience_is_refused(count):
     said = "There is nobody in this audience who would be invited."
     assert refused(factories.event(), factories.audience(), count) == said
 
 
-def test_started_twice_nobody_is_asked_twice():
+def test_starting_the_same_audience_again_is_refused():
     event, audience = factories.event(), factories.audience(uploaded_contacts=[person("Alma")])
     start(event, audience, 1)
     assert refused(event, audience) == "There is nobody in this audience who would be invited."
@@ -114,18 +114,18 @@ def test_started_twice_nobody_is_asked_twice():
         ),
     ],
 )
-def test_nobody_is_invited_who_could_not_answer(change, said):
+def test_start_is_refused_if_the_event_does_not_take_rsvps(change, said):
     event = factories.event()
     change(event)
     assert refused(event, factories.audience(uploaded_contacts=[person("Alma")])) == said
 
 
-def test_more_people_than_seats_are_invited_all_the_same():
+def test_more_people_than_seats_can_be_invited():
     event = factories.event(capacity=1)
     assert start(event, factories.audience(uploaded_contacts=[person("Alma"), person("Jun")]), 2).recipient_count == 2
 
 
-def test_guests_become_contacts_of_their_organization_or_on_their_own():
+def test_invited_guests_of_a_past_event_become_contacts():
     past = factories.event()
     port = factories.organization()
     factories.rsvp(past, "Alma", language="es")
@@ -145,7 +145,7 @@ def test_guests_become_contacts_of_their_organization_or_on_their_own():
     assert made.invitations.count() == 1
 
 
-def test_a_guest_of_an_organization_with_a_main_contact_is_another_one():
+def test_guest_is_not_primary_if_the_organization_has_a_primary_contact():
     past, port = factories.event(), factories.organization()
     factories.contact(port, "main@example.org")
     factories.rsvp(past, "Jun")
@@ -156,7 +156,7 @@ def test_a_guest_of_an_organization_with_a_main_contact_is_another_one():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [1, 30])
-def test_any_number_of_people_is_started_by_as_many_queries(number, django_assert_num_queries):
+def test_starting_takes_a_fixed_number_of_queries(number, django_assert_num_queries):
     past = factories.event(capacity=100)
     for n in range(number):
         factories.rsvp(past, f"Guest {n}")
@@ -169,7 +169,7 @@ def test_any_number_of_people_is_started_by_as_many_queries(number, django_asser
 # Write -----------------------------------------------------------------------------------------------------------
 
 
-def test_each_invitation_is_written_as_one_of_many():
+def test_invitation_is_written_as_a_bulk_message():
     event = factories.event()
     contact = person("Alma Reyes", factories.organization(), language="es")
     mailing = start_mailing(event, contact)
@@ -194,7 +194,7 @@ def test_each_invitation_is_written_as_one_of_many():
     assert (figures.count, figures.to_write, figures.waiting, figures.put_off) == (1, 0, 1, 0)
 
 
-def test_written_twice_everybody_has_one_message():
+def test_writing_a_mailing_again_changes_nothing():
     event = factories.event()
     mailing = start_mailing(event, person("Alma"), person("Jun"))
     invitations_writing.write_mailing(mailing)
@@ -203,7 +203,7 @@ def test_written_twice_everybody_has_one_message():
     assert snapshots.tables() == before
 
 
-def test_what_was_interrupted_goes_on(monkeypatch):
+def test_interrupted_writing_is_resumed(monkeypatch):
     monkeypatch.setattr(writing, "BATCH_SIZE", 2)
     event = factories.event()
     mailing = start_mailing(event, *(person(f"Person {n}") for n in range(5)))
@@ -216,7 +216,7 @@ def test_what_was_interrupted_goes_on(monkeypatch):
     assert not event.invitations.filter(emailed_at=None).exists()
 
 
-def test_a_batch_that_fails_is_written_whole_later(monkeypatch):
+def test_failed_batch_is_rolled_back_and_written_later(monkeypatch):
     mailing = start_mailing(factories.event(), person("Alma"), person("Jun"))
     with monkeypatch.context() as broken:
         broken.setattr(writing.queue, "enqueue_many", lambda messages: 1 / 0)
@@ -227,7 +227,7 @@ def test_a_batch_that_fails_is_written_whole_later(monkeypatch):
     assert Message.objects.count() == 2
 
 
-def test_a_writer_hands_on_when_its_time_is_up(monkeypatch):
+def test_writing_pauses_when_its_time_is_up(monkeypatch):
     monkeypatch.setattr(writing, "BATCH_SIZE", 1)
     monkeypatch.setattr(writing, "WRITE_SECONDS", -1)
     mailing = start_mailing(factories.event(), person("Alma"), person("Jun"), person("Mai"))
@@ -235,7 +235,7 @@ def test_a_writer_hands_on_when_its_time_is_up(monkeypatch):
     assert Message.objects.count() == 1
 
 
-def test_who_wants_none_by_then_or_has_an_rsvp_is_left_out():
+def test_unsubscribed_suppressed_and_rsvped_contacts_are_skipped():
     event = factories.event()
     mailing = start_mailing(event, *map(person, ("Asked", "Unwilling", "Refused", "Coming")))
     preferences.set_topics(preferences.get_preference("unwilling@example.org"), invitations=False)
@@ -249,7 +249,7 @@ def test_who_wants_none_by_then_or_has_an_rsvp_is_left_out():
 
 
 @pytest.mark.parametrize("change", [factories.cancel_event_unnoticed, factories.close_rsvp])
-def test_nothing_is_written_that_cannot_be_answered_any_more(change):
+def test_writing_stops_the_mailing_if_the_event_no_longer_takes_rsvps(change):
     event = factories.event()
     mailing = start_mailing(event, person("Alma"))
     change(event)
@@ -260,7 +260,7 @@ def test_nothing_is_written_that_cannot_be_answered_any_more(change):
     assert not Message.objects.exists()
 
 
-def test_nothing_of_a_stopped_mailing_is_written():
+def test_stopped_mailing_is_not_written():
     mailing = start_mailing(factories.event(), person("Alma"))
     invitations_writing.stop_mailing(mailing)
     invitations_writing.write_mailing(mailing)
@@ -269,7 +269,7 @@ def test_nothing_of_a_stopped_mailing_is_written():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [1, 30])
-def test_any_number_is_written_by_as_many_queries(number, django_assert_num_queries):
+def test_writing_takes_a_fixed_number_of_queries(number, django_assert_num_queries):
     mailing = start_mailing(factories.event(), *(person(f"Person {n}", language="en") for n in range(number)))
     with django_assert_num_queries(15):
         invitations_writing.write_mailing(mailing)
@@ -279,7 +279,7 @@ def test_any_number_is_written_by_as_many_queries(number, django_assert_num_quer
 # Pause, go on, stop ----------------------------------------------------------------------------------------------
 
 
-def test_pause_and_go_on_twice_are_once():
+def test_pause_and_resume_are_idempotent():
     mailing = write_mailing(factories.event(), person("Alma"))
     for _twice in range(2):
         control.pause(mailing)
@@ -289,7 +289,7 @@ def test_pause_and_go_on_twice_are_once():
         assert progress.mailing_progress(Mailing.objects.get()).state == "sending"
 
 
-def test_stop_takes_back_who_was_never_written_to(monkeypatch):
+def test_stop_deletes_unsent_invitations_and_keeps_sent_or_unknown_ones(monkeypatch):
     monkeypatch.setattr(writing, "BATCH_SIZE", 3)
     event = factories.event()
     mailing = start_mailing(event, *map(person, ("Arrived", "In Doubt", "Queued", "Unwritten")))
@@ -310,14 +310,14 @@ def state_of(to: str, state: str, **fields) -> None:
     Message.objects.filter(recipient=to).update(state=state, **fields)
 
 
-def test_a_stopped_mailing_leaves_its_people_to_be_asked_again():
+def test_audience_of_a_stopped_mailing_can_be_invited_again():
     event = factories.event()
     audience = factories.audience(uploaded_contacts=[person("Alma")])
     invitations_writing.stop_mailing(start(event, audience, 1))
     assert start(event, audience, 1).invitations.count() == 1
 
 
-def test_stop_keeps_what_was_answered_already():
+def test_stop_keeps_answered_invitations():
     event = factories.event()
     mailing = write_mailing(event, person("Alma"), person("Jun"))
     responses.decline_invitation(event.invitations.get(contact__name="Alma"))
@@ -325,7 +325,7 @@ def test_stop_keeps_what_was_answered_already():
     assert [invitation.contact.name for invitation in event.invitations.all()] == ["Alma"]
 
 
-def test_mail_that_asks_once_more_takes_no_invitation_back_with_it():
+def test_stop_keeps_a_sent_invitation_with_queued_follow_up_emails():
     event = factories.event()
     mailing = write_mailing(event, person("Alma"))
     [invitation] = event.invitations.all()
@@ -337,7 +337,7 @@ def test_mail_that_asks_once_more_takes_no_invitation_back_with_it():
     assert event.invitations.get() == invitation
 
 
-def test_mailings_to_an_event_that_was_canceled_end_by_themselves():
+def test_stop_closed_mailings_stops_those_of_canceled_and_closed_events():
     canceled, closed, open_one = factories.event(), factories.event(), factories.event()
     mailings = {event: write_mailing(event, person(f"Person {event.pk}")) for event in (canceled, closed, open_one)}
     factories.cancel_event_unnoticed(canceled)
@@ -347,7 +347,7 @@ def test_mailings_to_an_event_that_was_canceled_end_by_themselves():
     assert list(Invitation.objects.values_list("event", flat=True)) == [open_one.pk]
 
 
-def test_no_queries_for_each_mailing_that_is_over(django_assert_num_queries):
+def test_stop_closed_mailings_takes_no_queries_per_stopped_mailing(django_assert_num_queries):
     event = factories.event()
     write_mailing(event, person("Alma"))
     state_of("alma@example.org", "sent", sent_at=timezone.now())
@@ -360,7 +360,7 @@ def test_no_queries_for_each_mailing_that_is_over(django_assert_num_queries):
 # The event moves -------------------------------------------------------------------------------------------------
 
 
-def test_what_has_not_left_when_the_event_moves_says_where_it_is_now():
+def test_unsent_invitation_is_rewritten_when_the_event_moves():
     event = factories.event()
     mailing = write_mailing(event, *map(person, ("Sent", "Queued")))
     state_of("sent@example.org", "sent", sent_at=timezone.now())
@@ -375,7 +375,7 @@ def test_what_has_not_left_when_the_event_moves_says_where_it_is_now():
     assert mailing.rendered_at
 
 
-def test_another_change_of_the_event_writes_nothing_anew():
+def test_capacity_change_does_not_rewrite_invitations():
     event = factories.event()
     write_mailing(event, person("Alma"))
     before = snapshots.tables(but=("summit.Event", "core.AuditEntry"))
@@ -387,7 +387,7 @@ def test_another_change_of_the_event_writes_nothing_anew():
 # The mail, before it is sent -------------------------------------------------------------------------------------
 
 
-def test_the_mail_is_shown_in_both_languages_as_one_person_reads_it():
+def test_preview_shows_the_invitation_in_both_languages():
     event = factories.event()
     before = snapshots.tables()
     english, spanish = invitation_emails.preview_invitation(event, "Alma Reyes", "Port Gate")
@@ -399,7 +399,7 @@ def test_the_mail_is_shown_in_both_languages_as_one_person_reads_it():
     assert snapshots.tables() == before
 
 
-def test_words_of_a_person_are_words_in_the_mail_whatever_stands_in_them():
+def test_contact_name_with_html_or_placeholder_is_escaped_in_the_invitation():
     event = factories.event()
     hostile = person("Alma <b>{link}</b>\nBcc: all", email="alma@example.org")
     write_mailing(event, hostile)
@@ -409,7 +409,7 @@ def test_words_of_a_person_are_words_in_the_mail_whatever_stands_in_them():
 
 
 @pytest.mark.parametrize("claimed", [False, True])
-def test_nothing_leaves_once_the_event_was_canceled(claimed):
+def test_canceling_the_event_deletes_unsent_invitations(claimed):
     event, people = factories.event(), [person(name) for name in ("Alma", "Jun", "Chue")]
     mailing = write_mailing(event, *people)
     bulk_delivery.mark_handed_over(first := bulk_delivery.claim()[0])
@@ -423,7 +423,7 @@ def test_nothing_leaves_once_the_event_was_canceled(claimed):
     assert [invitation.contact.email for invitation in event.invitations.all()] == [first.recipient]
 
 
-def test_mailing_to_an_event_that_is_hidden_in_the_meantime_stops():
+def test_mailing_is_stopped_when_its_event_is_unpublished():
     event = factories.event()
     mailing = write_mailing(event, person("Alma"))
     invitations_writing.stop_closed_mailings()
@@ -447,7 +447,7 @@ def in_doubt_and_sent_again(event: Event, *names: str) -> Mailing:
 
 
 @pytest.mark.parametrize("claimed", [False, True])
-def test_stop_keeps_what_may_have_arrived_before_it_was_sent_again(claimed):
+def test_stop_keeps_a_resent_invitation_that_may_have_arrived(claimed):
     event = factories.event()
     mailing = in_doubt_and_sent_again(event, "Alma", "Jun")
     batch = bulk_delivery.claim() if claimed else []
@@ -463,7 +463,7 @@ def test_stop_keeps_what_may_have_arrived_before_it_was_sent_again(claimed):
     assert invitations_writing.stop_mailing(mailing) == 0
 
 
-def test_stop_of_itself_when_the_event_is_canceled_keeps_it_too():
+def test_automatic_stop_keeps_a_resent_invitation_that_may_have_arrived():
     event = factories.event()
     in_doubt_and_sent_again(event, "Alma", "Jun")
     factories.close_rsvp(event)
@@ -472,7 +472,7 @@ def test_stop_of_itself_when_the_event_is_canceled_keeps_it_too():
     assert Message.objects.get().state == "unknown"
 
 
-def test_event_that_moves_keeps_it_and_tells_it():
+def test_moved_event_notifies_recipient_of_a_resent_unknown_invitation():
     """It is unknown again, so whoever may have it is told of the new place; what nobody can have is written anew."""
     event = factories.event()
     in_doubt_and_sent_again(event, "Alma", "Jun")
@@ -485,14 +485,14 @@ def test_event_that_moves_keeps_it_and_tells_it():
     assert "Civic Auditorium" in Message.objects.get(kind="invitation_moved").body_text
 
 
-def test_what_may_have_arrived_and_is_sent_again_is_flagged():
+def test_resent_unknown_message_is_flagged_as_possible_duplicate():
     mailing = write_mailing(factories.event(), person("Alma"))
     Message.objects.update(state="unknown", handed_over_at=timezone.now())
     assert queue.resend(mailing.messages.get())
     assert Message.objects.get().possible_duplicate
 
 
-def test_what_failed_for_good_and_is_sent_again_is_not_flagged():
+def test_resent_rejected_message_is_not_flagged_as_possible_duplicate():
     mailing = write_mailing(factories.event(), person("Alma"))
     Message.objects.update(state="rejected")
     assert queue.resend(mailing.messages.get())

@@ -37,7 +37,7 @@ def both_invited(event: Event, two) -> tuple[Invitation, Invitation]:
     return made
 
 
-def test_invitations_move_to_the_contact_that_stays(two):
+def test_merging_moves_invitations_to_the_kept_contact(two):
     stays, goes = person("Alma", two[0]), person("Alma Reyes", two[1], email="ALMA@example.org")
     invitation = factories.invite(factories.event(), goes)
     merging.merge_organizations(*two)
@@ -45,7 +45,7 @@ def test_invitations_move_to_the_contact_that_stays(two):
     assert Message.objects.get().idempotency_key == f"invitation:{invitation.pk}"
 
 
-def test_a_contact_of_one_organization_alone_keeps_the_invitation(two):
+def test_merging_keeps_the_invitation_of_a_contact_without_a_duplicate(two):
     invitation = factories.invite(factories.event(), person("Jun", two[1]))
     merging.merge_organizations(*two)
     assert Invitation.objects.get(pk=invitation.pk).contact.organization == two[0]
@@ -53,7 +53,7 @@ def test_a_contact_of_one_organization_alone_keeps_the_invitation(two):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("answered", [0, 1])
-def test_of_two_invitations_the_one_with_an_answer_is_kept(two, answered):
+def test_merging_keeps_the_answered_one_of_two_invitations(two, answered):
     both = both_invited(factories.event(), two)
     responses.decline_invitation(both[answered], "No.")
     merging.merge_organizations(*two)
@@ -64,7 +64,7 @@ def test_of_two_invitations_the_one_with_an_answer_is_kept(two, answered):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("accepted", [0, 1])
-def test_of_two_answers_the_yes_is_kept(two, accepted):
+def test_merging_keeps_the_accepted_one_of_two_answered_invitations(two, accepted):
     both = both_invited(factories.event(), two)
     responses.decline_invitation(both[1 - accepted])
     responses.accept_invitation(both[accepted], Rsvp(name="Alma"), size=1)
@@ -73,7 +73,7 @@ def test_of_two_answers_the_yes_is_kept(two, accepted):
     assert Invitation.objects.get().answer == Invitation.Answer.ACCEPTED
 
 
-def test_without_an_answer_the_first_is_kept_and_the_other_is_not_mailed(two):
+def test_merging_two_unanswered_invitations_keeps_and_emails_only_the_first(two):
     both = both_invited(factories.event(), two)
     merging.merge_organizations(*two)
     assert Invitation.objects.get().pk == both[0].pk
@@ -90,7 +90,7 @@ def mail_is(invitation: Invitation, state: str, **fields) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("sent", [0, 1])
 @pytest.mark.parametrize("state", ["queued", "sending", "unknown", "rejected", "failed"])
-def test_without_an_answer_the_one_whose_mail_was_sent_is_kept(two, sent, state):
+def test_merging_keeps_the_sent_one_of_two_unanswered_invitations(two, sent, state):
     """Its link is in somebody's hands; the other's opens nothing any more."""
     both = both_invited(factories.event(), two)
     mail_is(both[sent], "sent")
@@ -104,7 +104,7 @@ def test_without_an_answer_the_one_whose_mail_was_sent_is_kept(two, sent, state)
 @pytest.mark.slow
 @pytest.mark.parametrize("maybe", [{"state": "unknown"}, {"state": "sending", "handed_over_at": timezone.now()}])
 @pytest.mark.parametrize("state", ["queued", "sending", "rejected", "failed"])
-def test_without_an_answer_mail_that_may_have_arrived_counts_for_more_than_mail_that_did_not(two, maybe, state):
+def test_merging_prefers_a_possibly_sent_invitation_over_an_unsent_one(two, maybe, state):
     both = both_invited(factories.event(), two)
     mail_is(both[1], **maybe)
     mail_is(both[0], state)
@@ -114,7 +114,7 @@ def test_without_an_answer_mail_that_may_have_arrived_counts_for_more_than_mail_
 
 @pytest.mark.slow
 @pytest.mark.parametrize("failed", ["rejected", "failed"])
-def test_without_an_answer_mail_that_is_still_to_leave_counts_for_more_than_mail_that_failed(two, failed):
+def test_merging_prefers_a_queued_invitation_over_a_failed_one(two, failed):
     both = both_invited(factories.event(), two)
     mail_is(both[0], failed)
     merging.merge_organizations(*two)
@@ -123,7 +123,7 @@ def test_without_an_answer_mail_that_is_still_to_leave_counts_for_more_than_mail
 
 
 @pytest.mark.slow
-def test_an_answer_counts_for_more_than_mail_that_was_sent(two):
+def test_merging_prefers_an_answered_invitation_over_a_sent_one(two):
     both = both_invited(factories.event(), two)
     mail_is(both[1], "sent")
     responses.decline_invitation(both[0])
@@ -132,7 +132,7 @@ def test_an_answer_counts_for_more_than_mail_that_was_sent(two):
 
 
 @pytest.mark.slow
-def test_a_new_link_that_was_sent_counts_as_mail_that_was_sent(two):
+def test_merging_counts_an_invitation_with_a_sent_new_link_as_sent(two):
     both = both_invited(factories.event(), two)
     mail_is(both[1], "rejected")
     responses.replace_invitation_link(both[1])
@@ -142,7 +142,7 @@ def test_a_new_link_that_was_sent_counts_as_mail_that_was_sent(two):
 
 
 @pytest.mark.slow
-def test_mail_of_the_other_one_that_a_worker_has_in_its_batch_does_not_leave(two):
+def test_claimed_email_of_the_dropped_invitation_is_not_sent_after_merging(two):
     """Its link would open nothing."""
     both = both_invited(factories.event(), two)
     both[0].messages.update(state="sent", sent_at=timezone.now())
@@ -152,7 +152,7 @@ def test_mail_of_the_other_one_that_a_worker_has_in_its_batch_does_not_leave(two
 
 
 @pytest.mark.slow
-def test_mail_of_the_other_one_that_was_sent_stays_known(two):
+def test_merging_moves_sent_emails_to_the_kept_invitation(two):
     both = both_invited(factories.event(), two)
     Message.objects.update(state="sent", sent_at=timezone.now())
     merging.merge_organizations(*two)
@@ -160,7 +160,7 @@ def test_mail_of_the_other_one_that_was_sent_stays_known(two):
     assert not both[1].messages.exists()
 
 
-def test_both_on_one_list_is_once(two):
+def test_merging_replaces_duplicate_contacts_in_uploaded_lists(two):
     both = [person("Alma", two[0]), person("Alma", two[1])]
     audience, alone = factories.audience(uploaded_contacts=both), factories.audience(uploaded_contacts=both[1:])
     merging.merge_organizations(*two)
@@ -173,7 +173,7 @@ def test_both_on_one_list_is_once(two):
 @pytest.mark.slow
 @pytest.mark.parametrize("state", ["queued", "rejected", "failed"])
 @pytest.mark.parametrize("of_organization", [True, False])
-def test_what_did_not_reach_a_wrong_address_is_written_to_the_right_one(state, of_organization):
+def test_undelivered_invitation_is_rewritten_to_a_corrected_email(state, of_organization):
     contact = person("Alma", factories.organization() if of_organization else None, email="wrong@example.org")
     invitation = factories.invite(factories.event(), contact)
     Message.objects.update(state=state)
@@ -188,7 +188,7 @@ def test_what_did_not_reach_a_wrong_address_is_written_to_the_right_one(state, o
 
 
 @pytest.mark.slow
-def test_what_a_worker_has_in_its_batch_and_has_not_begun_goes_to_the_right_address():
+def test_claimed_invitation_is_rewritten_to_a_corrected_email():
     contact = person("Alma", email="wrong@example.org")
     invitation = factories.invite(factories.event(), contact)
     batch = bulk_delivery.claim()
@@ -198,7 +198,7 @@ def test_what_a_worker_has_in_its_batch_and_has_not_begun_goes_to_the_right_addr
     assert [message.recipient for message in bulk_delivery.claim()] == ["alma@example.org"]
 
 
-def test_what_was_sent_or_may_have_been_is_written_anew_with_another_link():
+def test_sent_or_unknown_invitation_gets_a_new_link_at_a_corrected_email():
     some = [person(name) for name in ("Sent", "Unknown", "Sending")]
     mailing = factories.write_mailing(factories.event(), *some)
     Message.objects.filter(recipient="sent@example.org").update(state="sent", sent_at=timezone.now())
@@ -217,7 +217,7 @@ def test_what_was_sent_or_may_have_been_is_written_anew_with_another_link():
 
 
 @pytest.mark.slow
-def test_what_waits_about_an_invitation_that_was_sent_does_not_go_to_the_wrong_address():
+def test_queued_reminder_and_link_are_not_sent_to_the_wrong_email():
     contact = person("Alma", email="wrong@example.org")
     invitation = factories.invite(factories.event(), contact)
     Message.objects.update(state="sent", sent_at=timezone.now() - timedelta(days=9))
@@ -231,7 +231,7 @@ def test_what_waits_about_an_invitation_that_was_sent_does_not_go_to_the_wrong_a
     assert Message.objects.get(queue="bulk", state="queued").recipient == "alma@example.org"
 
 
-def test_a_stopped_mailing_is_not_written_again():
+def test_correcting_an_email_does_not_rewrite_a_stopped_mailing():
     contact = person("Alma")
     mailing = factories.write_mailing(factories.event(), contact)
     Message.objects.update(state="rejected")
@@ -258,7 +258,7 @@ def correct(invitation: Invitation, **fields) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("state", ["rejected", "failed", "queued"])
-def test_a_replaced_link_that_did_not_reach_a_wrong_address_is_written_to_the_right_one(state):
+def test_undelivered_new_link_is_rewritten_to_a_corrected_email(state):
     invitation = replaced(state=state)
     Event.objects.update(venue="Stockton Civic Auditorium")
     correct(invitation, language="es")
@@ -278,7 +278,7 @@ def test_a_replaced_link_that_did_not_reach_a_wrong_address_is_written_to_the_ri
 
 
 @pytest.mark.slow
-def test_the_newest_of_replaced_links_is_written_to_the_right_address():
+def test_newest_of_two_new_links_is_rewritten_to_a_corrected_email():
     invitation = replaced()
     responses.replace_invitation_link(invitation)
     Message.objects.filter(kind="invitation_new_link").update(state="rejected")
@@ -288,7 +288,7 @@ def test_the_newest_of_replaced_links_is_written_to_the_right_address():
 
 
 @pytest.mark.slow
-def test_an_invitation_that_is_written_again_brings_the_replaced_link_along():
+def test_rewritten_invitation_includes_the_new_link():
     """Nobody gets both."""
     invitation = replaced(invited_mail="rejected")
     correct(invitation)
@@ -300,7 +300,7 @@ def test_an_invitation_that_is_written_again_brings_the_replaced_link_along():
 
 
 @pytest.mark.slow
-def test_a_replaced_link_is_written_again_though_its_mailing_was_stopped():
+def test_new_link_is_rewritten_even_if_its_mailing_was_stopped():
     invitation = replaced(invited_mail="rejected")
     writing.stop_mailing(invitation.mailing)
     correct(invitation)
@@ -309,7 +309,7 @@ def test_a_replaced_link_is_written_again_though_its_mailing_was_stopped():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("state", ["sent", "sending"])
-def test_a_replaced_link_that_was_sent_or_is_being_sent_is_followed_by_another(state):
+def test_sent_or_sending_new_link_is_followed_by_another_email(state):
     invitation = replaced(state="queued")
     mail_is(invitation, state, handed_over_at=timezone.now())
     before = list(Message.objects.order_by("idempotency_key").values_list("body_text", "state"))
@@ -323,7 +323,7 @@ def test_a_replaced_link_that_was_sent_or_is_being_sent_is_followed_by_another(s
 
 @pytest.mark.slow
 @pytest.mark.parametrize("end", [factories.end_event, factories.cancel_event_unnoticed, None])
-def test_a_replaced_link_of_use_to_nobody_is_not_written_again(end):
+def test_new_link_is_not_rewritten_if_unsubscribed_or_event_over_or_canceled(end):
     invitation = replaced()
     if end:
         end(invitation.event)
@@ -333,7 +333,7 @@ def test_a_replaced_link_of_use_to_nobody_is_not_written_again(end):
     assert not Message.objects.filter(state="queued").exists()
 
 
-def test_an_invitation_that_staff_sent_again_to_a_wrong_address_is_written_to_the_right_one():
+def test_invitation_resent_to_a_wrong_email_is_replaced_at_the_corrected_one():
     invitation = factories.invite(factories.event(), person("Alma", email="wrong@example.org"))
     mail_is(invitation, "sent")
     queue.resend(Message.objects.get())
@@ -348,7 +348,7 @@ def test_an_invitation_that_staff_sent_again_to_a_wrong_address_is_written_to_th
 
 
 @pytest.mark.parametrize("of_organization", [True, False])
-def test_who_is_erased_leaves_no_invitation_no_mail_and_no_history(of_organization):
+def test_deleting_a_contact_deletes_its_invitations_messages_and_history(of_organization):
     contact = person("Alma", factories.organization() if of_organization else None)
     other = factories.invite(factories.event(), person("Jun"))
     responses.decline_invitation(factories.invite(other.event, contact))
@@ -363,7 +363,7 @@ def test_who_is_erased_leaves_no_invitation_no_mail_and_no_history(of_organizati
     assert [address.email for address in EmailPreference.objects.all()] == ["jun@example.org"]
 
 
-def test_a_guests_own_mail_and_its_link_to_choose_outlive_the_contact():
+def test_deleting_a_contact_keeps_its_rsvps_messages_and_email_preference():
     contact = person("Alma Reyes")
     event = factories.event()
     rsvp = responses.accept_invitation(factories.invite(event, contact), Rsvp(name="Alma Reyes"), size=1)
@@ -372,7 +372,7 @@ def test_a_guests_own_mail_and_its_link_to_choose_outlive_the_contact():
     assert EmailPreference.objects.get().email == "alma.reyes@example.org"
 
 
-def test_an_organization_is_erased_with_the_invitations_of_its_people():
+def test_deleting_an_organization_deletes_its_contacts_and_invitations():
     organization = factories.organization()
     for name in ("Alma", "Jun"):
         factories.invite(factories.event(), person(name, organization))
@@ -383,7 +383,7 @@ def test_an_organization_is_erased_with_the_invitations_of_its_people():
     assert not AuditEntry.objects.exclude(content_type__model="event").exists()
 
 
-def test_an_address_that_is_somebody_elses_too_keeps_its_mail():
+def test_deleting_a_contact_keeps_messages_of_another_contact_with_its_email():
     contact, event = person("Alma", factories.organization()), factories.event()
     kept = factories.invite(event, person("Alma"))
     Message.objects.create(
@@ -395,7 +395,7 @@ def test_an_address_that_is_somebody_elses_too_keeps_its_mail():
     assert EmailPreference.objects.exists()
 
 
-def test_that_an_address_wants_no_mail_or_refuses_it_outlives_the_contact():
+def test_deleting_a_contact_keeps_its_chosen_topics_and_suppression():
     for name in ("Unwilling", "Refused", "Eager"):
         factories.invite(factories.event(), person(name))
     preferences.set_topics(preferences.get_preference("unwilling@example.org"), invitations=False)

@@ -34,7 +34,7 @@ def people(number: int) -> list[Contact]:
     return [person(f"Person {n:02}") for n in range(number)]
 
 
-def test_two_who_start_the_same_audience_at_once_ask_everybody_once():
+def test_concurrent_starts_of_one_audience_invite_everyone_once():
     event, audience = factories.event(), factories.audience(uploaded_contacts=people(20))
     start = lambda: invitations_starting.start_invitations(event, audience, count=20, by="office")  # noqa: E731
     answers = at_once(*[start] * 4)
@@ -43,7 +43,7 @@ def test_two_who_start_the_same_audience_at_once_ask_everybody_once():
     assert Mailing.objects.count() == 1
 
 
-def test_control_without_the_lock_the_database_alone_keeps_two_from_asking_one_person_twice(monkeypatch):
+def test_control_without_the_lock_a_concurrent_start_raises_integrity_error(monkeypatch):
     """What the lock is for: without it the second one breaks instead of being answered. Should this ever pass without
     an error, the test above shows nothing."""
     event, audience = factories.event(), factories.audience(uploaded_contacts=people(5))
@@ -63,7 +63,7 @@ def test_control_without_the_lock_the_database_alone_keeps_two_from_asking_one_p
     assert event.invitations.count() == 5
 
 
-def test_two_audiences_that_share_people_ask_them_once():
+def test_concurrent_start_of_an_overlapping_audience_is_refused():
     event, everybody = factories.event(), people(20)
     some = factories.audience(uploaded_contacts=everybody[:15]), factories.audience(uploaded_contacts=everybody[5:])
     answers = at_once(
@@ -77,7 +77,7 @@ def test_two_audiences_that_share_people_ask_them_once():
     assert event.invitations.count() == 15
 
 
-def test_guests_are_made_contacts_once_by_two_events_at_once():
+def test_concurrent_starts_for_two_events_create_each_contact_once():
     past, audience = factories.event(capacity=50), None
     for n in range(10):
         factories.rsvp(past, f"Guest {n}")
@@ -94,7 +94,7 @@ def test_guests_are_made_contacts_once_by_two_events_at_once():
     assert Invitation.objects.count() == 20
 
 
-def test_several_writers_write_each_invitation_once(monkeypatch):
+def test_concurrent_writers_write_each_invitation_once(monkeypatch):
     monkeypatch.setattr(writing, "BATCH_SIZE", 3)
     mailing = factories.start_mailing(factories.event(), *people(20))
     at_once(*[lambda: invitations_writing.write_mailing(mailing)] * 4)
@@ -104,7 +104,7 @@ def test_several_writers_write_each_invitation_once(monkeypatch):
     assert mailing.skipped_count == 0
 
 
-def test_what_is_stopped_while_it_is_written_leaves_nothing_half(monkeypatch):
+def test_stopping_while_writing_leaves_no_message_and_no_invitation(monkeypatch):
     """However far the writer came: nothing is queued, and nobody counts as invited."""
     monkeypatch.setattr(writing, "BATCH_SIZE", 2)
     for _round in range(5):
@@ -119,7 +119,7 @@ def test_what_is_stopped_while_it_is_written_leaves_nothing_half(monkeypatch):
         assert mailing.stopped_at
 
 
-def test_an_event_that_moves_while_word_of_it_is_written_is_told_once_to_everybody(monkeypatch):
+def test_moving_the_event_while_notices_are_written_notifies_everyone_once(monkeypatch):
     """However the two meet: each has one mail that waits, and it says where the event is now."""
     monkeypatch.setattr(writing, "BATCH_SIZE", 2)
     event = factories.event()
@@ -144,7 +144,7 @@ def test_an_event_that_moves_while_word_of_it_is_written_is_told_once_to_everybo
         assert [f"Room {number}" in message.body_text for message in waiting] == [True] * 20
 
 
-def test_accepted_many_times_at_once_is_one_rsvp():
+def test_accepting_concurrently_creates_one_rsvp():
     event = factories.event(capacity=3)
     invitation = factories.invite(event, person("Alma Reyes"))
 
@@ -159,7 +159,7 @@ def test_accepted_many_times_at_once_is_one_rsvp():
     assert snapshots.emails(Rsvp.objects.get()) == ["confirmed 1 REQUEST"]
 
 
-def test_accepted_and_declined_at_once_the_last_word_stands_with_its_seats():
+def test_concurrent_accept_and_decline_leave_answer_and_seats_consistent():
     event = factories.event(capacity=3)
     for n in range(4):
         invitation = factories.invite(event, person(f"Person {n}"))
@@ -174,7 +174,7 @@ def test_accepted_and_declined_at_once_the_last_word_stands_with_its_seats():
         assert (stored.answer, seats_now, bool(stored.declined_at)) in {("accepted", 2, False), ("declined", 0, True)}
 
 
-def test_accepted_while_the_same_address_reserves_in_public_is_one_rsvp():
+def test_accepting_while_the_same_email_reserves_publicly_creates_one_rsvp():
     event = factories.event()
     invitation = factories.invite(event, person("Alma Reyes"))
     answers = at_once(
@@ -186,7 +186,7 @@ def test_accepted_while_the_same_address_reserves_in_public_is_one_rsvp():
     assert Invitation.objects.get().rsvp == Rsvp.objects.get()
 
 
-def test_who_accepts_and_is_stopped_at_once_is_invited_or_not_but_never_half():
+def test_concurrent_accept_and_stop_keep_both_invitation_and_rsvp_or_neither():
     event = factories.event(capacity=100)
     for n in range(4):
         mailing = factories.write_mailing(event, person(f"Person {n}"))
@@ -201,7 +201,7 @@ def test_who_accepts_and_is_stopped_at_once_is_invited_or_not_but_never_half():
         assert event.rsvps.filter(name=f"Person {n}").exists() == bool(there)
 
 
-def test_organizations_are_merged_while_their_people_accept():
+def test_organizations_can_be_merged_while_their_contacts_accept():
     event = factories.event(capacity=100)
     for n in range(3):
         mine, theirs = factories.organization(f"Mine {n}"), factories.organization(f"Theirs {n}")
@@ -217,7 +217,7 @@ def test_organizations_are_merged_while_their_people_accept():
         assert event.rsvps.filter(organization=mine).count() == 3
 
 
-def test_people_are_erased_while_they_are_invited():
+def test_contacts_can_be_deleted_while_they_are_invited():
     """Whoever is first: an invitation of somebody, or nobody's."""
     for n in range(4):
         event, some = factories.event(), [person(f"Person {n} {k}") for k in range(5)]
@@ -260,7 +260,7 @@ def somebody_waits() -> bool:
         return cursor.fetchone()[0]
 
 
-def test_who_is_erased_in_the_middle_of_a_start_takes_the_invitation_along():
+def test_contact_deleted_during_a_start_leaves_no_invitation():
     event, alma, jun = factories.event(), person("Alma"), person("Jun")
     audience = factories.audience(uploaded_contacts=[alma, jun])
     begun_during(
@@ -271,7 +271,7 @@ def test_who_is_erased_in_the_middle_of_a_start_takes_the_invitation_along():
     assert list(Contact.objects.all()) == [jun]
 
 
-def test_who_becomes_one_in_the_middle_of_a_start_keeps_the_invitation():
+def test_contact_merged_during_a_start_keeps_the_invitation():
     event = factories.event()
     mine, theirs = factories.organization("Port Gate"), factories.organization("Port Gate, Inc.")
     stays, goes = person("Alma", mine), person("Alma", theirs)
@@ -315,13 +315,13 @@ def stopped_in_the_middle(change: Callable) -> Mailing:
 
 
 @pytest.mark.parametrize("change", [correct_contact, merge_organizations, contacts.delete_contact])
-def test_contact_is_changed_in_the_middle_of_a_stop(change):
+def test_changing_a_contact_during_a_stop_leaves_no_invitation_or_message(change):
     mailing = stopped_in_the_middle(change)
     assert not mailing.invitations.exists()
     assert not Message.objects.filter(mailing=mailing).exists()
 
 
-def test_control_without_the_locked_mailings_correcting_and_stopping_wait_for_each_other(monkeypatch):
+def test_control_without_locking_mailings_correcting_and_stopping_deadlock(monkeypatch):
     """What locking the mailings first is for. Should this ever pass without an error, the test above shows nothing."""
     monkeypatch.setattr(contact_changes, "lock_invitations_of_contacts", lambda *contacts: None)
     with pytest.raises(OperationalError, match="deadlock"):

@@ -68,7 +68,7 @@ def entry(message: Message):
 # An invitation ---------------------------------------------------------------------------------------------------
 
 
-def test_an_invitation_that_was_sent_is_written_anew_with_the_facts_of_today(asked):
+def test_resending_a_sent_invitation_writes_a_copy_with_current_details(asked):
     moves(asked.event)
     old = mail_of(asked)
     for _twice in range(2):  # in one minute once
@@ -90,7 +90,7 @@ def test_an_invitation_that_was_sent_is_written_anew_with_the_facts_of_today(ask
     assert THERE not in mail_of(asked).body_text
 
 
-def test_sent_again_once_more_it_has_one_ending(asked):
+def test_resending_a_copy_adds_no_second_suffix_to_the_idempotency_key(asked):
     queue.resend(mail_of(asked))
     copy = Message.objects.get(idempotency_key__contains=":again:")
     is_now(copy, State.SENT)
@@ -102,7 +102,7 @@ def test_sent_again_once_more_it_has_one_ending(asked):
     ] == [0, 1, 1]
 
 
-def test_who_was_sent_the_facts_of_today_is_not_told_that_the_event_moved(asked):
+def test_resent_invitation_needs_no_change_notice(asked):
     event = asked.event
     event.venue = THERE
     factories.save_event(event)
@@ -111,7 +111,7 @@ def test_who_was_sent_the_facts_of_today_is_not_told_that_the_event_moved(asked)
 
 
 @pytest.mark.parametrize("state", [State.REJECTED, State.FAILED])
-def test_an_invitation_that_failed_is_written_anew_in_its_place(asked, state):
+def test_resending_a_failed_invitation_rewrites_it_in_place(asked, state):
     is_now(mail_of(asked), state)
     moves(asked.event)
     assert queue.resend(mail_of(asked))
@@ -129,7 +129,7 @@ def test_an_invitation_that_failed_is_written_anew_in_its_place(asked, state):
     assert asked.notified_version == asked.event.schedule_version
 
 
-def test_it_goes_to_the_address_that_the_contact_has_by_now(asked):
+def test_resent_invitation_uses_the_contacts_current_email_and_language(asked):
     contacts.correct_contact(asked.contact, email="alma@example.org", language="es")
     queue.resend(mail_of(asked))
     copy = Message.objects.get(idempotency_key__contains=":again:")
@@ -138,7 +138,7 @@ def test_it_goes_to_the_address_that_the_contact_has_by_now(asked):
 
 
 @pytest.mark.parametrize("kind", ["invitation", "invitation_new_link"])
-def test_it_leads_to_the_link_that_opens_it(asked, kind):
+def test_resent_email_has_the_current_link(asked, kind):
     responses.replace_invitation_link(asked)
     Message.objects.filter(state=State.QUEUED).update(state=State.SENT, sent_at=timezone.now())
     responses.replace_invitation_link(asked)
@@ -147,14 +147,14 @@ def test_it_leads_to_the_link_that_opens_it(asked, kind):
     assert asked.get_absolute_url() in Message.objects.get(kind=kind, idempotency_key__contains="again").body_text
 
 
-def test_mail_that_was_anothers_before_a_merge_leads_to_the_invitation_that_stays(asked):
+def test_resent_email_of_a_merged_invitation_has_the_kept_invitations_link(asked):
     Message.objects.update(kind="invitation_merged", body_text="http://127.0.0.1/old")
     queue.resend(Message.objects.get())
     assert asked.get_absolute_url() in Message.objects.get(state=State.QUEUED).body_text
 
 
 @pytest.mark.parametrize("state", [State.QUEUED, State.SENDING])
-def test_what_is_on_its_way_is_left_alone(state):
+def test_resending_a_queued_or_sending_message_does_nothing(state):
     factories.invite(factories.event(), person("Alma"))
     if state == State.SENDING:
         Message.objects.update(state=state, claim_id="0" * 32, claim_expires_at=timezone.now())
@@ -173,24 +173,24 @@ def test_what_is_on_its_way_is_left_alone(state):
         (factories.close_rsvp, "RSVP for this event is closed, so nobody could answer. Give it a later end first."),
     ],
 )
-def test_an_invitation_that_nobody_could_answer_is_not_sent_again(asked, change, said, state):
+def test_resend_is_refused_if_the_event_no_longer_takes_rsvps(asked, change, said, state):
     is_now(mail_of(asked), state)
     change(asked.event)
     assert refusal(mail_of(asked)) == said
 
 
-def test_who_accepted_is_not_asked_again(asked):
+def test_resend_is_refused_if_the_invitation_is_accepted(asked):
     responses.accept_invitation(asked, Rsvp(name="Alma Reyes"), size=1)
     assert refusal(mail_of(asked)).startswith("They have accepted. Mail the private link of their RSVP again")
 
 
-def test_who_declined_may_be_asked_again(asked):
+def test_resend_is_allowed_if_the_invitation_is_declined(asked):
     responses.decline_invitation(asked)
     assert queue.resend(mail_of(asked))
 
 
 @pytest.mark.parametrize("how", [{"invitations": False}, None])
-def test_whose_address_wants_none_or_refuses_is_not_asked_again(asked, how):
+def test_resend_is_refused_if_the_email_is_unsubscribed_or_suppressed(asked, how):
     if how:
         preferences.set_topics(preferences.get_preference("alma.reyes@example.org"), **how)
     else:
@@ -201,7 +201,7 @@ def test_whose_address_wants_none_or_refuses_is_not_asked_again(asked, how):
 GONE = 999_999  # no invitation's
 
 
-def test_an_invitation_that_was_taken_back_is_not_sent_again(asked):
+def test_resending_a_deleted_invitation_raises_does_not_exist(asked):
     Message.objects.update(object_id=GONE)
     with pytest.raises(Invitation.DoesNotExist):
         queue.resend(Message.objects.get())
@@ -210,7 +210,7 @@ def test_an_invitation_that_was_taken_back_is_not_sent_again(asked):
 # What may have arrived, and what has words of its own ------------------------------------------------------------
 
 
-def test_what_may_have_arrived_is_sent_again_as_it_is_while_it_is_true(asked):
+def test_unknown_message_is_resent_unchanged_while_still_correct(asked):
     is_now(mail_of(asked), State.UNKNOWN)
     text = mail_of(asked).body_text
     assert queue.resend(mail_of(asked))
@@ -218,7 +218,7 @@ def test_what_may_have_arrived_is_sent_again_as_it_is_while_it_is_true(asked):
 
 
 @pytest.mark.parametrize("change", [lambda asked: moves(asked.event), responses.replace_invitation_link])
-def test_what_may_have_arrived_and_is_true_no_more_is_said_to_have_arrived_first(asked, change):
+def test_outdated_unknown_message_must_be_marked_arrived_before_resending(asked, change):
     is_now(mail_of(asked), State.UNKNOWN)
     change(asked)
     assert "Say that it arrived: then an invitation that you send again is written anew." in refusal(mail_of(asked))
@@ -228,7 +228,7 @@ def test_what_may_have_arrived_and_is_true_no_more_is_said_to_have_arrived_first
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["invitation_moved", "unanswered", "invitation_link"])
-def test_other_mail_is_sent_again_while_it_is_true_and_else_the_invitation_is_to_be(asked, kind):
+def test_other_invitation_emails_are_resent_only_while_still_correct(asked, kind):
     moves(asked.event)
     reminder_sending.write_unanswered_batch(asked.event, timezone.now() + timedelta(days=9))
     invitation_links.mail_invitation_link(asked)
@@ -251,7 +251,7 @@ def test_other_mail_is_sent_again_while_it_is_true_and_else_the_invitation_is_to
         ("es", "El evento o el enlace cambió desde entonces, así que lo que dice ya no es cierto."),
     ],
 )
-def test_staff_are_told_on_the_page_of_the_message(staff, asked, language, said):
+def test_message_page_says_why_resend_is_refused(staff, asked, language, said):
     is_now(mail_of(asked), State.UNKNOWN)
     moves(asked.event)
     address = f"{MESSAGES}{mail_of(asked).pk}/change/"
@@ -260,13 +260,13 @@ def test_staff_are_told_on_the_page_of_the_message(staff, asked, language, said)
     assert mail_of(asked).state == "unknown"
 
 
-def test_staff_are_told_that_it_was_taken_back(staff, asked):
+def test_message_page_says_the_invitation_no_longer_exists(staff, asked):
     Message.objects.update(object_id=GONE)
     page = staff.post(f"{MESSAGES}{Message.objects.get().pk}/change/", {"_resend": "1"}, follow=True)
     assert "Not there any more: it was erased or merged meanwhile." in web_client.page_text(page)
 
 
-def test_button_on_the_page_of_the_message_sends_the_facts_of_today(staff, asked):
+def test_resend_button_on_the_message_page_sends_current_details(staff, asked):
     moves(asked.event)
     page = staff.post(f"{MESSAGES}{mail_of(asked).pk}/change/", {"_resend": "1"}, follow=True)
     assert "1 message will be sent again." in web_client.page_text(page)
@@ -274,7 +274,7 @@ def test_button_on_the_page_of_the_message_sends_the_facts_of_today(staff, asked
 
 
 @pytest.mark.slow
-def test_of_unknown_ones_on_the_page_of_a_mailing_those_are_sent_again_that_are_true(staff):
+def test_mailing_page_resends_only_unknown_messages_that_are_still_correct(staff):
     event = factories.event()
     mailing = factories.write_mailing(event, person("Alma"), person("Jun"), person("Mai"))
     Message.objects.update(state=State.UNKNOWN)

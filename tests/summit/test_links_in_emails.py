@@ -107,7 +107,7 @@ def links_of(message: Message) -> set[str]:
     return {link.removeprefix("http://testserver").partition("#")[0] for link in ours}
 
 
-def test_links_of_every_mail_change_nothing_when_they_are_opened(settings):
+def test_opening_the_links_of_every_email_changes_nothing(settings):
     settings.SITE_URL = "http://testserver"
     messages = mails()
     said = {message.kind for message in messages}

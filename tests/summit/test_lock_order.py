@@ -306,7 +306,7 @@ def first_of(table_name: str, statements: list[tuple[str, str]]) -> list[str]:
     return [sql for name, sql in statements if name == table_name][:1]
 
 
-def test_each_rule_locks_tables_in_the_one_order_and_rows_by_primary_key(world):
+def test_each_rule_locks_tables_in_order_and_rows_by_primary_key(world):
     wrong = {}
     for name, rule in (RULES | PAGES).items():
         statements = locking_statements(rule, world)
@@ -380,7 +380,7 @@ def pairs(world) -> Iterator[Pairs]:
     both.close()
 
 
-def test_every_pair_of_rules_that_locks_two_tables_in_common_ends(world, pairs):
+def test_no_pair_of_rules_that_share_two_tables_deadlocks(world, pairs):
     tables = {name: set(first_locks(locking_statements(rule, world))) for name, rule in RULES.items()}
     deadlocks, number = [], 0
     for one, other in combinations(RULES, 2):
@@ -401,7 +401,7 @@ def backwards(made: SimpleNamespace) -> None:
     Mailing.objects.filter(pk=made.mailing.pk).lock()
 
 
-def test_control_rule_that_goes_the_other_way_deadlocks(world, pairs):
+def test_control_rule_that_locks_in_reverse_order_deadlocks(world, pairs):
     """Should this ever pass without an error, the two tests above show nothing."""
     tables = first_locks(locking_statements(backwards, world))
     assert tables != sorted(tables, key=ORDER.index)
@@ -441,7 +441,7 @@ def run_crosswise(first: Callable, second: Callable, *held: QuerySet) -> None:
     run_at_once([release, after(first), after(second)], may_happen=())
 
 
-def test_two_lost_links_that_share_two_events():
+def test_answering_two_link_requests_that_share_events_does_not_deadlock():
     one, two = factories.event(slug="one"), factories.event(slug="two")
     for name, event in (("Alma", one), ("Ben", two), ("Alma", two), ("Ben", one)):
         factories.rsvp(event, name)
@@ -457,7 +457,7 @@ def invitation() -> Invitation:
     return factories.invite(factories.event(), factories.person("Alma"))
 
 
-def test_correcting_an_address_and_stopping_the_mailing(invitation):
+def test_correcting_an_email_and_stopping_the_mailing_do_not_deadlock(invitation):
     run_crosswise(
         lambda: contacts.correct_contact(invitation.contact, email="new@example.org"),
         lambda: writing.stop_mailing(invitation.mailing),
@@ -467,7 +467,7 @@ def test_correcting_an_address_and_stopping_the_mailing(invitation):
     assert not Message.objects.exists()
 
 
-def test_correcting_a_guests_address_and_canceling(invitation):
+def test_correcting_a_guests_email_and_canceling_do_not_deadlock(invitation):
     rsvp = responses.accept_invitation(invitation, Rsvp(name="Alma"), size=1)
     run_crosswise(
         lambda: contacts.correct_contact(invitation.contact, email="new@example.org"),
@@ -490,7 +490,7 @@ def notice(invitation) -> Mailing:
     return notice
 
 
-def test_declining_and_stopping_a_notice(invitation, notice):
+def test_declining_and_stopping_a_change_notice_do_not_deadlock(invitation, notice):
     run_crosswise(
         lambda: responses.decline_invitation(invitation),
         lambda: writing.stop_mailing(notice),
@@ -499,7 +499,7 @@ def test_declining_and_stopping_a_notice(invitation, notice):
     assert Invitation.objects.get().answer == Invitation.Answer.DECLINED
 
 
-def test_deleting_a_contact_and_declining(invitation, notice):
+def test_deleting_a_contact_and_declining_do_not_deadlock(invitation, notice):
     def decline():
         with suppress(Invitation.DoesNotExist):
             responses.decline_invitation(invitation)
@@ -512,7 +512,7 @@ def test_deleting_a_contact_and_declining(invitation, notice):
     assert not Invitation.objects.exists()
 
 
-def test_moving_an_event_and_deleting_a_contact(invitation):
+def test_moving_an_event_and_deleting_a_contact_do_not_deadlock(invitation):
     event = Event.objects.get()
     event.venue = "Stockton Civic Auditorium"
     run_crosswise(

@@ -46,7 +46,7 @@ def proposals(rsvp: Rsvp) -> list[tuple[str, list[str]]]:
 
 
 @pytest.mark.parametrize("typed", ["", "PORT GATE LOGISTICS, Inc.", "Port Gate Logistcs"])
-def test_address_of_a_contact_matches_by_itself_once(event, gate, typed):
+def test_rsvp_with_a_contacts_email_is_matched_automatically_once(event, gate, typed):
     rsvp = factories.rsvp(event, email="ALMA@example.org", organization_name=typed)
     assert [organization_matching.match_by_email(), organization_matching.match_by_email(), partners(rsvp)] == [
         1,
@@ -57,13 +57,13 @@ def test_address_of_a_contact_matches_by_itself_once(event, gate, typed):
     assert (change.actor_kind, change.changes) == ("system", {"organization": ["", GATE]})
 
 
-def test_another_name_than_the_contacts_is_proposed_not_matched(event, gate):
+def test_contacts_email_with_a_different_organization_is_only_proposed(event, gate):
     rsvp = factories.rsvp(event, email="alma@example.org", organization_name="Iglesia Luz del Valle")
     assert (organization_matching.match_by_email(), partners(rsvp)) == (0, [None])
     assert proposals(rsvp) == [(GATE, ["email", "email_domain"])]
 
 
-def test_contact_of_two_is_matched_by_the_name(event, gate):
+def test_contact_of_two_organizations_is_matched_by_the_typed_name(event, gate):
     church = factories.organization("Iglesia Luz del Valle")
     factories.contact(church, "alma@example.org")
     named = factories.rsvp(event, email="alma@example.org", organization_name="Iglésia Luz del Valle")
@@ -77,7 +77,7 @@ def test_same_name_alone_is_only_proposed(event, gate):
     assert (organization_matching.match_by_email(), proposals(rsvp)) == (0, [(GATE, ["name", "email_domain"])])
 
 
-def test_what_staff_said_is_not_matched_again(event, gate):
+def test_rsvp_assigned_no_organization_is_not_matched_again(event, gate):
     rsvp = factories.rsvp(event, email="alma@example.org", organization_name=GATE)
     organization_matching.assign_no_organization(this(rsvp))
     assert (organization_matching.match_by_email(), partners(rsvp)) == (0, [None])
@@ -86,7 +86,7 @@ def test_what_staff_said_is_not_matched_again(event, gate):
 # By staff --------------------------------------------------------------------------------------------------------
 
 
-def test_proposals_by_name_similar_name_mail_and_website(event):
+def test_proposals_by_name_similar_name_email_and_website(event):
     for name in (GATE, "Port Gate Logistic Group"):
         factories.organization(name)
     mailed = factories.organization("PGL Terminal")
@@ -101,7 +101,7 @@ def test_proposals_by_name_similar_name_mail_and_website(event):
     ]
 
 
-def test_chosen_for_all_that_typed_the_same_and_no_others(event, gate):
+def test_assigning_applies_only_to_rsvps_with_the_same_typed_name(event, gate):
     one = factories.rsvp(event, "Ben Ochoa", organization_name="PGL")
     same = factories.rsvp(event, "Chue Vang", organization_name="P.G.L.")
     spelled = factories.rsvp(event, "Dara Keo", organization_name="pgl")
@@ -111,7 +111,7 @@ def test_chosen_for_all_that_typed_the_same_and_no_others(event, gate):
     assert [contact.name for contact in Contact.objects.all()] == ["Alma Reyes"]
 
 
-def test_chosen_with_contacts(event, gate):
+def test_assigning_can_add_guests_as_contacts(event, gate):
     rsvp = factories.rsvp(event, "Ben Ochoa", organization_name="PGL", phone="209 555 0100", language="es")
     organization_matching.assign_organization(this(rsvp), gate.pk, adds_contacts=True)
     contact = gate.contacts.get(name="Ben Ochoa")
@@ -119,7 +119,7 @@ def test_chosen_with_contacts(event, gate):
     assert not contact.is_primary
 
 
-def test_chosen_again_or_otherwise(event, gate):
+def test_assigning_another_organization_replaces_it_and_logs_it_once(event, gate):
     rsvp, other = factories.rsvp(event, organization_name="PGL"), factories.organization("Zeta Freight")
     for organization in (gate, other, other):
         organization_matching.assign_organization(this(rsvp), organization.pk)
@@ -128,7 +128,7 @@ def test_chosen_again_or_otherwise(event, gate):
     assert told == [["", GATE], [GATE, "Zeta Freight"]]
 
 
-def test_organization_that_vanished_is_told(event, gate):
+def test_assigning_a_deleted_organization_raises_organization_missing(event, gate):
     rsvp = factories.rsvp(event, organization_name="PGL")
     pk = gate.pk
     Organization.objects.all().delete()
@@ -137,7 +137,7 @@ def test_organization_that_vanished_is_told(event, gate):
     assert partners(rsvp) == [None]
 
 
-def test_new_organization_with_its_people_as_contacts(event):
+def test_creating_an_organization_adds_its_guests_as_contacts(event):
     one = factories.rsvp(event, "Ben Ochoa", organization_name="Zeta Freight", sector="business")
     factories.rsvp(event, "Chue Vang", organization_name="ZETA FREIGHT")
     made = organization_matching.create_organization_for(
@@ -148,7 +148,7 @@ def test_new_organization_with_its_people_as_contacts(event):
     assert made.rsvps.count() == 2
 
 
-def test_new_organization_is_not_doubled_unless_staff_are_sure(event, gate):
+def test_creating_an_organization_with_a_taken_name_needs_confirmation(event, gate):
     rsvp = factories.rsvp(event, organization_name="PGL")
     with pytest.raises(organization_matching.NameTaken) as doubled:
         organization_matching.create_organization_for(this(rsvp), name="The Port Gate Logistics, Inc.")
@@ -158,7 +158,7 @@ def test_new_organization_is_not_doubled_unless_staff_are_sure(event, gate):
     assert snapshots.organizations() == [GATE, "The Port Gate Logistics, Inc."]
 
 
-def test_new_organization_is_made_once_when_pressed_twice(event):
+def test_creating_the_same_organization_again_is_refused(event):
     rsvp = factories.rsvp(event, organization_name="Zeta Freight")
     group = organization_matching.rsvps_with_same_name(rsvp)
     organization_matching.create_organization_for(group.all(), name="Zeta Freight")
@@ -167,7 +167,7 @@ def test_new_organization_is_made_once_when_pressed_twice(event):
     assert snapshots.organizations() == ["Zeta Freight"]
 
 
-def test_none_and_asked_again(event):
+def test_rsvp_assigned_no_organization_can_be_reopened(event):
     rsvp = factories.rsvp(event, organization_name="a parent")
     organization_matching.assign_no_organization(this(rsvp))
     assert list(Rsvp.objects.unmatched()) == []
@@ -178,7 +178,7 @@ def test_none_and_asked_again(event):
 # The list --------------------------------------------------------------------------------------------------------
 
 
-def test_names_to_match_the_newest_first_each_once(event, gate):
+def test_names_to_match_are_distinct_and_newest_first(event, gate):
     factories.rsvp(event, "Ben Ochoa", organization_name="PGL")
     factories.rsvp(event, "Chue Vang", organization_name="Zeta")
     factories.rsvp(event, "Dara Keo", organization_name="pgl, Inc.")
@@ -191,7 +191,7 @@ def test_names_to_match_the_newest_first_each_once(event, gate):
 
 
 @pytest.mark.slow
-def test_page_of_names_takes_as_many_queries_for_one_as_for_thirty(event, gate, django_assert_num_queries):
+def test_groups_with_proposals_take_a_fixed_number_of_queries(event, gate, django_assert_num_queries):
     for number in range(30):
         factories.rsvp(event, f"Guest {number}", email=f"g@host{number}.example", organization_name=f"Partner {number}")
     factories.organization("Partner 29")
@@ -204,7 +204,7 @@ def test_page_of_names_takes_as_many_queries_for_one_as_for_thirty(event, gate, 
 # Merges, and what never touches a promise ------------------------------------------------------------------------
 
 
-def test_rsvps_move_with_a_merge(event, gate):
+def test_merging_organizations_moves_their_rsvps(event, gate):
     other = factories.organization("PGL")
     rsvps = [factories.rsvp(event, name, organization_name="PGL") for name in ("Ben Ochoa", "Chue Vang")]
     for rsvp in rsvps:
@@ -217,7 +217,7 @@ def test_rsvps_move_with_a_merge(event, gate):
     assert told == "PGL (pgl), with contacts: 0, pledges: 0, RSVPs: 2."
 
 
-def test_merge_is_not_done_when_an_rsvp_was_matched_since_it_was_shown(event, gate):
+def test_merge_is_refused_if_an_rsvp_was_matched_since_the_plan_was_shown(event, gate):
     other, rsvp = factories.organization("PGL"), factories.rsvp(event, organization_name="PGL")
     shown = merging.MergePlan(gate, other).fingerprint
     organization_matching.assign_organization(this(rsvp), other.pk)
@@ -226,7 +226,7 @@ def test_merge_is_not_done_when_an_rsvp_was_matched_since_it_was_shown(event, ga
 
 
 @pytest.mark.parametrize("act", [seats.cancel, seats.delete_rsvp])
-def test_seat_that_is_given_up_never_touches_a_promise(event, act):
+def test_canceling_or_deleting_an_rsvp_leaves_pledge_and_promises_unchanged(event, act):
     pledge = factories.signed_pledge(GATE, promises=(factories.promised("tours", 6),))
     rsvp = factories.rsvp(event, email="alma@example.org", organization_name=GATE)
     organization_matching.match_by_email()
@@ -238,14 +238,14 @@ def test_seat_that_is_given_up_never_touches_a_promise(event, act):
     assert Contact.objects.get().email == "alma@example.org"
 
 
-def test_organization_that_is_erased_leaves_its_rsvps_to_be_matched_again(event):
+def test_deleting_an_organization_leaves_its_rsvps_unmatched(event):
     organization, rsvp = factories.organization("Zeta"), factories.rsvp(event, organization_name="Zeta")
     organization_matching.assign_organization(this(rsvp), organization.pk)
     organization.delete()
     assert (list(Rsvp.objects.unmatched()), seats.available_seats(event)) == ([rsvp], 99)
 
 
-def test_organization_with_a_pledge_stays_whatever_becomes_of_its_rsvps(event):
+def test_organization_with_a_pledge_cannot_be_deleted_after_its_rsvp_is(event):
     pledge = factories.signed_pledge(GATE)
     rsvp = factories.rsvp(event, email="alma@example.org")
     organization_matching.match_by_email()
@@ -255,7 +255,7 @@ def test_organization_with_a_pledge_stays_whatever_becomes_of_its_rsvps(event):
     assert Pledge.objects.get() == pledge
 
 
-def test_what_a_guest_typed_stays_as_it_is(event, gate):
+def test_typed_organization_name_is_unchanged_by_matching_and_renaming(event, gate):
     rsvp = factories.rsvp(event, email="alma@example.org", organization_name="port gate logistics inc")
     organization_matching.match_by_email()
     profiles.change_organization(gate, name="PGL Terminal")

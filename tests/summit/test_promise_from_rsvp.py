@@ -28,7 +28,7 @@ def rsvp():
     return factories.rsvp(factories.event(), organization_name="Delta Growers", sector="labor")
 
 
-def test_click_opens_the_page_with_what_is_known(rsvp):
+def test_click_opens_the_promise_page_prefilled_from_the_rsvp(rsvp):
     response = click(rsvp)
     start = PledgeRequest.objects.get()
     assert (response.status_code, response["Location"]) == (302, f"/imagine/promise/{start.browser_token}/")
@@ -38,12 +38,12 @@ def test_click_opens_the_page_with_what_is_known(rsvp):
     assert (start.email, start.verified_at, start.source) == (rsvp.email, None, f"rsvp:{rsvp.pk}")
 
 
-def test_click_repeated_opens_the_same_page_and_mails_its_link_once(rsvp):
+def test_repeated_click_opens_the_same_page_and_emails_the_link_once(rsvp):
     assert click(rsvp)["Location"] == click(rsvp)["Location"]
     assert [letter for letter in snapshots.emails() if letter.startswith("link")] == ["link 1"]
 
 
-def test_click_by_the_new_link_opens_the_page_again_and_the_old_address_stays_closed(rsvp, client):
+def test_click_with_a_new_rsvp_link_opens_a_new_promise_url_and_old_one_is_404(rsvp, client):
     first = click(rsvp)["Location"]
     response = click(rsvp_links.replace_rsvp_link(rsvp))
     start = PledgeRequest.objects.get()
@@ -53,7 +53,7 @@ def test_click_by_the_new_link_opens_the_page_again_and_the_old_address_stays_cl
     assert [letter for letter in snapshots.emails() if letter.startswith("link")] == ["link 1"]
 
 
-def test_known_partner_is_led_by_mail_and_told_so(rsvp, client):
+def test_known_partner_sees_that_the_link_was_emailed_but_not_the_link(rsvp, client):
     factories.contact(factories.organization("Delta Growers"), rsvp.email)
     response = click(rsvp, client)
     assert (response.status_code, response["Location"]) == (302, rsvp.get_absolute_url())
@@ -66,7 +66,7 @@ def test_known_partner_is_led_by_mail_and_told_so(rsvp, client):
         assert start.token not in shown.content.decode()
 
 
-def test_click_after_the_year_closed_says_so(rsvp, client):
+def test_click_after_the_school_year_closed_says_no_year_is_open(rsvp, client):
     factories.close_year()
     before = snapshots.tables(but=BUT_LIMITS)
     assert click(rsvp, client)["Location"] == rsvp.get_absolute_url()
@@ -74,7 +74,7 @@ def test_click_after_the_year_closed_says_so(rsvp, client):
     assert snapshots.tables(but=BUT_LIMITS) == before
 
 
-def test_rsvp_page_offers_it_while_a_year_is_open_whatever_became_of_the_seats(rsvp):
+def test_rsvp_page_offers_a_promise_only_while_a_school_year_is_open(rsvp):
     offer = "Make your promise for 2027–28"
     assert offer in page(rsvp)
     assert offer in page(seats.cancel(rsvp))
@@ -84,14 +84,14 @@ def test_rsvp_page_offers_it_while_a_year_is_open_whatever_became_of_the_seats(r
     assert offer not in page(rsvp)
 
 
-def test_get_writes_nothing_and_leads_back(rsvp):
+def test_get_writes_nothing_and_redirects_to_the_rsvp_page(rsvp):
     before = snapshots.tables()
     response = Client().get(reverse("promise_from_rsvp", args=[rsvp.token]))
     assert (response.status_code, response["Location"]) == (302, rsvp.get_absolute_url())
     assert snapshots.tables() == before
 
 
-def test_click_wants_a_token_and_a_link_that_is_there(rsvp):
+def test_click_requires_a_csrf_token_and_an_existing_rsvp_link(rsvp):
     strict = Client(enforce_csrf_checks=True)
     assert click(rsvp, strict).status_code == 403
     token = web_client.form_fields(strict.get(rsvp.get_absolute_url()))["csrfmiddlewaretoken"]
@@ -101,7 +101,7 @@ def test_click_wants_a_token_and_a_link_that_is_there(rsvp):
     assert Client().put(address).status_code == 405
 
 
-def test_cancelled_seat_and_promise_know_nothing_of_each_other(rsvp):
+def test_canceling_the_rsvp_leaves_the_pledge_signed(rsvp):
     click(rsvp)
     token = PledgeRequest.objects.get().token
     pledge = pledge_editing.sign_pledge(token, **factories.pledge_data(token, factories.promised()), name="Alma Reyes")

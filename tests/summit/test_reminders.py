@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.mark.slow
-def test_each_is_said_at_nine_on_its_day_and_once():
+def test_each_reminder_is_sent_once_at_nine_on_its_day():
     event = reminder_fixtures.event()
     reminder_fixtures.rsvp(event, size=2)
     seen, before = [], []
@@ -53,7 +53,7 @@ def test_each_is_said_at_nine_on_its_day_and_once():
         (11, 6, "2061-10-30 16:00", "2061-11-05 16:00"),
     ],
 )
-def test_nine_in_the_morning_is_nine_whatever_the_clocks_do(month, day, week_utc, day_utc):
+def test_reminders_are_due_at_nine_local_time_across_dst_changes(month, day, week_utc, day_utc):
     event = reminder_fixtures.event(month, day)
     dues = {
         kind: f"{span.due(event).astimezone(UTC):%Y-%m-%d %H:%M}" for kind, span in reminder_sending.DUE_PERIODS.items()
@@ -68,7 +68,7 @@ def test_nine_in_the_morning_is_nine_whatever_the_clocks_do(month, day, week_utc
 
 
 @pytest.mark.slow
-def test_hour_that_the_clocks_repeat_says_nothing_twice():
+def test_hour_repeated_by_dst_sends_no_reminder_twice():
     event = reminder_fixtures.event(11, 6, 1, ends_at=moment(11, 6, 4))
     reminder_fixtures.rsvp(event)
     start = moment(11, 5, 9)
@@ -82,7 +82,7 @@ def test_hour_that_the_clocks_repeat_says_nothing_twice():
 EVERY_DAY = [moment(3, 31, 9), moment(4, 4, 9), moment(4, 6, 9), moment(4, 8, 9)]
 
 
-def test_who_must_not_get_one_gets_none():
+def test_only_guests_with_seats_who_want_reminders_get_them():
     event = reminder_fixtures.event(capacity=3)
     held = reminder_fixtures.rsvp(event, "Held", size=2)
     reminder_fixtures.rsvp(event, "Waits", size=2)  # one seat is left
@@ -99,7 +99,7 @@ def test_who_must_not_get_one_gets_none():
     assert held.held_seats == 2
 
 
-def test_refused_address_gets_none():
+def test_suppressed_email_gets_no_reminders():
     reminder_fixtures.rsvp(reminder_fixtures.event())
     preferences.suppress("Alma.Reyes@example.org", "550 no such user")
     assert run_reminders(*EVERY_DAY) == []
@@ -107,7 +107,7 @@ def test_refused_address_gets_none():
 
 
 @pytest.mark.parametrize("change", [{"canceled_at": moment(3, 2)}, {"is_published": False}])
-def test_event_that_does_not_take_place_is_not_reminded_of(change):
+def test_canceled_or_unpublished_event_has_no_reminders(change):
     event = reminder_fixtures.event()
     reminder_fixtures.rsvp(event, size=2)
     type(event).objects.filter(pk=event.pk).update(**change)
@@ -115,7 +115,7 @@ def test_event_that_does_not_take_place_is_not_reminded_of(change):
     assert reminder_fixtures.reminder_rows() == []
 
 
-def test_who_answers_after_it_was_due_was_told_all_of_it():
+def test_guest_who_rsvps_after_a_reminder_was_due_does_not_get_it():
     event = reminder_fixtures.event()
     reminder_fixtures.rsvp(event, "In time", made=moment(3, 31, 8, 59))
     reminder_fixtures.rsvp(event, "Too late for it", made=moment(3, 31, 9))
@@ -127,7 +127,7 @@ def test_who_answers_after_it_was_due_was_told_all_of_it():
     ]
 
 
-def test_who_got_the_news_of_a_move_after_it_was_due_needs_no_reminder():
+def test_change_notice_after_a_reminder_was_due_replaces_it():
     event = reminder_fixtures.event()
     told, untold = reminder_fixtures.rsvp(event, "Told"), reminder_fixtures.rsvp(event, "Untold")
     Message.objects.create(
@@ -145,7 +145,7 @@ def test_who_got_the_news_of_a_move_after_it_was_due_needs_no_reminder():
     assert run_reminders(moment(3, 31, 11)) == ["week untold@example.org"]
 
 
-def test_event_that_moves_to_another_day_is_reminded_of_for_that_day():
+def test_rescheduled_event_gets_reminders_for_its_new_day():
     event = reminder_fixtures.event()
     reminder_fixtures.rsvp(event)
     assert run_reminders(moment(3, 31, 9)) == ["week alma.reyes@example.org"]
@@ -156,7 +156,7 @@ def test_event_that_moves_to_another_day_is_reminded_of_for_that_day():
     assert reminder_fixtures.reminder_rows() == [("week", "04-07", 1, False, True), ("week", "04-14", 1, False, True)]
 
 
-def test_only_companions_without_a_name_are_asked_for():
+def test_names_reminder_goes_only_to_parties_with_unnamed_guests():
     event = reminder_fixtures.event()
     reminder_fixtures.rsvp(event, "Alone")
     reminder_fixtures.rsvp(event, "All named", size=2, guests=("Chue Vang",))
@@ -169,14 +169,14 @@ def test_only_companions_without_a_name_are_asked_for():
     assert some.get_absolute_url() in only_reminder("names").body_text
 
 
-def test_thanks_go_to_who_came_when_somebody_noted_it():
+def test_thanks_go_only_to_parties_that_came_if_attendance_was_noted():
     event = reminder_fixtures.event()
     reminder_fixtures.rsvp(event, "Came", size=2, came=1)
     reminder_fixtures.rsvp(event, "Stayed away")
     assert run_reminders(moment(4, 8, 9)) == ["thanks came@example.org"]
 
 
-def test_thanks_go_to_all_who_held_seats_when_nobody_noted_who_came():
+def test_thanks_go_to_all_parties_with_seats_if_no_attendance_was_noted():
     event = reminder_fixtures.event(capacity=2)
     reminder_fixtures.rsvp(event, "Alma Reyes")
     reminder_fixtures.rsvp(event, "Chue Vang", size=2)  # waits
@@ -184,7 +184,7 @@ def test_thanks_go_to_all_who_held_seats_when_nobody_noted_who_came():
     assert run_reminders(moment(4, 8, 9)) == ["thanks alma.reyes@example.org"]
 
 
-def test_thanks_lead_to_the_checklist_only_who_has_not_signed():
+def test_thanks_ask_only_guests_without_a_signed_pledge_for_a_promise():
     event = reminder_fixtures.event()
     partner = factories.signed_pledge().organization
     draft = factories.draft_pledge("Drafted", "draft@example.org").organization
@@ -207,7 +207,7 @@ def test_thanks_lead_to_the_checklist_only_who_has_not_signed():
     assert thanked == {by_address.pk, matched.pk}
 
 
-def test_thanks_ask_nobody_for_a_promise_when_no_year_is_open():
+def test_thanks_ask_no_one_for_a_promise_when_no_school_year_is_open():
     reminder_fixtures.rsvp(reminder_fixtures.event())
     run_reminders(moment(4, 8, 9))
     assert "promise something" not in only_reminder("thanks").body_text
@@ -218,7 +218,7 @@ def test_thanks_ask_nobody_for_a_promise_when_no_year_is_open():
 # What it says --------------------------------------------------------------------------------------------------
 
 
-def test_day_reminder_says_what_one_needs_and_how_to_give_the_seats_back(settings):
+def test_day_reminder_has_event_details_door_code_and_rsvp_link(settings):
     party = reminder_fixtures.rsvp(reminder_fixtures.event(), size=2)
     run_reminders(moment(4, 6, 9))
     message = only_reminder("day")
@@ -241,7 +241,7 @@ def test_day_reminder_says_what_one_needs_and_how_to_give_the_seats_back(setting
     assert address.get_absolute_url() in message.body_text
 
 
-def test_reminder_is_in_the_language_of_its_reader():
+def test_reminder_is_in_the_guests_language():
     reminder_fixtures.rsvp(reminder_fixtures.event(), language="es")
     run_reminders(moment(3, 31, 9))
     message = only_reminder("week")
@@ -252,7 +252,7 @@ def test_reminder_is_in_the_language_of_its_reader():
         assert english not in message.body_text
 
 
-def test_name_that_looks_like_a_placeholder_or_like_html_stays_a_name():
+def test_name_that_looks_like_a_placeholder_or_html_is_escaped():
     reminder_fixtures.rsvp(reminder_fixtures.event(), "{link} <b>Bold</b>")
     run_reminders(moment(3, 31, 9))
     assert only_reminder("week").body_text.startswith("{link} <b>Bold</b>, we expect you")
@@ -262,14 +262,14 @@ def test_name_that_looks_like_a_placeholder_or_like_html_stays_a_name():
 # Once ----------------------------------------------------------------------------------------------------------
 
 
-def test_erased_party_takes_its_reminders_along():
+def test_deleting_an_rsvp_deletes_its_reminders():
     party = reminder_fixtures.rsvp(reminder_fixtures.event())
     run_reminders(moment(3, 31, 9))
     seats.delete_rsvp(party)
     assert reminder_fixtures.sent_reminders() == []
 
 
-def test_run_that_was_interrupted_goes_on(monkeypatch):
+def test_interrupted_run_is_resumed(monkeypatch):
     event = reminder_fixtures.event()
     for number in range(7):
         reminder_fixtures.rsvp(event, f"Guest {number}")
@@ -303,7 +303,7 @@ def test_task_runs():
     assert reminder_fixtures.reminder_rows() == []
 
 
-def test_what_fails_about_one_event_holds_up_no_other(caplog):
+def test_failure_for_one_event_does_not_block_others(caplog):
     broken, whole, said = reminder_fixtures.event(), reminder_fixtures.event(slug="whole"), []
 
     def say_some() -> bool:

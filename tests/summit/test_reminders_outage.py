@@ -21,14 +21,14 @@ pytestmark = pytest.mark.django_db
 # Nothing ran ---------------------------------------------------------------------------------------------------
 
 
-def test_week_reminder_is_late_and_says_the_real_number_of_days():
+def test_late_week_reminder_says_the_actual_number_of_days():
     reminder_fixtures.rsvp(reminder_fixtures.event())
     assert run_reminders(moment(4, 2, 17)) == ["week alma.reyes@example.org"]
     assert only_reminder("week").subject == "Imagine Promise Summit is in 5 days, April 7"
     assert only_reminder("week").body_text.startswith("Alma Reyes, we expect you in 5 days,")
 
 
-def test_day_reminder_of_the_morning_itself_says_today():
+def test_day_reminder_sent_on_the_event_day_says_today():
     reminder_fixtures.rsvp(reminder_fixtures.event())
     assert run_reminders(moment(4, 7, 5)) == ["day alma.reyes@example.org"]
     assert only_reminder("day").subject == "Imagine Promise Summit is today, April 7"
@@ -44,7 +44,7 @@ def test_day_reminder_of_the_morning_itself_says_today():
         ("thanks", moment(4, 14, 23, 59), moment(4, 15)),
     ],
 )
-def test_each_is_said_late_until_it_helps_nobody(kind, last, too_late):
+def test_each_reminder_is_sent_late_only_until_it_is_too_late(kind, last, too_late):
     parties = [
         reminder_fixtures.rsvp(reminder_fixtures.event(4, 7), size=2),
         reminder_fixtures.rsvp(reminder_fixtures.event(4, 7), "Chue Vang", size=2),
@@ -58,19 +58,19 @@ def test_each_is_said_late_until_it_helps_nobody(kind, last, too_late):
     assert reminder_rows() == [(kind, "04-07", 1, False, False), (kind, "04-07", 0, True, True)]
 
 
-def test_reminder_that_was_too_late_is_not_said_when_the_clock_is_set_back():
+def test_reminder_that_was_too_late_is_not_sent_if_the_clock_is_set_back():
     reminder_fixtures.rsvp(reminder_fixtures.event())
     assert run_reminders(moment(4, 5), moment(4, 3, 9)) == []
     assert ("week", "04-07", 0, True, True) in reminder_rows()
 
 
-def test_nobody_is_too_late_for_an_event_without_guests():
+def test_reminders_of_an_event_without_guests_are_not_marked_too_late():
     reminder_fixtures.event()
     run_reminders(moment(4, 5), moment(4, 7, 7), moment(4, 20))
     assert {row[2:] for row in reminder_rows()} == {(0, False, True)}
 
 
-def test_event_of_long_ago_is_not_thanked_for():
+def test_event_long_past_gets_no_thanks():
     reminder_fixtures.rsvp(reminder_fixtures.event())
     assert run_reminders(moment(5, 7)) == []
     assert reminder_rows() == []
@@ -79,7 +79,7 @@ def test_event_of_long_ago_is_not_thanked_for():
 # Mail did not flow -----------------------------------------------------------------------------------------------
 
 
-def test_reminder_that_waited_over_night_is_written_anew_for_its_day():
+def test_unsent_day_reminder_is_rewritten_after_midnight():
     party = reminder_fixtures.rsvp(reminder_fixtures.event())
     run_reminders(moment(4, 6, 9), sent=False)
     assert only_reminder("day").subject == "Imagine Promise Summit is tomorrow, April 7"
@@ -93,7 +93,7 @@ def test_reminder_that_waited_over_night_is_written_anew_for_its_day():
 
 
 @pytest.mark.slow
-def test_thanks_that_waited_for_days_still_go():
+def test_unsent_thanks_stay_queued_for_days():
     reminder_fixtures.rsvp(reminder_fixtures.event())
     for hours in range(0, 6 * 24, 12):
         run_reminders(moment(4, 8, 9) + timedelta(hours=hours), sent=False)
@@ -101,7 +101,7 @@ def test_thanks_that_waited_for_days_still_go():
 
 
 @pytest.mark.slow
-def test_what_was_sent_stays_when_the_rest_is_taken_back():
+def test_sent_reminders_are_kept_when_unsent_ones_are_deleted():
     event = reminder_fixtures.event()
     for number in range(4):
         reminder_fixtures.rsvp(event, f"Guest {number}")
@@ -115,7 +115,7 @@ def test_what_was_sent_stays_when_the_rest_is_taken_back():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("what", ["cancel", "waits", "moved", "called off"])
-def test_reminder_that_is_not_true_any_more_is_taken_back(what):
+def test_unsent_reminder_is_deleted_when_it_becomes_outdated(what):
     party = reminder_fixtures.rsvp(reminder_fixtures.event())
     event = party.event
     run_reminders(moment(4, 6, 9), sent=False)
@@ -135,7 +135,7 @@ def test_reminder_that_is_not_true_any_more_is_taken_back(what):
 @pytest.mark.slow
 @pytest.mark.parametrize("what", ["called off", "another hour", "another place"])
 @pytest.mark.parametrize("claimed", [False, True])
-def test_reminder_that_tells_of_the_event_as_it_was_does_not_leave_after_the_change(what, claimed):
+def test_unsent_reminder_is_deleted_at_once_when_the_event_changes(what, claimed):
     """Also not in the minutes until the next run, nor when a worker has it in its batch already."""
     event = reminder_fixtures.event()
     party = reminder_fixtures.rsvp(event)
@@ -158,7 +158,7 @@ def test_reminder_that_tells_of_the_event_as_it_was_does_not_leave_after_the_cha
 
 
 @pytest.mark.parametrize("what", ["address", "link"])
-def test_reminder_that_waits_goes_with_the_partys_links_of_now(what):
+def test_unsent_reminder_is_rewritten_when_the_email_or_link_changes(what):
     party = reminder_fixtures.rsvp(reminder_fixtures.event())
     run_reminders(moment(4, 6, 9), sent=False)
     before = only_reminder("day")
@@ -177,7 +177,7 @@ def test_reminder_that_waits_goes_with_the_partys_links_of_now(what):
 
 
 @pytest.mark.slow
-def test_names_that_are_missing_are_asked_for_once_more_when_the_event_moved_in_the_meantime():
+def test_unsent_names_reminder_is_rewritten_when_the_event_moves():
     event = reminder_fixtures.event()
     reminder_fixtures.rsvp(event, size=2)
     run_reminders(moment(4, 4, 9), sent=False)
@@ -189,7 +189,7 @@ def test_names_that_are_missing_are_asked_for_once_more_when_the_event_moved_in_
     assert ("names", "04-07", 1, False, True) in reminder_rows()
 
 
-def test_message_that_helps_nobody_any_more_does_not_leave(django_capture_on_commit_callbacks):
+def test_expired_reminder_is_not_due_unless_staff_resend_it(django_capture_on_commit_callbacks):
     party = reminder_fixtures.rsvp(reminder_fixtures.event())
     run_reminders(moment(4, 6, 9), sent=False)
     assert Message.objects.due("bulk").count() == 1
@@ -206,7 +206,7 @@ def test_message_that_helps_nobody_any_more_does_not_leave(django_capture_on_com
 
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
-def test_four_runs_at_once_say_each_thing_once(monkeypatch):
+def test_four_concurrent_runs_send_each_reminder_once(monkeypatch):
     event = reminder_fixtures.event()
     for number in range(20):
         reminder_fixtures.rsvp(event, f"Guest {number}", size=2)
@@ -225,7 +225,7 @@ def test_four_runs_at_once_say_each_thing_once(monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
-def test_who_cancels_at_the_same_moment_is_reminded_before_or_not_at_all():
+def test_guest_who_cancels_concurrently_is_reminded_before_or_not_at_all():
     parties = [reminder_fixtures.rsvp(reminder_fixtures.event(4, 7), f"Guest {number}") for number in range(6)]
     at_once(
         [

@@ -28,7 +28,7 @@ def asked(event: Event, *names: str, sent_at=SENT_AT, **fields) -> list[Invitati
     return list(event.invitations.order_by("pk"))
 
 
-def test_it_is_asked_about_once_on_the_seventh_morning():
+def test_unanswered_reminder_is_sent_once_on_the_seventh_morning():
     event = reminder_fixtures.event()
     asked(event, "Alma Reyes")
     assert run_reminders(moment(3, 16, 23), moment(3, 17, 8, 59)) == []
@@ -39,7 +39,7 @@ def test_it_is_asked_about_once_on_the_seventh_morning():
     assert ("unanswered", "04-07", 1, False, True) in reminder_rows()
 
 
-def test_it_tells_how_long_one_can_answer_and_leads_to_the_invitation():
+def test_reminder_says_when_rsvp_closes_and_links_to_the_invitation():
     [invitation] = asked(reminder_fixtures.event(), "Alma Reyes")
     run_reminders(moment(3, 17, 9))
     message = only_reminder("unanswered")
@@ -52,13 +52,13 @@ def test_it_tells_how_long_one_can_answer_and_leads_to_the_invitation():
     assert message.expires_at == invitation.event.rsvp_closes_at
 
 
-def test_it_is_in_the_contacts_language():
+def test_reminder_is_in_the_contacts_language():
     asked(reminder_fixtures.event(), "Alma Reyes", language="es")
     run_reminders(moment(3, 17, 9))
     assert only_reminder("unanswered").subject == "¿Vendrá usted? Cumbre Imagine Promise, 7 de abril"
 
 
-def test_who_answered_or_cannot_or_wants_none_is_not_asked():
+def test_answered_unsubscribed_or_suppressed_contacts_get_no_reminder():
     event = reminder_fixtures.event()
     names = ["Accepted", "Declined", "Came by herself", "No reminders", "No invitations", "Refused", "Cancelled again"]
     invitations = {one.contact.name: one for one in asked(event, *names)}
@@ -73,7 +73,7 @@ def test_who_answered_or_cannot_or_wants_none_is_not_asked():
     assert run_reminders(moment(3, 17, 9)) == []
 
 
-def test_who_never_got_the_invitation_is_not_asked():
+def test_contact_whose_invitation_was_not_sent_gets_no_reminder():
     asked(reminder_fixtures.event(), "Alma Reyes", sent_at=None)
     assert run_reminders(moment(3, 30, 9)) == []
 
@@ -87,14 +87,14 @@ def test_who_never_got_the_invitation_is_not_asked():
         {"is_published": False},
     ],
 )
-def test_nobody_is_asked_who_could_not_answer_for_another_day(change):
+def test_no_reminder_is_sent_unless_rsvp_is_open_for_another_day(change):
     event = reminder_fixtures.event()
     asked(event, "Alma Reyes")
     Event.objects.filter(pk=event.pk).update(**change)
     assert run_reminders(moment(3, 17, 9)) == []
 
 
-def test_question_that_waited_is_taken_back_once_it_is_answered():
+def test_unsent_reminder_is_deleted_once_the_invitation_is_answered():
     event = reminder_fixtures.event()
     [invitation] = asked(event, "Alma Reyes")
     assert run_reminders(moment(3, 17, 9), sent=False) == ["unanswered alma.reyes@example.org"]
@@ -103,13 +103,13 @@ def test_question_that_waited_is_taken_back_once_it_is_answered():
     assert ("unanswered", "04-07", 0, False, False) in reminder_rows()
 
 
-def test_question_that_waited_is_taken_back_when_nobody_can_answer_any_more():
+def test_unsent_reminder_is_deleted_once_rsvp_closes():
     asked(reminder_fixtures.event(), "Alma Reyes")
     run_reminders(moment(3, 17, 9), sent=False)
     assert run_reminders(moment(4, 6, 8), sent=False) == []
 
 
-def test_organizations_contact_is_asked_with_its_name_in_staffs_words():
+def test_reminder_uses_staffs_edited_text_with_the_organization_name():
     contact = factories.contact(factories.organization("Port Gate Logistics"))
     event = reminder_fixtures.event()
     factories.write_mailing(event, Contact.objects.get(pk=contact.pk))

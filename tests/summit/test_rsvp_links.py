@@ -12,7 +12,7 @@ from tests import factories
 pytestmark = pytest.mark.django_db
 
 
-def test_replaced_link_opens_and_the_old_one_does_not(client):
+def test_new_link_opens_and_the_old_one_does_not(client):
     rsvp = factories.rsvp(factories.event())
     old = rsvp.get_absolute_url()
     rsvp = rsvp_links.replace_rsvp_link(rsvp)
@@ -20,7 +20,7 @@ def test_replaced_link_opens_and_the_old_one_does_not(client):
     assert client.get(rsvp.get_absolute_url()).status_code == 200
 
 
-def test_replaced_link_is_mailed_at_once_although_another_went_out_just_now():
+def test_new_link_is_emailed_at_once_even_if_a_link_was_just_emailed():
     rsvp = factories.rsvp(factories.event())
     rsvp_links.mail_rsvp_link(rsvp)
     rsvp = rsvp_links.replace_rsvp_link(rsvp)
@@ -29,14 +29,14 @@ def test_replaced_link_is_mailed_at_once_although_another_went_out_just_now():
     assert rsvp.get_absolute_url() in message.body_text
 
 
-def test_replacing_forgets_the_browser_that_made_the_rsvp():
+def test_replacing_the_link_clears_the_browser_hash():
     rsvp = factories.rsvp(factories.event(), browser_hash="abc")
     rsvp_links.replace_rsvp_link(rsvp)
     rsvp.refresh_from_db()
     assert rsvp.browser_hash == ""
 
 
-def test_link_is_mailed_once_in_ten_minutes_unless_the_last_one_was_refused():
+def test_link_is_emailed_once_in_ten_minutes_unless_the_last_was_rejected():
     rsvp = factories.rsvp(factories.event())
     assert [rsvp_links.mail_rsvp_link(rsvp) for _twice in range(2)] == [True, False]
     mails = rsvp.messages.filter(kind="rsvp_link")
@@ -47,7 +47,7 @@ def test_link_is_mailed_once_in_ten_minutes_unless_the_last_one_was_refused():
     assert mails.count() == 3
 
 
-def test_link_is_mailed_at_most_ten_times_a_day_unless_staff_ask():
+def test_link_is_emailed_at_most_ten_times_a_day_unless_by_staff():
     rsvp = factories.rsvp(factories.event())
     for _again in range(rsvp_links.MAX_PER_DAY + 3):
         rsvp_links.mail_rsvp_link(rsvp)
@@ -56,7 +56,7 @@ def test_link_is_mailed_at_most_ten_times_a_day_unless_staff_ask():
     assert rsvp_links.mail_rsvp_link(rsvp, by_staff=True) is True
 
 
-def test_corrected_address_gets_the_seats_with_a_new_link():
+def test_changing_the_email_sends_the_confirmation_with_a_new_link():
     rsvp = factories.rsvp(factories.event())
     old = rsvp.get_absolute_url()
     rsvp_links.mail_rsvp_link(rsvp)
@@ -67,13 +67,13 @@ def test_corrected_address_gets_the_seats_with_a_new_link():
     assert old not in message.body_text + message.body_html + message.ics
 
 
-def test_address_that_changes_only_its_case_keeps_its_link():
+def test_changing_only_the_case_of_the_email_keeps_the_link():
     rsvp = factories.rsvp(factories.event())
     assert rsvp_links.change_email(rsvp, "Alma.Reyes@example.org").token == rsvp.token
     assert rsvp.messages.count() == 1
 
 
-def test_notice_of_a_canceled_event_goes_to_the_corrected_address():
+def test_event_canceled_notice_goes_to_the_changed_email():
     rsvp = factories.rsvp(factories.event())
     Message.objects.update(state="sent", sent_at=timezone.now())
     factories.cancel_event(rsvp.event)
@@ -85,14 +85,14 @@ def test_notice_of_a_canceled_event_goes_to_the_corrected_address():
     ]
 
 
-def test_no_member_of_staff_is_led_to_a_guests_link(client, django_user_model):
+def test_admin_does_not_redirect_staff_to_a_guests_link(client, django_user_model):
     rsvp = factories.rsvp(factories.event())
     client.force_login(django_user_model.objects.create_user("desk", is_staff=True))
     kind = ContentType.objects.get_for_model(Rsvp)
     assert client.get(f"/imagine/admin/r/{kind.pk}/{rsvp.pk}/").status_code == 404
 
 
-def test_no_filter_finds_a_link_out_letter_by_letter(client, django_user_model):
+def test_admin_filters_cannot_guess_a_link(client, django_user_model):
     rsvp = factories.rsvp(factories.event())
     client.force_login(django_user_model.objects.create_superuser("staff"))
     for address in (

@@ -45,7 +45,7 @@ def refusal(message: Message) -> str:
     return str(refused.value)
 
 
-def test_confirmation_has_todays_party_place_and_link(rsvp):
+def test_resent_confirmation_has_the_current_party_venue_and_link(rsvp):
     seats.grow_party(rsvp, size=3)
     rsvp_links.replace_rsvp_link(rsvp)
     Event.objects.update(venue="Stockton Civic Auditorium")
@@ -56,12 +56,12 @@ def test_confirmation_has_todays_party_place_and_link(rsvp):
     assert rsvp.get_absolute_url() in email.body_text
 
 
-def test_confirmation_goes_to_the_address_of_today(rsvp):
+def test_resent_confirmation_goes_to_the_current_email(rsvp):
     Rsvp.objects.update(email="right@example.org")
     assert resent(rsvp.messages.get()).recipient == "right@example.org"
 
 
-def test_failed_email_is_written_anew_in_its_place(rsvp):
+def test_failed_email_is_rewritten_in_place(rsvp):
     message = rsvp.messages.get()
     Message.objects.update(state=State.FAILED, sent_at=None)
     Event.objects.update(venue="Stockton Civic Auditorium")
@@ -71,7 +71,7 @@ def test_failed_email_is_written_anew_in_its_place(rsvp):
     assert "Stockton Civic Auditorium" in message.body_text
 
 
-def test_link_email_has_the_link_of_today(rsvp):
+def test_resent_link_email_has_the_current_link(rsvp):
     rsvp_links.mail_rsvp_link(rsvp, by_staff=True)
     sent_yesterday(rsvp)
     rsvp_links.replace_rsvp_link(rsvp)
@@ -91,7 +91,7 @@ def test_confirmation_of_a_canceled_event_is_refused(rsvp):
     assert "is over or was canceled" in refusal(rsvp.messages.get())
 
 
-def test_cancellation_is_refused_once_the_guest_came_back(rsvp):
+def test_cancellation_is_refused_once_the_guest_rsvps_again(rsvp):
     seats.cancel(rsvp)
     sent_yesterday(rsvp)
     message = rsvp.messages.get(kind="rsvp_canceled")

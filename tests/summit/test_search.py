@@ -26,7 +26,7 @@ def found(staff, words: str) -> list[str]:
 
 
 @pytest.mark.slow
-def test_words_find(subtests, staff, people):
+def test_search_finds_rsvps_by_name_guest_email_and_organization(subtests, staff, people):
     for words, names in [
         ("munoz", ["Íñigo Muñoz"]),
         ("MUÑOZ", ["Íñigo Muñoz"]),
@@ -60,38 +60,38 @@ def test_words_find(subtests, staff, people):
 
 
 @pytest.mark.slow
-def test_words_that_nobody_has_are_no_error(subtests, staff, people):
+def test_search_without_results_is_not_an_error(subtests, staff, people):
     for words in ["'", "\u0301", "🎉", "x" * 3000]:
         with subtests.test(words=words):
             assert staff.get(LIST, {"q": words}).status_code == 200
 
 
-def test_code_at_the_door_finds_its_party_alone(staff, people):
+def test_search_by_door_code_finds_only_that_party(staff, people):
     rsvp = Rsvp.objects.get(name="Ben Ochoa")
     for spelling in (rsvp.code, rsvp.code.lower(), rsvp.code.replace("-", ""), f" {rsvp.code} "):
         assert found(staff, spelling) == ["Ben Ochoa"]
     assert door_number(rsvp.code) == rsvp.ics_uid.int % CODE_COUNT
 
 
-def test_name_of_six_letters_that_is_no_code_is_found(staff, people):
+def test_search_finds_six_letter_names_that_are_not_door_codes(staff, people):
     factories.rsvp(factories.event(), "Ana Barker")
     assert found(staff, "barker") == ["Ana Barker"]
 
 
-def test_corrected_name_is_found_at_once(staff, people):
+def test_search_finds_a_corrected_name_immediately(staff, people):
     rsvp = Rsvp.objects.get(name="Ben Ochoa")
     seats.update_contact(rsvp, name="Benito Ibáñez")
     assert (found(staff, "ibanez"), found(staff, "benito")) == (["Benito Ibáñez"], ["Benito Ibáñez"])
 
 
-def test_search_and_filter_together_and_the_page_says_where_it_looks(staff, people):
+def test_search_combines_with_filters_and_shows_help_text(staff, people):
     response = staff.get(LIST, {"q": "reyes", "status": "canceled"})
     assert [rsvp.name for rsvp in response.context["cl"].result_list] == ["Alma Reyes"]
     assert "with or without accents" in web_client.page_text(response)
 
 
 @pytest.mark.slow
-def test_list_takes_few_queries_and_the_same_for_3_and_30(staff, people):
+def test_list_query_count_is_low_and_does_not_grow_with_rsvps(staff, people):
     addresses = [LIST, f"{LIST}?q=munoz", f"{LIST}?q=alma+reyes&status=canceled&sector__exact="]
     counts = web_client.query_counts(staff.get, addresses)
     assert max(counts.values()) <= MAX_QUERIES, counts

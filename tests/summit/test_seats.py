@@ -18,7 +18,7 @@ def hours(number: float) -> timedelta:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_lock_outside_a_transaction_is_refused():
+def test_lock_event_outside_a_transaction_is_refused():
     event = factories.event()
     with pytest.raises(transaction.TransactionManagementError):
         seats.lock_event(event.pk)
@@ -27,7 +27,7 @@ def test_lock_outside_a_transaction_is_refused():
 # Rule 1 -----------------------------------------------------------------------------------------------------------
 
 
-def test_free_seats_are_capacity_less_reserved_less_held():
+def test_available_seats_are_capacity_minus_reserved_minus_held():
     event = factories.event(capacity=10, reserved_seats=3)
     factories.rsvp(event, "Alma", size=4)
     factories.rsvp(event, "Ben", size=6)
@@ -35,7 +35,7 @@ def test_free_seats_are_capacity_less_reserved_less_held():
     assert seats.available_seats(event) == 3
 
 
-def test_free_seats_of_a_room_made_smaller_are_negative():
+def test_available_seats_are_negative_when_capacity_drops_below_held():
     event = factories.event(capacity=5)
     factories.rsvp(event, size=5)
     event.capacity = 3
@@ -54,14 +54,14 @@ def test_free_seats_of_a_room_made_smaller_are_negative():
         (3, -5, False, (0, 3)),
     ],
 )
-def test_divide(size, free, fewer, held_and_waiting):
+def test_split_seats_into_held_and_waitlisted(size, free, fewer, held_and_waiting):
     assert seats.split_seats(size, free, accepts_partial=fewer) == held_and_waiting
 
 
 # Rule 2 -----------------------------------------------------------------------------------------------------------
 
 
-def test_reserve_party_that_fits_holds_its_seats():
+def test_reserve_confirms_a_party_that_fits():
     rsvp = factories.rsvp(factories.event(capacity=3), "Alma Reyes", size=3, guests=("Ben Okafor",))
     rsvp.refresh_from_db()
     assert (rsvp.held_seats, rsvp.waitlisted_seats, rsvp.waitlisted_since, rsvp.status) == (3, 0, None, "confirmed")
@@ -70,7 +70,7 @@ def test_reserve_party_that_fits_holds_its_seats():
     assert (rsvp.ics_sequence, rsvp.overbooked_seats, rsvp.source) == (1, 0, "web")
 
 
-def test_reserve_party_that_does_not_fit_waits_whole():
+def test_reserve_waitlists_the_whole_party_if_it_does_not_fit():
     event = factories.event(capacity=2)
     rsvp = factories.rsvp(event, size=3)
     assert (rsvp.held_seats, rsvp.waitlisted_seats, rsvp.status) == (0, 3, "waitlisted")
@@ -79,34 +79,34 @@ def test_reserve_party_that_does_not_fit_waits_whole():
     assert snapshots.emails(rsvp) == ["waitlisted 1"]
 
 
-def test_reserve_party_that_takes_fewer_holds_what_is_free_and_waits_for_the_rest():
+def test_reserve_with_accepts_partial_confirms_some_and_waitlists_the_rest():
     rsvp = factories.rsvp(factories.event(capacity=2), size=3, accepts_partial=True)
     assert (rsvp.held_seats, rsvp.waitlisted_seats, rsvp.status) == (2, 1, "partially_confirmed")
     assert snapshots.emails(rsvp) == ["waitlisted 1 REQUEST"]
 
 
-def test_reserve_smaller_party_sits_down_past_a_larger_one_that_waits():
+def test_reserve_confirms_a_small_party_while_a_larger_one_is_waitlisted():
     event = factories.event(capacity=2)
     factories.rsvp(event, "Large", size=3)
     factories.rsvp(event, "Small", size=2)
     assert snapshots.seats(event) == [("Large", 0, 3), ("Small", 2, 0)]
 
 
-def test_reserve_keeps_reserved_seats_out_of_reach():
+def test_reserve_does_not_use_reserved_seats():
     event = factories.event(capacity=4, reserved_seats=2)
     factories.rsvp(event, size=3)
     assert snapshots.seats(event) == [("Alma Reyes", 0, 3)]
 
 
 @pytest.mark.parametrize("size", [0, -1, 7, 10**30])
-def test_reserve_party_out_of_bounds_is_refused(size):
+def test_reserve_with_an_invalid_party_size_is_refused(size):
     event = factories.event(max_party_size=6)
     with pytest.raises(seats.PartyOutOfBounds, match=r"^A party here is one to 6 people\.$"):
         factories.rsvp(event, size=size)
     assert (Rsvp.objects.count(), Guest.objects.count(), snapshots.emails()) == (0, 0, [])
 
 
-def test_reserve_party_out_of_bounds_of_an_event_for_single_people():
+def test_reserve_for_two_is_refused_when_max_party_size_is_one():
     with pytest.raises(seats.PartyOutOfBounds, match=r"^A party here is one person\.$"):
         factories.rsvp(factories.event(max_party_size=1), size=2)
 
@@ -114,7 +114,7 @@ def test_reserve_party_out_of_bounds_of_an_event_for_single_people():
 # Rule 8 -----------------------------------------------------------------------------------------------------------
 
 
-def test_reserve_repeated_in_any_case_names_the_one_that_is_there():
+def test_reserve_with_a_duplicate_email_in_any_letter_case_is_refused():
     event = factories.event()
     first = factories.rsvp(event, email="Alma@example.org")
     with pytest.raises(seats.DuplicateRsvp, match="already") as refused:
@@ -124,7 +124,7 @@ def test_reserve_repeated_in_any_case_names_the_one_that_is_there():
     assert snapshots.emails() == ["confirmed 1 REQUEST"]
 
 
-def test_reserve_repeated_makes_no_statement_fail():
+def test_reserve_with_a_duplicate_email_causes_no_database_error():
     """PostgreSQL writes one that fails into its log, with every name and address in it."""
     event = factories.event()
     factories.rsvp(event)
@@ -142,13 +142,13 @@ def test_reserve_repeated_makes_no_statement_fail():
     assert failed == []
 
 
-def test_reserve_same_address_for_another_event_is_an_rsvp_of_its_own():
+def test_reserve_allows_the_same_email_for_another_event():
     factories.rsvp(factories.event())
     factories.rsvp(factories.event())
     assert Rsvp.objects.filter(email="alma.reyes@example.org").count() == 2
 
 
-def test_database_refuses_a_second_rsvp_of_one_address():
+def test_database_refuses_a_second_rsvp_with_the_same_email():
     event = factories.event()
     factories.rsvp(event, email="alma@example.org")
     with pytest.raises(IntegrityError, match="rsvp_one_per_email_and_event"), transaction.atomic():
@@ -166,7 +166,7 @@ def test_database_refuses_a_second_rsvp_of_one_address():
         ({"overbooked_seats": 2}, "rsvp_overbooked_within_held"),
     ],
 )
-def test_database_refuses_seats_that_contradict_themselves(fields, constraint):
+def test_database_refuses_inconsistent_seat_counts(fields, constraint):
     rsvp = factories.rsvp(factories.event())
     with pytest.raises(IntegrityError, match=constraint), transaction.atomic():
         Rsvp.objects.filter(pk=rsvp.pk).update(**fields)
@@ -185,7 +185,7 @@ def test_database_refuses_seats_that_contradict_themselves(fields, constraint):
         (lambda event: {"reserved_seats": -1}, "reserved_seats"),
     ],
 )
-def test_database_refuses_an_event_that_cannot_be(fields, constraint):
+def test_database_refuses_invalid_events(fields, constraint):
     event = factories.event()
     with pytest.raises(IntegrityError, match=constraint), transaction.atomic():
         Event.objects.filter(pk=event.pk).update(**fields(event))
@@ -204,7 +204,7 @@ SHUT = {
 
 
 @pytest.mark.parametrize("fields", SHUT.values(), ids=SHUT)
-def test_reserve_for_an_event_that_takes_none_is_refused(fields):
+def test_reserve_is_refused_when_the_event_takes_no_rsvps(fields):
     event = factories.event(**fields)
     with pytest.raises(seats.RsvpClosed, match=r"^This event does not take RSVPs now\.$"):
         factories.rsvp(event)
@@ -212,21 +212,21 @@ def test_reserve_for_an_event_that_takes_none_is_refused(fields):
 
 
 @pytest.mark.parametrize("state", ["soon", "closed", "unpublished"])
-def test_reserve_by_staff_is_possible_until_the_event_ends(state):
+def test_reserve_by_staff_works_when_rsvps_are_closed_to_guests(state):
     event = factories.event(**SHUT[state])
     seats.reserve(factories.unsaved_rsvp(event), size=2, by_staff=True)
     assert snapshots.seats(event) == [("Alma Reyes", 2, 0)]
 
 
 @pytest.mark.parametrize("state", ["cancelled", "over"])
-def test_reserve_by_staff_for_what_will_not_be_is_refused(state):
+def test_reserve_by_staff_is_refused_for_canceled_and_past_events(state):
     event = factories.event(**SHUT[state])
     with pytest.raises(seats.RsvpClosed):
         seats.reserve(factories.unsaved_rsvp(event), size=2, by_staff=True)
     assert snapshots.seats(event) == []
 
 
-def test_reserve_for_an_event_that_is_gone_is_refused():
+def test_reserve_for_a_deleted_event_is_refused():
     event = factories.event()
     rsvp = factories.unsaved_rsvp(event)
     event.delete()
@@ -237,7 +237,7 @@ def test_reserve_for_an_event_that_is_gone_is_refused():
 # Rule 7 -----------------------------------------------------------------------------------------------------------
 
 
-def test_reserve_beyond_the_room_is_flagged_and_counted():
+def test_reserve_over_capacity_counts_overbooked_seats():
     event = factories.event(capacity=2)
     factories.rsvp(event, "Alma", size=1)
     walk_in = seats.reserve(
@@ -248,7 +248,7 @@ def test_reserve_beyond_the_room_is_flagged_and_counted():
     assert snapshots.emails(walk_in) == ["confirmed 1 REQUEST"]
 
 
-def test_reserve_beyond_flags_nothing_while_there_is_room():
+def test_reserve_with_override_overbooks_nothing_while_seats_are_available():
     event = factories.event(capacity=3)
     assert (
         seats.reserve(
@@ -258,7 +258,7 @@ def test_reserve_beyond_flags_nothing_while_there_is_room():
     )
 
 
-def test_reserve_in_the_last_hours_still_takes_free_seats():
+def test_reserve_takes_available_seats_after_the_waitlist_has_closed():
     event = factories.event(starts_at=timezone.now() + hours(5), rsvp_closes_at=timezone.now() + hours(4))
     assert not event.waitlist_is_open
     assert factories.rsvp(event, size=2).held_seats == 2

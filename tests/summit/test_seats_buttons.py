@@ -18,7 +18,7 @@ BUTTONS = {
 # Bring one more -----------------------------------------------------------------------------------------------------
 
 
-def test_grow_makes_the_party_as_large_once():
+def test_grow_party_twice_grows_it_once():
     rsvp = factories.rsvp(factories.event(), size=2)
     for _twice in range(2):
         rsvp = seats.grow_party(rsvp, size=3)
@@ -26,14 +26,14 @@ def test_grow_makes_the_party_as_large_once():
     assert snapshots.emails(rsvp) == ["confirmed 1 REQUEST", "changed 2 REQUEST"]
 
 
-def test_grow_from_an_old_page_takes_no_seat_away():
+def test_grow_party_from_a_stale_page_does_not_shrink_it():
     rsvp = factories.rsvp(factories.event(), size=5)
     before = snapshots.tables()
     assert seats.grow_party(rsvp, size=3).held_seats == 5
     assert snapshots.tables() == before
 
 
-def test_grow_past_the_largest_party_is_refused():
+def test_grow_party_past_max_party_size_is_refused():
     rsvp = factories.rsvp(factories.event(max_party_size=2), size=2)
     with pytest.raises(seats.PartyOutOfBounds):
         seats.grow_party(rsvp, size=3)
@@ -43,7 +43,7 @@ def test_grow_past_the_largest_party_is_refused():
 # Keep what is held --------------------------------------------------------------------------------------------------
 
 
-def test_stop_waiting_keeps_what_is_held_once():
+def test_leave_waitlist_keeps_held_seats_and_can_be_repeated():
     rsvp = factories.rsvp(factories.event(capacity=2), size=4, accepts_partial=True)
     for _twice in range(2):
         rsvp = seats.leave_waitlist(rsvp)
@@ -51,7 +51,7 @@ def test_stop_waiting_keeps_what_is_held_once():
     assert snapshots.emails(rsvp) == ["waitlisted 1 REQUEST", "changed 2 REQUEST"]
 
 
-def test_stop_waiting_from_an_old_page_keeps_seats_that_came_since():
+def test_leave_waitlist_from_a_stale_page_keeps_seats_promoted_since():
     event = factories.event(capacity=3)
     other = factories.rsvp(event, "Other")
     rsvp = factories.rsvp(event, size=4, accepts_partial=True)
@@ -59,7 +59,7 @@ def test_stop_waiting_from_an_old_page_keeps_seats_that_came_since():
     assert seats.leave_waitlist(rsvp).held_seats == 3
 
 
-def test_stop_waiting_of_a_party_that_holds_nothing_changes_nothing():
+def test_leave_waitlist_without_held_seats_changes_nothing():
     rsvp = factories.rsvp(factories.event(capacity=0), size=2)
     before = snapshots.tables()
     assert seats.leave_waitlist(rsvp).waitlisted_seats == 2
@@ -82,7 +82,7 @@ def late(capacity: int, *, free: int) -> tuple[Event, Rsvp]:
     return event, waits
 
 
-def test_take_free_seats_gives_them_to_who_asks_once():
+def test_take_available_seats_twice_promotes_the_party_once():
     event, waits = late(5, free=4)
     for _twice in range(2):
         waits = seats.take_available_seats(waits)
@@ -91,13 +91,13 @@ def test_take_free_seats_gives_them_to_who_asks_once():
     assert snapshots.emails(waits) == ["waitlisted 1", "promoted 2 REQUEST"]
 
 
-def test_take_free_seats_takes_what_there_is_and_waits_for_the_rest():
+def test_take_available_seats_takes_some_and_keeps_waiting_for_the_rest():
     event, waits = late(4, free=2)
     waits = seats.take_available_seats(waits)
     assert (waits.held_seats, waits.waitlisted_seats, seats.available_seats(event)) == (2, 1, 0)
 
 
-def test_take_free_seats_when_none_is_free_is_refused():
+def test_take_available_seats_is_refused_when_no_seat_is_free():
     _event, waits = late(2, free=0)
     before = snapshots.tables()
     with pytest.raises(seats.NotEnoughSeats, match=r"^No seat is free right now\.$"):
@@ -105,7 +105,7 @@ def test_take_free_seats_when_none_is_free_is_refused():
     assert snapshots.tables() == before
 
 
-def test_take_free_seats_while_the_list_is_served_jumps_no_queue():
+def test_take_available_seats_is_refused_while_the_waitlist_is_open():
     event = factories.event(capacity=2)
     factories.rsvp(event, "First", size=4)
     second = factories.rsvp(event, "Second", size=3)
@@ -126,7 +126,7 @@ def test_no_button_works_once_the_event_is_over_or_canceled(press, stop):
 
 
 @pytest.mark.parametrize("press", BUTTONS.values(), ids=BUTTONS)
-def test_no_button_works_for_an_rsvp_that_was_erased(press):
+def test_no_button_works_for_a_deleted_rsvp(press):
     event = factories.event()
     with pytest.raises(Rsvp.DoesNotExist):
         press(Rsvp(pk=999_999, event=event))
@@ -135,7 +135,7 @@ def test_no_button_works_for_an_rsvp_that_was_erased(press):
 # Names and links ----------------------------------------------------------------------------------------------------
 
 
-def test_name_of_the_first_guest_is_the_contacts():
+def test_first_guest_and_contact_always_have_the_same_name():
     rsvp = factories.rsvp(factories.event(), size=2)
     contact = rsvp.guests.first()
     seats.update_guests(rsvp, {contact.pk: {"name": "Alma Ruiz"}})

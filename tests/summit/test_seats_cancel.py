@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 # Rule 5: cancel and come back ---------------------------------------------------------------------------------------
 
 
-def test_cancel_gives_back_every_seat_and_keeps_the_names():
+def test_cancel_frees_all_seats_and_keeps_guest_names():
     event = factories.event(capacity=3)
     rsvp = factories.rsvp(event, size=3, guests=("Ben",))
     other = factories.rsvp(event, "Waits", size=2)
@@ -29,14 +29,14 @@ def test_cancel_gives_back_every_seat_and_keeps_the_names():
     assert snapshots.emails(other) == ["waitlisted 1", "promoted 2 REQUEST"]
 
 
-def test_cancel_of_a_waiting_party_takes_nothing_out_of_a_calendar():
+def test_canceling_a_waitlisted_party_sends_no_calendar_cancellation():
     rsvp = seats.cancel(factories.rsvp(factories.event(capacity=0)))
     assert (rsvp.status, rsvp.waitlisted_since, rsvp.canceled_late) == ("canceled", None, False)
     assert snapshots.emails(rsvp) == ["waitlisted 1", "canceled 2"]
 
 
 @pytest.mark.parametrize(("capacity", "is_late"), [(5, True), (0, False)])
-def test_cancel_after_promotion_stopped_is_late_when_seats_were_held(capacity, is_late):
+def test_cancel_after_the_waitlist_closes_is_late_only_if_seats_were_held(capacity, is_late):
     event = factories.event(capacity=capacity, starts_at=timezone.now() + timedelta(hours=11))
     assert seats.cancel(factories.rsvp(event)).canceled_late is is_late
 
@@ -48,7 +48,7 @@ def test_cancel_after_the_event_was_canceled_is_not_late():
     assert seats.cancel(rsvp).canceled_late is False
 
 
-def test_cancel_works_after_rsvp_closed_and_not_after_the_end():
+def test_cancel_works_after_rsvps_close_but_not_after_the_event_ends():
     event = factories.event()
     first, second = factories.rsvp(event, "First"), factories.rsvp(event, "Second")
     factories.close_rsvp(event)
@@ -59,7 +59,7 @@ def test_cancel_works_after_rsvp_closed_and_not_after_the_end():
     assert snapshots.seats(event) == [("First", 0, 0), ("Second", 1, 0)]
 
 
-def test_come_back_is_the_same_rsvp_at_the_end_of_the_queue():
+def test_reinstated_rsvp_is_the_same_one_at_the_end_of_the_waitlist():
     event = factories.event(capacity=2)
     factories.rsvp(event, "Seated", size=2)
     first, _second = factories.rsvp(event, "First", size=2, guests=("Ben",)), factories.rsvp(event, "Second")
@@ -73,7 +73,7 @@ def test_come_back_is_the_same_rsvp_at_the_end_of_the_queue():
     assert snapshots.emails(back) == ["waitlisted 1", "canceled 2", "waitlisted 3"]
 
 
-def test_come_back_takes_free_seats_at_once_and_is_late_no_more():
+def test_reinstate_takes_available_seats_and_clears_canceled_late():
     event = factories.event(starts_at=timezone.now() + timedelta(hours=11))
     rsvp = seats.reinstate(seats.cancel(factories.rsvp(event, size=2)), size=1)
     assert (rsvp.status, rsvp.held_seats, rsvp.canceled_late) == ("confirmed", 1, False)
@@ -81,7 +81,7 @@ def test_come_back_takes_free_seats_at_once_and_is_late_no_more():
     assert snapshots.emails(rsvp) == ["confirmed 1 REQUEST", "canceled 2 CANCEL", "confirmed 3 REQUEST"]
 
 
-def test_come_back_with_a_party_out_of_bounds_or_after_closing_is_refused():
+def test_reinstate_with_an_invalid_party_size_or_after_closing_is_refused():
     event = factories.event()
     rsvp = seats.cancel(factories.rsvp(event))
     before = snapshots.tables()
@@ -98,7 +98,7 @@ def test_come_back_with_a_party_out_of_bounds_or_after_closing_is_refused():
 @pytest.mark.parametrize(
     "change", [lambda rsvp: seats.change_party_size(rsvp, size=2), lambda rsvp: seats.remove_guest(rsvp, 1)]
 )
-def test_cancelled_party_changes_only_by_coming_back(change):
+def test_canceled_rsvp_cannot_be_changed(change):
     rsvp = seats.cancel(factories.rsvp(factories.event()))
     before = snapshots.tables()
     with pytest.raises(seats.RsvpClosed, match=r"^This RSVP is cancelled\.$"):
@@ -109,7 +109,7 @@ def test_cancelled_party_changes_only_by_coming_back(change):
 # Erasing ----------------------------------------------------------------------------------------------------------
 
 
-def test_delete_erases_guests_and_messages_and_seats_the_next():
+def test_delete_rsvp_deletes_guests_and_messages_and_promotes_the_next():
     event = factories.event(capacity=2)
     rsvp = factories.rsvp(event, size=2)
     other = factories.rsvp(event, "Waits")
@@ -121,7 +121,7 @@ def test_delete_erases_guests_and_messages_and_seats_the_next():
     assert not Message.objects.filter(recipient=rsvp.email).exists()
 
 
-def test_delete_spares_the_messages_of_an_rsvp_whose_number_begins_alike():
+def test_delete_rsvp_keeps_messages_of_an_rsvp_whose_id_starts_the_same():
     event = factories.event()
     first = factories.rsvp(event, "First")
     Message.objects.update(object_id=first.pk * 10 + 7)

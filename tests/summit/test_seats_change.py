@@ -12,14 +12,14 @@ pytestmark = pytest.mark.django_db
 # Rule 4: larger and smaller -----------------------------------------------------------------------------------------
 
 
-def test_grow_takes_a_free_seat():
+def test_growing_a_party_takes_an_available_seat():
     rsvp = seats.change_party_size(factories.rsvp(factories.event(), size=2, guests=("Ben",)), size=3)
     assert (rsvp.held_seats, rsvp.waitlisted_seats) == (3, 0)
     assert snapshots.guests(rsvp) == [(1, "Alma Reyes"), (2, "Ben"), (3, "")]
     assert snapshots.emails(rsvp) == ["confirmed 1 REQUEST", "changed 2 REQUEST"]
 
 
-def test_grow_keeps_what_is_held_and_waits_for_the_difference():
+def test_growing_a_party_that_does_not_fit_waitlists_all_added_seats():
     event = factories.event(capacity=3)
     rsvp = seats.change_party_size(factories.rsvp(event, size=2), size=4)
     assert (rsvp.held_seats, rsvp.waitlisted_seats, rsvp.status) == (2, 2, "partially_confirmed")
@@ -28,12 +28,12 @@ def test_grow_keeps_what_is_held_and_waits_for_the_difference():
     assert seats.available_seats(event) == 1
 
 
-def test_grow_with_fewer_being_fine_takes_what_there_is():
+def test_growing_a_party_with_accepts_partial_takes_what_is_available():
     rsvp = seats.change_party_size(factories.rsvp(factories.event(capacity=3), size=2, accepts_partial=True), size=4)
     assert (rsvp.held_seats, rsvp.waitlisted_seats) == (3, 1)
 
 
-def test_grow_while_waiting_keeps_the_place_in_line():
+def test_growing_a_waitlisted_party_keeps_its_place_in_line():
     event = factories.event(capacity=0)
     first, _second = factories.rsvp(event, "First"), factories.rsvp(event, "Second")
     since = first.waitlisted_since
@@ -42,13 +42,13 @@ def test_grow_while_waiting_keeps_the_place_in_line():
     assert [rsvp.name for rsvp in event.rsvps.waitlist()] == ["First", "Second"]
 
 
-def test_grow_does_not_split_a_party_that_waits_for_room_for_all():
+def test_growing_a_waitlisted_party_does_not_split_it():
     event = factories.event(capacity=2)
     rsvp = seats.change_party_size(factories.rsvp(event, size=3), size=4)
     assert (rsvp.held_seats, rsvp.waitlisted_seats) == (0, 4)
 
 
-def test_shrink_gives_up_waiting_seats_first():
+def test_shrinking_a_party_gives_up_waitlisted_seats_first():
     event = factories.event(capacity=2)
     rsvp = factories.rsvp(event, size=4, accepts_partial=True)
     rsvp = seats.change_party_size(rsvp, size=3)
@@ -60,7 +60,7 @@ def test_shrink_gives_up_waiting_seats_first():
     assert snapshots.emails(rsvp) == ["waitlisted 1 REQUEST", *[f"changed {number} REQUEST" for number in (2, 3, 4)]]
 
 
-def test_shrink_until_it_fits_seats_the_waiting_party():
+def test_shrinking_a_waitlisted_party_until_it_fits_promotes_it():
     event = factories.event(capacity=2)
     rsvp = seats.change_party_size(factories.rsvp(event, size=3), size=2)
     rsvp.refresh_from_db()
@@ -68,7 +68,7 @@ def test_shrink_until_it_fits_seats_the_waiting_party():
     assert snapshots.emails(rsvp)[-1] == "promoted 3 REQUEST"
 
 
-def test_shrink_lets_unnamed_guests_go_then_the_last():
+def test_shrinking_a_party_removes_unnamed_guests_then_the_last():
     rsvp = factories.rsvp(factories.event(), size=5, guests=("Ben", "", "Dee"))
     rsvp = seats.change_party_size(rsvp, size=3)
     assert snapshots.guests(rsvp) == [(1, "Alma Reyes"), (2, "Ben"), (3, "Dee")]
@@ -76,7 +76,7 @@ def test_shrink_lets_unnamed_guests_go_then_the_last():
     assert snapshots.guests(rsvp) == [(1, "Alma Reyes"), (2, "Ben")]
 
 
-def test_shrink_gives_back_seats_beyond_the_room_first():
+def test_shrinking_a_party_gives_up_overbooked_seats_first():
     event = factories.event(capacity=1)
     rsvp = seats.reserve(
         factories.unsaved_rsvp(event), size=4, by_staff=True, override_reason="The superintendent asked"
@@ -85,7 +85,7 @@ def test_shrink_gives_back_seats_beyond_the_room_first():
     assert [seats.change_party_size(rsvp, size=size).overbooked_seats for size in (3, 2, 1)] == [2, 1, 0]
 
 
-def test_change_party_to_the_size_it_has_changes_nothing():
+def test_changing_to_the_same_party_size_changes_nothing():
     rsvp = factories.rsvp(factories.event(), size=2)
     before = snapshots.tables()
     for _twice in range(2):
@@ -94,7 +94,7 @@ def test_change_party_to_the_size_it_has_changes_nothing():
 
 
 @pytest.mark.parametrize("size", [0, -1, 7, 10**30])
-def test_change_party_out_of_bounds_is_refused(size):
+def test_changing_to_an_invalid_party_size_is_refused(size):
     rsvp = factories.rsvp(factories.event(max_party_size=6), size=2)
     before = snapshots.tables()
     with pytest.raises(seats.PartyOutOfBounds):
@@ -102,14 +102,14 @@ def test_change_party_out_of_bounds_is_refused(size):
     assert snapshots.tables() == before
 
 
-def test_shrink_is_possible_above_a_largest_party_that_was_lowered():
+def test_shrinking_works_above_a_lowered_max_party_size():
     event = factories.event(max_party_size=6)
     rsvp = factories.rsvp(event, size=6)
     Event.objects.update(max_party_size=2)
     assert seats.change_party_size(rsvp, size=5).held_seats == 5
 
 
-def test_grow_after_rsvp_closed_is_for_staff_alone():
+def test_only_staff_can_grow_a_party_after_rsvps_close():
     event = factories.event()
     rsvp = factories.rsvp(event, size=2)
     factories.close_rsvp(event)
@@ -151,7 +151,7 @@ def test_nothing_changes_once_the_event_is_over_or_canceled(stop):
         lambda rsvp: seats.promote_by_staff(rsvp),
     ],
 )
-def test_an_rsvp_that_was_erased_in_the_meantime_is_missing(change):
+def test_changing_a_deleted_rsvp_raises_does_not_exist(change):
     event = factories.event(capacity=0)
     rsvp, _other = factories.rsvp(event, size=2), factories.rsvp(event, "Other")
     seats.delete_rsvp(rsvp)
@@ -165,7 +165,7 @@ def test_an_rsvp_that_was_erased_in_the_meantime_is_missing(change):
 # One guest less, names and needs ----------------------------------------------------------------------------------
 
 
-def test_remove_guest_frees_that_guests_seat_once():
+def test_remove_guest_twice_frees_one_seat():
     event = factories.event(capacity=3)
     rsvp = factories.rsvp(event, size=3, guests=("Ben", "Cleo"))
     other = factories.rsvp(event, "Waits")
@@ -178,7 +178,7 @@ def test_remove_guest_frees_that_guests_seat_once():
     assert snapshots.emails(other) == ["waitlisted 1", "promoted 2 REQUEST"]
 
 
-def test_remove_guest_leaves_the_contact_and_strangers_alone():
+def test_remove_guest_ignores_the_contact_and_guests_of_other_parties():
     event = factories.event()
     rsvp, other = factories.rsvp(event, size=2), factories.rsvp(event, "Other", size=2)
     before = snapshots.tables()
@@ -187,7 +187,7 @@ def test_remove_guest_leaves_the_contact_and_strangers_alone():
     assert snapshots.tables() == before
 
 
-def test_name_guests_writes_names_and_needs_of_this_party_alone():
+def test_update_guests_saves_names_and_needs_of_its_own_party_only():
     event = factories.event()
     rsvp, other = factories.rsvp(event, size=2), factories.rsvp(event, "Other", size=2)
     mine, theirs = rsvp.guests.last(), other.guests.last()

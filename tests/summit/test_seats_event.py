@@ -20,7 +20,7 @@ def saved(event: Event, **fields) -> Event:
     return factories.save_event(event)
 
 
-def test_save_event_makes_a_new_one():
+def test_save_event_creates_a_new_event():
     event = factories.event()
     event.pk, event.slug = None, "another"
     event._state.adding = True
@@ -29,7 +29,7 @@ def test_save_event_makes_a_new_one():
 
 
 @pytest.mark.parametrize("change", [{"capacity": 4}, {"reserved_seats": 1}])
-def test_save_event_gives_more_room_to_the_waiting_list_at_once(change):
+def test_save_event_with_more_seats_promotes_the_waitlist(change):
     event = factories.event(capacity=3, reserved_seats=2)
     factories.rsvp(event, "Seated")
     first = factories.rsvp(event, "First")
@@ -40,7 +40,7 @@ def test_save_event_gives_more_room_to_the_waiting_list_at_once(change):
     assert snapshots.emails(first) == ["waitlisted 1", "promoted 2 REQUEST"]
 
 
-def test_save_event_with_less_room_throws_nobody_out():
+def test_save_event_with_lower_capacity_keeps_held_seats():
     event = factories.event(capacity=4)
     factories.rsvp(event, "Alma", size=4)
     factories.rsvp(event, "Waits")
@@ -64,7 +64,7 @@ def test_save_event_with_less_room_throws_nobody_out():
     ],
     ids=["start", "end", "venue", "address"],
 )
-def test_save_event_that_moved_tells_every_party_once(change):
+def test_save_event_with_new_time_or_place_notifies_active_parties_once(change):
     event = factories.event(capacity=1)
     seated, waits = factories.rsvp(event, "Seated"), factories.rsvp(event, "Waits")
     cancelled = seats.cancel(factories.rsvp(event, "Cancelled"))
@@ -76,7 +76,7 @@ def test_save_event_that_moved_tells_every_party_once(change):
     assert snapshots.emails(cancelled) == ["waitlisted 1", "canceled 2"]
 
 
-def test_save_event_that_moved_and_grew_tells_both():
+def test_save_event_with_new_place_and_capacity_sends_both_emails():
     event = factories.event(capacity=1)
     factories.rsvp(event, "Seated")
     waits = factories.rsvp(event, "Waits")
@@ -86,14 +86,14 @@ def test_save_event_that_moved_and_grew_tells_both():
 
 
 @pytest.mark.parametrize("change", [{"title": "Another name"}, {"meal": "lunch"}, {"max_party_size": 2}])
-def test_save_event_that_stayed_where_it_was_writes_to_nobody(change):
+def test_save_event_with_same_time_and_place_sends_no_email(change):
     event = factories.event()
     factories.rsvp(event)
     saved(event, **change)
     assert snapshots.emails() == ["confirmed 1 REQUEST"]
 
 
-def test_save_event_that_is_over_or_canceled_writes_to_nobody():
+def test_save_event_sends_no_email_for_past_and_canceled_events():
     start = timezone.now() - timedelta(hours=9)
     hours = {"starts_at": start, "ends_at": start + timedelta(hours=2), "rsvp_closes_at": start}
     for fields in ({"canceled_at": timezone.now()}, hours):
@@ -104,7 +104,7 @@ def test_save_event_that_is_over_or_canceled_writes_to_nobody():
         assert snapshots.emails(rsvp) == ["confirmed 1 REQUEST"], fields
 
 
-def test_save_event_cannot_undo_that_it_was_canceled():
+def test_saving_a_stale_event_does_not_undo_its_cancellation():
     event = factories.event()
     stale = Event.objects.get()
     factories.cancel_event(event)
@@ -112,7 +112,7 @@ def test_save_event_cannot_undo_that_it_was_canceled():
     assert Event.objects.get().canceled_at is not None
 
 
-def test_cancel_event_tells_every_party_once_and_keeps_the_record():
+def test_cancel_event_notifies_active_parties_once_and_keeps_rsvps():
     event = factories.event(capacity=1)
     seated, waits = factories.rsvp(event, "Seated"), factories.rsvp(event, "Waits")
     cancelled = seats.cancel(factories.rsvp(event, "Cancelled"))
@@ -124,7 +124,7 @@ def test_cancel_event_tells_every_party_once_and_keeps_the_record():
     assert snapshots.emails(cancelled) == ["waitlisted 1", "canceled 2"]
 
 
-def test_cancel_event_that_was_hidden_in_the_meantime_tells_its_guests_all_the_same():
+def test_cancel_event_notifies_guests_of_an_unpublished_event():
     event = factories.event()
     factories.rsvp(event)
     Event.objects.update(is_published=False)
@@ -132,7 +132,7 @@ def test_cancel_event_that_was_hidden_in_the_meantime_tells_its_guests_all_the_s
     assert snapshots.emails() == ["confirmed 1 REQUEST", "event_canceled 2 CANCEL"]
 
 
-def test_cancel_event_that_is_over_is_refused():
+def test_cancel_event_is_refused_for_past_events():
     start = timezone.now() - timedelta(hours=9)
     event = factories.event(starts_at=start)
     with pytest.raises(seats.RsvpClosed, match="over"):
@@ -140,7 +140,7 @@ def test_cancel_event_that_is_over_is_refused():
     assert Event.objects.get().canceled_at is None
 
 
-def test_a_cancelled_guest_of_an_event_canceled_frees_no_seat():
+def test_canceling_an_rsvp_of_a_canceled_event_promotes_no_one():
     event = factories.event(capacity=1)
     seated = factories.rsvp(event, "Seated")
     factories.rsvp(event, "Waits")

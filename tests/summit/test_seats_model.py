@@ -285,7 +285,7 @@ class Seats(RuleBasedStateMachine):
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("part", [0, *(pytest.param(part, marks=pytest.mark.slow) for part in range(1, PARTS))])
-def test_seats_are_as_a_simple_model_says(part, monkeypatch):
+def test_seat_rules_match_a_simple_model(part, monkeypatch):
     # Of the letters only their rendering is left out, which tests/summit/test_emails.py shows: it is most of the time.
     monkeypatch.setattr(rsvp_emails, "rsvp_message", note)
     run_state_machine_as_test(

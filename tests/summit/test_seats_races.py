@@ -23,7 +23,7 @@ def reserving(event: Event, name: str, **fields) -> Callable:
     return lambda: factories.rsvp(event, name, **fields)
 
 
-def test_last_seats_go_to_as_many_as_there_are_and_the_rest_waits():
+def test_concurrent_rsvps_fill_the_last_seats_and_waitlist_the_rest():
     event = factories.event(capacity=7)
     at_once([reserving(event, f"Guest {number}") for number in range(CROWD)])
     found = snapshots.seats(event)
@@ -32,7 +32,7 @@ def test_last_seats_go_to_as_many_as_there_are_and_the_rest_waits():
     assert event.rsvps.waitlist().count() == CROWD - 7
 
 
-def test_control_without_the_lock_more_seats_are_given_than_there_are(monkeypatch):
+def test_control_without_the_lock_concurrent_rsvps_exceed_capacity(monkeypatch):
     """What the lock is for. Should this ever pass without overselling, the test above shows nothing."""
     event = factories.event(capacity=7)
     counted = threading.Barrier(CROWD)
@@ -49,7 +49,7 @@ def test_control_without_the_lock_more_seats_are_given_than_there_are(monkeypatc
     assert sum(held for _name, held, _waiting in snapshots.seats(event)) > 7
 
 
-def test_one_address_sent_many_times_at_once_gives_one_rsvp_and_one_mail():
+def test_concurrent_rsvps_with_the_same_email_save_one_and_send_one_message():
     event = factories.event()
     answers = at_once([reserving(event, "Alma Reyes", size=3)] * CROWD)
     assert concurrency.type_names(answers) == ["DuplicateRsvp"] * (CROWD - 1) + ["Rsvp"]
@@ -57,7 +57,7 @@ def test_one_address_sent_many_times_at_once_gives_one_rsvp_and_one_mail():
     assert snapshots.emails() == ["confirmed 1 REQUEST"]
 
 
-def test_seats_that_are_freed_while_others_ask_are_given_once():
+def test_seats_freed_during_concurrent_rsvps_are_given_out_once():
     event = factories.event(capacity=6)
     seated = [factories.rsvp(event, f"Seated {number}", size=2) for number in range(3)]
     for number in range(4):
@@ -76,7 +76,7 @@ def test_seats_that_are_freed_while_others_ask_are_given_once():
     ) - sum(waiting for _name, _held, waiting in found)
 
 
-def test_one_party_cancelled_many_times_at_once_is_told_once():
+def test_concurrent_cancellations_of_one_party_notify_it_once():
     event = factories.event(capacity=2)
     rsvp, waits = factories.rsvp(event, size=2), factories.rsvp(event, "Waits", size=2)
     at_once([lambda: seats.cancel(rsvp)] * 6)
@@ -85,7 +85,7 @@ def test_one_party_cancelled_many_times_at_once_is_told_once():
     assert snapshots.emails(waits) == ["waitlisted 1", "promoted 2 REQUEST"]
 
 
-def test_two_staff_promoting_for_the_last_seat_give_it_once():
+def test_two_staff_promoting_concurrently_give_the_last_seat_once():
     event = factories.event(capacity=1)
     seated = factories.rsvp(event, "Seated")
     first, second = factories.rsvp(event, "First"), factories.rsvp(event, "Second")
@@ -96,7 +96,7 @@ def test_two_staff_promoting_for_the_last_seat_give_it_once():
     assert sorted(row[1:] for row in snapshots.seats(event)) == [(0, 0), (0, 1), (1, 0)]
 
 
-def test_two_staff_promoting_one_party_beyond_the_room_count_it_once():
+def test_promoting_one_party_over_capacity_concurrently_counts_it_once():
     event = factories.event(capacity=0)
     rsvp = factories.rsvp(event, size=2)
     at_once([lambda: seats.promote_by_staff(rsvp, override_reason="The superintendent asked")] * 4)
@@ -105,7 +105,7 @@ def test_two_staff_promoting_one_party_beyond_the_room_count_it_once():
     assert snapshots.emails(rsvp) == ["waitlisted 1", "promoted 2 REQUEST"]
 
 
-def test_party_that_grows_while_staff_shrink_the_room_and_erase_it_ends_in_order():
+def test_party_growing_while_staff_lower_capacity_and_delete_it_is_deleted():
     event = factories.event(capacity=4)
     rsvp = factories.rsvp(event, size=2)
 
@@ -120,7 +120,7 @@ def test_party_that_grows_while_staff_shrink_the_room_and_erase_it_ends_in_order
     assert Event.objects.get().capacity == 3
 
 
-def test_double_click_on_bring_one_more_brings_one_more():
+def test_growing_a_party_concurrently_grows_it_once():
     event = factories.event()
     rsvp = factories.rsvp(event, size=2)
     at_once([lambda: seats.change_party_size(rsvp, size=3)] * 5)

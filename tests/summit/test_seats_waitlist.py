@@ -97,7 +97,7 @@ def test_accepting_fewer_seats_takes_the_available_ones_at_once():
 # Rule 1 -----------------------------------------------------------------------------------------------------------
 
 
-def test_nobody_is_promoted_while_the_event_is_over_capacity():
+def test_no_one_is_promoted_while_the_event_is_over_capacity():
     event = factories.event(capacity=3)
     first = factories.rsvp(event, "First", size=2)
     factories.rsvp(event, "Walk In")
@@ -110,7 +110,7 @@ def test_nobody_is_promoted_while_the_event_is_over_capacity():
 # Rule 7 -----------------------------------------------------------------------------------------------------------
 
 
-def test_nobody_is_promoted_after_the_waitlist_has_closed():
+def test_no_one_is_promoted_after_the_waitlist_has_closed():
     event = factories.event(capacity=2)
     first, second, third = (
         factories.rsvp(event, "A"),
@@ -217,7 +217,7 @@ def test_moved_party_waits_at_the_end_and_its_seats_go_to_parties_ahead():
     assert snapshots.emails(second) == ["waitlisted 1"]
 
 
-def test_moved_party_is_not_promoted_in_the_same_step_even_if_nobody_else_waits():
+def test_moved_party_is_not_promoted_in_the_same_step_even_if_no_one_else_waits():
     event = factories.event(capacity=3)
     rsvp = seats.move_to_waitlist(factories.rsvp(event, size=2))
     assert (snapshots.seats(event), seats.available_seats(event)) == ([("Alma Reyes", 0, 2)], 3)
@@ -242,7 +242,7 @@ def test_moved_party_is_not_promoted_when_the_party_ahead_does_not_fit():
     assert skipped(event) == []
 
 
-def test_partly_waitlisted_party_becomes_fully_waitlisted_and_moving_it_again_changes_nothing():
+def test_moving_a_partly_waitlisted_party_waitlists_all_of_it_once():
     event = factories.event(capacity=3)
     rsvp = factories.rsvp(event, size=5, accepts_partial=True)
     factories.rsvp(event, "Second", size=4)
@@ -260,7 +260,7 @@ def test_overbooked_seats_that_are_waitlisted_are_not_overbooked_any_more():
     assert seats.move_to_waitlist(rsvp).overbooked_seats == 0
 
 
-def test_moving_to_the_waitlist_is_refused_for_canceled_rsvps_and_past_or_canceled_events():
+def test_moving_is_refused_for_canceled_rsvps_and_past_or_canceled_events():
     event, other = factories.event(), factories.event()
     rsvp, gone = factories.rsvp(event), seats.cancel(factories.rsvp(other))
     with pytest.raises(seats.RsvpClosed, match="This RSVP is cancelled"):
@@ -309,7 +309,7 @@ def test_seats_freed_by_several_parties_go_to_one_that_needs_them_together():
     assert snapshots.seats(event)[2:] == [("Large", 2, 0), ("Small", 0, 1)]
 
 
-def test_parties_moved_together_keep_their_order_and_do_not_get_each_others_seats():
+def test_parties_moved_together_keep_their_order_and_get_no_freed_seats():
     event = factories.event(capacity=4)
     back = [factories.rsvp(event, "One", size=2), factories.rsvp(event, "Two", size=2)]
     factories.rsvp(event, "Waits", size=3)

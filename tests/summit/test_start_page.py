@@ -26,7 +26,7 @@ def message(number: int, state: str, age: timedelta) -> None:
     )
 
 
-def test_coming_events_stand_first_with_their_seats_and_links(staff):
+def test_coming_events_are_listed_first_with_seats_and_links(staff):
     event = factories.event(title="Kick-off", capacity=3, reserved_seats=1)
     factories.rsvp(event, "Seated", size=2)
     factories.rsvp(event, "Waits", size=4)
@@ -51,7 +51,7 @@ def test_coming_events_stand_first_with_their_seats_and_links(staff):
     assert words.index("Coming events") < words.index("Mail is flowing") < words.index("Accounts and roles")
 
 
-def test_unpublished_event_and_a_room_that_is_over_are_said(staff):
+def test_unpublished_and_over_capacity_events_are_labeled(staff):
     event = factories.event(capacity=2, is_published=True)
     factories.rsvp(event, size=2)
     event.capacity, event.is_published = 1, False
@@ -60,7 +60,7 @@ def test_unpublished_event_and_a_room_that_is_over_are_said(staff):
     assert "Not published. seats held 2 seats free 0 seats over 1 seats waited for 0" in words
 
 
-def test_organizations_to_match_are_counted_each_name_once(staff):
+def test_organizations_to_match_are_counted_once_per_name(staff):
     event = factories.event()
     assert "to match" not in web_client.page_text(staff.get(START))
     for number, typed in enumerate(["Port Gate", "PORT GATE, Inc.", "Zeta Freight", ""]):
@@ -71,25 +71,25 @@ def test_organizations_to_match_are_counted_each_name_once(staff):
     assert len(staff.get(f"{START}summit/rsvp/match/").context["groups"]) == 2
 
 
-def test_titled_in_our_own_words(staff):
+def test_page_has_its_own_title(staff):
     page = staff.get(START).content.decode()
     assert "<h1>Where things stand</h1>" in page
     assert web_client.page_title(page) == "Where things stand | Imagine Promise"
     assert "Site administration" not in page
 
 
-def test_no_event_is_coming(staff):
+def test_page_says_when_no_event_is_coming(staff):
     assert "No event is coming. Add an event" in web_client.page_text(staff.get(START))
 
 
-def test_mail_is_flowing(staff):
+def test_page_says_when_no_email_is_waiting(staff):
     message(1, Message.State.QUEUED, timedelta(seconds=5))
     message(2, Message.State.REJECTED, timedelta(hours=25))
     words = web_client.page_text(staff.get(START))
     assert "Mail is flowing: nothing waits. No message failed in the last day." in words
 
 
-def test_mail_that_waits_and_mail_that_failed_are_said_with_links(staff):
+def test_waiting_and_failed_messages_are_shown_with_links(staff):
     message(1, Message.State.QUEUED, timedelta(hours=2, minutes=1))
     message(2, Message.State.REJECTED, timedelta(hours=1))
     message(3, Message.State.FAILED, timedelta(hours=23))
@@ -105,7 +105,7 @@ def test_mail_that_waits_and_mail_that_failed_are_said_with_links(staff):
         assert len(staff.get(f"{START}mail/message/?{query}").context["cl"].result_list) == number
 
 
-def test_invitations_that_do_not_leave_are_said(staff):
+def test_overdue_invitations_are_shown(staff):
     message(1, Message.State.QUEUED, timedelta(hours=2, minutes=1))
     Message.objects.update(queue="bulk", send_after=timezone.now() - timedelta(hours=2, minutes=1))
     SendRate.objects.update_or_create(pk=1, defaults={"next_at": timezone.now()})
@@ -116,7 +116,7 @@ def test_invitations_that_do_not_leave_are_said(staff):
     assert "Mail is flowing" not in words
 
 
-def test_each_sees_what_they_may(db):
+def test_page_shows_only_what_the_user_has_permission_for(db):
     factories.rsvp(factories.event(title="Kick-off"))
     user = User.objects.create(username="clerk", is_staff=True)
     client = Client()
@@ -131,7 +131,7 @@ def test_each_sees_what_they_may(db):
 
 
 @pytest.mark.slow
-def test_same_queries_for_1_and_10_events(staff, django_assert_num_queries):
+def test_query_count_is_the_same_for_1_and_10_events(staff, django_assert_num_queries):
     factories.rsvp(factories.event())
     staff.get(START)
     with CaptureQueriesContext(connection) as queries:
@@ -142,7 +142,7 @@ def test_same_queries_for_1_and_10_events(staff, django_assert_num_queries):
         staff.get(START)
 
 
-def test_inviting_begins_here_for_who_may_invite_to_an_event_that_can_be_answered(staff):
+def test_invite_link_is_shown_only_while_the_event_takes_rsvps(staff):
     event, closed = factories.event(), factories.event()
     factories.close_rsvp(closed)
     page = staff.get(START).content.decode()
@@ -150,7 +150,7 @@ def test_inviting_begins_here_for_who_may_invite_to_an_event_that_can_be_answere
     assert f"event/{closed.pk}/invite/" not in page
 
 
-def test_mailings_under_way_are_listed_until_their_end(staff):
+def test_mailings_are_listed_until_finished_or_stopped(staff):
     sending, stopped = mailing(factories.event()), mailing(factories.event())
     writing.stop_mailing(stopped)
     page = staff.get(START)

@@ -24,7 +24,7 @@ def made(rsvp: Rsvp, *when: int) -> None:
     Rsvp.objects.filter(pk=rsvp.pk).update(created_at=datetime(*when, tzinfo=UTC))
 
 
-def test_seats_of_a_full_event():
+def test_seat_counts_of_a_full_event():
     event = factories.event(capacity=8, reserved_seats=2)
     factories.rsvp(event, "Seated", size=4)
     factories.rsvp(event, "Partly", size=3, accepts_partial=True)
@@ -48,7 +48,7 @@ def test_seats_of_a_full_event():
     }
 
 
-def test_seats_of_an_event_without_rsvps():
+def test_seat_counts_of_an_event_without_rsvps():
     event = factories.event(capacity=8, reserved_seats=2)
     assert {name: number for name, number in stats.seat_counts(event).items() if number} == {
         "capacity": 8,
@@ -57,7 +57,7 @@ def test_seats_of_an_event_without_rsvps():
     }
 
 
-def test_room_made_smaller_is_over_and_has_nothing_free():
+def test_seat_counts_show_over_when_capacity_drops_below_held():
     event = factories.event(capacity=5)
     factories.rsvp(event, size=5)
     event.capacity = 3
@@ -66,7 +66,7 @@ def test_room_made_smaller_is_over_and_has_nothing_free():
     assert (counted["free"], counted["over"]) == (0, 2)
 
 
-def test_late_cancellation_and_seats_beyond_are_counted():
+def test_seat_counts_include_late_cancellations_and_overbooked_seats():
     event = factories.event(capacity=1)
     seated = factories.rsvp(event, "Seated")
     factories.stop_promotion(event)
@@ -76,7 +76,7 @@ def test_late_cancellation_and_seats_beyond_are_counted():
     assert (counted["canceled_late_parties"], counted["overbooked"]) == (1, 1)
 
 
-def test_days_are_the_districts_and_none_is_left_out():
+def test_rsvps_by_day_use_local_time_and_include_empty_days():
     event = factories.event(capacity=3)
     made(factories.rsvp(event, "Late on the 1st", size=2), 2027, 3, 2, 7, 59)  # 11:59 p.m. in Stockton
     made(factories.rsvp(event, "Early on the 2nd", size=1), 2027, 3, 2, 8, 0)
@@ -92,7 +92,7 @@ def test_days_are_the_districts_and_none_is_left_out():
     ]
 
 
-def test_more_than_three_months_go_by_weeks():
+def test_rsvps_by_day_are_grouped_by_week_after_three_months():
     event = factories.event()
     made(factories.rsvp(event, "First", size=1), 2027, 1, 1, 20)
     made(factories.rsvp(event, "Same week", size=2), 2027, 1, 7, 20)
@@ -106,12 +106,12 @@ def test_more_than_three_months_go_by_weeks():
     assert charts.rsvp_chart(weeks).by_week
 
 
-def test_no_rsvp_makes_no_days_and_no_chart():
+def test_event_without_rsvps_has_no_days_and_no_chart():
     assert stats.rsvps_by_day(factories.event()) == []
     assert charts.rsvp_chart([]) is None
 
 
-def test_chart_stands_on_its_floor_and_the_most_seats_reach_its_top():
+def test_chart_bars_start_at_the_floor_and_the_highest_reaches_the_top():
     chart = charts.rsvp_chart(
         [Period(date(2027, 3, 1), 1, 2), Period(date(2027, 3, 2), 0, 0), Period(date(2027, 3, 3), 2, 4)]
     )
@@ -121,12 +121,12 @@ def test_chart_stands_on_its_floor_and_the_most_seats_reach_its_top():
 
 
 @pytest.mark.parametrize("number", [1, 2, 17, 92, 400])
-def test_chart_stays_inside_its_drawing(number):
+def test_chart_bars_stay_within_the_chart(number):
     chart = charts.rsvp_chart([Period(date(2027, 1, 1) + timedelta(days=i), 1, 1) for i in range(number)])
     assert all(chart.left <= bar.x and bar.x + bar.width <= chart.width and bar.width > 0 for bar in chart.bars)
 
 
-def test_sectors_with_most_parties_first_and_the_unsaid_last():
+def test_rsvps_by_sector_are_sorted_by_parties_with_unspecified_last():
     event = factories.event(capacity=4)
     for name, size, sector in [("A", 2, "labor"), ("B", 1, ""), ("C", 1, ""), ("D", 3, "labor"), ("E", 1, "college")]:
         factories.rsvp(event, name, size=size, sector=sector)
@@ -138,7 +138,7 @@ def test_sectors_with_most_parties_first_and_the_unsaid_last():
     ]
 
 
-def test_needs_in_any_case_and_spacing_are_one():
+def test_needs_are_grouped_ignoring_letter_case_and_spacing():
     event = factories.event()
     party(event, "A", ("Vegetarian", ""), ("vegetarian", "Wheelchair space"), ("  Vegetarian ", ""), ("", ""))
     party(event, "B", ("Nut  allergy", ""), ("SIN  CERDO", ""), ("sin cerdo", ""), ("nut allergy", ""))
@@ -152,7 +152,7 @@ def test_needs_in_any_case_and_spacing_are_one():
     assert access == Needs([("Wheelchair space", 1)], 7)
 
 
-def test_kitchen_counts_who_holds_a_seat():
+def test_needs_count_only_guests_with_held_seats():
     event = factories.event(capacity=2)
     partly = factories.unsaved_rsvp(event, "Partly", accepts_partial=True)
     guests = [Guest(dietary_needs="Vegan"), Guest(dietary_needs="Halal"), Guest(dietary_needs="No pork")]
@@ -164,7 +164,7 @@ def test_kitchen_counts_who_holds_a_seat():
     assert access == Needs([], 2)
 
 
-def test_waiting_list_says_who_was_passed_over_and_why():
+def test_first_on_waitlist_says_who_was_skipped_and_why():
     event = factories.event(capacity=4)
     seated = factories.rsvp(event, "Seated", size=2)
     factories.rsvp(event, "Stays", size=2)
@@ -183,7 +183,7 @@ def test_waiting_list_says_who_was_passed_over_and_why():
     ]
 
 
-def test_unnamed_companions_of_parties_that_stand():
+def test_unnamed_guest_count_includes_only_active_parties():
     event = factories.event(capacity=4)
     factories.rsvp(event, "Named", size=2, guests=("Ben Ochoa",))
     factories.rsvp(event, "Waits", size=4, guests=("María Thạch",))
@@ -192,7 +192,7 @@ def test_unnamed_companions_of_parties_that_stand():
     assert stats.unnamed_guest_count(event) == 2
 
 
-def test_failed_mail_is_this_events_alone():
+def test_failed_messages_are_only_those_of_this_event():
     event, other = factories.event(), factories.event()
     rsvp, ok, elsewhere = factories.rsvp(event, "A"), factories.rsvp(event, "B"), factories.rsvp(other, "C")
     for failed, state in [(rsvp, Message.State.REJECTED), (elsewhere, Message.State.FAILED)]:
@@ -207,7 +207,7 @@ def test_failed_mail_is_this_events_alone():
 
 
 @pytest.mark.slow
-def test_each_figure_is_one_query_for_3_and_for_30(django_assert_num_queries):
+def test_each_figure_takes_one_query_for_3_and_30_rsvps(django_assert_num_queries):
     event = factories.event(capacity=20)
     for number in range(3):
         factories.rsvp(event, f"Guest {number}", size=2)

@@ -38,7 +38,7 @@ def test_written_invitations_send_no_task(sent_tasks):
     assert Message.objects.count() == 1
 
 
-def test_a_writer_whose_time_is_up_sends_another_task(sent_tasks, monkeypatch):
+def test_writing_that_runs_out_of_time_sends_another_task(sent_tasks, monkeypatch):
     monkeypatch.setattr(writing, "BATCH_SIZE", 1)
     monkeypatch.setattr(writing, "WRITE_SECONDS", -1)
     mailing = factories.start_mailing(factories.event(), person("Alma"), person("Jun"))
@@ -46,7 +46,7 @@ def test_a_writer_whose_time_is_up_sends_another_task(sent_tasks, monkeypatch):
     assert sent_tasks == [("summit.tasks.write_invitations", mailing.pk)]
 
 
-def test_interrupted_writing_sends_tasks_again(sent_tasks):
+def test_interrupted_mailings_are_resumed(sent_tasks):
     begun = factories.start_mailing(factories.event(), person("Alma"))
     factories.write_mailing(factories.event(), person("Jun"))
     invitations_writing.stop_mailing(factories.start_mailing(factories.event(), person("Mai")))
@@ -54,7 +54,7 @@ def test_interrupted_writing_sends_tasks_again(sent_tasks):
     assert sent_tasks == [("summit.tasks.write_invitations", begun.pk)]
 
 
-def test_mailings_that_cannot_be_answered_are_stopped(sent_tasks):
+def test_mailings_of_canceled_events_are_stopped(sent_tasks):
     event = factories.event()
     factories.write_mailing(event, person("Alma"))
     factories.cancel_event_unnoticed(event)
@@ -63,7 +63,7 @@ def test_mailings_that_cannot_be_answered_are_stopped(sent_tasks):
     assert not Invitation.objects.exists()
 
 
-def test_an_rsvp_made_elsewhere_is_found():
+def test_rsvp_made_without_the_invitation_is_linked_to_it():
     event = factories.event()
     invitation = factories.invite(event, person("Alma Reyes", factories.organization()))
     rsvp = factories.rsvp(event, "Alma Reyes")
@@ -72,7 +72,7 @@ def test_an_rsvp_made_elsewhere_is_found():
     assert invitation.rsvp == rsvp
 
 
-def test_queues_and_beat():
+def test_tasks_have_the_right_queue_and_schedule():
     routes = app.conf.task_routes
     assert routes["summit.tasks.write_invitations"]["queue"] == "bulk"
     assert {

@@ -64,7 +64,7 @@ def answer(invitation: Invitation) -> str:
 # Look -------------------------------------------------------------------------------------------------------------
 
 
-def test_page_tells_of_the_event_and_knows_whom_it_asks(client, asked):
+def test_page_shows_the_event_and_prefills_the_contact(client, asked):
     response = client.get(asked.get_absolute_url())
     shown, fields = web_client.page_text(response), web_client.form_fields(response)
     assert "You are invited to breakfast" in shown
@@ -83,7 +83,7 @@ def test_page_tells_of_the_event_and_knows_whom_it_asks(client, asked):
     assert asked.contact.email not in response.content.decode()
 
 
-def test_page_of_a_person_on_their_own(client, kickoff):
+def test_contact_without_an_organization_can_accept(client, kickoff):
     asked = factories.invitation(kickoff, Contact.objects.create(name="Ben", email="ben@example.org"))
     fields = web_client.form_fields(client.get(asked.get_absolute_url()))
     assert (fields["name"], fields["organization_name"]) == ("Ben", "")
@@ -102,7 +102,7 @@ def test_page_of_a_person_on_their_own(client, kickoff):
     ],
     ids=["closed", "cancelled", "past", "soon", "hidden"],
 )
-def test_page_tells_why_nothing_can_be_answered(client, asked, change, said):
+def test_page_says_why_the_invitation_cannot_be_answered(client, asked, change, said):
     change(asked.event)
     shown = page(client, asked)
     assert said in shown
@@ -110,7 +110,7 @@ def test_page_tells_why_nothing_can_be_answered(client, asked, change, said):
     assert "I cannot come" not in shown
 
 
-def test_page_of_a_full_event_offers_the_waiting_list(client, asked):
+def test_page_of_a_full_event_offers_the_waitlist(client, asked):
     factories.rsvp(asked.event, "Ben", size=6, source="invited")
     factories.rsvp(asked.event, "Cleo", size=4, source="invited")
     shown = page(client, asked)
@@ -128,7 +128,7 @@ def test_page_in_spanish(client, asked):
         assert english not in shown
 
 
-def test_page_shows_nothing_of_others(client, asked):
+def test_page_shows_no_data_of_other_guests(client, asked):
     event = asked.event
     other = factories.invitation(
         event, factories.contact(factories.organization("Quirke & Sons"), "zoltan@example.org")
@@ -144,7 +144,7 @@ def test_page_shows_nothing_of_others(client, asked):
 # Accept -----------------------------------------------------------------------------------------------------------
 
 
-def test_accept_takes_seats_for_the_party_and_ten_times_is_once(client, asked):
+def test_accepting_ten_times_saves_one_rsvp(client, asked):
     fields = {"size": "3", "guest_2": "Ben Ochoa", "dietary_needs": "vegan", "note": "We bring bread."}
     for _time in range(10):
         assert accept(client, asked, **fields).status_code == 302
@@ -161,7 +161,7 @@ def test_accept_takes_seats_for_the_party_and_ten_times_is_once(client, asked):
     assert answer(asked) == "accepted"
 
 
-def test_page_after_accepting_shows_the_party_and_leads_to_its_own_page(client, asked):
+def test_page_after_accepting_shows_the_party_and_links_to_the_rsvp(client, asked):
     accept(client, asked, size="3", guest_2="Ben Ochoa", dietary_needs="vegan")
     shown = page(client, asked)
     rsvp = Rsvp.objects.get()
@@ -172,7 +172,7 @@ def test_page_after_accepting_shows_the_party_and_leads_to_its_own_page(client, 
     assert "Save my seats" not in shown
 
 
-def test_accept_takes_the_contacts_address_whatever_is_sent(client, asked):
+def test_accept_uses_the_contacts_email_whatever_is_submitted(client, asked):
     accept(client, asked, email="evil@example.org", event="1", partner="1")
     assert list(Rsvp.objects.values_list("email", flat=True)) == ["alma@example.org"]
 
@@ -188,7 +188,7 @@ def test_accept_takes_the_contacts_address_whatever_is_sent(client, asked):
         ({"name": "\x00"}, "Null characters are not allowed."),
     ],
 )
-def test_accept_with_a_mistake_changes_nothing_and_keeps_what_was_typed(client, asked, fields, said):
+def test_accept_with_invalid_input_changes_nothing_and_keeps_the_input(client, asked, fields, said):
     before = snapshots.tables(but=BUT_LIMITS)
     response = accept(
         client, asked, **{"organization_name": "Delta Growers", "guest_3": "", "accessibility_needs": "ramp"} | fields
@@ -204,7 +204,7 @@ def test_accept_with_a_mistake_changes_nothing_and_keeps_what_was_typed(client, 
 
 
 @pytest.mark.parametrize("change", [factories.close_rsvp, factories.cancel_event_unnoticed, factories.end_event])
-def test_accept_is_refused_plainly_when_nothing_can_be_answered(client, asked, change):
+def test_accept_is_refused_when_the_event_takes_no_answers(client, asked, change):
     change(asked.event)
     before = snapshots.tables(but=BUT_LIMITS)
     response = accept(client, asked)
@@ -214,7 +214,7 @@ def test_accept_is_refused_plainly_when_nothing_can_be_answered(client, asked, c
 
 
 @pytest.mark.parametrize("change", [factories.close_rsvp, factories.cancel_event_unnoticed])
-def test_accept_that_loses_the_race_against_staff_is_told_so(client, asked, monkeypatch, change):
+def test_accept_is_refused_if_the_event_closes_in_the_meantime(client, asked, monkeypatch, change):
     rule = responses.accept_invitation
 
     def change_first(*args, **kwargs):
@@ -226,7 +226,7 @@ def test_accept_that_loses_the_race_against_staff_is_told_so(client, asked, monk
     assert Rsvp.objects.count() == 0
 
 
-def test_accept_beyond_what_staff_allow_by_now_is_told_so(client, asked, monkeypatch):
+def test_accept_over_a_max_party_size_lowered_in_the_meantime_is_an_error(client, asked, monkeypatch):
     rule = responses.accept_invitation
 
     def change_first(*args, **kwargs):
@@ -240,7 +240,7 @@ def test_accept_beyond_what_staff_allow_by_now_is_told_so(client, asked, monkeyp
     assert web_client.form_fields(response)["note"] == "Hello"
 
 
-def test_rsvp_that_the_address_made_elsewhere_is_the_answer(client):
+def test_rsvp_made_elsewhere_with_the_same_email_is_the_answer(client):
     event = factories.event()
     asked = factories.invitation(event, factories.contact(factories.organization()))
     factories.rsvp(event, email="ALMA@example.org", size=2)
@@ -253,7 +253,7 @@ def test_rsvp_that_the_address_made_elsewhere_is_the_answer(client):
     assert answer(asked) == "declined"
 
 
-def test_address_whose_rsvp_answers_another_invitation_gets_its_link(asked, kickoff):
+def test_accept_with_an_rsvp_for_another_invitation_emails_its_link(asked, kickoff):
     accept(Client(), asked)
     rsvp = Rsvp.objects.get()
     other = factories.invitation(
@@ -268,7 +268,7 @@ def test_address_whose_rsvp_answers_another_invitation_gets_its_link(asked, kick
 # Decline ----------------------------------------------------------------------------------------------------------
 
 
-def test_decline_with_a_word_is_thanked_for_and_ten_times_is_once(client, asked):
+def test_declining_ten_times_with_a_message_is_saved_once(client, asked):
     for _time in range(10):
         assert decline(client, asked, "We are at harvest.").status_code == 302
     asked.refresh_from_db()
@@ -283,14 +283,14 @@ def test_decline_with_a_word_is_thanked_for_and_ten_times_is_once(client, asked)
     ]
 
 
-def test_decline_without_a_word(client, asked):
+def test_decline_without_a_message(client, asked):
     client.post(address(asked, "decline"))
     assert answer(asked) == "declined"
     assert "Your word to us" not in page(client, asked)
 
 
 @pytest.mark.parametrize(("word", "said"), [("x" * 501, "501"), ("a\x00b", "Null characters are not allowed.")])
-def test_decline_with_a_word_that_cannot_be_kept_changes_nothing(client, asked, word, said):
+def test_decline_with_an_invalid_message_changes_nothing(client, asked, word, said):
     before = snapshots.tables(but=BUT_LIMITS)
     response = decline(client, asked, word)
     assert response.status_code == 422
@@ -299,7 +299,7 @@ def test_decline_with_a_word_that_cannot_be_kept_changes_nothing(client, asked, 
     assert snapshots.tables(but=BUT_LIMITS) == before
 
 
-def test_word_with_markup_is_words(client, asked):
+def test_html_in_a_decline_message_is_escaped(client, asked):
     decline(client, asked, "<script>alert(1)</script>")
     shown = client.get(asked.get_absolute_url()).content.decode()
     assert "<script>alert" not in shown
@@ -307,7 +307,7 @@ def test_word_with_markup_is_words(client, asked):
 
 
 @pytest.mark.parametrize("change", [factories.close_rsvp, factories.cancel_event_unnoticed, factories.end_event])
-def test_decline_is_refused_plainly_when_nothing_can_be_answered(client, asked, change):
+def test_decline_is_refused_when_the_event_takes_no_answers(client, asked, change):
     change(asked.event)
     before = snapshots.tables(but=BUT_LIMITS)
     decline(client, asked)
@@ -318,7 +318,7 @@ def test_decline_is_refused_plainly_when_nothing_can_be_answered(client, asked, 
 # Change of mind ---------------------------------------------------------------------------------------------------
 
 
-def test_yes_becomes_no_and_the_seats_go_to_who_waits(client, kickoff, asked):
+def test_declining_after_accepting_promotes_the_waitlist(client, kickoff, asked):
     Event.objects.update(capacity=2)
     accept(client, asked, size="2")
     waits = factories.rsvp(kickoff, "Waits", source="invited")
@@ -329,7 +329,7 @@ def test_yes_becomes_no_and_the_seats_go_to_who_waits(client, kickoff, asked):
     assert "You cannot come this time" in page(client, asked)
 
 
-def test_no_becomes_yes(client, asked):
+def test_accepting_after_declining_confirms_seats(client, asked):
     decline(client, asked, "Ill")
     assert "Can you come after all? 10 seats are left." in page(client, asked)
     for _twice in range(2):
@@ -339,7 +339,7 @@ def test_no_becomes_yes(client, asked):
     assert (answer(asked), asked.decline_message) == ("accepted", "")
 
 
-def test_yes_no_yes_is_one_rsvp_and_what_was_known_of_it_stands_in_the_form(client, asked):
+def test_accepting_again_reinstates_the_rsvp_and_prefills_its_answers(client, asked):
     accept(client, asked, size="3", guest_2="Ben Ochoa", dietary_needs="vegan", note="Bread")
     decline(client, asked)
     fields = web_client.form_fields(client.get(asked.get_absolute_url()))
@@ -354,7 +354,7 @@ def test_yes_no_yes_is_one_rsvp_and_what_was_known_of_it_stands_in_the_form(clie
     assert snapshots.guests(Rsvp.objects.get()) == [(1, "Alma Reyes"), (2, "Cleo")]
 
 
-def test_rsvp_that_was_cancelled_by_its_own_link_can_be_answered_anew(client, asked):
+def test_rsvp_canceled_by_its_own_link_can_be_accepted_again(client, asked):
     accept(client, asked, size="2")
     seats.cancel(Rsvp.objects.get())
     assert "You cannot come this time" in page(client, asked)
@@ -362,7 +362,7 @@ def test_rsvp_that_was_cancelled_by_its_own_link_can_be_answered_anew(client, as
     assert snapshots.seats(asked.event) == [("Alma Reyes", 1, 0)]
 
 
-def test_after_the_window_seats_can_still_be_given_back_and_no_new_ones_taken(client, asked):
+def test_after_rsvps_close_declining_works_and_accepting_is_refused(client, asked):
     accept(client, asked, size="2")
     factories.close_rsvp(asked.event)
     assert "Cancel all 2 seats" in page(client, asked)
@@ -375,7 +375,7 @@ def test_after_the_window_seats_can_still_be_given_back_and_no_new_ones_taken(cl
 
 
 @pytest.mark.parametrize("change", [factories.cancel_event_unnoticed, factories.end_event])
-def test_accepted_invitation_after_the_event_can_only_be_looked_at(client, asked, change):
+def test_accepted_invitation_of_a_canceled_or_past_event_is_read_only(client, asked, change):
     accept(client, asked, size="2")
     change(asked.event)
     shown = page(client, asked)
@@ -390,7 +390,7 @@ def test_accepted_invitation_after_the_event_can_only_be_looked_at(client, asked
 
 @pytest.mark.slow
 @pytest.mark.parametrize("method", ["get", "head"])
-def test_links_that_a_mail_scanner_opens_change_nothing(method, asked):
+def test_links_opened_by_an_email_scanner_change_nothing(method, asked):
     accepted = factories.invitation(asked.event, factories.contact(factories.organization("Two"), "two@example.org"))
     responses.accept_invitation(accepted, factories.unsaved_rsvp(asked.event), size=2, guests=[Guest(name="Two")])
     before = snapshots.tables()
@@ -401,7 +401,7 @@ def test_links_that_a_mail_scanner_opens_change_nothing(method, asked):
     assert snapshots.tables() == before
 
 
-def test_wrong_links_get_the_constant_page(asked):
+def test_invalid_links_get_one_constant_page(asked):
     taken_back = factories.invitation(asked.event, factories.contact(factories.organization("Two"), "two@example.org"))
     taken_back.delete()
     pages = set()
@@ -415,7 +415,7 @@ def test_wrong_links_get_the_constant_page(asked):
     assert Rsvp.objects.count() == 0
 
 
-def test_invitation_that_staff_took_back_in_the_meantime_is_unknown(client, asked, monkeypatch):
+def test_invitation_deleted_in_the_meantime_is_not_found(client, asked, monkeypatch):
     monkeypatch.setattr("summit.views.invitation.wait_for_email", lambda invitation: asked.delete() and 0)
     for way in ANSWERS:
         assert post(client, way, asked, name="Alma", size="1").status_code == 404
@@ -427,14 +427,14 @@ def test_other_methods_are_refused(client, asked):
     assert client.post(asked.get_absolute_url()).status_code == 405
 
 
-def test_answers_want_a_token_of_our_form(asked):
+def test_answers_require_a_csrf_token(asked):
     strict = Client(enforce_csrf_checks=True)
     for way in ANSWERS:
         assert strict.post(address(asked, way), {"name": "Alma", "size": "1"}).status_code == 403
     assert answer(asked) == "open"
 
 
-def test_pages_of_invitations_are_neither_stored_nor_indexed(client, asked):
+def test_pages_are_not_cached_or_indexed(client, asked):
     answers = [client.get(asked.get_absolute_url()), accept(client, asked, size=""), accept(client, asked)]
     for response in (*answers, decline(client, asked), client.get(asked.get_absolute_url())):
         assert response["Cache-Control"] == "private, no-store"
@@ -443,7 +443,7 @@ def test_pages_of_invitations_are_neither_stored_nor_indexed(client, asked):
 
 
 @pytest.mark.slow
-def test_one_link_causes_no_flood_of_mail(client, asked):
+def test_emails_caused_by_one_link_are_limited(client, asked):
     for _time in range(10):
         assert accept(client, asked).status_code == 302
         assert decline(client, asked).status_code == 302
@@ -453,7 +453,7 @@ def test_one_link_causes_no_flood_of_mail(client, asked):
 
 
 @pytest.mark.slow
-def test_page_asks_as_much_for_one_invitation_as_for_thirty(client, asked, django_assert_num_queries):
+def test_page_query_count_is_the_same_for_1_and_30_invitations(client, asked, django_assert_num_queries):
     def add(number: int) -> None:
         contact = factories.contact(factories.organization(f"Growers {number}"), f"guest{number}@example.org")
         made = factories.invitation(asked.event, contact)

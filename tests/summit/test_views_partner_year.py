@@ -74,7 +74,7 @@ def test_year_shows_the_pledge_in_each_state(pledge):
     assert "Not promised yet Your promises for 2028–29" in page(pledge)
 
 
-def test_year_tells_who_answered_what(pledge):
+def test_year_shows_each_contacts_answer(pledge):
     event = kickoff()
     own, ben, cleo, dee = pledge.contact, *(colleague(pledge, name) for name in ("Ben Ochoa", "Cleo", "Dee"))
     ask(event, own)
@@ -93,7 +93,7 @@ def test_year_tells_who_answered_what(pledge):
     assert "A private word" not in shown
 
 
-def test_year_shows_public_events_to_come_and_where_to_save_seats(pledge):
+def test_year_shows_coming_public_events_with_an_rsvp_link(pledge):
     factories.event(title="Open gathering")
     shown = page(pledge)
     assert "Open gathering" in shown
@@ -104,7 +104,7 @@ def test_year_shows_public_events_to_come_and_where_to_save_seats(pledge):
     assert "Save your seats" not in shown
 
 
-def test_year_knows_an_invitation_answered_elsewhere(pledge):
+def test_year_shows_an_invitation_answered_by_an_rsvp_made_elsewhere(pledge):
     event = factories.event()
     ask(event, pledge.contact)
     factories.rsvp(event, email="alma@example.org", size=2)
@@ -113,7 +113,7 @@ def test_year_knows_an_invitation_answered_elsewhere(pledge):
     assert "not answered yet" not in shown
 
 
-def test_year_knows_what_was(pledge):
+def test_year_lists_their_past_events_of_this_school_year(pledge):
     now, this_year = timezone.now(), current_school_year()
     for title, school_year in (("Fall breakfast", this_year), ("Years ago", this_year - 3), ("Not theirs", this_year)):
         event = factories.event(title=title, school_year=school_year, rsvp_opens_at=now - timedelta(days=90))
@@ -128,7 +128,7 @@ def test_year_knows_what_was(pledge):
         assert other not in shown
 
 
-def test_year_shows_nothing_of_others_and_no_link_but_its_own(pledge):
+def test_year_shows_no_data_of_others_and_no_other_links(pledge):
     event, secret = kickoff(), kickoff(title="A secret of others")
     other = factories.signed_pledge("Quirke & Sons", "zoltan@example.org")
     stranger = ask(secret, other.contact)
@@ -145,11 +145,11 @@ def test_year_shows_nothing_of_others_and_no_link_but_its_own(pledge):
         assert words not in shown, words
 
 
-def test_year_without_any_event_says_so(pledge):
+def test_year_without_events_says_so(pledge):
     assert "No event has a date yet. Invitations come by mail." in page(pledge)
 
 
-def test_year_is_linked_from_the_pledge_and_its_thanks(client, pledge):
+def test_year_is_linked_from_the_pledge_and_its_thank_you_page(client, pledge):
     for place in (pledge.get_absolute_url(), reverse("pledge_thanks", args=[pledge.token])):
         assert f'href="{address(pledge)}"' in client.get(place).content.decode()
 
@@ -157,19 +157,19 @@ def test_year_is_linked_from_the_pledge_and_its_thanks(client, pledge):
 # Which links open it ------------------------------------------------------------------------------------------------
 
 
-def test_older_link_leads_to_the_year_of_the_newest(client):
+def test_link_of_an_older_pledge_redirects_to_the_newest(client):
     before = factories.pledge_signed_last_year()
     assert client.get(address(before)).status_code == 200
     newest = factories.renewed_pledge(before.organization, 2027)
     assert client.get(address(before))["Location"] == address(newest)
 
 
-def test_link_of_a_pledge_that_was_not_saved_leads_to_where_it_is(client):
+def test_link_of_a_pledge_request_redirects_to_its_form(client):
     start = factories.pledge_request()
     assert client.get(reverse("partner_year", args=[start.token]))["Location"] == start.get_absolute_url()
 
 
-def test_wrong_links_are_not_found(client, pledge):
+def test_invalid_links_are_not_found(client, pledge):
     event = ask(kickoff(), pledge.contact).event
     for token in (new_token(), pledge.token[:-1], pledge.token.swapcase()):
         assert client.get(f"/imagine/promise/{token}/year/").status_code == 404
@@ -177,7 +177,7 @@ def test_wrong_links_are_not_found(client, pledge):
     assert Message.objects.filter(kind="invitation_link").count() == 0
 
 
-def test_pages_of_the_year_are_neither_stored_nor_indexed(client, pledge):
+def test_year_is_not_cached_or_indexed(client, pledge):
     event = ask(kickoff(), pledge.contact).event
     for response in (client.get(address(pledge)), mail_me(client, pledge, event)):
         assert response["Cache-Control"] == "private, no-store"
@@ -187,7 +187,7 @@ def test_pages_of_the_year_are_neither_stored_nor_indexed(client, pledge):
 # Mail me my link ----------------------------------------------------------------------------------------------------
 
 
-def test_invitation_is_mailed_again_to_its_own_contact_once_in_ten_minutes(client, pledge):
+def test_invitation_link_is_emailed_to_its_contact_once_in_ten_minutes(client, pledge):
     asked = ask(kickoff(), pledge.contact)
     contacts.correct_contact(pledge.contact, language="es")
     assert mail_me(client, pledge, asked.event)["Location"] == address(pledge)
@@ -207,7 +207,7 @@ def test_invitation_is_mailed_again_to_its_own_contact_once_in_ten_minutes(clien
     assert "University of the Pacific" in message.body_text
 
 
-def test_rsvp_is_mailed_in_place_of_the_invitation_that_it_answers(client, pledge):
+def test_rsvp_link_is_emailed_instead_of_an_answered_invitation(client, pledge):
     rsvp = accept(ask(kickoff(), pledge.contact))
     for _twice in range(2):
         mail_me(client, pledge, rsvp.event)
@@ -215,7 +215,7 @@ def test_rsvp_is_mailed_in_place_of_the_invitation_that_it_answers(client, pledg
     assert rsvp.messages.get(kind="rsvp_link").recipient == "alma@example.org"
 
 
-def test_colleagues_links_are_not_mailed_and_no_event_without_a_link(client, pledge):
+def test_links_of_colleagues_and_past_events_are_not_emailed(client, pledge):
     event, nobodys, past = kickoff(), factories.event(), kickoff()
     accept(ask(event, colleague(pledge, "Ben Ochoa")))
     ask(past, pledge.contact)
@@ -228,7 +228,7 @@ def test_colleagues_links_are_not_mailed_and_no_event_without_a_link(client, ple
     assert snapshots.tables(but=BUT_LIMITS) == before
 
 
-def test_pledge_that_nobody_answers_for_mails_nobody(client, pledge):
+def test_pledge_without_a_contact_emails_no_one(client, pledge):
     ask(kickoff(), pledge.contact)
     Pledge.objects.update(contact=None)
     assert "Mail me" not in page(pledge)
@@ -239,7 +239,7 @@ def test_pledge_that_nobody_answers_for_mails_nobody(client, pledge):
 
 
 @pytest.mark.parametrize("method", ["get", "head"])
-def test_links_that_a_mail_scanner_opens_change_nothing(method, pledge):
+def test_links_opened_by_an_email_scanner_change_nothing(method, pledge):
     event = ask(kickoff(), pledge.contact).event
     before = snapshots.tables()
     assert getattr(Client(), method)(address(pledge)).status_code == 200
@@ -255,7 +255,7 @@ def test_other_methods_are_refused(client, pledge):
 
 
 @pytest.mark.slow
-def test_year_asks_as_much_for_one_event_and_colleague_as_for_thirty(pledge, django_assert_num_queries):
+def test_query_count_is_the_same_for_1_and_30_events_and_colleagues(pledge, django_assert_num_queries):
     counts = []
     for more in (range(1), range(1, 30)):
         for number in more:

@@ -39,7 +39,7 @@ def test_landing_open_shows_seats_left_and_the_form(client):
     assert "seats-few" not in client.get("/imagine/").content.decode()
 
 
-def test_landing_with_few_seats_left(client):
+def test_landing_highlights_few_seats_left(client):
     event = factories.event(capacity=20)
     for number in range(3):
         factories.rsvp(event, f"Guest {number}", size=6)
@@ -47,7 +47,7 @@ def test_landing_with_few_seats_left(client):
     assert "seats-few" in client.get("/imagine/").content.decode()
 
 
-def test_landing_full_tells_how_many_wait_and_offers_the_list(client):
+def test_landing_full_shows_how_many_wait_and_offers_the_waitlist(client):
     event = factories.event(capacity=1)
     factories.rsvp(event)
     factories.rsvp(event, "Waits", size=3)
@@ -57,7 +57,7 @@ def test_landing_full_tells_how_many_wait_and_offers_the_list(client):
     assert "Put us on the list" in page
 
 
-def test_page_of_a_past_summit_leads_to_the_coming_one(client):
+def test_page_of_a_past_summit_links_to_the_coming_one(client):
     past, coming = factories.event(**OVER), factories.event()
     page = client.get(past.get_absolute_url()).content.decode()
     assert "The next summit has a date already." in page
@@ -78,7 +78,7 @@ def test_page_of_a_past_summit_leads_to_the_coming_one(client):
     ],
     ids=["soon", "closed", "past", "cancelled", "hidden", "other kind"],
 )
-def test_landing_without_rsvp_says_so_and_shows_no_form(client, fields, said):
+def test_landing_without_open_rsvps_says_so_and_shows_no_form(client, fields, said):
     factories.event(**fields)
     page = landing(client)
     assert said in page
@@ -92,7 +92,7 @@ def test_landing_without_any_event(client):
     assert "The next summit has no date yet." in landing(client)
 
 
-def test_landing_shows_the_next_summit_and_one_canceled_only_when_there_is_no_other(client):
+def test_landing_shows_a_canceled_summit_only_if_there_is_no_other(client):
     factories.event(**OVER, title="Past")
     factories.event(starts_at=NOW + 48 * HOUR, title="Called off", canceled_at=NOW)
     assert "Called off" in landing(client)
@@ -101,7 +101,7 @@ def test_landing_shows_the_next_summit_and_one_canceled_only_when_there_is_no_ot
     assert "Next" in landing(client)
 
 
-def test_landing_counts_the_seats_of_its_own_event_alone():
+def test_next_summit_query_reads_rsvps_once():
     """However many summits there were: RSVPs are read once."""
     for event in (factories.event(), factories.event(), factories.event(title="Past")):
         factories.rsvp(event)
@@ -117,7 +117,7 @@ def test_landing_counts_the_seats_of_its_own_event_alone():
     assert "loops=1)" in reads
 
 
-def test_event_that_is_hidden_or_missing_is_not_found(client):
+def test_unpublished_and_missing_events_are_not_found(client):
     hidden = factories.event(is_published=False, title="A secret summit")
     for address in (hidden.get_absolute_url(), hidden.get_absolute_url() + "calendar.ics", "/imagine/events/none/"):
         response = client.get(address)
@@ -127,7 +127,7 @@ def test_event_that_is_hidden_or_missing_is_not_found(client):
     assert snapshots.emails() == []
 
 
-def test_event_calendar_is_a_file_with_nobody_in_it(client):
+def test_event_calendar_file_names_no_guest(client):
     event = factories.event()
     factories.rsvp(event)
     response = client.get(event.get_absolute_url() + "calendar.ics")
@@ -138,7 +138,7 @@ def test_event_calendar_is_a_file_with_nobody_in_it(client):
     assert "alma" not in words.lower()
 
 
-def test_root_leads_to_the_landing_page(client):
+def test_root_redirects_to_the_landing_page(client):
     assert client.get("/")["Location"] == "/imagine/"
 
 
@@ -154,7 +154,7 @@ def answer_all() -> None:
         rsvp_links.answer_link_request(pk)
 
 
-def test_find_answers_the_same_for_a_known_and_an_unknown_address(client, django_assert_num_queries):
+def test_find_rsvp_answers_the_same_for_known_and_unknown_addresses(client, django_assert_num_queries):
     factories.rsvp(factories.event(), email="alma@example.org")
     with django_assert_num_queries(4):  # the count of tries, the request, and a savepoint around it
         known = find(client, "alma@example.org")
@@ -167,7 +167,7 @@ def test_find_answers_the_same_for_a_known_and_an_unknown_address(client, django
     )
 
 
-def test_find_mails_the_link_to_the_stored_address_once(client):
+def test_find_rsvp_emails_the_link_to_the_stored_address_once(client):
     rsvp = factories.rsvp(factories.event(), email="Alma@example.org")
     for typed in ("aLMA@example.org", "alma@EXAMPLE.ORG"):
         find(client, typed)
@@ -178,7 +178,7 @@ def test_find_mails_the_link_to_the_stored_address_once(client):
     assert LinkRequest.objects.count() == 0
 
 
-def test_find_of_an_unknown_address_mails_nobody(client):
+def test_find_rsvp_with_an_unknown_address_emails_no_one(client):
     factories.rsvp(factories.event())
     find(client, "nobody@example.org")
     answer_all()
@@ -186,7 +186,7 @@ def test_find_of_an_unknown_address_mails_nobody(client):
     assert LinkRequest.objects.count() == 0
 
 
-def test_find_mails_each_coming_event_and_none_that_is_past_hidden_or_canceled(client):
+def test_find_rsvp_emails_links_of_coming_events_only(client):
     coming, another = factories.event(), factories.event()
     for event in (coming, another):
         factories.rsvp(event)
@@ -200,7 +200,7 @@ def test_find_mails_each_coming_event_and_none_that_is_past_hidden_or_canceled(c
     assert Message.objects.filter(kind="rsvp_link").count() == 3
 
 
-def test_find_answered_twice_at_once_mails_once(client):
+def test_find_rsvp_request_answered_twice_emails_once(client):
     factories.rsvp(factories.event())
     find(client, "alma.reyes@example.org")
     pk = LinkRequest.objects.get().pk
@@ -219,7 +219,7 @@ def test_find_answered_twice_at_once_mails_once(client):
         ("@example.org", "This address is not complete."),
     ],
 )
-def test_find_with_half_an_address_says_what_is_missing(client, email, said):
+def test_find_rsvp_with_an_incomplete_address_says_what_is_missing(client, email, said):
     response = find(client, email)
     assert response.status_code == 422
     assert said in web_client.page_text(response)

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 HOUR = timedelta(hours=1)
 
 
-def test_rsvp_is_saved_with_its_party_and_leads_to_its_own_page():
+def test_rsvp_is_saved_with_its_party_and_redirects_to_its_page():
     event = factories.event()
     fields = web_client.rsvp_form(
         organization_name="Delta Bakery",
@@ -57,7 +57,7 @@ def test_rsvp_is_saved_with_its_party_and_leads_to_its_own_page():
     assert Message.objects.get().recipient == "alma@example.org"
 
 
-def test_rsvp_page_says_at_once_that_the_mail_may_take_a_while():
+def test_rsvp_page_says_that_the_email_may_take_a_while():
     event = factories.event()
     response = web_client.visitor(event).post(event.get_absolute_url(), web_client.rsvp_form(), follow=True)
     page = web_client.page_text(response)
@@ -65,7 +65,7 @@ def test_rsvp_page_says_at_once_that_the_mail_may_take_a_while():
     assert "A mail to alma@example.org is on its way. It may take a while; what this page says counts already." in page
 
 
-def test_rsvp_repeated_from_the_same_browser_is_one_rsvp_one_mail_and_the_same_page():
+def test_rsvp_repeated_in_the_same_browser_saves_one_and_sends_one_email():
     event = factories.event()
     browser = web_client.visitor(event)
     answers = [
@@ -76,7 +76,7 @@ def test_rsvp_repeated_from_the_same_browser_is_one_rsvp_one_mail_and_the_same_p
     assert snapshots.emails() == ["confirmed 1 REQUEST"]
 
 
-def test_rsvp_from_two_tabs_and_after_opening_other_pages_is_one():
+def test_rsvp_from_two_tabs_is_saved_once():
     event = factories.event()
     browser = web_client.visitor(event)
     browser.get("/imagine/")
@@ -89,7 +89,7 @@ def test_rsvp_from_two_tabs_and_after_opening_other_pages_is_one():
 
 
 @pytest.mark.parametrize("other", ["another browser", "no cookie"])
-def test_rsvp_with_a_known_address_from_elsewhere_changes_nothing_and_mails_the_link_to_the_stored_one(other):
+def test_duplicate_rsvp_from_another_browser_only_emails_the_link(other):
     event = factories.event()
     web_client.visitor(event).post(event.get_absolute_url(), web_client.rsvp_form(email="Alma@example.org"))
     rsvp = Rsvp.objects.get()
@@ -107,7 +107,7 @@ def test_rsvp_with_a_known_address_from_elsewhere_changes_nothing_and_mails_the_
     assert (link.recipient, rsvp.token in link.body_text) == ("Alma@example.org", True)
 
 
-def test_browser_is_led_to_the_rsvp_that_it_made_for_an_hour():
+def test_browser_is_redirected_to_the_rsvp_it_made_for_an_hour():
     event = factories.event()
     browser = web_client.visitor(event)
     first = browser.post(event.get_absolute_url(), web_client.rsvp_form())
@@ -119,7 +119,7 @@ def test_browser_is_led_to_the_rsvp_that_it_made_for_an_hour():
     assert Rsvp.objects.get().browser_token not in answer.content.decode()
 
 
-def test_browser_is_told_when_what_it_sent_differs_from_what_is_saved():
+def test_repeated_rsvp_with_different_data_says_it_was_not_saved():
     event = factories.event()
     browser = web_client.visitor(event)
     told = "What you just sent wasn't saved; here's what we have."
@@ -129,7 +129,7 @@ def test_browser_is_told_when_what_it_sent_differs_from_what_is_saved():
     assert snapshots.seats(event) == [("Alma Reyes", 1, 0)]
 
 
-def test_browser_is_led_nowhere_once_the_emailed_link_was_used():
+def test_browser_is_not_redirected_once_the_emailed_link_was_used():
     event = factories.event()
     browser = web_client.visitor(event)
     browser.post(event.get_absolute_url(), web_client.rsvp_form())
@@ -137,7 +137,7 @@ def test_browser_is_led_nowhere_once_the_emailed_link_was_used():
     assert browser.post(event.get_absolute_url(), web_client.rsvp_form()).status_code == 409
 
 
-def test_first_email_repeats_nothing_but_the_name_until_the_address_is_verified():
+def test_emails_repeat_only_the_name_until_the_address_is_verified():
     event = factories.event()
     typed = {"guest_2": "Evil Prize", "dietary_needs": "Call 209 555 0100", "note": "evil note", "size": "2"}
     browser = web_client.visitor(event)
@@ -153,14 +153,14 @@ def test_first_email_repeats_nothing_but_the_name_until_the_address_is_verified(
     assert "Evil Prize" in Message.objects.latest("created_at").body_text
 
 
-def test_organization_is_no_link(client):
+def test_organization_name_with_a_link_is_rejected(client):
     event = factories.event()
     sent = web_client.rsvp_form(organization_name="Prize: www.evil-prize.example.com/claim")
     assert client.post(event.get_absolute_url(), sent).status_code == 422
     assert not Rsvp.objects.exists()
 
 
-def test_rsvp_of_one_browser_for_two_addresses_is_two():
+def test_two_addresses_in_one_browser_make_two_rsvps():
     event = factories.event()
     browser = web_client.visitor(event)
     for email in ("alma@example.org", "ben@example.org"):
@@ -168,7 +168,7 @@ def test_rsvp_of_one_browser_for_two_addresses_is_two():
     assert Rsvp.objects.count() == 2
 
 
-def test_names_beyond_the_party_are_not_lost_unsaid():
+def test_more_guest_names_than_the_party_size_is_an_error():
     event = factories.event()
     response = web_client.visitor(event).post(event.get_absolute_url(), web_client.rsvp_form(size="1", guest_2="Ben"))
     assert response.status_code == 422
@@ -178,13 +178,13 @@ def test_names_beyond_the_party_are_not_lost_unsaid():
     assert not Rsvp.objects.exists()
 
 
-def test_companion_may_be_named_in_any_field():
+def test_guest_can_be_named_in_any_field():
     event = factories.event()
     web_client.visitor(event).post(event.get_absolute_url(), web_client.rsvp_form(size="2", guest_5="Ben"))
     assert snapshots.guests(Rsvp.objects.get()) == [(1, "Alma Reyes"), (2, "Ben")]
 
 
-def test_rsvp_when_full_waits():
+def test_rsvp_for_a_full_event_is_waitlisted():
     event = factories.event(capacity=1)
     factories.rsvp(event, "Seated")
     response = web_client.visitor(event).post(event.get_absolute_url(), web_client.rsvp_form(size="2"), follow=True)
@@ -208,7 +208,7 @@ def test_rsvp_in_spanish_is_answered_in_spanish():
     ],
     ids=["closed", "soon", "cancelled"],
 )
-def test_rsvp_to_an_event_that_takes_none_is_told_so_and_nothing_is_kept(fields, said):
+def test_rsvp_is_refused_and_not_saved_when_the_event_takes_none(fields, said):
     event = factories.event()
     browser = web_client.visitor(event)
     Event.objects.update(**fields)
@@ -224,7 +224,7 @@ def test_rsvp_to_a_missing_event_is_not_found(client):
     assert snapshots.tables()["summit.Rsvp"] == []
 
 
-def test_rsvp_with_a_mistake_keeps_what_was_typed_and_says_where():
+def test_rsvp_with_invalid_input_keeps_the_input_and_links_to_the_errors():
     event = factories.event()
     fields = web_client.rsvp_form(email="alma", organization_name="Delta <Bakery>", size="9", guest_2="Ben")
     response = web_client.visitor(event).post(event.get_absolute_url(), fields)
@@ -238,7 +238,7 @@ def test_rsvp_with_a_mistake_keeps_what_was_typed_and_says_where():
     assert Rsvp.objects.count() == 0
 
 
-def test_rsvp_without_the_csrf_token_is_refused_in_our_words():
+def test_rsvp_without_a_csrf_token_gets_our_own_403_page():
     event = factories.event()
     response = Client(enforce_csrf_checks=True).post(event.get_absolute_url(), web_client.rsvp_form())
     assert response.status_code == 403
@@ -279,7 +279,7 @@ def test_landing_takes_at_most_four_queries(number, client):
         assert len(queries) <= 4
 
 
-def test_errors_of_one_visitor_show_on_no_other_page():
+def test_form_errors_of_one_request_do_not_show_in_another():
     """crispy-forms writes into the fields of a form that it shows."""
     browser, event = web_client.visitor(factories.event()), factories.event()
     wrongs = [{"email": "alma"}, {"name": ""}, {"email": "alma"}]

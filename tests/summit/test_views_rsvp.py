@@ -70,7 +70,7 @@ def test_rsvp_page_shows_only_its_own_party(client):
         ("failed", "Our mail to alma.reyes@example.org was refused."),
     ],
 )
-def test_rsvp_page_tells_what_became_of_the_newest_mail(client, state, said):
+def test_rsvp_page_shows_the_state_of_the_newest_email(client, state, said):
     rsvp = factories.rsvp(factories.event())
     Message.objects.update(state=state, sent_at=rsvp.created_at if state == "sent" else None)
     assert said in page(client, rsvp)
@@ -79,7 +79,7 @@ def test_rsvp_page_tells_what_became_of_the_newest_mail(client, state, said):
 # Change the party ---------------------------------------------------------------------------------------------------
 
 
-def test_change_party_saves_names_and_needs_and_repeats_harmlessly(client):
+def test_change_party_saves_names_and_needs_and_can_be_repeated(client):
     rsvp = factories.rsvp(factories.event(), size=2)
     contact, guest = rsvp.guests.all()
     fields = {
@@ -98,7 +98,7 @@ def test_change_party_saves_names_and_needs_and_repeats_harmlessly(client):
     assert "Names and needs were saved." in page(client, rsvp)
 
 
-def test_change_party_with_a_mistake_saves_nothing_and_keeps_what_was_typed(client):
+def test_change_party_with_invalid_input_saves_nothing_and_keeps_the_input(client):
     rsvp = factories.rsvp(factories.event(), size=2)
     contact, guest = rsvp.guests.all()
     before = snapshots.tables(but=BUT_LIMITS)
@@ -116,7 +116,7 @@ def test_change_party_with_a_mistake_saves_nothing_and_keeps_what_was_typed(clie
     assert snapshots.tables(but=BUT_LIMITS) == before
 
 
-def test_old_page_does_not_undo_what_staff_corrected(client):
+def test_stale_page_does_not_undo_staff_corrections(client):
     rsvp = factories.rsvp(factories.event(), size=2, guests=("Bne",))
     opened = web_client.form_fields(client.get(rsvp.get_absolute_url()))
     contact, guest = rsvp.guests.all()
@@ -130,7 +130,7 @@ def test_old_page_does_not_undo_what_staff_corrected(client):
     ]
 
 
-def test_bring_one_more_clicked_twice_brings_one_more_and_keeps_typed_names(client):
+def test_grow_clicked_twice_adds_one_guest_and_keeps_typed_names(client):
     rsvp = factories.rsvp(factories.event(), size=2)
     guest = rsvp.guests.last()
     for _twice in range(2):
@@ -139,7 +139,7 @@ def test_bring_one_more_clicked_twice_brings_one_more_and_keeps_typed_names(clie
     assert snapshots.emails() == ["confirmed 1 REQUEST", "changed 2 REQUEST"]
 
 
-def test_remove_clicked_twice_removes_one(client):
+def test_remove_clicked_twice_removes_one_guest(client):
     rsvp = factories.rsvp(factories.event(), size=3, guests=("Ben", "Cleo"))
     ben = rsvp.guests.get(name="Ben")
     for _twice in range(2):
@@ -148,7 +148,7 @@ def test_remove_clicked_twice_removes_one(client):
     assert snapshots.emails() == ["confirmed 1 REQUEST", "changed 2 REQUEST"]
 
 
-def test_remove_of_another_partys_guest_changes_nothing(client):
+def test_removing_another_partys_guest_changes_nothing(client):
     event = factories.event()
     rsvp, other = factories.rsvp(event, size=2), factories.rsvp(event, "Other", size=2)
     before = snapshots.tables(but=BUT_LIMITS)
@@ -157,7 +157,7 @@ def test_remove_of_another_partys_guest_changes_nothing(client):
     assert snapshots.tables(but=BUT_LIMITS) == before
 
 
-def test_keep_what_is_held_and_fewer_are_fine(client):
+def test_accepting_fewer_and_leaving_the_waitlist_can_be_repeated(client):
     event = factories.event(capacity=2)
     rsvp = factories.rsvp(event, size=4)
     for _twice in range(2):
@@ -171,14 +171,14 @@ def test_keep_what_is_held_and_fewer_are_fine(client):
     assert rsvp.accepts_partial is False
 
 
-def test_bring_one_more_from_an_old_page_takes_nobody_away(client):
+def test_grow_from_a_stale_page_removes_no_one(client):
     rsvp = factories.rsvp(factories.event(), size=3)
     seats.change_party_size(rsvp, size=5)
     post(client, "change_party", rsvp, grow="4")
     assert snapshots.seats(rsvp.event) == [("Alma Reyes", 5, 0)]
 
 
-def test_stop_waiting_from_an_old_page_keeps_what_came_in_the_meantime(client):
+def test_leaving_the_waitlist_from_a_stale_page_keeps_promoted_seats(client):
     event = factories.event(capacity=3)
     other = factories.rsvp(event, "Other", size=2)
     rsvp = factories.rsvp(event, size=3, accepts_partial=True)
@@ -187,7 +187,7 @@ def test_stop_waiting_from_an_old_page_keeps_what_came_in_the_meantime(client):
     assert snapshots.seats(event) == [("Other", 0, 0), ("Alma Reyes", 3, 0)]
 
 
-def test_growing_beyond_the_largest_party_is_told_so(client):
+def test_growing_past_max_party_size_shows_an_error(client):
     rsvp = factories.rsvp(factories.event(), size=2)
     before = snapshots.tables(but=BUT_LIMITS)
     post(client, "change_party", rsvp, grow="7")
@@ -196,7 +196,7 @@ def test_growing_beyond_the_largest_party_is_told_so(client):
 
 
 @pytest.mark.slow
-def test_button_that_sends_no_number_gets_the_400_page_and_nothing_is_stored(subtests, client):
+def test_button_with_an_invalid_number_gets_400_and_saves_nothing(subtests, client):
     rsvp = factories.rsvp(factories.event(), size=2)
     contact = rsvp.guests.first()
     before = snapshots.tables(but=BUT_LIMITS)
@@ -216,7 +216,7 @@ def test_renaming_the_contact_renames_the_rsvp(client):
     assert "At the door, say Alma López" in page(client, rsvp)
 
 
-def test_free_seats_after_promotion_stopped_are_for_whoever_asks(client):
+def test_available_seats_can_be_taken_after_the_waitlist_has_closed(client):
     event = factories.event(capacity=2)
     seated, first, second = (
         factories.rsvp(event, "Seated", size=2),
@@ -236,7 +236,7 @@ def test_free_seats_after_promotion_stopped_are_for_whoever_asks(client):
 
 
 @pytest.mark.slow
-def test_one_rsvp_causes_no_flood_of_mail(client):
+def test_emails_caused_by_one_rsvp_are_limited(client):
     rsvp = factories.rsvp(factories.event(), size=1)
     answers = {post(client, "change_party", rsvp, grow="2").status_code for _try in range(20)}
     assert answers == {302}
@@ -244,7 +244,7 @@ def test_one_rsvp_causes_no_flood_of_mail(client):
     assert post(client, "change_party", rsvp).status_code == 302  # names cause no mail
 
 
-def test_link_of_an_rsvp_that_staff_erased_in_the_meantime_is_unknown(client, monkeypatch):
+def test_rsvp_deleted_in_the_meantime_is_not_found(client, monkeypatch):
     rsvp = factories.rsvp(factories.event(), size=1)
     monkeypatch.setattr("summit.views.rsvp.wait_for_email", lambda rsvp: seats.delete_rsvp(rsvp) and 0)
     assert post(client, "change_party", rsvp, grow="2").status_code == 404
@@ -253,7 +253,7 @@ def test_link_of_an_rsvp_that_staff_erased_in_the_meantime_is_unknown(client, mo
 # Cancel and come back ----------------------------------------------------------------------------------------------
 
 
-def test_cancel_asks_first_and_cancels_once(client):
+def test_cancel_asks_for_confirmation_and_cancels_once(client):
     event = factories.event(capacity=2)
     rsvp, waits = factories.rsvp(event, size=2), factories.rsvp(event, "Waits")
     address = reverse("cancel_rsvp", args=[rsvp.token])
@@ -268,7 +268,7 @@ def test_cancel_asks_first_and_cancels_once(client):
     assert client.get(address)["Location"] == rsvp.get_absolute_url()
 
 
-def test_come_back_clicked_twice_comes_back_once(client):
+def test_reinstate_clicked_twice_reinstates_once(client):
     event = factories.event()
     rsvp = seats.cancel(factories.rsvp(event, size=2))
     for _twice in range(2):
@@ -278,13 +278,13 @@ def test_come_back_clicked_twice_comes_back_once(client):
 
 
 @pytest.mark.parametrize("size", ["x", None])
-def test_come_back_without_a_number_gets_the_400_page(client, size):
+def test_reinstate_without_a_number_gets_400(client, size):
     rsvp = seats.cancel(factories.rsvp(factories.event()))
     assert post(client, "reinstate_rsvp", rsvp, **({"size": size} if size else {})).status_code == 400
 
 
 @pytest.mark.parametrize("size", ["0", "7"])
-def test_come_back_with_no_size_that_can_be_is_told_so(client, size):
+def test_reinstate_with_an_invalid_party_size_shows_an_error(client, size):
     rsvp = seats.cancel(factories.rsvp(factories.event()))
     post(client, "reinstate_rsvp", rsvp, size=size)
     assert "A party here is one to 6 people." in page(client, rsvp)
@@ -294,7 +294,7 @@ def test_come_back_with_no_size_that_can_be_is_told_so(client, size):
 
 @pytest.mark.parametrize("stop", [factories.end_event, factories.cancel_event_unnoticed])
 @pytest.mark.parametrize("name", CHANGES)
-def test_nothing_changes_by_link_after_the_event(client, name, stop):
+def test_changes_by_link_are_refused_after_the_event_except_canceling(client, name, stop):
     event = factories.event()
     rsvp = factories.rsvp(event, size=2)
     if name == "reinstate_rsvp":
@@ -311,7 +311,7 @@ def test_nothing_changes_by_link_after_the_event(client, name, stop):
         assert snapshots.tables(but=BUT_LIMITS) == before
 
 
-def test_growing_after_rsvp_closed_is_refused_and_shrinking_is_not(client):
+def test_growing_after_rsvps_close_is_refused_but_shrinking_works(client):
     event = factories.event()
     rsvp = factories.rsvp(event, size=2)
     factories.close_rsvp(event)
@@ -323,7 +323,7 @@ def test_growing_after_rsvp_closed_is_refused_and_shrinking_is_not(client):
 
 
 @pytest.mark.parametrize("name", ["change_party", "reinstate_rsvp"])
-def test_get_of_a_change_leads_to_the_rsvp_and_changes_nothing(client, name):
+def test_get_of_a_change_redirects_to_the_rsvp_and_changes_nothing(client, name):
     rsvp = factories.rsvp(factories.event())
     before = snapshots.tables()
     assert client.get(reverse(name, args=[rsvp.token]))["Location"] == rsvp.get_absolute_url()
@@ -334,7 +334,7 @@ def test_get_of_a_change_leads_to_the_rsvp_and_changes_nothing(client, name):
 # Calendar file ------------------------------------------------------------------------------------------------------
 
 
-def test_calendar_file_belongs_to_the_rsvp(client):
+def test_calendar_file_has_the_rsvps_uid_and_no_token_in_its_name(client):
     rsvp = factories.rsvp(factories.event())
     response = client.get(reverse("rsvp_calendar", args=[rsvp.token]))
     words = response.content.decode().replace("\r\n ", "")
@@ -344,6 +344,6 @@ def test_calendar_file_belongs_to_the_rsvp(client):
     assert "METHOD:PUBLISH" in words
 
 
-def test_calendar_file_is_missing_while_no_seat_is_held(client):
+def test_calendar_file_is_not_found_while_no_seat_is_held(client):
     waiting = factories.rsvp(factories.event(capacity=0))
     assert client.get(reverse("rsvp_calendar", args=[waiting.token])).status_code == 404

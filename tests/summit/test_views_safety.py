@@ -36,7 +36,7 @@ def addresses(rsvp: Rsvp) -> list[str]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("method", ["get", "head", "options"])
-def test_reading_writes_no_row_in_any_table(client, method):
+def test_safe_methods_write_no_row_in_any_table(client, method):
     event = factories.event(capacity=2)
     parties = [
         factories.rsvp(event, "Alma", size=2),
@@ -54,7 +54,7 @@ def test_reading_writes_no_row_in_any_table(client, method):
 
 
 @pytest.mark.slow
-def test_wrong_old_and_cut_links_get_one_constant_page():
+def test_invalid_and_deleted_links_get_one_constant_page():
     rsvp = factories.rsvp(factories.event())
     erased = factories.rsvp(rsvp.event, "Erased")
     seats.delete_rsvp(erased)
@@ -76,7 +76,7 @@ def test_wrong_old_and_cut_links_get_one_constant_page():
     assert snapshots.seats(rsvp.event) == [("Alma Reyes", 1, 0)]
 
 
-def test_no_page_shows_a_link_that_it_was_not_opened_with(client):
+def test_pages_show_no_link_they_were_not_opened_with(client):
     rsvp = factories.rsvp(factories.event())
     for address in addresses(rsvp):
         if rsvp.token not in address:
@@ -114,7 +114,7 @@ def answers_of_every_kind(rsvp: Rsvp) -> dict:
 
 
 @pytest.mark.slow
-def test_every_answer_forbids_inline_code_and_other_hosts():
+def test_every_response_has_security_headers_and_no_inline_code():
     for kind, response in answers_of_every_kind(factories.rsvp(factories.event())).items():
         policy = response.get("Content-Security-Policy", "")
         assert "default-src 'none'" in policy, kind
@@ -136,13 +136,13 @@ def test_every_answer_forbids_inline_code_and_other_hosts():
             assert " onclick=" not in page, kind
 
 
-def test_no_other_site_may_frame_a_page(client):
+def test_pages_cannot_be_framed(client):
     response = client.get("/imagine/")
     assert response["X-Frame-Options"] == "DENY"
     assert "frame-ancestors 'none'" in response["Content-Security-Policy"]
 
 
-def test_public_pages_are_kept_by_no_shared_cache(client):
+def test_public_pages_are_not_stored_in_shared_caches(client):
     event = factories.event()
     urls = [reverse(name) for name in ("landing", "find_rsvp", "pledge_begin", "partners", "privacy")]
     for address in (*urls, event.get_absolute_url()):
@@ -152,7 +152,7 @@ def test_public_pages_are_kept_by_no_shared_cache(client):
 
 
 @pytest.mark.slow
-def test_forms_of_other_sites_are_refused_by_the_admin(client, staff):
+def test_admin_refuses_forms_posted_from_other_sites(client, staff):
     address = f"/imagine/admin/summit/event/{factories.event().pk}/change/"
     sent = web_client.form_fields(staff.get(address))
     before = snapshots.tables()
@@ -167,7 +167,7 @@ def test_forms_of_other_sites_are_refused_by_the_admin(client, staff):
 # Cookies ------------------------------------------------------------------------------------------------------------
 
 
-def test_every_cookie_stays_under_our_path_and_names_nobody(client, staff):
+def test_cookies_are_limited_to_our_path_and_hold_no_staff_messages(client, staff):
     rsvp = factories.rsvp(factories.event(), size=2)
     in_admin = f"/imagine/admin/summit/rsvp/{rsvp.pk}/change/"
     answers = [
@@ -185,7 +185,7 @@ def test_every_cookie_stays_under_our_path_and_names_nobody(client, staff):
     assert "was changed successfully" in web_client.page_text(staff.get("/imagine/admin/summit/rsvp/"))
 
 
-def test_messages_of_public_views_hold_nothing_that_was_typed():
+def test_messages_of_public_views_contain_no_personal_data():
     root = Path(settings.BASE_DIR)
     views = [*(root / "summit" / "views").glob("*.py"), *(root / "partners" / "views").glob("*.py")]
     for path in (*views, root / "imagine" / "mail" / "views.py"):
@@ -196,7 +196,7 @@ def test_messages_of_public_views_hold_nothing_that_was_typed():
 # Private pages ------------------------------------------------------------------------------------------------------
 
 
-def test_private_pages_are_neither_stored_nor_indexed(client):
+def test_private_pages_are_not_cached_or_indexed(client):
     rsvp = factories.rsvp(factories.event())
     answers = [
         client.get(rsvp.get_absolute_url()),
@@ -227,7 +227,7 @@ def test_language_comes_from_the_browser_until_it_is_chosen(client):
     assert '<html lang="es"' in client.get("/imagine/").content.decode()
 
 
-def test_language_leads_to_no_other_site_and_ignores_what_it_does_not_know(client):
+def test_language_does_not_redirect_elsewhere_and_ignores_unknown_codes(client):
     response = client.post("/imagine/language/", {"language": "es", "next": "https://evil.example.com/"})
     assert response["Location"] == "/"
     client.post("/imagine/language/", {"language": "../x\x00", "next": "/imagine/"})
@@ -251,7 +251,7 @@ def reserve(client, rsvp: Rsvp, email: str = "new@example.org"):
     ],
     ids=["find", "rsvp", "known", "change"],
 )
-def test_too_many_tries_are_told_when_to_come_back(client, scope, most, send):
+def test_rate_limited_requests_get_429_with_retry_after(client, scope, most, send):
     rsvp = factories.rsvp(factories.event())
     assert send(client, rsvp).status_code != 429
     counted = RateLimitCount.objects.filter(key__startswith=f"{scope}:")
@@ -267,7 +267,7 @@ def test_too_many_tries_are_told_when_to_come_back(client, scope, most, send):
 
 
 @pytest.mark.slow
-def test_after_many_known_addresses_others_can_still_rsvp(client):
+def test_limit_for_known_addresses_does_not_block_new_rsvps(client):
     rsvp = factories.rsvp(factories.event())
     answers = [reserve(client, rsvp, rsvp.email).status_code for _ in range(31)]
     assert answers == [409] * 30 + [429]
@@ -275,7 +275,7 @@ def test_after_many_known_addresses_others_can_still_rsvp(client):
 
 
 @pytest.mark.slow
-def test_three_hundred_people_behind_one_address_all_get_through(client):
+def test_three_hundred_people_behind_one_ip_are_not_rate_limited(client):
     event, _year = factories.event(capacity=400), factories.pledge_year()
     people = [{"email": f"guest{number}@example.org"} for number in range(300)]
     for url, form in [
@@ -287,13 +287,13 @@ def test_three_hundred_people_behind_one_address_all_get_through(client):
     assert Rsvp.objects.count() == 300
 
 
-def test_limits_keep_no_address_of_a_visitor(client):
+def test_rate_limits_store_no_ip_address(client):
     factories.event()
     client.post("/imagine/rsvp/find/", {"email": "alma@example.org"})
     assert "127.0.0.1" not in str(snapshots.tables()["core.RateLimitCount"])
 
 
-def test_old_counts_are_forgotten(client):
+def test_old_rate_limit_counts_are_deleted(client):
     client.post("/imagine/rsvp/find/", {"email": "alma@example.org"})
     rate_limit.delete_old_counts()
     assert RateLimitCount.objects.count() == 1
@@ -314,7 +314,7 @@ def test_old_counts_are_forgotten(client):
         (1, None, "192.0.2.1"),
     ],
 )
-def test_client_address_believes_declared_proxies_alone(settings, proxies, forwarded, address):
+def test_client_address_trusts_only_configured_proxies(settings, proxies, forwarded, address):
     settings.TRUSTED_PROXIES = proxies
     headers = {"x-forwarded-for": forwarded} if forwarded else {}
     request = RequestFactory(REMOTE_ADDR="192.0.2.1").get("/imagine/", headers=headers)
