@@ -104,6 +104,8 @@ class ContactFormSet(forms.BaseInlineFormSet):
     def owners(self) -> dict[str, int]:
         """Return the contacts that stay by the address they have now. They are saved one after another, so none can get
         another's address."""
+        if self.instance.pk is None:
+            return {}
         leaving = [form.instance.pk for form in self.deleted_forms]
-        contacts = Contact.objects.filter(organization=self.instance.pk).exclude(pk__in=leaving)
-        return {email.lower(): pk for email, pk in contacts.values_list("email", "pk")}
+        staying = self.instance.contacts.exclude(pk__in=leaving)
+        return {email.lower(): pk for email, pk in staying.values_list("email", "pk")}

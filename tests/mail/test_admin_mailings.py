@@ -282,7 +282,7 @@ def test_viewer_cannot_use_any_button(kickoff):
     client = staff_client("view_mailing")
     page = client.get(page_of(sending))
     assert "Being sent" in web_client.page_text(page)
-    assert 'class="button"' not in page.content.decode()
+    assert 'class="button"' not in page.content.decode().partition("<dialog")[0]
     before = snapshots.tables(but=UNCHANGED)
     for button in BUTTONS:
         assert client.post(page_of(sending), button).status_code == 403

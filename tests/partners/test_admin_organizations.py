@@ -250,6 +250,15 @@ def test_contact_cannot_take_the_email_another_contact_still_has(staff):
     assert not Contact.objects.filter(pk=ben.pk).exists()
 
 
+def test_contact_of_a_new_organization_may_have_the_email_of_a_contact_elsewhere(staff):
+    factories.person("Alma")
+    factories.contact(factories.organization(), "alma@example.org")
+    page = f"{LIST}add/"
+    contact = {"contacts-0-name": "Alma", "contacts-0-email": "alma@example.org"}
+    staff.post(page, web_client.form_fields(staff.get(page)) | {"name": "Tidewater"} | contact)
+    assert Organization.objects.get(name="Tidewater").contacts.get().email == "alma@example.org"
+
+
 @pytest.mark.slow
 def test_saving_without_changes_changes_nothing(staff):
     organization = with_logo(factories.signed_pledge().organization)
