@@ -18,7 +18,6 @@ from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
 from icalendar import STATUS, TRANSP, Calendar, Timezone, vCalAddress
 from icalendar import Event as Entry
-from icalendar.parser import Contentline
 
 from imagine.mail.rendering import to_one_line
 from summit.formatting import seats_sentence
@@ -46,12 +45,11 @@ def for_rsvp(rsvp: Rsvp, method: Method = "REQUEST") -> str:
         )
         shared = shared_text(facts, method, rsvp.language)
         description = rsvp_description(rsvp)
-    identity = identity_lines(rsvp.ics_uid, rsvp.ics_sequence, rsvp.get_absolute_url())
-    own = Entry()
+    own = own_entry(rsvp.ics_uid, rsvp.ics_sequence, rsvp.get_absolute_url())
     own.add("description", description)
     if method != "PUBLISH":
         own.add("attendee", attendee_property(rsvp.name, rsvp.email, "ACCEPTED"))
-    return add_lines(shared, [*identity, *property_lines(own)])
+    return add_properties(shared, own)
 
 
 def for_invitation(invitation: Invitation, *, sequence: int = 0, method: Method = "PUBLISH") -> str:
@@ -73,11 +71,10 @@ def for_invitation(invitation: Invitation, *, sequence: int = 0, method: Method 
             is_tentative=True,
         )
         shared = shared_text(facts, method, contact.language)
-    identity = identity_lines(uid_of(invitation), sequence, invitation.get_absolute_url())
-    own = Entry()
+    own = own_entry(uid_of(invitation), sequence, invitation.get_absolute_url())
     if method != "PUBLISH":
         own.add("attendee", attendee_property(contact.name, contact.email, "NEEDS-ACTION"))
-    return add_lines(shared, [*identity, *property_lines(own)])
+    return add_properties(shared, own)
 
 
 def invitation_description(event: Event) -> str:
@@ -121,29 +118,16 @@ def shared_text(facts: EntryFacts, method: Method, _language: str) -> str:
     return calendar_text(entry, method)
 
 
-def identity_lines(uid: UUID, sequence: int, url: str) -> list[str]:
-    """Return the properties that each party's entry has. Nothing in them needs an escape, and icalendar takes as long
-    over them as over the rest of the entry, under the event's lock."""
-    stamp = f"{timezone.now():%Y%m%dT%H%M%SZ}"
-    return [f"UID:{uid}", f"DTSTAMP:{stamp}", f"SEQUENCE:{sequence}", f"URL:{settings.SITE_URL}{url}"]
+def own_entry(uid: UUID, sequence: int, url: str) -> Entry:
+    """Return the properties that every entry has of its own."""
+    return Entry.new(uid=uid, stamp=timezone.now(), sequence=sequence, url=settings.SITE_URL + url)
 
 
-def property_lines(entry: Entry) -> list[str]:
-    return entry.content_lines()[1:-2]  # without BEGIN, END and what follows END
-
-
-def add_lines(calendar: str, lines: list[str]) -> str:
-    """Return the calendar with more lines at the end of its one entry."""
+def add_properties(calendar: str, own: Entry) -> str:
+    """Return the calendar with more properties at the end of its one entry."""
+    properties = own.to_ical().decode().removeprefix("BEGIN:VEVENT\r\n").removesuffix("END:VEVENT\r\n")
     before, end, after = calendar.rpartition("END:VEVENT\r\n")
-    return "\r\n".join([before + folded(lines[0]), *map(folded, lines[1:]), end + after])
-
-
-def folded(line: str) -> str:
-    """Return a line in pieces of 74 octets (RFC 5545 3.1), none of which ends within an escape. icalendar goes through
-    it letter by letter, which takes two thirds of the time of an entry, under the event's lock."""
-    if not line.isascii():
-        return Contentline(line).to_ical().decode()
-    return "\r\n ".join(re.findall(r".{1,74}(?<![\\^])|.{1,74}", line))
+    return before + properties + end + after
 
 
 def for_event(event: Event) -> str:

@@ -3,10 +3,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from django.utils import translation
-from hypothesis import given
-from hypothesis import strategies as st
 from icalendar import Calendar
-from icalendar.parser import Contentline
 
 from summit.calendar import entries as calendar_entries
 from summit.models import Event, Rsvp
@@ -170,16 +167,3 @@ def test_unusual_names_produce_a_valid_calendar(name, shown):
     assert entry["ATTENDEE"] == "mailto:alma@example.org"
     assert entry["ATTENDEE"].params["CN"] == shown
     assert entry["SUMMARY"] == f"Summit, {shown}; part 1"
-
-
-@given(st.text(st.characters(exclude_characters="\r\n", exclude_categories=["Cs"]), max_size=400))
-def test_folded_lines_unfold_to_the_original(text):
-    folded = calendar_entries.folded(Contentline(text))
-    assert all(len(line.encode()) <= 75 for line in folded.split("\r\n"))
-    assert folded.replace("\r\n ", "") == text
-
-
-@given(st.text("a\\^", max_size=400))
-def test_lines_are_not_folded_inside_an_escape(text):
-    for line in calendar_entries.folded(Contentline(f"{text}b")).split("\r\n")[:-1]:
-        assert line[-1] not in "\\^" or set(line.strip()) <= set("\\^")
