@@ -22,7 +22,7 @@ class AdminRequestsMiddleware:
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """A filter such as ?name__regex=( is wrong for PostgreSQL alone."""
-        if isinstance(exception, DataError) and request.method != "POST" and is_for_admin(request):
+        if isinstance(exception, DataError) and is_for_admin(request) and only_reads(request):
             return render(request, "400.html", status=400)
         return None
 
@@ -35,6 +35,13 @@ def is_unreadable(request: HttpRequest) -> bool:
     return any("\0" in value for value in values) or "" in {
         query.get(TO_FIELD_VAR) for query in (request.GET, request.POST)
     }
+
+
+def only_reads(request: HttpRequest) -> bool:
+    """Return whether nothing but the query string can be wrong. A list reads it for an action on several rows, too."""
+    match = request.resolver_match
+    is_list = match is not None and (match.url_name or "").endswith("_changelist")
+    return request.method != "POST" or (is_list and bool(request.GET))
 
 
 def is_for_admin(request: HttpRequest) -> bool:
