@@ -30,8 +30,8 @@ DOUBTS = [("merge", 1180), ("match", 700), ("import", 1085), ("organization", 11
 
 def main() -> None:
     stop = prepare_environment()
-    os.environ["DEMO"] = "1"  # the password is enough to sign in
     os.environ["DJANGO_SETTINGS_MODULE"] = "imagine.settings"
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"  # Playwright's loop is in this thread, and never in a query
     django.setup()
     from tests.browser.site import Site  # needs the settings
 
@@ -201,10 +201,14 @@ def public(browser: Browser, address: str, pages: dict[str, str]) -> None:
 
 
 def signed_in(browser: Browser, address: str) -> Page:
+    from django.contrib.auth.models import User
+
+    from tests.browser.staff import fill_in_sign_in_form
+
+    staff = User.objects.get(username="staff")
+    staff.totpdevice_set.all().delete()  # its code was used a moment ago
     page = opened(browser, address, ADMIN, width=1280, height=900)
-    page.fill("#id_username", "staff")
-    page.fill("#id_password", PASSWORD)
-    page.click("[type=submit]")
+    fill_in_sign_in_form(page, staff)
     return page
 
 
@@ -213,7 +217,6 @@ def inviting(browser: Browser, address: str, pages: dict[str, str]) -> None:
     from imagine.mail.bulk import send_rate
     from imagine.mail.models import Mailing, Message
 
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"  # Playwright's loop is in this thread, and never in a query
     send_rate.set_send_rate(MAILS)
     page = signed_in(browser, address)
     page.goto(pages["invite"])
