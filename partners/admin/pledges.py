@@ -179,7 +179,11 @@ class PledgeAdmin(GuardedAdmin, ReadAdmin):
     @admin.display(description=_("mail goes to"))
     def mailed_to(self, pledge: Pledge) -> str:
         contact = pledge_emails.contact_for(pledge)
-        return f"{contact.name}, {contact.email}" if contact else _("nobody: give the organization a main contact")
+        if contact:
+            return f"{contact.name}, {contact.email}"
+        if pledge.requests.exists():
+            return _("no one yet, because the address isn’t verified")
+        return _("no one: give the organization a main contact")
 
     @admin.display(description=_("email address"))
     def verification(self, pledge: Pledge) -> str:

@@ -339,7 +339,9 @@ def test_list_and_page_show_that_an_email_is_not_verified(staff):
     verified = factories.signed_pledge()
     words = web_client.page_text(staff.get(LIST))
     assert words.count("Address not verified") == 1
-    assert "vic@example.org, Address not verified" in web_client.page_text(staff.get(page_of(unverified)))
+    page = web_client.page_text(staff.get(page_of(unverified)))
+    assert "vic@example.org, Address not verified" in page
+    assert "no one yet, because the address isn’t verified" in page
     assert "Address verified on" in web_client.page_text(staff.get(page_of(verified)))
 
 
