@@ -22,7 +22,7 @@ class AdminRequestsMiddleware:
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """A filter such as ?name__regex=( is wrong for PostgreSQL alone."""
-        if isinstance(exception, DataError) and is_for_admin(request) and only_reads(request):
+        if isinstance(exception, DataError) and is_for_admin(request) and is_about_query(request):
             return render(request, "400.html", status=400)
         return None
 
@@ -37,8 +37,8 @@ def is_unreadable(request: HttpRequest) -> bool:
     }
 
 
-def only_reads(request: HttpRequest) -> bool:
-    """Return whether nothing but the query string can be wrong. A list reads it for an action on several rows, too."""
+def is_about_query(request: HttpRequest) -> bool:
+    """Return whether the query string is what the database can't read. A list filters by it before an action, too."""
     match = request.resolver_match
     is_list = match is not None and (match.url_name or "").endswith("_changelist")
     return request.method != "POST" or (is_list and bool(request.GET))
