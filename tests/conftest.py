@@ -38,7 +38,7 @@ def pytest_collection_modifyitems(items):
 
 
 def pytest_collection_finish(session):
-    """Modules and tests stay to the end, so the garbage collector need not look at them again, and at others seldom."""
+    """Modules and tests stay to the end, so the garbage collector skips them, and looks at others less often."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)

@@ -11,12 +11,12 @@ USER, PASSWORD = "bounces@example.org", "p@ss wörd"
 
 
 class ImapServer:
-    """`mails` are the emails by number, `deleted` the numbers that were marked and not expunged. `refuses` is a command
+    """`emails` are kept by number, `deleted` are the numbers that were marked and not expunged. `refuses` is a command
     that is answered with NO, `hangs_up_at` one that ends the connection, `damaged` are emails that can't be fetched. If
     it says nothing, it doesn't even greet."""
 
     def __init__(self):
-        self.mails: dict[int, bytes] = {}
+        self.emails: dict[int, bytes] = {}
         self.deleted: set[int] = set()
         self.damaged: set[int] = set()
         self.commands: list[str] = []
@@ -26,9 +26,9 @@ class ImapServer:
         self.refuses = self.hangs_up_at = ""
         self.say_nothing = False
 
-    def deliver(self, *mails: bytes) -> None:
-        for mail in mails:
-            self.mails[self.next_uid] = mail.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+    def deliver(self, *emails: bytes) -> None:
+        for email in emails:
+            self.emails[self.next_uid] = email.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
             self.next_uid += 1
 
     def start(self) -> None:
@@ -98,22 +98,22 @@ class Conversation(socketserver.StreamRequestHandler):
         return self.is_signed_in
 
     def SELECT(self, command: str) -> bool:
-        self.say(f"* {len(self.server.imap.mails)} EXISTS")
+        self.say(f"* {len(self.server.imap.emails)} EXISTS")
         self.say(f"* OK [UIDVALIDITY {self.server.imap.uid_validity}] valid")
         return command == 'SELECT "INBOX"'
 
     def UID_SEARCH(self, command: str) -> None:
         """UID SEARCH UID 5:* finds the newest email, too, if its number is lower."""
-        mails, first = self.server.imap.mails, int(re.search(r"UID (\d+):\*", command)[1])
-        found = {uid for uid in mails if uid >= first} | ({max(mails)} if mails else set())
+        emails, first = self.server.imap.emails, int(re.search(r"UID (\d+):\*", command)[1])
+        found = {uid for uid in emails if uid >= first} | ({max(emails)} if emails else set())
         self.say(" ".join(["* SEARCH", *map(str, sorted(found, reverse=True))]))
 
     def UID_FETCH(self, command: str) -> bool:
         uid = int(command.split(" ")[2])
         if uid in self.server.imap.damaged:
             return False
-        if mail := self.server.imap.mails.get(uid):
-            content = mail.partition(b"\r\n\r\n")[0] + b"\r\n\r\n" if "HEADER.FIELDS" in command else mail
+        if email := self.server.imap.emails.get(uid):
+            content = email.partition(b"\r\n\r\n")[0] + b"\r\n\r\n" if "HEADER.FIELDS" in command else email
             if part := re.search(r"<0\.(\d+)>", command):
                 content = content[: int(part[1])]
             what = command.partition("(")[2].rstrip(")").replace(".PEEK", "")
@@ -128,5 +128,5 @@ class Conversation(socketserver.StreamRequestHandler):
     def UID_EXPUNGE(self, command: str) -> None:
         uid = int(command.split(" ")[2])
         if uid in self.server.imap.deleted:
-            del self.server.imap.mails[uid]
+            del self.server.imap.emails[uid]
             self.server.imap.deleted.discard(uid)

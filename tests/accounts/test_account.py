@@ -216,7 +216,7 @@ def test_removing_an_invalid_passkey_id_is_not_an_error(subtests, clerk):
             assert client.post(f"{ACCOUNT}remove/", {"passkey": passkey}).status_code == 302
 
 
-# A factor once more, before that is changed which one signs in with -----------------------------------------------
+# A second step again before sign-in changes ------------------------------------------------------------------------
 
 
 def signed_in_a_while_ago(user: User, minutes: int = 11) -> Client:

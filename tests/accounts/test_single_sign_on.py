@@ -75,7 +75,7 @@ COMMON = "https://login.microsoftonline.com/common/v2.0"
         (TENANT, {"xms_edov": False}, False),
         (TENANT, {"xms_edov": "0"}, False),
         (TENANT, {"xms_edov": [True]}, False),
-        (TENANT, {"email_verified": True}, False),  # Entra doesn't say this: somebody mapped a claim of their own
+        (TENANT, {"email_verified": True}, False),  # Entra doesn't say this: someone mapped a claim of their own
         (TENANT, {}, False),
         (COMMON, {"xms_edov": True}, False),
         ("https://login.example.org", {"xms_edov": True}, False),

@@ -86,8 +86,8 @@ def lose_mail_server(stack: Stack) -> None:
 
 
 class Guests:
-    """Now and then somebody RSVPs by themselves; `seconds` are how long each confirmation took during which no outage
-    began. One that meets an outage waits for a next try or a sweep: test_broker.py, test_smtp_server.py."""
+    """Now and then someone RSVPs; `seconds` are how long each confirmation took during which no outage began. One that
+    meets an outage waits for the next try or a sweep: test_broker.py, test_smtp_server.py."""
 
     def __init__(self, stack: Stack):
         self.stack, self.over = stack, threading.Event()

@@ -50,7 +50,7 @@ def test_reports_about_our_email_are_recorded_and_deleted_and_the_rest_stays(ima
     row = read()
     assert bounced() == ["alma@example.org"]
     assert not EmailPreference.objects.get(email="ben@example.org").wants_invitations
-    assert list(imap.mails) == [1, 3, 4, 5]
+    assert list(imap.emails) == [1, 3, 4, 5]
     assert (row.last_uid, row.uid_validity, row.failing_since) == (6, 7, None)
     assert row.read_at
     assert set(imap.commands) == ALL_THAT_IS_ASKED
@@ -71,7 +71,7 @@ def test_processed_emails_are_not_fetched_again(imap):
 def test_mailbox_with_a_new_uid_validity_is_read_from_the_start(imap):
     imap.deliver(HELLO, HELLO)
     read()
-    imap.mails, imap.next_uid, imap.uid_validity = {}, 1, 8
+    imap.emails, imap.next_uid, imap.uid_validity = {}, 1, 8
     imap.deliver(postfix(sent_message()))
     read()
     assert bounced() == ["alma@example.org"]
@@ -101,7 +101,7 @@ def test_reader_interrupted_after_recording_resumes(imap, command):
     imap.hangs_up_at = ""
     row = read()
     assert list(Message.objects.values()) == before
-    assert (list(imap.mails), row.last_uid, row.failing_since) == ([2], 2, None)
+    assert (list(imap.emails), row.last_uid, row.failing_since) == ([2], 2, None)
 
 
 @pytest.mark.parametrize("lacking", ["the right to delete", "UIDPLUS"])
@@ -112,7 +112,7 @@ def test_report_that_cannot_be_deleted_is_still_recorded(imap, lacking):
     else:
         imap.refuses = "UID STORE"
     row = read()
-    assert (bounced(), list(imap.mails), row.last_uid, row.failing_since) == (["alma@example.org"], [1], 1, None)
+    assert (bounced(), list(imap.emails), row.last_uid, row.failing_since) == (["alma@example.org"], [1], 1, None)
     assert imap.deleted == ({1} if lacking == "UIDPLUS" else set())
 
 
@@ -124,7 +124,7 @@ def test_report_about_an_email_being_sent_is_read_again_later(imap):
     assert read().last_uid == 1
     Message.objects.update(state="sent", sent_at=timezone.now(), claim_id=None, claim_expires_at=None)
     assert read().last_uid == 3
-    assert (bounced(), list(imap.mails)) == (["alma@example.org"], [1, 3])
+    assert (bounced(), list(imap.emails)) == (["alma@example.org"], [1, 3])
 
 
 def test_second_reader_does_nothing_until_the_claim_expires(imap, settings):

@@ -147,7 +147,7 @@ def can_expunge_one(imap: imaplib.IMAP4) -> bool:
 
 
 def fetch(imap: imaplib.IMAP4, uid: int, what: str) -> bytes:
-    """Return one part of an email, or nothing if it was deleted meanwhile."""
+    """Return one part of an email, or nothing if it was deleted in the meantime."""
     lines = check(imap.uid("FETCH", str(uid), f"({what})"))
     return next((line[1] for line in lines if isinstance(line, tuple)), b"")
 

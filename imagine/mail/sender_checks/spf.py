@@ -105,7 +105,7 @@ class SpfRecord:
                 raise Missing(
                     f"Reading the SPF record of {self.domain} takes more than {MAX_LOOKUPS} lookups, so receivers "
                     "ignore all of it.",
-                    "Ask the IT department to take out includes that aren't needed any more.",
+                    "Ask the IT department to take out includes that are no longer needed.",
                 )
             if term.has_macro or term.name == "ptr":
                 self.unfollowed = True
