@@ -8,6 +8,8 @@ from playwright.sync_api import Browser, BrowserContext, Page
 from tests.browser.page_monitor import PageMonitor
 
 LOCALES = {"en": "en-US", "es": "es-US"}
+# Where a tab waits for its next test. A page of the site keeps the process of the tab; about:blank would end it.
+RESTING_PAGE = "/imagine/static/art/mark.svg"
 TIMEOUT = 15_000  # milliseconds
 
 
@@ -67,5 +69,5 @@ def clear(page: Page) -> None:
             other.close()
     page.unroute_all()
     page.emulate_media(media="null", color_scheme="null", forced_colors="null")
-    page.goto("about:blank")
+    page.goto(RESTING_PAGE)
     page.context.clear_cookies()
