@@ -33,9 +33,9 @@ demo-reset: $(VENV)/demo.stamp
 # say follows at the end. The others are first those without a browser, then those of two browsers with a site each.
 test: $(VENV)/test.stamp
 	@CHROMIUM="$$($(PY) -m tests.browser.chromium)" && export CHROMIUM && mkdir -p var || exit 1; \
-	$(PY) -m pytest -rs -m faults -p no:cacheprovider >var/faults.log 2>&1 & faults=$$!; \
+	$(PY) -m pytest -rs -m faults tests/faults tests/demo -p no:cacheprovider >var/faults.log 2>&1 & faults=$$!; \
 	nice -n 5 $(PY) -m pytest -rs -n logical -m "not browser and not faults"; rules=$$?; \
-	nice -n 5 $(PY) -m pytest -rs -n 2 --dist worksteal -m browser; browser=$$?; \
+	nice -n 5 $(PY) -m pytest -rs -n 2 --dist worksteal -m browser tests/browser; browser=$$?; \
 	wait $$faults; faults=$$?; cat var/faults.log; exit $$((rules | browser | faults))
 
 # Every rule and every page once; what is marked slow tries the rest.

@@ -23,8 +23,8 @@ from tests.golden import sample
 from tests.test_golden import admin_pages, public_pages
 
 SEED = 20270401
-PARTS = 4  # so that tests in parallel share them
-COUNT = int(os.environ.get("GENERATED_REQUESTS", "4000"))
+PARTS = 2  # so that tests in parallel share them
+COUNT = int(os.environ.get("GENERATED_REQUESTS", "2400"))
 TRACES = (b"Traceback (most", b"site-packages", b"psycopg2", b"django/core", b"DoesNotExist", b"OperationalError")
 URLENCODED, MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data; boundary=b"
 

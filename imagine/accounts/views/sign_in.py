@@ -122,8 +122,9 @@ def finish(request: HttpRequest, user: User, factor: str) -> HttpResponse:
 
 
 def next_url(request: HttpRequest, wanted: str) -> str:
-    """Return where the person wanted to go, if that is a page of ours."""
-    if url_has_allowed_host_and_scheme(wanted, {request.get_host()}, request.is_secure()):
+    """Return where the person wanted to go, if that is a page of ours. (To `redirect`, what has no slash is the name of
+    a view.)"""
+    if wanted.startswith("/") and url_has_allowed_host_and_scheme(wanted, {request.get_host()}, request.is_secure()):
         return wanted
     return reverse("admin:index")
 
