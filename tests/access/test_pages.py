@@ -164,8 +164,8 @@ def row_of(url: str) -> str:
 
 @pytest.mark.slow
 def test_pages_link_only_to_pages_the_role_may_open(rows, clients):
-    """Each link of each page is followed once for its row and its first filter. That a form or a page of the table opens
-    is shown above, so for these the table's word is enough."""
+    """Each link of each page is followed once for its row and its first filter. For forms and for the pages of the
+    table, the test above has tried it."""
     wrong, asked, in_table = [], set(), {url for _name, url in pages(rows)}
     for role in sorted(STAFF):
         for name, url in pages(rows):
