@@ -9,7 +9,8 @@ RUN pip install --no-cache-dir --require-hashes -r requirements.txt
 
 COPY . .
 # Neither step reaches a server or keeps any of these values.
-RUN SECRET_KEY=only-while-building-0123456789-abcdefghijklmnopqrstuvwxyz SITE_URL=https://www.example.org EMAIL_URL=smtp://localhost \
+RUN SECRET_KEY=only-while-building-0123456789-abcdefghijklmnopqrstuvwxyz \
+    SITE_URL=https://www.example.org EMAIL_URL=smtp://localhost \
     DATABASE_URL=postgresql://nobody@localhost/none REDIS_URL=redis://localhost \
     MAIL_FROM=imagine@example.org MAIL_REPLY_TO=people@example.org MAIL_POSTAL_ADDRESS=Stockton \
     sh -c 'python manage.py catalogue --compile && python manage.py collectstatic --no-input \

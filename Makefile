@@ -2,7 +2,7 @@
 #   make demo [PORT=8001]   run the whole product on this machine   make demo-reset   start over with fresh demo data
 #   make test               run every test                          make quick        try each rule and page once
 #   make lint               check style, types, layout, settings    make bench        measure speed beside bare Django
-#   make pictures           retake the documents' pictures          make migrations   rewrite 0001_initial from the models
+#   make pictures           retake the documents' pictures          make migrations   rewrite each 0001_initial
 #   make quick-image        run the fast tests on the image's Python
 #   make format             lay out code, templates and style sheets as make lint wants them
 #   make requirements       pin every package with its hashes, and list their licenses
@@ -137,8 +137,10 @@ migrations: $(VENV)/test.stamp
 define install
 if $(PIP) -r $(1) >$(VENV)/install.log 2>&1; then touch $@; \
 elif grep -qE "Retrying|from versions: none|ProxyError|Connection" $(VENV)/install.log; then \
-	echo "The package index cannot be reached, so nothing could be installed; $(VENV)/install.log says more." >&2; exit 1; \
+	echo "The package index cannot be reached, so nothing could be installed; $(VENV)/install.log says more." >&2; \
+	exit 1; \
 else \
-	echo "A package could not be installed: $$(grep -m1 ERROR $(VENV)/install.log || tail -n 1 $(VENV)/install.log)" >&2; exit 1; \
+	reason=$$(grep -m1 ERROR $(VENV)/install.log || tail -n 1 $(VENV)/install.log); \
+	echo "A package could not be installed: $$reason" >&2; exit 1; \
 fi
 endef

@@ -10,6 +10,20 @@ from imagine.mail.models import Mailing, Message, SendRate
 from imagine.mail.queue import enqueue_many
 
 
+class Clock:
+    """Stands in for the `time` module. The first sleep ends `late` seconds late, each further one half as late."""
+
+    def __init__(self, *, late: float = 0.0):
+        self.now, self.late = 1000.0, late
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds + (self.late if seconds else 0)
+        self.late /= 2
+
+
 def mailing(**fields) -> Mailing:
     fields = {"template": "invitation", "title": "Kick-off", "recipient_count": 3} | fields
     return Mailing.objects.create(about=SendRate(pk=17), **fields)

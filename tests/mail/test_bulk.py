@@ -1,6 +1,5 @@
 """Mail to many, from queued to sent, against a real SMTP server."""
 
-import time
 from datetime import timedelta
 
 import pytest
@@ -12,7 +11,7 @@ from imagine.mail import tasks as mail_tasks
 from imagine.mail.bulk import control
 from imagine.mail.bulk import delivery as bulk_delivery
 from imagine.mail.models import EmailPreference, Message, SendRate
-from tests.mail.mailings import guest, letters, mailing, states
+from tests.mail.mailings import Clock, guest, letters, mailing, states
 from tests.mail.post import new_message, outcome
 
 pytestmark = pytest.mark.django_db
@@ -85,11 +84,11 @@ def test_claim_is_limited_by_the_send_rate():
     assert [len(bulk_delivery.claim()) for _claim in range(2)] == [51 - 7, 0]
 
 
-@pytest.mark.slow
 def test_deliver_stops_at_its_time_limit_and_requeues_the_rest(post_office, monkeypatch):
-    monkeypatch.setattr(bulk_delivery, "DELIVER_SECONDS", 0.2)
+    clock = Clock()
+    monkeypatch.setattr(bulk_delivery, "time", clock)
     letters(mailing(), 20)
-    post_office.on_mail = lambda sent: time.sleep(0.3)
+    post_office.on_mail = lambda sent: clock.sleep(bulk_delivery.DELIVER_SECONDS)
     bulk_delivery.deliver()
     assert sorted(states()) == ["queued"] * 19 + ["sent"]
     assert set(Message.objects.filter(state="queued").values_list("attempts", "claim_id")) == {(0, None)}

@@ -17,7 +17,7 @@ from imagine.mail.bulk import delivery as bulk_delivery
 from imagine.mail.bulk import send_rate
 from imagine.mail.bulk.send_rate import TOLERANCE, Slot, Slots, reserve_slots
 from imagine.mail.models import SendRate
-from tests.mail.mailings import in_threads, letters, mailing, states
+from tests.mail.mailings import Clock, in_threads, letters, mailing, states
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -45,20 +45,6 @@ def test_concurrently_reserved_slots_never_overlap():
     assert all(later.start - earlier.end > 1 / 40 - TOLERANCE for earlier, later in pairwise(slots))
     assert all(slot.end - slot.start <= TOLERANCE for slot in slots)
     assert all(later.start - earlier.end > 1 for earlier, later in zip(slots, slots[40:], strict=False))
-
-
-class Clock:
-    """Stands in for the `time` module. The first sleep ends `late` seconds late, each further one half as late."""
-
-    def __init__(self, *, late: float = 0.0):
-        self.now, self.late = 1000.0, late
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds + (self.late if seconds else 0)
-        self.late /= 2
 
 
 @pytest.mark.parametrize("busy", ["database", "machine"])

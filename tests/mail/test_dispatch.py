@@ -14,7 +14,7 @@ from imagine.mail import delivery, dispatch, queue
 from imagine.mail.bulk import control
 from imagine.mail.bulk import delivery as bulk_delivery
 from imagine.mail.models import Message
-from tests.mail.mailings import letters, mailing
+from tests.mail.mailings import Clock, letters, mailing
 from tests.mail.post import free_port, new_message
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -115,16 +115,16 @@ def test_worker_that_finds_bulk_messages_wakes_another(own_broker, post_office):
     assert tasks_in(own_broker, "bulk") == []
 
 
-@pytest.mark.slow
 def test_worker_out_of_time_wakes_another_for_requeued_messages(own_broker, post_office, monkeypatch):
     """Another may have looked while all was claimed here, and found nothing."""
-    monkeypatch.setattr(bulk_delivery, "DELIVER_SECONDS", 0.1)
+    clock = Clock()
+    monkeypatch.setattr(bulk_delivery, "time", clock)
     letters(mailing(), 3)
 
     def look_elsewhere(sent):
         tasks_in(own_broker, "bulk")
         dispatch.clear_wakeup("bulk")
-        time.sleep(0.2)
+        clock.sleep(bulk_delivery.DELIVER_SECONDS)
 
     post_office.on_mail = look_elsewhere
     bulk_delivery.deliver()
