@@ -34,9 +34,9 @@ def marker(name: str) -> str:
 
 
 def render_email(
-    template: str, facts: Mapping[str, Hashable], personal: Mapping[str, str], *, layout: str = "mail/layout"
+    template: str, facts: Mapping[str, Hashable], personal: Mapping[str, str], *, layout: str
 ) -> RenderedEmail:
-    """Render templates/mail/<template>.txt in the current language.
+    """Render templates/mail/<template>.txt within templates/<layout>, in the current language.
 
     `facts` are the template's context and part of the cache's key. `personal` values belong to one recipient: the
     template sees only markers under their names. They are inserted on one line, so that no name can begin a header or

@@ -1,4 +1,6 @@
-"""Emails about RSVPs: one function for each, over imagine.mail.rendering. The text is in templates/mail/<kind>.txt.
+"""Emails about RSVPs: one function for each, over imagine.mail.rendering.
+
+The text is in templates/mail/summit/<kind>.txt.
 
 Call them in the transaction of the change, with an RSVP whose `event` is loaded. Functions named queue_… store one
 message; others return it unsaved. Prefetched guests save a query per email.
@@ -243,7 +245,7 @@ def render_rsvp_email(
         "unnamed": sum(not guest.name for guest in everyone),
         "method": method,
     }
-    return render_email(kind, facts, words)
+    return render_email(f"summit/{kind}", facts, words, layout="mail/summit/layout")
 
 
 def guest_summary(guest: Guest) -> str:

@@ -29,9 +29,8 @@ def queue_invitation_link(invitation: Invitation) -> None:
     contact = invitation.contact
     words = {"name": contact.name, "link": settings.SITE_URL + invitation.get_absolute_url()}
     with translation.override(contact.language):
-        email = render_email(
-            EmailKind.INVITATION_LINK, {"event": EventFacts.of(invitation.event), "link_is_private": False}, words
-        )
+        facts = {"event": EventFacts.of(invitation.event), "link_is_private": False}
+        email = render_email("summit/invitation_link", facts, words, layout="mail/summit/layout")
     enqueue(
         kind=EmailKind.INVITATION_LINK,
         about=invitation,

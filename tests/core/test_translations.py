@@ -353,9 +353,8 @@ def test_emails_are_spanish(settings):
     seats.cancel(rsvp)
     factories.cancel_event(event)
     written = list(Message.objects.order_by("created_at", "object_id"))
-    kinds = {path.stem for path in (settings.BASE_DIR / "templates" / "mail").glob("*.txt")}
-    layouts = {f"{name}{end}" for name in ("layout", "editable_layout") for end in ("", ".subject")}
-    assert {message.kind for message in written} == kinds - layouts - {"editable", "invitation_link"}
+    kinds = {path.stem for path in (settings.BASE_DIR / "templates" / "mail" / "summit").glob("*.txt")}
+    assert {message.kind for message in written} == kinds - {"layout", "layout.subject", "invitation_link"}
     for message in written:
         entry = re.sub(r"PRODID:.*", "", message.ics.replace("\r\n ", ""))
         assert english_in(f"{message.subject}\n{message.body_text}\n{message.body_html}\n{entry}") == []

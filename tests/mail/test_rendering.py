@@ -33,7 +33,7 @@ def rendered(monkeypatch):
 
 
 def hello(name="Alma", **facts):
-    return render_email("hello", {"seats": 3, **facts}, {"name": name})
+    return render_email("hello", {"seats": 3, **facts}, {"name": name}, layout="mail/layout")
 
 
 def test_email_is_rendered_as_subject_text_and_html():
