@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from imagine.demo.environment import VAR, delete_stored_environment, demo_environment, is_set, store_environment
+from imagine.demo.known_migrations import check_migrations
 from imagine.demo.locks import lock_folder, open_listener, wanted_port
 from imagine.demo.processes import LIBC, PR_SET_PDEATHSIG, end_leftover
 from imagine.demo.servers import Postgres, ServerError, Valkey
@@ -33,7 +34,10 @@ def main() -> None:
     listener = None if reset else open_listener(port)
     if reset:
         discard_data()
-    run_demo(Supervisor(own_servers()), port, listener)
+    servers = own_servers()
+    if postgres := servers.get("DATABASE_URL"):
+        check_migrations(postgres.data)
+    run_demo(Supervisor(servers), port, listener)
     lock.close()
 
 

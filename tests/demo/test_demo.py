@@ -15,10 +15,13 @@ import urllib.request
 from pathlib import Path
 
 import psutil
+import psycopg2
 import pytest
 
+from imagine.core.apps import OLD_LAYOUT
 from imagine.demo.environment import PROJECT
-from imagine.demo.servers import free_port, wait_until
+from imagine.demo.known_migrations import OUTDATED
+from imagine.demo.servers import Postgres, free_port, wait_until
 
 pytestmark = pytest.mark.faults
 PATIENCE = 180  # seconds that no machine needs, however much else it does
@@ -267,6 +270,40 @@ def test_invalid_setting_is_reported_and_nothing_is_left_running(start, project)
     assert "Imagine Promise cannot start: MAIL_FROM must hold one e-mail address." in demo.ended()
     assert demo.process.returncode == 1
     assert_nothing_runs(project)
+
+
+def execute(project: Path, sql: str) -> None:
+    """In the database of a demo that doesn't run."""
+    server = Postgres(project / "var" / "postgres")
+    server.start()
+    try:
+        with contextlib.closing(psycopg2.connect(server.url)) as connection, connection, connection.cursor() as cursor:
+            cursor.execute(sql)
+    finally:
+        server.stop()
+
+
+def test_database_of_the_old_layout_is_refused(start, project):
+    execute(project, "INSERT INTO django_migrations (app, name, applied) VALUES ('imagine', '0013_claims', now())")
+    demo = start()
+    log = project / "var" / "log" / "prepare.log"
+    refused = f"The demo could not be prepared: {OLD_LAYOUT} ({log} says more.)\n"
+    assert demo.ended() == f"Preparing the demo ...\n{refused}"
+    assert demo.process.returncode == 1
+    assert_nothing_runs(project)
+    execute(project, "DELETE FROM django_migrations WHERE app = 'imagine'")
+
+
+def test_data_made_by_other_migrations_is_refused_before_anything_starts(start, project):
+    migration = project / "summit" / "migrations" / "0001_initial.py"
+    ours = migration.read_bytes()
+    migration.write_bytes(ours + b"# another column\n")
+    demo = start()
+    assert demo.ended() == f"{OUTDATED}\n"
+    assert demo.process.returncode == 1
+    assert_nothing_runs(project)
+    migration.write_bytes(ours)
+    start().wait_for("Stop it with Ctrl-C")
 
 
 def test_reset_deletes_email_and_recreates_the_data(start, project):
