@@ -26,6 +26,7 @@ from psycopg2.extensions import AsIs
 
 from imagine.core import audit
 from imagine.core.database import database_now
+from imagine.core.deletion import check_deletable
 from imagine.core.errors import RuleViolation
 from imagine.core.rows import row_values, select_row
 from imagine.core.security_events import Kind, record_event
@@ -612,7 +613,9 @@ def delete_rsvp(rsvp: Rsvp) -> None:
 
 def delete_many(rsvps: Iterable[Rsvp]) -> None:
     """Delete RSVPs with their guests, emails and history, in one transaction for each event. Their seats are freed as
-    by canceling; the people themselves aren't emailed."""
+    by canceling; the people themselves aren't emailed. Raise DeletionRefused."""
+    rsvps = list(rsvps)
+    check_deletable(*rsvps)
     for event_pk, parties in groupby(sorted(rsvps, key=attrgetter("event_id")), attrgetter("event_id")):
         with transaction.atomic():
             event = lock_event(event_pk)

@@ -18,6 +18,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from imagine.accounts import second_factor, sign_in, staff
 from imagine.accounts.forms import EMAIL_TAKEN, AccountForm, ChangeAccountForm, ChangePasswordForm
+from imagine.core.deletion import reasons_to_keep
 
 # They would show the secrets of second factors.
 admin.site.unregister([TOTPDevice, StaticDevice, User, Group])
@@ -101,6 +102,10 @@ class AccountAdmin(RecentFactorAdmin, UserAdmin):
         else:
             role, name = form.cleaned_data["role"], form.cleaned_data["name"]
             staff.create_account(obj, name=name, role=role, by=request.user)
+
+    def get_deleted_objects(self, objs, request):
+        listed, counts, missing, protected = super().get_deleted_objects(objs, request)
+        return listed, counts, missing, [*protected, *reasons_to_keep(list(objs))]
 
     def response_add(self, request, obj, post_url_continue=None):
         self.message_user(

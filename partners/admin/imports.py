@@ -14,8 +14,8 @@ from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods
 
-from imagine.core.admin.deletion import reasons_to_keep
 from imagine.core.admin.pagination import page_with_links
+from imagine.core.errors import RuleViolation
 from imagine.core.forms import SpreadsheetField
 from imagine.core.spreadsheets.reader import MAX_BYTES
 from imagine.core.uploads import takes_files
@@ -196,7 +196,7 @@ def handle_post(page: ImportAdmin, request: HttpRequest, run: Import) -> HttpRes
     try:
         if action:
             messages.success(request, action(request, run))
-    except import_workflow.ImportRefused as error:
+    except RuleViolation as error:
         messages.error(request, str(error))
     return redirect(request.get_full_path())
 
@@ -236,8 +236,6 @@ def confirm(request: HttpRequest, run: Import) -> str:
 
 
 def discard(request: HttpRequest, run: Import) -> str:
-    if reasons := reasons_to_keep([run]):
-        raise import_workflow.ImportRefused(" ".join(reasons))
     import_workflow.discard_import(run)
     return str(_("The import was dropped. Nothing of it was written."))
 

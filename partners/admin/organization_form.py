@@ -7,6 +7,7 @@ from django.contrib.admin.widgets import AdminTextareaWidget, AdminTextInputWidg
 from django.utils.translation import gettext_lazy as _
 
 from imagine.core.admin.concurrent_edit import CHANGED, ConcurrentEditForm
+from imagine.core.deletion import reasons_to_keep
 from imagine.core.forms import TextField
 from partners.forms import LogoField
 from partners.models import Contact, Organization
@@ -90,6 +91,8 @@ class ContactFormSet(forms.BaseInlineFormSet):
         stay = [form for form in self.forms if form not in self.deleted_forms and hasattr(form, "cleaned_data")]
         if any("id" in form.errors for form in self.forms):
             raise forms.ValidationError(GONE)
+        if reasons := reasons_to_keep([form.instance for form in self.deleted_forms if form.instance.pk]):
+            raise forms.ValidationError(reasons)
         seen, owners = set(), self.owners()
         for form in stay:
             email = form.cleaned_data.get("email", "").lower()

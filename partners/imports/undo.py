@@ -11,7 +11,7 @@ from django.db.models import Model
 from django.utils.translation import gettext as _
 
 from imagine.core import audit
-from imagine.core.admin.deletion import reasons_to_keep as reasons_not_to_delete
+from imagine.core.deletion import reasons_to_keep as reasons_not_to_delete
 from imagine.core.relations import foreign_keys_to
 from partners.imports import fingerprints
 from partners.models import (

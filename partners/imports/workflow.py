@@ -14,6 +14,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from imagine.core import audit
+from imagine.core.deletion import check_deletable
 from imagine.core.errors import RuleViolation
 from imagine.core.models import AuditEntry
 from imagine.mail import dispatch
@@ -97,8 +98,10 @@ def confirm_import(run: Import, *, skip_errors: bool = False) -> None:
 
 @transaction.atomic
 def discard_import(run: Import) -> None:
-    """Discard a checked import and its rows."""
-    discard_rows(lock_import(run, State.CHECKED))
+    """Discard a checked import and its rows. Raise ImportRefused or DeletionRefused."""
+    run = lock_import(run, State.CHECKED)
+    check_deletable(run)
+    discard_rows(run)
 
 
 def undo_import(run: Import) -> None:

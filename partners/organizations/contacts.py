@@ -11,6 +11,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from imagine.core import audit, links
+from imagine.core.deletion import check_deletable
 from imagine.core.relations import about_rows
 from imagine.core.security_events import Kind, record_event
 from imagine.mail import preferences
@@ -145,7 +146,8 @@ def messages_about(organization: Organization) -> MessageQuerySet:
 def delete_contact(contact: Contact) -> None:
     """Delete a contact with its change history and the email to its address, without notifying them.
 
-    The primary contact takes over its pledges, with new links. A contact that is already deleted is ignored.
+    The primary contact takes over its pledges, with new links. A contact that is already deleted is ignored. Raise
+    DeletionRefused.
     """
     try:
         organization = profiles.lock_owning_organization(contact) if contact.organization_id else None
@@ -156,6 +158,7 @@ def delete_contact(contact: Contact) -> None:
     current = locked.filter(pk=contact.pk, organization=organization).first()
     if current is None:
         return
+    check_deletable(current)
     contacts_locked.send(Contact, contacts=[current])
     had_access = current.may_open_pledge or current.pledges.exists()
     delete_locked_contacts([current])
@@ -167,10 +170,11 @@ def delete_contact(contact: Contact) -> None:
 
 @transaction.atomic
 def delete_organization(organization: Organization) -> None:
-    """Delete an organization with its contacts and change history. Raise ProtectedError if it has a pledge, and
-    Organization.DoesNotExist."""
+    """Delete an organization with its contacts and change history. Raise ProtectedError if it has a pledge,
+    DeletionRefused, and Organization.DoesNotExist."""
     organizations_leaving.send(Organization, organizations=[organization.pk])
     organization = Organization.objects.select_for_update().get(pk=organization.pk)
+    check_deletable(organization)
     record_event(Kind.RECORD_DELETED, organization)
     delete_locked_contacts(lock_contacts(organization))
     DuplicateCandidate.objects.of_organizations([organization.pk]).lock()

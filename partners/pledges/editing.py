@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from imagine.core import audit
 from imagine.core.database import database_now
+from imagine.core.deletion import check_deletable
 from imagine.core.errors import RuleViolation
 from imagine.core.security_events import Kind, record_event
 from partners.emails import pledge as pledge_emails
@@ -305,9 +306,10 @@ def pledge_facts(pledge: Pledge, promised: list[PromiseData], checklist: Checkli
 def delete_pledge(pledge: Pledge) -> None:
     """Delete a pledge with its promises, signed versions, emails and change history.
 
-    Raise Pledge.DoesNotExist if it was merged into another or deleted.
+    Raise DeletionRefused, and Pledge.DoesNotExist if it was merged into another or deleted.
     """
     lock_requests_about(Pledge.objects.filter(pk=pledge.pk))
     profiles.lock_owning_organization(pledge)
+    check_deletable(pledge)
     record_event(Kind.RECORD_DELETED, pledge)
     Pledge.objects.filter(pk=pledge.pk).delete()

@@ -11,8 +11,8 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
-from imagine.core.admin.deletion import reasons_to_keep
 from imagine.core.admin.pagination import page_with_links
+from imagine.core.errors import RuleViolation
 from imagine.core.forms import SpreadsheetField
 from imagine.core.spreadsheets.errors import Unreadable
 from imagine.core.spreadsheets.reader import MAX_BYTES
@@ -65,7 +65,10 @@ def contact_list_page(page: admin.ModelAdmin, request: HttpRequest, pk: int) -> 
             return import_or_discard(request, audience, event)
         form = ContactListForm(request.POST, request.FILES)
         if form.is_valid():
-            contact_import.store_upload(audience, form.cleaned_data["content"], form.cleaned_data["file"].name)
+            try:
+                contact_import.store_upload(audience, form.cleaned_data["content"], form.cleaned_data["file"].name)
+            except RuleViolation as error:
+                messages.error(request, str(error))
             return redirect(url_with_event(request.path, event))
     context = {
         **page.admin_site.each_context(request),
@@ -99,22 +102,16 @@ def skipped_rows(checked: CheckedList) -> list[tuple[int, str, str]]:
     return sorted([*checked.repeated, *((row.line, row.email, unwilling) for row in checked.opted_out)])
 
 
-def refuse_to_discard_people_on_hold(audience: Audience) -> None:
-    if reasons := reasons_to_keep(list(ContactListUpload.objects.filter(pk=audience.pk))):
-        raise contact_import.ContactImportRefused(" ".join(reasons))
-
-
 def import_or_discard(request: HttpRequest, audience: Audience, event: Event | None) -> HttpResponse:
     """Import the people of the uploaded list into the audience, or discard the list."""
     back, seen = redirect(url_with_event(request.path, event)), request.POST.get("seen", "")
     try:
         if "drop" in request.POST:
-            refuse_to_discard_people_on_hold(audience)
             contact_import.discard_upload(audience, seen=seen)
             messages.success(request, _("The list was dropped. Nobody was put in."))
             return back
         number = contact_import.import_upload(audience, seen=seen, skip_rejected="leave" in request.POST)
-    except contact_import.ContactImportRefused as error:
+    except RuleViolation as error:
         messages.error(request, str(error))
         return back
     message = ngettext("%(n)d person of the list is in now.", "%(n)d people of the list are in now.", number)

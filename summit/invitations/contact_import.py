@@ -15,6 +15,7 @@ from django.db.models.expressions import RawSQL
 from django.db.models.functions import Lower, Now
 from django.utils.translation import gettext as _
 
+from imagine.core.deletion import check_deletable
 from imagine.core.errors import RuleViolation
 from imagine.core.spreadsheets import reader as spreadsheet_reader
 from imagine.core.spreadsheets.errors import Unreadable
@@ -278,8 +279,11 @@ def normalized_names(names: set[str]) -> dict[str, str]:
 # Uploads that staff review first ---------------------------------------------------------------------------------
 
 
+@transaction.atomic
 def store_upload(audience: Audience, file: bytes, name: str) -> None:
-    """Store an uploaded list until staff import or discard it. A second upload replaces the first."""
+    """Store an uploaded list until staff import or discard it. A second upload replaces the first. Raise
+    DeletionRefused."""
+    check_deletable(*ContactListUpload.objects.select_for_update().filter(pk=audience.pk))
     values = {"file": file, "file_name": name[-MAX_LENGTH_FILE_NAME:], "uploaded_at": Now()}
     ContactListUpload.objects.update_or_create(audience=audience, defaults=values)
 
@@ -307,8 +311,9 @@ def import_upload(audience: Audience, *, seen: str, skip_rejected: bool) -> int:
 @transaction.atomic
 def discard_upload(audience: Audience, *, seen: str) -> None:
     """Delete the stored list of an audience. Safe to repeat. Raise ContactImportRefused if it isn't the list with the
-    mark `seen`."""
+    mark `seen`, and DeletionRefused."""
     if upload := lock_upload(audience, seen):
+        check_deletable(upload)
         upload.delete()
 
 

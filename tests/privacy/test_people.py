@@ -10,6 +10,7 @@ from django.apps import apps
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import Permission, User
 from django.contrib.contenttypes.models import ContentType
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db.models import TextField
 from django.db.models.functions import Cast
 from django.test import Client
@@ -18,6 +19,7 @@ from django.utils import timezone
 
 from imagine.accounts.sessions import SessionStore
 from imagine.core import audit
+from imagine.core.deletion import DeletionRefused
 from imagine.core.models import AuditEntry, SecurityEvent
 from imagine.mail import preferences
 from imagine.mail.models import EmailPreference, Message
@@ -26,6 +28,7 @@ from imagine.privacy.models import Erasure, Hold
 from imagine.privacy.people import TABLES, Person, everything_about, in_words
 from partners.imports import workflow
 from partners.models import Contact, Import, ImportRow, Organization, Pledge, PledgeRequest, Signature
+from partners.organizations import contacts
 from partners.pledges import editing as pledge_editing
 from partners.pledges import signup as pledge_signup
 from summit import rsvp_links, seats
@@ -489,6 +492,93 @@ def test_staff_cannot_delete_records_of_someone_on_hold(staff, name):
     Hold.objects.update(ends_on=timezone.localdate() - timedelta(days=1))
     assert staff.post(page, {"post": "yes"}).status_code == 302
     assert not type(record).objects.filter(pk=record.pk).exists()
+
+
+def test_staff_cannot_delete_a_contact_on_hold_on_the_organizations_page(staff):
+    organization = factories.organization("Port Gate")
+    invitation = factories.invite(factories.event(), factories.contact(organization, EMAIL))
+    placed = hold(EMAIL.lower())
+    page = f"/imagine/admin/partners/organization/{organization.pk}/change/"
+    typed = web_client.form_fields(staff.get(page)) | {"contacts-0-DELETE": "on"}
+    refused = staff.post(page, typed)
+    assert "nora.quill@example.org is on hold until" in web_client.page_text(refused)
+    assert "Public records request" in web_client.page_text(refused)
+    assert organization.contacts.get().invitations.get() == invitation
+    placed.delete()
+    assert staff.post(page, typed).status_code == 302
+    assert not organization.contacts.exists()
+
+
+def test_rules_delete_nothing_about_someone_on_hold():
+    """Whatever page or command calls them."""
+    pledge, audience = factories.signed_pledge("Port Gate", EMAIL), factories.audience()
+    rsvp, run = factories.rsvp(factories.event(), email=EMAIL), imported_rows(as_csv(table([row(e_mail=EMAIL)])))
+    contact_import.store_upload(audience, f"Email\n{EMAIL}".encode(), "list.csv")
+    mark = ContactListUpload.objects.get().mark
+    hold(EMAIL.lower())
+    deletions = [
+        lambda: seats.delete_rsvp(rsvp),
+        lambda: contacts.delete_contact(pledge.contact),
+        lambda: contacts.delete_organization(pledge.organization),
+        lambda: pledge_editing.delete_pledge(pledge),
+        lambda: workflow.discard_import(run),
+        lambda: contact_import.discard_upload(audience, seen=mark),
+        lambda: contact_import.store_upload(audience, b"Email\nwalt@example.org", "other.csv"),
+    ]
+    before = everywhere("nora.quill")
+    for delete in deletions:
+        with pytest.raises(DeletionRefused, match="on hold until"):
+            delete()
+    assert everywhere("nora.quill") == before
+
+
+def test_pledge_is_kept_for_a_requester_on_hold(staff):
+    pledge = factories.draft_pledge("Port Gate", "walt@example.org")
+    PledgeRequest.objects.create(organization="Port Gate", name=NAME, email=EMAIL, pledge=pledge)
+    hold(EMAIL.lower())
+    staff.post(f"/imagine/admin/partners/pledge/{pledge.pk}/delete/", {"post": "yes"})
+    assert PledgeRequest.objects.exists()
+
+
+def test_audience_is_kept_while_its_uploaded_list_names_someone_on_hold(staff):
+    audience = factories.audience()
+    contact_import.store_upload(audience, f"Email\n{EMAIL}".encode(), "list.csv")
+    placed = hold(EMAIL.lower())
+    page = f"/imagine/admin/summit/audience/{audience.pk}/delete/"
+    assert "is on hold until" in web_client.page_text(staff.post(page, {"post": "yes"}))
+    staff.post("/imagine/admin/summit/audience/", {"action": "delete_selected", "_selected_action": [audience.pk]})
+    assert ContactListUpload.objects.exists()
+    placed.delete()
+    staff.post(page, {"post": "yes"})
+    assert not ContactListUpload.objects.exists()
+
+
+def test_uploaded_list_that_names_someone_on_hold_is_not_replaced(staff):
+    audience = factories.audience()
+    contact_import.store_upload(audience, f"Email\n{EMAIL}".encode(), "list.csv")
+    placed = hold(EMAIL.lower())
+    page = f"/imagine/admin/summit/audience/{audience.pk}/list/"
+
+    def upload_another():
+        file = SimpleUploadedFile("other.csv", b"Email\nwalt@example.org")
+        return web_client.page_text(staff.post(page, {"file": file}, follow=True))
+
+    assert "is on hold until" in upload_another()
+    assert ContactListUpload.objects.get().file_name == "list.csv"
+    placed.delete()
+    assert "is on hold until" not in upload_another()
+    assert ContactListUpload.objects.get().file_name == "other.csv"
+
+
+def test_staff_account_of_someone_on_hold_is_not_deleted(staff):
+    clerk = User.objects.create_user("clerk", email=EMAIL, is_staff=True)
+    placed = hold(EMAIL.lower())
+    page = f"/imagine/admin/auth/user/{clerk.pk}/delete/"
+    assert "is on hold until" in web_client.page_text(staff.post(page, {"post": "yes"}))
+    assert User.objects.filter(pk=clerk.pk).exists()
+    placed.delete()
+    staff.post(page, {"post": "yes"})
+    assert not User.objects.filter(pk=clerk.pk).exists()
 
 
 def imported_rows(content: bytes) -> Import:

@@ -4,11 +4,10 @@ from django.apps import apps
 from django.contrib import admin
 from django.contrib.contenttypes.fields import GenericForeignKey
 from django.db import transaction
-from django.db.models import Model
 from django.utils.text import capfirst
 
+from imagine.core.deletion import reasons_to_keep
 from imagine.core.security_events import Kind, record_event
-from imagine.core.signals import deletion_requested
 
 
 class DeletionAdmin(admin.ModelAdmin):
@@ -33,12 +32,6 @@ class DeletionAdmin(admin.ModelAdmin):
         listed = without_models(listed, tuple(f"{capfirst(model._meta.verbose_name)}: " for model in models))
         counts = {name: number for name, number in counts.items() if name not in plural_names(models)}
         return listed, counts, missing - {model._meta.verbose_name for model in models}, protected
-
-
-def reasons_to_keep(rows: list[Model]) -> list[str]:
-    """Return why some of these rows must not be deleted, for example because a person is on hold."""
-    answers = deletion_requested.send(sender=DeletionAdmin, rows=rows)
-    return [reason for _receiver, reasons in answers for reason in reasons]
 
 
 def follows_others(model) -> bool:
