@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from imagine.core.admin.exports import recorded_response
 from partners import coverage, exports
@@ -28,7 +28,7 @@ def chosen_year(request: HttpRequest) -> tuple[list[PledgeYear], PledgeYear | No
     return years, chosen or latest_year(years)
 
 
-@require_GET
+@require_safe
 def coverage_page(request: HttpRequest, site: AdminSite) -> HttpResponse:
     years, year = chosen_year(request)
     context = {
@@ -41,7 +41,7 @@ def coverage_page(request: HttpRequest, site: AdminSite) -> HttpResponse:
     return render(request, "admin/partners/coverage.html", context)
 
 
-@require_GET
+@require_safe
 def coverage_csv(request: HttpRequest) -> HttpResponse:
     _years, year = chosen_year(request)
     if year is None:

@@ -14,7 +14,7 @@ from django.utils.html import format_html
 from django.utils.timezone import localdate
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext_lazy
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from imagine.core import audit
 from imagine.core.admin.actions import ActionsAdmin, Outcome, report_outcomes
@@ -225,7 +225,7 @@ class PledgeAdmin(GuardedAdmin, ReadAdmin):
         return audit.history_table(pledge)
 
     def get_urls(self):
-        certificate = self.admin_site.admin_view(require_GET(self.certificate))
+        certificate = self.admin_site.admin_view(require_safe(self.certificate))
         name = "partners_certificate"
         return [path("certificate/<int:pk>-<str:language>.pdf", certificate, name=name), *super().get_urls()]
 

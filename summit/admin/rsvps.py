@@ -11,7 +11,7 @@ from django.urls import path
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from imagine.core import audit
 from imagine.core.admin.actions import ActionsAdmin
@@ -283,7 +283,7 @@ class RsvpAdmin(GuardedAdmin, ActionsAdmin):
     # Export the guest list -------------------------------------------------------------------------------------
 
     def get_urls(self):
-        view = self.admin_site.admin_view(require_GET(self.guest_list))
+        view = self.admin_site.admin_view(require_safe(self.guest_list))
         files = [path(f"guests.{kind}", view, {"kind": kind}, name=f"guests_{kind}") for kind in RESPONSES]
         return [*files, *matching.matching_urls(self), *super().get_urls()]
 

@@ -1,5 +1,6 @@
 """Each page in each role, as imagine/access/pages.py says: asked directly, and by every link of the admin."""
 
+import logging
 import re
 from datetime import date
 from html import unescape
@@ -16,6 +17,7 @@ from django.utils import timezone
 
 from imagine.access import roles
 from imagine.access.pages import ANONYMOUS, EVERYONE, PAGES, STAFF, SUPERUSER
+from imagine.core.models import SecurityEvent
 from imagine.mail.models import TemplateOverride
 from imagine.privacy.models import Erasure, Hold
 from partners.organizations import profiles
@@ -127,6 +129,32 @@ def test_every_page_is_open_to_exactly_the_roles_in_the_table(rows, clients):
                     wrong.append(f"{role or 'anonymous'} {method} {name} {url}: {response.status_code}")
     if wrong:
         pytest.fail("\n".join(wrong), pytrace=False)
+
+
+@pytest.mark.slow
+def test_head_answers_like_get_without_warnings_or_an_entry_in_the_activity_log(rows, clients, caplog):
+    """Link checkers and office programs ask by HEAD before they open a link."""
+    wrong, client = [], clients[SUPERUSER]
+    for name, url in pages(rows):
+        status = ask(client, "get", url).status_code
+        caplog.clear()
+        recorded = recorded_by_head(client, url)
+        warnings = [each.getMessage() for each in caplog.records if each.levelno >= logging.WARNING]
+        if recorded["status"] != status or recorded["events"] or (warnings and status < 400):
+            wrong.append(f"{name} {url}: {status}, {recorded}, {warnings}")
+    if wrong:
+        pytest.fail("\n".join(wrong), pytrace=False)
+
+
+def recorded_by_head(client: Client, url: str) -> dict[str, int]:
+    cookies = SimpleCookie(client.cookies.output(header="", sep=";"))
+    with transaction.atomic():
+        before = SecurityEvent.objects.count()
+        status = client.head(url).status_code
+        events = SecurityEvent.objects.count() - before
+        transaction.set_rollback(True)
+    client.cookies = cookies
+    return {"status": status, "events": events}
 
 
 @pytest.mark.slow

@@ -15,7 +15,7 @@ from django.shortcuts import redirect
 from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from imagine.core.admin.permissions import EXPORT_MANY
 from imagine.core.security_events import Kind, record_event
@@ -42,7 +42,7 @@ class ExportAdmin(admin.ModelAdmin):
     nothing = _("There is nothing to take away: no row is left under these filters.")
 
     def get_urls(self):
-        take = self.admin_site.admin_view(require_GET(self.export))
+        take = self.admin_site.admin_view(require_safe(self.export))
         files = [path(f"{f.name}.{f.kind}", take, {"file": f}, name=self.view_name(f)) for f in self.files]
         return [*files, *super().get_urls()]
 
@@ -108,7 +108,9 @@ def file_or_list(page: admin.ModelAdmin, request: HttpRequest, export: Export, f
 
 
 def recorded_response(request: HttpRequest, export: Export, file_format: str, **facts) -> HttpResponse:
-    """Record the export and return the file."""
+    """Record the export and return the file. HEAD exports nothing."""
+    if request.method == "HEAD":
+        return HttpResponse()
     facts |= {"rows": export.row_count, "columns": list(map(str, export.header))}
     event = record_event(Kind.EXPORTED, request=request, file=f"{export.name}.{file_format}", **facts)
     name = f"{export.name}-{timezone.localdate():%Y-%m-%d}-record-{event.pk}.{file_format}"

@@ -125,7 +125,8 @@ class MessageAdmin(GuardedAdmin, ActionsAdmin):
         if not self.has_view_permission(request):
             raise Http404
         message = get_object_or_404(Message, pk=pk)
-        record_event(Kind.EMAIL_VIEWED, message)
+        if request.method != "HEAD":
+            record_event(Kind.EMAIL_VIEWED, message)
         return HttpResponse(preview_document(message.body_html, str(request.csp_nonce)))
 
     @admin.action(description=_("Send again"), permissions=["change"])
