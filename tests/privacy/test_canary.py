@@ -21,6 +21,8 @@ from django.contrib.auth.models import User
 from django.core.cache import caches
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
+from django.db.models import Model
+from django.http import HttpResponse
 from django.test import Client, override_settings
 from django.urls import reverse
 
@@ -35,7 +37,7 @@ from imagine.mail.reports import webhook
 from imagine.privacy import erasing
 from imagine.privacy.models import Hold
 from imagine.privacy.people import Person, everything_about, row_of
-from partners.models import Contact, Import, Organization, Pledge, PledgeRequest, PledgeYear
+from partners.models import Contact, Import, Organization, Pledge, PledgeRequest, PledgeYear, Promise
 from summit import rsvp_links, seats, tasks
 from summit.models import Audience, Event, Guest, Invitation, Rsvp
 from tests import factories, web_client
@@ -43,6 +45,7 @@ from tests.mail import reports
 from tests.partners.import_files import as_csv, as_xlsx, row, table
 from tests.partners.pledge_form import pledge_url, signature, submit, tick
 from tests.privacy.test_people import everywhere
+from tests.spreadsheets import read_rows
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
@@ -311,10 +314,31 @@ def exports(office: RecordingClient) -> None:
     person = f"{ADMIN}privacy/erasure/person/{row._meta.label_lower}/{row.pk}/"
     for path in (person, f"{person}json/", f"{person}erase/"):
         assert office.get(path).status_code == 200
-    for label, model in (("summit/rsvp", Rsvp), ("partners/pledge", Pledge)):
-        for action in ("csv", "xlsx"):
-            pks = list(model.objects.values_list("pk", flat=True))
-            office.post(f"{ADMIN}{label}/", {"action": action, "_selected_action": pks})
+    for label, (model, number_of_files) in EXPORTED_LISTS.items():
+        files = export_list(office, label, model)
+        assert len(files) == number_of_files * 3, label  # searched, all of it, and selected rows
+        assert all("-record-" in file["Content-Disposition"] for file in files), label
+        assert all(re.search(f"{NAME}|Marsupial Works", str(read_rows(file))) for file in files), label
+
+
+EXPORTED_LISTS: dict[str, tuple[type[Model], int]] = {
+    "summit/rsvp": (Rsvp, 2),
+    "summit/invitation": (Invitation, 2),
+    "partners/organization": (Organization, 2),
+    "partners/pledge": (Pledge, 4),
+    "partners/promise": (Promise, 4),
+}
+
+
+def export_list(office: RecordingClient, label: str, model: type[Model]) -> list[HttpResponse]:
+    """Export a list in every way it offers: by its links, searched for the person or not, and by its actions."""
+    page = f"{ADMIN}{label}/"
+    content = office.get(page).content.decode()
+    links = set(re.findall(r'href="([^"?]+\.(?:csv|xlsx))', content))
+    actions = set(re.findall(r'<option value="(\w+_(?:csv|xlsx))"', content))
+    rows = list(model._default_manager.values_list("pk", flat=True))
+    files = [office.get(link, query) for link in links for query in ({}, {"q": NAME})]
+    return files + [office.post(page, {"action": action, "_selected_action": rows}) for action in actions]
 
 
 def bounces(guest: RecordingClient) -> None:
