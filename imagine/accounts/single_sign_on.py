@@ -41,7 +41,7 @@ class Refused(Exception):
     """The answer isn't the district's, or isn't about a member of staff."""
 
 
-def start(session: SessionBase, *, next_url: str) -> str:
+def start(session: SessionBase, *, next_url: str, shared_computer: bool = False) -> str:
     """Return where to send the browser."""
     endpoint, verifier = provider()["authorization_endpoint"], secrets.token_urlsafe(48)
     session[STATE] = sent = {
@@ -50,6 +50,7 @@ def start(session: SessionBase, *, next_url: str) -> str:
         "verifier": verifier,
         "since": int(time.time()),
         "next": next_url,
+        "shared_computer": shared_computer,
     }
     challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
     parameters = {
@@ -65,15 +66,16 @@ def start(session: SessionBase, *, next_url: str) -> str:
     return f"{endpoint}?{urlencode(parameters)}"
 
 
-def finish(session: SessionBase, answer: dict[str, str]) -> tuple[User, str]:
-    """Return who came back from the district, and where they wanted to go. Raise Refused."""
+def finish(session: SessionBase, answer: dict[str, str]) -> tuple[User, str, bool]:
+    """Return who came back from the district, where they wanted to go, and whether others use the computer, too.
+    Raise Refused."""
     sent = session.pop(STATE, None)
     if not sent or time.time() - sent["since"] > MAX_AGE:
         raise Refused
     if not secrets.compare_digest(answer.get("state", "").encode(), sent["state"].encode()) or not answer.get("code"):
         raise Refused
     claims = verified_claims(id_token(answer["code"], sent["verifier"]), nonce=sent["nonce"])
-    return account_of(claims), sent["next"]
+    return account_of(claims), sent["next"], sent["shared_computer"]
 
 
 def redirect_uri() -> str:

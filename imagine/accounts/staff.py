@@ -30,12 +30,13 @@ def create_account(user: User, *, name: str, role: Group, by: User) -> None:
 
 @transaction.atomic
 def change_account(user: User) -> None:
-    """Save a changed account. One named by its address stays so, and one that was turned off has no sessions."""
+    """Save a changed account. One named by its address stays so. One that was turned off, or is no superuser any
+    more, loses its sessions."""
     before = User.objects.select_for_update().get(pk=user.pk)
     if user.email and user.username == before.email.lower() != user.email.lower():
         user.username = user.email.lower()
     user.save()
-    if not (user.is_active and user.is_staff):
+    if not (user.is_active and user.is_staff) or before.is_superuser > user.is_superuser:
         sessions.end_sessions(user, StaffSession.objects.all())
 
 

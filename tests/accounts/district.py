@@ -10,8 +10,13 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
+from django.http import HttpResponse
+from django.test import Client
 from jwt.algorithms import RSAAlgorithm
 
+from tests.accounts.people import LOGIN
+
+START, BACK = f"{LOGIN}district/", f"{LOGIN}district/back/"
 CLIENT_ID, CLIENT_SECRET = "promise", "s3cret"
 GROUPS = {"promise-office": "Community Relations", "promise-board": "Viewer"}
 KEY, OTHER_KEY = (rsa.generate_private_key(65537, 2048) for _key in range(2))
@@ -95,3 +100,17 @@ def running_district() -> Iterator[District]:
     server.shutdown()
     server.server_close()
     thread.join()
+
+
+def leave(client: Client, **query: str) -> dict[str, str]:
+    """What the browser takes along to the district."""
+    sent = urlsplit(client.get(START, query)["Location"]).query
+    return {name: values[0] for name, values in parse_qs(sent).items()}
+
+
+def come_back(
+    client: Client, district: District, *, state: str | None = None, query: dict | None = None, **changed
+) -> HttpResponse:
+    sent = leave(client, **(query or {}))
+    district.claims = district.claims_of(sent["nonce"], **changed)
+    return client.get(BACK, {"code": "abc", "state": sent["state"] if state is None else state})

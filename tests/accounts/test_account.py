@@ -14,6 +14,7 @@ from imagine.accounts.models import Passkey, StaffSession
 from imagine.core.models import RateLimitCount, SecurityEvent
 from imagine.mail import queue
 from imagine.mail.models import Message
+from tests.accounts.district import District, come_back
 from tests.accounts.people import (
     ACCOUNT,
     ADMIN,
@@ -49,7 +50,20 @@ def signed_in(user: User, **headers) -> Client:
 # Sessions ----------------------------------------------------------------------------------------------------------
 
 
+def signs_in_by_password(clerk: User, district: District, *, shared: bool) -> Client:
+    return signs_in(clerk, **({"shared_computer": "on"} if shared else {}))
+
+
+def signs_in_at_the_district(clerk: User, district: District, *, shared: bool) -> Client:
+    client, device = Client(), has_app(clerk)
+    answer = come_back(client, district, query={"shared": "1"} if shared else {}, email=clerk.email)
+    assert answer["Location"] == SECOND_STEP
+    client.post(SECOND_STEP, {"code": code_of(device)})
+    return client
+
+
 @pytest.mark.slow
+@pytest.mark.parametrize("way_in", [signs_in_by_password, signs_in_at_the_district])
 @pytest.mark.parametrize(
     ("shared", "idle", "age", "lives"),
     [
@@ -61,8 +75,8 @@ def signed_in(user: User, **headers) -> Client:
         (False, 5, 12 * 60 + 1, False),
     ],
 )
-def test_session_ends_when_idle_or_after_12_hours(clerk, shared, idle, age, lives):
-    client = signs_in(clerk, **({"shared_computer": "on"} if shared else {}))
+def test_session_ends_when_idle_or_after_12_hours(clerk, district, way_in, shared, idle, age, lives):
+    client = way_in(clerk, district, shared=shared)
     now = time.time()
     earlier(
         client,
@@ -465,6 +479,44 @@ def test_deactivating_an_account_deletes_its_sessions(chief, clerk):
     form = {"username": clerk.username, "first_name": "Ana", "email": clerk.email, "is_staff": "on"}
     signed_in(chief).post(f"{ADMIN}auth/user/{clerk.pk}/change/", form)
     assert not StaffSession.objects.filter(user=clerk).exists()
+
+
+def leaves_the_role_out(chief: User, clerk: User) -> None:
+    form = {"username": clerk.username, "first_name": "Ana", "email": clerk.email, "is_active": "on", "is_staff": "on"}
+    assert signed_in(chief).post(f"{ADMIN}auth/user/{clerk.pk}/change/", form).status_code == 302
+
+
+def is_no_superuser_any_more(chief: User, clerk: User) -> None:
+    User.objects.filter(pk=clerk.pk).update(is_superuser=True)
+    leaves_the_role_out(chief, clerk)
+
+
+WAYS_TO_LOSE_A_ROLE = [
+    leaves_the_role_out,
+    is_no_superuser_any_more,
+    lambda chief, clerk: clerk.groups.clear(),
+    lambda chief, clerk: clerk.groups.set(Group.objects.filter(name="Viewer")),
+    lambda chief, clerk: Group.objects.get(name="Community Relations").user_set.remove(clerk),
+    lambda chief, clerk: Group.objects.get(name="Community Relations").user_set.clear(),
+    lambda chief, clerk: Group.objects.get(name="Community Relations").delete(),
+]
+
+
+@pytest.mark.parametrize("lose_role", WAYS_TO_LOSE_A_ROLE)
+def test_losing_a_role_ends_open_sessions(chief, clerk, lose_role):
+    old, other = signed_in(clerk), signed_in(User.objects.create_superuser("other"))
+    assert is_signed_in(old)
+    lose_role(chief, clerk)
+    assert not StaffSession.objects.filter(user=clerk).exists()
+    for page in (ADMIN, ACCOUNT, f"{ADMIN}summit/rsvp/", f"{ADMIN}summit/rsvp/guests.csv"):
+        assert old.get(page)["Location"].partition("?")[0] == LOGIN
+    assert is_signed_in(other)
+
+
+def test_getting_a_role_or_a_permission_ends_no_session(clerk):
+    client = signed_in(clerk)
+    clerk.groups.add(Group.objects.get(name="Viewer"))
+    assert is_signed_in(client)
 
 
 def test_second_step_secrets_have_no_admin_page(chief, clerk):

@@ -3,8 +3,6 @@
 import socket
 import threading
 import time
-from collections.abc import Iterator
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.contrib.auth.models import Group, User
@@ -14,34 +12,11 @@ from django.test import Client
 from imagine.accounts import second_factor, single_sign_on
 from imagine.accounts.models import SsoIdentity
 from imagine.core.models import SecurityEvent
-from tests.accounts.district import CLIENT_ID, CLIENT_SECRET, GROUPS, OTHER_KEY, District, running_district
+from tests.accounts.district import BACK, OTHER_KEY, START, come_back
 from tests.accounts.people import LOGIN, PASSWORD, SET_UP, code_of, is_signed_in
 from tests.web_client import page_text
 
 pytestmark = pytest.mark.django_db
-START, BACK = f"{LOGIN}district/", f"{LOGIN}district/back/"
-
-
-@pytest.fixture
-def district(settings, roles) -> Iterator[District]:
-    with running_district() as district:
-        settings.OIDC_ISSUER, settings.OIDC_GROUPS = district.address, GROUPS
-        settings.OIDC_CLIENT_ID, settings.OIDC_CLIENT_SECRET = CLIENT_ID, CLIENT_SECRET
-        yield district
-    single_sign_on._provider.cache_clear()
-    single_sign_on.keys.cache_clear()
-
-
-def leave(client: Client) -> dict[str, str]:
-    """What the browser takes along to the district."""
-    query = urlsplit(client.get(START)["Location"]).query
-    return {name: values[0] for name, values in parse_qs(query).items()}
-
-
-def come_back(client: Client, district: District, *, state: str | None = None, **changed):
-    sent = leave(client)
-    district.claims = district.claims_of(sent["nonce"], **changed)
-    return client.get(BACK, {"code": "abc", "state": sent["state"] if state is None else state})
 
 
 def test_group_member_gets_an_account_with_its_role_and_needs_a_second_step(client, district):
@@ -206,6 +181,7 @@ def test_sign_in_page_offers_single_sign_on_as_a_link(client, district):
     assert client.post(START).status_code == 405
     client.get(START, {"next": "/imagine/admin/summit/event/"})
     assert client.session[single_sign_on.STATE]["next"] == "/imagine/admin/summit/event/"
+    assert f'href="{START}?shared=1&amp;next=/imagine/admin/summit/event/"' in page
 
 
 def test_response_that_is_not_http_redirects_to_login(client, settings, roles):

@@ -24,7 +24,10 @@ def start(request: HttpRequest) -> HttpResponse:
     from imagine.accounts import single_sign_on
 
     try:
-        return HttpResponseRedirect(single_sign_on.start(request.session, next_url=request.GET.get("next", "")))
+        next_url, shared_computer = request.GET.get("next", ""), "shared" in request.GET
+        return HttpResponseRedirect(
+            single_sign_on.start(request.session, next_url=next_url, shared_computer=shared_computer)
+        )
     except single_sign_on.Refused:
         return refused(request, _("The district’s sign-in can’t be reached right now. Try again in a few minutes."))
 
@@ -39,12 +42,12 @@ def come_back(request: HttpRequest) -> HttpResponse:
 
     is_ours = single_sign_on.STATE in request.session
     try:
-        user, wanted = single_sign_on.finish(request.session, request.GET.dict())
+        user, wanted, shared_computer = single_sign_on.finish(request.session, request.GET.dict())
     except single_sign_on.Refused:
         if is_ours:  # anybody can open this page, but only a browser that left for the district comes back
             record_failure(Kind.SIGN_IN_FAILED, request=request, single_sign_on=True)
         return refused(request, _("The district’s sign-in didn’t work, or your account has no role here."))
-    return first_step_done(request, user, wanted=wanted)
+    return first_step_done(request, user, shared_computer=shared_computer, wanted=wanted)
 
 
 def refused(request: HttpRequest, sentence: str) -> HttpResponse:
