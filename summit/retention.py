@@ -20,7 +20,10 @@ NEEDS_LIFETIME = timedelta(days=30)  # after the event, like the next two
 NOTES_LIFETIME = timedelta(days=183)
 NAMES_LIFETIME = timedelta(days=396)
 BATCH_SIZE = 100  # RSVPs, in one transaction for each event
-LOGGED_PERSONAL_FIELDS = ("name", "email", "phone", "organization_name", "note", "guests", "came", "needs")
+LOGGED_PERSONAL_FIELDS = (
+    *("name", "email", "phone", "organization_name", "organization", "no_organization"),
+    *("note", "guests", "came", "needs"),
+)
 
 
 def ended_before(age: timedelta, held: Collection[str]) -> QuerySet[Rsvp]:
@@ -55,8 +58,8 @@ def remove_names(held: Collection[str] = ()) -> int:
 
 
 def anonymize_rsvps(rsvps: Iterable[Rsvp]) -> None:
-    """Remove the personal data of these RSVPs, also from their history. Seats, attendance and the organization stay,
-    so that the event's numbers do."""
+    """Remove the personal data of these RSVPs, also from their history. Seats, attendance and sector stay, so that
+    the event's numbers do."""
     by_event(rsvps, anonymize)
 
 
@@ -64,10 +67,11 @@ def anonymize(rsvps: list[Rsvp]) -> None:
     for rsvp in rsvps:
         rsvp.name, rsvp.email = REMOVED_NAME, f"removed-{rsvp.pk}@removed.invalid"
         rsvp.phone = rsvp.organization_name = rsvp.note = ""
+        rsvp.organization, rsvp.no_organization = None, False
         rsvp.renew_link()
         rsvp.anonymized_at = Now()
-    fields = ["name", "email", "phone", "organization_name", "note", "anonymized_at", *Rsvp.LINK_FIELDS]
-    Rsvp.objects.bulk_update(rsvps, fields)
+    fields = ["name", "email", "phone", "organization_name", "organization", "no_organization", "note", "anonymized_at"]
+    Rsvp.objects.bulk_update(rsvps, [*fields, *Rsvp.LINK_FIELDS])
     Guest.objects.filter(rsvp__in=rsvps).exclude(name="").update(name=REMOVED_NAME)
     clear_needs_of(rsvps)
     hide_values(rsvps, LOGGED_PERSONAL_FIELDS)

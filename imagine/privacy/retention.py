@@ -86,10 +86,14 @@ RULES = [
         _("An RSVP: the names of the guests, your email, phone and organization, and the personal link"),
         _("Badges and check-in, email about the event, and the invitation to the next one."),
         _("13 months after the event."),
-        _("Removed, also from the change history. The number of seats, who came as a count, and the sector stay."),
+        _(
+            "Removed, also from the change history, and so is which partner the RSVP belongs to. The number of seats, "
+            "who came as a count, and the sector stay."
+        ),
         {
             "summit.Rsvp": (
                 *("name", "email", "phone", "organization_name", "normalized_organization_name", "search_text"),
+                *("organization", "no_organization"),
                 *("token", "browser_token", "browser_hash", "verified_at"),
             ),
             "summit.Guest": ("name", "search_text", "checked_in_at"),
@@ -388,7 +392,7 @@ NOT_PERSONAL = {
     ),
     "summit.EventVersion": ("id", "event", "version", "starts_at", "ends_at", "venue", "address"),
     "summit.Rsvp": (
-        *("id", "event", "sector", "organization", "no_organization", "language", "source", "accepts_partial"),
+        *("id", "event", "sector", "language", "source", "accepts_partial"),
         *("held_seats", "waitlisted_seats", "waitlisted_since", "overbooked_seats", "canceled_at", "skipped_at"),
         *("canceled_late", "ics_uid", "ics_sequence", "notified_version", "created_at", "anonymized_at"),
     ),

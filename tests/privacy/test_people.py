@@ -31,7 +31,7 @@ from partners.models import Contact, Import, ImportRow, Organization, Pledge, Pl
 from partners.organizations import contacts
 from partners.pledges import editing as pledge_editing
 from partners.pledges import signup as pledge_signup
-from summit import rsvp_links, seats
+from summit import organization_matching, rsvp_links, seats
 from summit.invitations import contact_import, responses
 from summit.models import ContactListUpload, Event, Guest, LinkRequest, Rsvp
 from tests import factories, web_client
@@ -52,6 +52,7 @@ def nora_everywhere() -> None:
     """One person in every table that knows people, and others beside her with an address that contains hers."""
     coming = factories.event(capacity=3)
     past = factories.event(title="Past")
+    quill = factories.organization("Quill Inc.")
     for event in (coming, past):
         guests = [
             Guest(name=NAME, dietary_needs="lentils", accessibility_needs="ramp for Nora"),
@@ -61,6 +62,7 @@ def nora_everywhere() -> None:
         rsvp = seats.reserve(factories.unsaved_rsvp(event, NAME, **fields), size=2, guests=guests)
         seats.update_contact(rsvp, name="Nora Q.")
         seats.update_contact(rsvp, name=NAME)
+        organization_matching.assign_organization(Rsvp.objects.filter(pk=rsvp.pk), quill.pk)
     factories.rsvp(coming, "Waiting Walt", size=2, email="walt@example.org")
     pledge = factories.signed_pledge("Port Gate", EMAIL, name=NAME)
     sign_again(pledge)
@@ -260,6 +262,8 @@ def test_erased_person_is_in_no_table(staff):
     assert answer["Location"] == "/imagine/admin/privacy/erasure/"
     Rsvp.objects.filter(event__title__startswith="Other").delete()
     Message.objects.filter(recipient__contains=EMAIL.lower()).delete()
+    assert not Rsvp.objects.exclude(organization=None).exists()
+    Organization.objects.filter(name="Quill Inc.").delete()
     assert {word: everywhere(word) for word in WORDS} == {word: {} for word in WORDS}
     assert everything_about(Person(EMAIL.lower())) == []
     assert "Nora" not in web_client.page_text(staff.get(answer["Location"]))

@@ -17,6 +17,7 @@ from imagine.accounts.models import StaffSession
 from imagine.accounts.sessions import SessionStore
 from imagine.core import audit
 from imagine.core.models import AuditEntry
+from imagine.core.retention import HIDDEN
 from imagine.mail import preferences, queue
 from imagine.mail.models import EmailPreference, Message
 from imagine.privacy import expiry, retention, tasks
@@ -24,8 +25,8 @@ from imagine.privacy.models import Hold
 from partners.imports import workflow
 from partners.models import Contact, Import, PledgeRequest
 from partners.organizations import contacts
+from summit import organization_matching, seats
 from summit import retention as summit_retention
-from summit import seats
 from summit.invitations import audience_query, contact_import, responses
 from summit.models import ContactListUpload, Event, Guest, Rsvp
 from tests import factories, web_client
@@ -139,6 +140,8 @@ def test_decline_messages_are_deleted_6_months_after_the_event(days, stays):
 @pytest.mark.parametrize(("days", "stays"), [(395, True), (397, False)])
 def test_rsvps_are_anonymized_13_months_after_the_event_and_keep_counts(days, stays):
     rsvp = rsvp_with_everything(sector="business")
+    port_gate = factories.organization("Port Gate")
+    organization_matching.assign_organization(Rsvp.objects.all(), port_gate.pk)
     seats.change_party_size(rsvp, size=3)
     seats.update_contact(rsvp, email="alma.reyes@example.org", name="Alma R.")
     token = rsvp.token
@@ -148,15 +151,26 @@ def test_rsvps_are_anonymized_13_months_after_the_event_and_keep_counts(days, st
     assert (rsvp.held_seats, rsvp.sector, rsvp.guests.count()) == (3, "business", 3)
     if stays:
         assert (rsvp.email, rsvp.token, rsvp.anonymized_at) == ("alma.reyes@example.org", token, None)
+        assert rsvp.organization == port_gate
         return
     assert rsvp.anonymized_at
     assert (rsvp.name, rsvp.email) == ("–", f"removed-{rsvp.pk}@removed.invalid")
     assert (rsvp.phone, rsvp.organization_name, rsvp.note, rsvp.browser_hash) == ("", "", "", "")
+    assert rsvp.organization is None
     assert rsvp.token != token
     assert list(rsvp.guests.values_list("name", flat=True)) == ["–", "–", ""]
     history = str(list(AuditEntry.objects.about(rsvp).values_list("changes", flat=True)))
     assert "held_seats" in history
     assert not any(word in history for word in ("Alma", "alma", "Ben", "555", "Port Gate"))
+
+
+def test_anonymized_rsvp_does_not_say_that_it_belonged_to_no_partner():
+    rsvp = rsvp_with_everything()
+    organization_matching.assign_no_organization(Rsvp.objects.all())
+    summit_retention.anonymize_rsvps([rsvp])
+    assert not Rsvp.objects.get().no_organization
+    changes = AuditEntry.objects.about(rsvp).get(changes__has_key="no_organization").changes
+    assert changes["no_organization"] == HIDDEN
 
 
 def test_anonymized_guests_are_not_invited_again():
