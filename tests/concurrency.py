@@ -1,4 +1,4 @@
-"""Many people at one moment, with real connections."""
+"""Calls at the same moment, over separate database connections."""
 
 import threading
 from collections.abc import Callable
@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from django.db import connection
 
 
-def run_at_once(calls: list[Callable], may_happen: tuple[type[Exception], ...]) -> list:
-    """Calls all of them in threads of their own that start together; returns what each returned, or raised of what may
-    happen."""
+def run_at_once(calls: list[Callable], expected: tuple[type[Exception], ...]) -> list:
+    """Call all of them in threads that start together. Return what each returned, or the expected exception it
+    raised."""
     start = threading.Barrier(len(calls))
 
     def run(call: Callable):
@@ -17,15 +17,15 @@ def run_at_once(calls: list[Callable], may_happen: tuple[type[Exception], ...]) 
             connection.ensure_connection()
             start.wait(timeout=30)
             return call()
-        except may_happen as refused:
-            return refused
+        except expected as error:
+            return error
         finally:
             connection.close()
 
-    with ThreadPoolExecutor(len(calls)) as crowd:
-        return list(crowd.map(run, calls))
+    with ThreadPoolExecutor(len(calls)) as executor:
+        return list(executor.map(run, calls))
 
 
-def type_names(answers: list) -> list[str]:
-    """The kind of each answer of `run_at_once`, in order of the alphabet."""
-    return sorted(type(answer).__name__ for answer in answers)
+def type_names(results: list) -> list[str]:
+    """Return the type names of the results of `run_at_once`, sorted."""
+    return sorted(type(result).__name__ for result in results)

@@ -1,4 +1,4 @@
-"""What every test stands on. Servers and environment come from tests/servers.py, which is loaded before this."""
+"""Fixtures and hooks for all tests. Servers and environment come from tests/servers.py, which is loaded first."""
 
 import gc
 import signal
@@ -13,15 +13,19 @@ from imagine.accounts import second_factor, sign_in
 from imagine.core import translations
 from tests.database import CleanDatabase
 
-FAST_HASHER = "django.contrib.auth.hashers.MD5PasswordHasher"  # the real one takes a quarter of a second each time
+FAST_HASHER = (
+    "django.contrib.auth.hashers.MD5PasswordHasher"  # the real hasher takes a quarter of a second per password
+)
 
 
 def pytest_configure(config):
-    """Static files straight from their folders: no collectstatic before a test. And the Spanish catalogue compiled,
-    once, before xdist starts its workers."""
+    """Serve static files from their source folders, without collectstatic, and compile the Spanish translations once
+    before xdist starts its workers."""
     if not hasattr(config, "workerinput"):
         translations.compile_catalog()
-        signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs, as in make, ignore Ctrl-C
+        signal.signal(
+            signal.SIGINT, signal.default_int_handler
+        )  # background jobs of a shell, such as make's, ignore Ctrl-C
     settings.STORAGES = {
         **settings.STORAGES,
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
@@ -32,13 +36,13 @@ def pytest_configure(config):
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items):
-    """The longest first, so that at the end no core waits for them."""
+    """Run the longest tests first, so that no core waits for them at the end."""
     long = {"benchmarks", "deploy", "test_seats_model.py", "test_pages.py", "test_generated_requests.py"}
     items.sort(key=lambda item: long.isdisjoint(item.path.parts))
 
 
 def pytest_collection_finish(session):
-    """Modules and tests stay to the end, so the garbage collector skips them, and looks at others less often."""
+    """Keep modules and tests out of garbage collection, since they live until the end, and collect less often."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
@@ -46,7 +50,7 @@ def pytest_collection_finish(session):
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup, django_db_blocker):
-    """After a test with transactions of its own, the database is as the migrations left it."""
+    """Restore the migrated database after tests with real transactions."""
     with django_db_blocker.unblock():
         database = CleanDatabase()
     with pytest.MonkeyPatch.context() as patch:
@@ -56,14 +60,14 @@ def django_db_setup(django_db_setup, django_db_blocker):
 
 @pytest.fixture(autouse=True)
 def english():
-    """A request leaves its language behind in its thread; each test begins in English."""
+    """Start each test in English, since requests leave their language active in the thread."""
     with translation.override("en"):
         yield
 
 
 @pytest.fixture(autouse=True, scope="session")
 def short_way_in():
-    """`Client.force_login` signs in as if with a second factor. What goes through a page has to use one:
+    """Make `Client.force_login` count as signing in with a second factor. Real sign-ins are tested in
     tests/accounts/test_sign_in.py."""
 
     def mark_forced_login(request, **kwargs):

@@ -1,4 +1,4 @@
-"""A database emptied between tests whose transactions are real."""
+"""A database that is emptied between tests with real transactions."""
 
 from django.apps import apps
 from django.contrib.contenttypes.models import ContentType
@@ -10,7 +10,7 @@ APPEND_ONLY = SecurityEvent._meta.db_table
 
 
 class CleanDatabase:
-    """The test database as the migrations leave it, with copies of the rows that they bring."""
+    """The test database as migrated, with a copy of the rows that migrations insert."""
 
     def __init__(self):
         with connection.cursor() as cursor:
@@ -24,11 +24,11 @@ class CleanDatabase:
         statements += [f"INSERT INTO {table} TABLE initial.{table}" for table in filled]
         statements += [f"ALTER TABLE {APPEND_ONLY} ENABLE TRIGGER USER"]
         self.restoring = "; ".join(statements)
-        ContentType.objects.get_for_models(*apps.get_models())  # so that no test counts the queries for them
+        ContentType.objects.get_for_models(*apps.get_models())  # so that no test counts these queries
 
     def restore(self) -> None:
-        """Delete what tests wrote, and bring back the migrations' rows: Django's flush truncates every table, which
-        takes forty times as long. The lock keeps the processes of a running site from writing meanwhile."""
+        """Delete what tests wrote, and restore the migrations' rows. Django's flush truncates every table, which takes
+        forty times as long. The lock keeps the processes of a running site from writing in the meantime."""
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(f"LOCK TABLE {', '.join(self.tables)}")
             cursor.execute(self.restoring)

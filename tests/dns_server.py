@@ -1,4 +1,4 @@
-"""A small name server on 127.0.0.1, asked over UDP and TCP, that knows what a test puts into it."""
+"""A small DNS server on 127.0.0.1 (UDP and TCP) that answers from records set by a test."""
 
 import contextlib
 import socketserver
@@ -11,13 +11,13 @@ import dns.rcode
 import dns.rdatatype
 import dns.rrset
 
-FAILS = object()  # a name for which the server answers with an error
-SILENT = object()  # a name for which it doesn't answer
+FAILS = object()  # the server answers with SERVFAIL
+SILENT = object()  # the server doesn't answer
 LONGEST_CHAIN = 30
 
 
 class NameServer:
-    """`records` has texts as in a zone file for each name and type: {("example.org", "MX"): ["10 a.b."]}."""
+    """`records` maps a name and type to record data in zone file format: {("example.org", "MX"): ["10 a.b."]}."""
 
     def __init__(self):
         self.records = {}
@@ -39,7 +39,7 @@ class NameServer:
             server.server_close()
 
     def text(self, name: str, *texts: str | bytes) -> None:
-        """Publish TXT records, each cut into strings of 255 bytes."""
+        """Add TXT records, split into strings of 255 bytes."""
         self.records[name, "TXT"] = [quoted(text.encode() if isinstance(text, str) else text) for text in texts]
 
     def answer(self, wire: bytes) -> dns.message.Message | None:
@@ -72,7 +72,7 @@ def servers_on_one_port() -> tuple[socketserver.TCPServer, socketserver.UDPServe
         tcp = socketserver.ThreadingTCPServer(("127.0.0.1", 0), OverTcp)
         try:
             return tcp, socketserver.ThreadingUDPServer(tcp.server_address, OverUdp)
-        except OSError:  # something else has that port for UDP
+        except OSError:  # the UDP port is taken
             tcp.server_close()
 
 
@@ -99,6 +99,6 @@ class OverTcp(socketserver.StreamRequestHandler):
 
 
 def quoted(text: bytes) -> str:
-    """Write a TXT record as a zone file has it."""
+    """Return TXT record data in zone file format."""
     pieces = [text[start : start + 255] for start in range(0, len(text), 255)]
     return " ".join('"' + "".join(f"\\{byte:03d}" for byte in piece) + '"' for piece in pieces)

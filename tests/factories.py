@@ -1,4 +1,4 @@
-"""Data for tests, made through the rules themselves. Say only what the test is about."""
+"""Test data, created through the application's own rules. Tests pass only the fields they are about."""
 
 import struct
 import zlib
@@ -24,7 +24,7 @@ ORGANIZATION, EMAIL = "Port Gate Logistics", "alma@example.org"
 
 
 def event(**fields) -> Event:
-    """A published summit in thirty days with 10 seats, open for RSVPs."""
+    """Create a published event 30 days from now with 10 seats, open for RSVPs."""
     starts_at = fields.pop("starts_at", timezone.now().replace(microsecond=0) + timedelta(days=30))
     number = Event.objects.count() + 1
     defaults = {
@@ -45,19 +45,19 @@ def event(**fields) -> Event:
 
 
 def unsaved_rsvp(event: Event, name: str = "Alma Reyes", **fields) -> Rsvp:
-    """Its address counts as verified unless `fields` say otherwise, as if the emailed link had been used."""
+    """The email address counts as verified unless `fields` say otherwise, as if the emailed link had been used."""
     defaults = {"email": f"{name.lower().replace(' ', '.')}@example.org", "verified_at": timezone.now()}
     return Rsvp(event=event, name=name, **defaults | fields)
 
 
 def rsvp(event: Event, name: str = "Alma Reyes", *, size: int = 1, guests: tuple[str, ...] = (), **fields) -> Rsvp:
-    """An RSVP as the form makes it, the contact first, `guests` the names of companions."""
-    party = [Guest(name=name), *(Guest(name=companion) for companion in guests)]
+    """Create an RSVP the way the form does: the contact is the first guest, `guests` are the names of the others."""
+    party = [Guest(name=name), *(Guest(name=guest_name) for guest_name in guests)]
     return seats.reserve(unsaved_rsvp(event, name, **fields), size=size, guests=party[:size])
 
 
 def save_event(event: Event) -> Event:
-    """Staff change an event, and its guests are told."""
+    """Save an event as staff do, and notify its guests."""
     saved = event_changes.save_event(event)
     notify_guests()
     return saved
@@ -70,31 +70,30 @@ def cancel_event(event: Event) -> Event:
 
 
 def notify_guests() -> None:
-    """The worker writes all that guests are to be told."""
+    """Write all pending notices, as the worker does."""
     for pk in event_changes.events_with_pending_notices():
         event_changes.notify_guests(pk)
 
 
 def end_event(event: Event) -> None:
-    """The event ended an hour ago."""
+    """Make the event end an hour ago."""
     start = timezone.now() - timedelta(hours=3)
     Event.objects.filter(pk=event.pk).update(
         starts_at=start, ends_at=start + timedelta(hours=2), rsvp_closes_at=start, rsvp_opens_at=start - timedelta(1)
     )
 
 
-def cancel_event_unnoticed(event: Event) -> None:
-    """The event was cancelled, and nobody has been told."""
+def mark_event_canceled(event: Event) -> None:
+    """Mark the event as canceled without notifying anyone."""
     Event.objects.filter(pk=event.pk).update(canceled_at=timezone.now())
 
 
 def close_rsvp(event: Event) -> None:
-    """RSVP has closed."""
     Event.objects.filter(pk=event.pk).update(rsvp_closes_at=timezone.now())
 
 
 def stop_promotion(event: Event) -> None:
-    """The event starts in five hours, RSVP is open for four, and nobody is called up any more."""
+    """Start the event in five hours and keep RSVP open for four, so that no one is promoted anymore."""
     now = timezone.now()
     Event.objects.filter(pk=event.pk).update(
         starts_at=now + timedelta(hours=5), rsvp_closes_at=now + timedelta(hours=4)
@@ -105,12 +104,11 @@ def stop_promotion(event: Event) -> None:
 
 
 def audience(*, uploaded_contacts=(), kinds=(), schools=(), **fields) -> Audience:
-    """An audience of what is said, named by itself."""
-    made = Audience.objects.create(**({"name": f"Audience {Audience.objects.count() + 1}"} | fields))
-    made.uploaded_contacts.set(uploaded_contacts)
-    made.kinds.set(kinds)
-    made.schools.set(schools)
-    return made
+    created = Audience.objects.create(**({"name": f"Audience {Audience.objects.count() + 1}"} | fields))
+    created.uploaded_contacts.set(uploaded_contacts)
+    created.kinds.set(kinds)
+    created.schools.set(schools)
+    return created
 
 
 def mailing(event: Event, count: int = 1) -> Mailing:
@@ -118,24 +116,24 @@ def mailing(event: Event, count: int = 1) -> Mailing:
 
 
 def invitation(event: Event, contact: Contact, **fields) -> Invitation:
-    """One that was made, and not written yet unless `fields` say so. Its address counts as verified."""
+    """Create an invitation that isn't written yet, unless `fields` say so. Its email address counts as verified."""
     fields = {"mailing": fields.pop("mailing", None) or mailing(event), "verified_at": timezone.now()} | fields
     return Invitation.objects.create(event=event, contact=contact, **fields)
 
 
 def person(name: str, of: Organization | None = None, **fields) -> Contact:
-    """A contact of an organization, or on their own."""
+    """Create a contact, with or without an organization."""
     fields = {"email": f"{name.lower().replace(' ', '.')}@example.org"} | fields
     return contacts.add_contact(of, name=name, **fields)
 
 
 def start_mailing(event: Event, *people: Contact) -> Mailing:
-    """A mailing to these people, whose messages are not written yet."""
+    """Start a mailing to these contacts without writing its messages."""
     return starting.start_invitations(event, audience(uploaded_contacts=people), count=len(people), by="office")
 
 
 def write_mailing(event: Event, *people: Contact) -> Mailing:
-    """A mailing to these people whose messages wait to be sent."""
+    """Start a mailing to these contacts and queue its messages."""
     begun = start_mailing(event, *people)
     writing.write_mailing(begun)
     begun.refresh_from_db()
@@ -143,7 +141,7 @@ def write_mailing(event: Event, *people: Contact) -> Mailing:
 
 
 def invite(event: Event, contact: Contact) -> Invitation:
-    """An invitation to this contact, written. Its link was used before, so that using it again writes nothing."""
+    """Write an invitation to this contact. Its link was already used, so using it again saves nothing."""
     write_mailing(event, contact)
     event.invitations.filter(contact=contact).update(verified_at=timezone.now())
     return event.invitations.get(contact=contact)
@@ -153,18 +151,18 @@ def invite(event: Event, contact: Contact) -> Invitation:
 
 
 def merge(kept: Organization, other: Organization, **how) -> Organization:
-    """Staff merge two organizations and let every contact of both open the pledge."""
+    """Merge two organizations as staff do, letting every contact of both open the pledge."""
     everyone = set(Contact.objects.filter(organization__in=[kept, other]).values_list("pk", flat=True))
     return merging.merge_organizations(kept, other, **{"may_open": everyone} | how)
 
 
 def deliver() -> None:
-    """All email that waits is sent."""
+    """Mark all queued email as sent."""
     Message.objects.filter(state="queued").update(state="sent", sent_at=timezone.now())
 
 
 def pledge_year(school_year: int = 2027, **fields) -> PledgeYear:
-    """A school year that is pledged for, opened yesterday."""
+    """Get or create a school year that opened for pledges yesterday."""
     defaults = {"opens_on": timezone.localdate() - timedelta(days=1)}
     return PledgeYear.objects.get_or_create(school_year=school_year, defaults=defaults | fields)[0]
 
@@ -174,7 +172,7 @@ def school(name: str = "Cesar Chavez High", level: str = "high", **fields) -> Sc
     return School.objects.create(**({"code": code, "name": name, "level": level} | fields))
 
 
-def promised(code: str = "tours", quantity: int = 6, *, schools: tuple[School, ...] = (), **fields) -> PromiseData:
+def promise_data(code: str = "tours", quantity: int = 6, *, schools: tuple[School, ...] = (), **fields) -> PromiseData:
     promise_type = PromiseType.objects.get(code=code)
     return PromiseData(promise_type.pk, quantity, schools=tuple(school.pk for school in schools), **fields)
 
@@ -194,7 +192,7 @@ def unsaved_pledge_request(
 
 
 def pledge_request(organization: str = ORGANIZATION, email: str = EMAIL, **fields) -> PledgeRequest:
-    """Somebody began, and the link was mailed."""
+    """Request a pledge and email its link."""
     pledge_year()
     begun = unsaved_pledge_request(organization, email, **fields)
     pledge_signup.request_pledge(begun)
@@ -203,8 +201,8 @@ def pledge_request(organization: str = ORGANIZATION, email: str = EMAIL, **field
 
 
 def pledge_data(token: str, *promises: PromiseData, **changed) -> dict:
-    """What a browser sends that opened the page of a link, ticked `promises` and changed fields of the profile; without
-    promises it leaves them as they are."""
+    """Return what a browser sends after opening the page, selecting `promises` and changing profile fields. Without
+    promises, the saved ones stay."""
     state = page_state.load_page_state(token)
     return {
         "version": state.version,
@@ -217,25 +215,25 @@ def pledge_data(token: str, *promises: PromiseData, **changed) -> dict:
 def draft_pledge(
     organization: str = ORGANIZATION, email: str = EMAIL, promises: tuple[PromiseData, ...] = (), **fields
 ) -> Pledge:
-    """A pledge that was begun by mail and saved, unsigned."""
+    """Request a pledge by email and save it unsigned."""
     token = pledge_request(organization, email, **fields).token
-    return pledge_editing.save_draft(token, **pledge_data(token, *(promises or [promised()])))
+    return pledge_editing.save_draft(token, **pledge_data(token, *(promises or [promise_data()])))
 
 
 def signed_pledge(
     organization: str = ORGANIZATION, email: str = EMAIL, promises: tuple[PromiseData, ...] = (), **fields
 ) -> Pledge:
-    """A pledge that was begun by mail and signed."""
+    """Request a pledge by email and sign it."""
     token = pledge_request(organization, email, **fields).token
     return pledge_editing.sign_pledge(
-        token, **pledge_data(token, *(promises or [promised()])), name="Alma Reyes", role="Owner"
+        token, **pledge_data(token, *(promises or [promise_data()])), name="Alma Reyes", role="Owner"
     )
 
 
 def pledge_signed_last_year(
     organization: str = ORGANIZATION, email: str = EMAIL, promises: tuple[PromiseData, ...] = ()
 ) -> Pledge:
-    """One for the year before, which is over."""
+    """Sign a pledge for the previous school year, which is closed."""
     later, before = pledge_year(), pledge_year(2026)
     PledgeYear.objects.filter(pk=later.pk).update(closed_at=timezone.now())
     pledge = signed_pledge(organization, email, promises)
@@ -250,28 +248,30 @@ def close_year(year: PledgeYear | int = 2027) -> PledgeYear:
 
 
 def backdate_pledge(pledge: Pledge, days: int) -> None:
-    """As if nobody had touched the pledge for so long."""
+    """Make the last change of the pledge this many days ago."""
     Pledge.objects.filter(pk=pledge.pk).update(changed_at=timezone.now() - timedelta(days=days))
 
 
 def listed_partner(organization: str = ORGANIZATION, *promises: PromiseData, **profile) -> Organization:
-    """Somebody whom everybody may see: signed, and approved by staff. Its address is its own."""
+    """Create a partner that signed and that staff approved for the public list, with its own email address."""
     email = f"{organization.lower().replace(' ', '.')}@example.org"
     token = pledge_request(organization, email).token
-    typed = pledge_data(token, *(promises or [promised()]), **({"wants_listing": True, "sector": "business"} | profile))
+    typed = pledge_data(
+        token, *(promises or [promise_data()]), **({"wants_listing": True, "sector": "business"} | profile)
+    )
     pledge = pledge_editing.sign_pledge(token, **typed, name="Alma Reyes", role="Owner")
     return profiles.approve_listing(pledge.organization, by="staff")
 
 
-def renewed_pledge(of: Organization, school_year: int, *promises: PromiseData) -> Pledge:
-    """The partner's pledge for a later school year, which is opened for it."""
+def renew_pledge(of: Organization, school_year: int, *promises: PromiseData) -> Pledge:
+    """Sign the partner's pledge for a later school year, which is opened for it."""
     pledge_year(school_year)
     token = of.pledges.order_by("-year_id").first().token
     return pledge_editing.sign_pledge(token, **pledge_data(token, *promises), name="Alma Reyes")
 
 
 def png(width: int = 400, height: int = 300) -> bytes:
-    """A grey picture of this size."""
+    """Return a gray image of this size."""
 
     def chunk(chunk_type: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + chunk_type + data + struct.pack(">I", zlib.crc32(chunk_type + data))

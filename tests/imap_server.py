@@ -1,4 +1,4 @@
-"""A small IMAP server with one mailbox in memory, as far as imaplib speaks it (RFC 9051)."""
+"""A small in-memory IMAP server with one mailbox, with the commands imaplib uses (RFC 9051)."""
 
 import base64
 import contextlib
@@ -11,9 +11,9 @@ USER, PASSWORD = "bounces@example.org", "p@ss wörd"
 
 
 class ImapServer:
-    """`emails` are kept by number, `deleted` are the numbers that were marked and not expunged. `refuses` is a command
-    that is answered with NO, `hangs_up_at` one that ends the connection, `damaged` are emails that can't be fetched. If
-    it says nothing, it doesn't even greet."""
+    """`emails` maps UIDs to emails, and `deleted` has the UIDs marked as deleted but not expunged. `refuses` names a
+    command answered with NO, `hangs_up_at` one that ends the connection, and `damaged` has UIDs that can't be fetched.
+    With `say_nothing` the server doesn't even greet."""
 
     def __init__(self):
         self.emails: dict[int, bytes] = {}
@@ -46,7 +46,7 @@ class Listener(socketserver.ThreadingTCPServer):
     daemon_threads, block_on_close = True, False
 
     def handle_error(self, request, client_address) -> None:
-        """Clients that hang up are part of the tests."""
+        """Tests make clients hang up."""
 
 
 class Conversation(socketserver.StreamRequestHandler):
@@ -83,7 +83,7 @@ class Conversation(socketserver.StreamRequestHandler):
 
     # Commands: each returns False to refuse ------------------------------------------------------------------------
 
-    def CAPABILITY(self, _command: str) -> None:  # the protocol's names
+    def CAPABILITY(self, _command: str) -> None:  # the protocol's command names
         imap = self.server.imap
         self.say(f"* CAPABILITY {imap.capabilities_after_sign_in if self.is_signed_in else imap.capabilities}")
 
@@ -103,7 +103,7 @@ class Conversation(socketserver.StreamRequestHandler):
         return command == 'SELECT "INBOX"'
 
     def UID_SEARCH(self, command: str) -> None:
-        """UID SEARCH UID 5:* finds the newest email, too, if its number is lower."""
+        """UID SEARCH UID 5:* also finds the newest email if its UID is lower."""
         emails, first = self.server.imap.emails, int(re.search(r"UID (\d+):\*", command)[1])
         found = {uid for uid in emails if uid >= first} | ({max(emails)} if emails else set())
         self.say(" ".join(["* SEARCH", *map(str, sorted(found, reverse=True))]))

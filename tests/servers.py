@@ -1,7 +1,7 @@
-"""Loaded with `-p tests.servers`: gives the tests a PostgreSQL, a broker and settings before pytest-django looks.
+"""A pytest plugin (`-p tests.servers`) that provides PostgreSQL, a broker and settings before pytest-django loads.
 
-PostgreSQL is started once, by the first pytest process; the workers of xdist find it in the environment and make
-databases of their own. A broker is started by each, so that no worker of Celery takes another site's tasks.
+The first pytest process starts PostgreSQL; xdist workers find it in the environment and create their own databases.
+Each process starts its own broker, so that no Celery worker takes another process's tasks.
 """
 
 import atexit
@@ -26,7 +26,7 @@ SETTINGS = {
 
 @pytest.hookimpl(wrapper=True)
 def pytest_load_initial_conftests(early_config):
-    """A wrapper runs before pytest-django's own hook, which reads the settings."""
+    """Run before pytest-django's own hook, which loads the settings."""
     try:
         early_config.add_cleanup(prepare_environment())
     except ServerError as error:
@@ -35,9 +35,10 @@ def pytest_load_initial_conftests(early_config):
 
 
 def prepare_environment():
-    """Sets what is unset, starting servers as needed, and returns the function that stops them. It may run twice."""
+    """Set environment variables that aren't set, starting servers as needed. Return a function that stops them. It may
+    run twice."""
     folder = Path(tempfile.mkdtemp(prefix="imagine-tests-"))
-    folder.chmod(0o711)  # as root, PostgreSQL runs as another user
+    folder.chmod(0o711)  # when tests run as root, PostgreSQL runs as another user
     running = []
 
     def stop():
@@ -55,7 +56,9 @@ def prepare_environment():
         running.append(Postgres(folder / "postgres", durable=False))
         running[-1].start()
         os.environ["DATABASE_URL"] = running[-1].url
-    if os.environ.get("REDIS_URL") == os.environ.get("STARTED_REDIS_URL"):  # none, or that of the first process
+    if os.environ.get("REDIS_URL") == os.environ.get(
+        "STARTED_REDIS_URL"
+    ):  # not set, or inherited from the first process
         running.append(Valkey(folder / "valkey"))
         running[-1].start()
         os.environ["REDIS_URL"] = os.environ["STARTED_REDIS_URL"] = running[-1].url

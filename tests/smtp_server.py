@@ -1,4 +1,4 @@
-"""A small SMTP server that records what it took, and misbehaves as it is told."""
+"""A small SMTP server that records accepted email and can be told to fail."""
 
 import contextlib
 import email
@@ -12,19 +12,19 @@ from email.message import Message
 from imagine.demo.servers import free_port
 
 ACCEPT = "250 2.0.0 OK"
-LATER = "451 4.7.1 Please come back later"
-NEVER = "550 5.1.1 There is no such mailbox"
-MAX_HANG = 60  # seconds; no test waits that long
+TEMPORARY_FAILURE = "451 4.7.1 Please come back later"
+PERMANENT_FAILURE = "550 5.1.1 There is no such mailbox"
+MAX_HANG_SECONDS = 60  # no test waits that long
 
 
 class Disconnect(Exception):
-    """Raised by one of the three: the server closes the connection without a word."""
+    """Raised in `greeting`, `on_recipient` or `on_data` to close the connection without a reply."""
 
 
 @dataclass
-class Mail:
+class ReceivedEmail:
     to: str
-    port: int  # of the sender's end of the connection
+    port: int  # the client's port
     content: Message
 
     @property
@@ -33,10 +33,10 @@ class Mail:
 
 
 class SmtpServer:
-    """Listens on one port of 127.0.0.1 from `start` to `stop`.
+    """A server on one port of 127.0.0.1.
 
-    `greeting`, `on_recipient` and `on_data` decide what it answers: called with nothing, the address, or the mail,
-    each returns a line. By default they accept everything. `mails` are those that it accepted.
+    `greeting`, `on_recipient` and `on_data` return the reply line. They are called with nothing, the address, or the
+    email. By default they accept everything. `emails` are the accepted ones.
     """
 
     def __init__(self):
@@ -46,30 +46,30 @@ class SmtpServer:
         self.clear()
 
     def reset_behavior(self) -> None:
-        """Accepts everything again; whoever hangs is let go without an answer."""
+        """Accept everything again, and disconnect clients that hang."""
         if hasattr(self, "let_go"):
-            self.let_go.set()
-        self.let_go = threading.Event()
+            self.released.set()
+        self.released = threading.Event()
         self.greeting: Callable[[], str] = lambda: "220 mail.example.org"
         self.on_recipient: Callable[[str], str] = lambda address: ACCEPT
-        self.on_data: Callable[[Mail], str] = self.accept
+        self.on_data: Callable[[ReceivedEmail], str] = self.accept
 
     def clear(self) -> None:
-        self.mails: list[Mail] = []
+        self.emails: list[ReceivedEmail] = []
         self.attempted_recipients: list[str] = []
         self.connection_count = 0
 
-    def accept(self, mail: Mail) -> str:
-        self.mails.append(mail)
+    def accept(self, received: ReceivedEmail) -> str:
+        self.emails.append(received)
         return ACCEPT
 
     def hang(self, *_anything) -> str:
-        """Says nothing until `reset_behavior` is called."""
-        self.let_go.wait(MAX_HANG)
+        """Don't reply until `reset_behavior` is called."""
+        self.released.wait(MAX_HANG_SECONDS)
         raise Disconnect
 
     def recipients(self) -> list[str]:
-        return sorted(mail.to for mail in self.mails)
+        return sorted(received.to for received in self.emails)
 
     def start(self) -> None:
         if self.listener is None:
@@ -78,7 +78,7 @@ class SmtpServer:
             threading.Thread(target=self.listener.serve_forever, args=(0.05,), daemon=True).start()
 
     def stop(self) -> None:
-        """Closes the port, and every connection that is open."""
+        """Close the port and all open connections."""
         if self.listener:
             self.listener.shutdown()
             self.listener.server_close()
@@ -92,29 +92,29 @@ class Listener(socketserver.ThreadingTCPServer):
 
     def server_activate(self) -> None:
         super().server_activate()
-        self.open: set[socket.socket] = set()
+        self.open_connections: set[socket.socket] = set()
 
     def server_close(self) -> None:
         super().server_close()
-        for connection in list(self.open):
+        for connection in list(self.open_connections):
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request, client_address) -> None:
-        """A worker that was killed in mid-mail is what these tests are about."""
+        """Tests kill workers while they send email."""
 
 
 class Conversation(socketserver.StreamRequestHandler):
-    """RFC 5321 as far as smtplib speaks it."""
+    """The parts of RFC 5321 that smtplib uses."""
 
     def handle(self) -> None:
         smtp = self.server.smtp
         smtp.connection_count += 1
-        self.server.open.add(self.request)
+        self.server.open_connections.add(self.request)
         with contextlib.suppress(Disconnect):
             self.say(smtp.greeting())
             self.converse(smtp)
-        self.server.open.discard(self.request)
+        self.server.open_connections.discard(self.request)
 
     def converse(self, smtp: SmtpServer) -> None:
         recipient = ""
@@ -126,7 +126,7 @@ class Conversation(socketserver.StreamRequestHandler):
                 self.say(smtp.on_recipient(recipient))
             elif verb == "DATA":
                 self.say("354 Go on")
-                self.say(smtp.on_data(Mail(recipient, self.client_address[1], self.content())))
+                self.say(smtp.on_data(ReceivedEmail(recipient, self.client_address[1], self.content())))
             elif verb == "QUIT":
                 self.say("221 Goodbye")
                 return

@@ -1,4 +1,4 @@
-"""What the database holds, as plain values that a test can compare whole."""
+"""The contents of the database as plain values that tests can compare."""
 
 import re
 from collections import Counter
@@ -14,38 +14,38 @@ from summit.models import Event, Rsvp
 
 
 def seats(event: Event) -> list[tuple[str, int, int]]:
-    """Name, held and waiting seats of each RSVP of an event, in the order they were made."""
+    """Return the name, held seats and waitlisted seats of each RSVP of an event, in the order they were created."""
     return list(event.rsvps.order_by("pk").values_list("name", "held_seats", "waitlisted_seats"))
 
 
 def emails(rsvp: Rsvp | None = None) -> list[str]:
-    """Each message in the order written, as "kind number METHOD": "confirmed 1 REQUEST"."""
+    """Return "kind number METHOD" for each message in the order written, such as "confirmed 1 REQUEST"."""
     messages = rsvp.messages.all() if rsvp else Message.objects.all()
     return [f"{name} {message.ics_method}".strip() for name, message in numbered(messages)]
 
 
 def numbered(messages: QuerySet[Message]) -> list[tuple[str, Message]]:
-    """Each message in the order written, with its kind and number: "confirmed 1". Links, whose keys have the time at
-    which they were written, are numbered among those of their kind."""
+    """Return each message in the order written, with its kind and number: "confirmed 1". Keys of links contain a
+    timestamp, so links are numbered by kind."""
     seen: Counter = Counter()
-    found = []
-    for message in messages.order_by("created_at", "object_id"):  # those of one statement have one time
+    named_messages = []
+    for message in messages.order_by("created_at", "object_id"):  # messages of one statement have the same time
         seen[message.kind, message.object_id] += 1
         name = re.sub("^(rsvp|pledge|invitation)_", "", message.kind.replace("request", "link"))
         number = "".join(message.idempotency_key.split(":", 2)[2:])
         if name == "link" or "T" in number:
             number = seen[message.kind, message.object_id]
-        found.append((f"{name} {number}".strip(), message))
-    return found
+        named_messages.append((f"{name} {number}".strip(), message))
+    return named_messages
 
 
 def guests(rsvp: Rsvp) -> list[tuple[int, str]]:
-    """Position and name of each guest of a party."""
+    """Return the position and name of each guest of a party."""
     return list(rsvp.guests.order_by("position").values_list("position", "name"))
 
 
 def tables(*, but: tuple[str, ...] = ()) -> dict[str, list[str]]:
-    """Every row of every table as text, by the model's label. One query, because hundreds of tests ask twice."""
+    """Return every row of every table as text, by model label. One query, because hundreds of tests call this twice."""
     models = {model._meta.label: model._meta.db_table for model in apps.get_models() if model._meta.label not in but}
     rows = {label: [] for label in models}
     with connection.cursor() as cursor:
@@ -58,7 +58,7 @@ def tables(*, but: tuple[str, ...] = ()) -> dict[str, list[str]]:
 
 
 def promises(pledge: Pledge) -> list[tuple]:
-    """Kind, quantity, grades, months, schools and note of each promise, in the order of the checklist."""
+    """Return each promise's type, quantity, grades, months, schools and note, in checklist order."""
     return [
         (p.promise_type.code, p.quantity, p.grades, p.months, sorted(s.name for s in p.schools.all()), p.note)
         for p in pledge.promises.select_related("promise_type").order_by("promise_type__order")
@@ -66,12 +66,12 @@ def promises(pledge: Pledge) -> list[tuple]:
 
 
 def promised_amounts(pledge: Pledge) -> dict[str, int]:
-    """How much is promised of each kind, by its code."""
+    """Return the promised quantity by promise type code."""
     return dict(pledge.promises.values_list("promise_type__code", "quantity"))
 
 
 def pledges() -> list[tuple]:
-    """Organization, school year, state and version of each pledge, in the order they were made."""
+    """Return each pledge's organization, school year, state and version, in the order they were created."""
     rows = Pledge.objects.select_related("organization", "year").order_by("pk")
     return [(row.organization.name, row.year_id, row.state, row.version) for row in rows]
 
@@ -81,10 +81,10 @@ def organizations() -> list[str]:
 
 
 def emails_to() -> list[str]:
-    """Each message in the order written: kind, number and address, "signed 1 alma@example.org"."""
+    """Return the kind, number and recipient of each message in the order written: "signed 1 alma@example.org"."""
     return [f"{name} {message.recipient}" for name, message in numbered(Message.objects.all())]
 
 
 def changes(obj: Model) -> list[dict]:
-    """What each change of one thing was, oldest first."""
+    """Return the changes of an object, oldest first."""
     return [entry.changes for entry in AuditEntry.objects.about(obj).order_by("created_at", "pk")]

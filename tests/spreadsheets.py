@@ -1,4 +1,4 @@
-"""Files that staff take away, read back by other libraries."""
+"""Read exported files with libraries other than the ones that wrote them."""
 
 import csv
 import io
@@ -7,9 +7,9 @@ from openpyxl import load_workbook
 
 
 def read_rows(response) -> list[list[str]]:
-    """What a file says, header first, each cell as a CSV spells it."""
+    """Return the rows of a file, header first, with each cell as CSV would have it."""
     assert response.status_code == 200
-    content = b"".join(response.streaming_content)  # which the test's browser closes, sparing the database
+    content = b"".join(response.streaming_content)  # closing the response would make Django check the database
     if response["Content-Type"] == "text/csv; charset=utf-8":
         return list(csv.reader(io.StringIO(content.decode("utf-8-sig"), newline="")))
     return [[cell_text(cell) for cell in row] for row in load_workbook(io.BytesIO(content)).active.iter_rows()]
@@ -22,6 +22,6 @@ def cell_text(cell) -> str:
 
 
 def read_columns(response, *columns: str) -> list[tuple[str, ...]]:
-    """Some columns of a file, by their headers."""
+    """Return the columns with these headers."""
     header, *rows = read_rows(response)
     return [tuple(row[header.index(column)] for column in columns) for row in rows]

@@ -1,4 +1,4 @@
-"""The running stack: PostgreSQL, Valkey, web server, workers, beat and mail server, each a real process of its own."""
+"""The whole stack as real processes: PostgreSQL, Valkey, web server, workers, beat and mail server."""
 
 import contextlib
 import http.client
@@ -31,12 +31,12 @@ EMPTIED_TABLES = (
     "mail_message, core_ratelimitcount, mail_queueheartbeat, mail_mailing, mail_emailpreference, summit_rsvp, "
     "summit_guest, summit_linkrequest, summit_invitation, summit_audience, partners_contact"
 )
-SEND_RATE = 60  # mails to many a second, unless a test says otherwise
+SEND_RATE = 60  # bulk emails per second, unless a test changes it
 
 
 @dataclass
 class Response:
-    """What a browser got; status 0 when the connection broke."""
+    """A response as a browser sees it; status 0 means the connection broke."""
 
     status: int
     page: str = ""
@@ -55,7 +55,7 @@ class Response:
 class Stack:
     def __init__(self, folder: Path):
         self.folder = folder
-        self.mail = SmtpServer()
+        self.smtp = SmtpServer()
         self.postgres = Postgres(folder / "postgres", durable=True)
         self.valkey = Valkey(folder / "valkey")
         self.port = free_port()
@@ -87,29 +87,29 @@ class Stack:
             "DJANGO_SETTINGS_MODULE": "tests.faults.settings",
             "DATABASE_URL": self.postgres.url,
             "REDIS_URL": self.valkey.url,
-            "EMAIL_URL": f"smtp://127.0.0.1:{self.mail.port}",
+            "EMAIL_URL": f"smtp://127.0.0.1:{self.smtp.port}",
             "SITE_URL": f"http://127.0.0.1:{self.port}",
             "DEMO": "0",  # staff need a second step
         }
 
-    # From first to last ----------------------------------------------------------------------------------------
+    # Start and stop --------------------------------------------------------------------------------------------
 
     def start(self) -> None:
         self.postgres.start()
         self.valkey.start()
-        self.mail.start()
+        self.smtp.start()
         subprocess.run([sys.executable, "-m", "tests.faults.prepare"], env=self.environment(), check=True)
         for program in self.programs:
             program.start()
 
     def reset(self) -> None:
-        """Everything runs and nothing has happened yet."""
-        self.mail.start()
-        self.mail.reset_behavior()
+        """Start everything that isn't running, and delete what earlier tests left behind."""
+        self.smtp.start()
+        self.smtp.reset_behavior()
         for server in (self.postgres, self.valkey):
             if not server.alive:
                 server.start()
-        self.thaw()
+        self.resume_broker()
         for program in self.programs:
             if not program.alive:
                 program.start()
@@ -118,15 +118,15 @@ class Stack:
         self.sql(f"TRUNCATE {EMPTIED_TABLES} CASCADE")
         self.set_send_rate(SEND_RATE)
         self.wait_for_worker(60)
-        self.mail.clear()
+        self.smtp.clear()
 
     def stop(self) -> None:
-        self.thaw()
+        self.resume_broker()
         self.stop_programs()
         for server in (self.valkey, self.postgres):
             with contextlib.suppress(OSError, subprocess.SubprocessError):
                 server.stop()
-        self.mail.stop()
+        self.smtp.stop()
 
     def stop_programs(self) -> None:
         for program in self.programs:
@@ -135,27 +135,27 @@ class Stack:
             with contextlib.suppress(OSError, subprocess.SubprocessError):
                 program.stop()
 
-    # Violence --------------------------------------------------------------------------------------------------
+    # Faults ----------------------------------------------------------------------------------------------------
 
     def kill(self, program: Program) -> None:
-        """kill -9 for the program and all its children at once."""
+        """Send SIGKILL to the program and all its children at once."""
         os.killpg(program.process.pid, signal.SIGKILL)
         program.process.wait()
 
-    def freeze(self) -> None:
+    def suspend_broker(self) -> None:
         os.kill(self.valkey.process.pid, signal.SIGSTOP)
 
-    def thaw(self) -> None:
+    def resume_broker(self) -> None:
         if self.valkey.alive:
             os.kill(self.valkey.process.pid, signal.SIGCONT)
 
     def pool(self, of: Program | None = None) -> list[psutil.Process]:
-        """A worker's children, which do the work; those of the one for transactional mail unless another is named."""
+        """Return the child processes of a worker, by default of the one for transactional email."""
         return psutil.Process((of or self.worker).process.pid).children(recursive=True)
 
     @contextlib.contextmanager
     def suspended_pool(self, of: Program | None = None):
-        """The worker takes tasks from the broker, and its children do none of them."""
+        """Suspend a worker's child processes: the worker receives tasks, but none is run."""
         pool = self.pool(of)
         try:
             for process in pool:
@@ -172,7 +172,7 @@ class Stack:
     def set_send_rate(self, per_second: int) -> None:
         self.sql("UPDATE mail_sendrate SET per_second = %s", per_second)
 
-    # Questions -------------------------------------------------------------------------------------------------
+    # Queries ---------------------------------------------------------------------------------------------------
 
     def broker(self) -> redis.Redis:
         return redis.Redis(unix_socket_path=os.fspath(self.valkey.socket), socket_timeout=5)
@@ -192,7 +192,7 @@ class Stack:
             connection.close()
 
     def rsvp_summary(self) -> list[tuple[str, int, int]]:
-        """Of each RSVP the address, how many seats its guests fill, and how many mails were written about it."""
+        """Return each RSVP's email address, number of guests, and number of messages about it."""
         return self.sql("""
             SELECT email, (SELECT count(*) FROM summit_guest WHERE rsvp_id = r.id),
                 (SELECT count(*) FROM mail_message m WHERE m.object_id = r.id AND m.content_type_id = t.id)
@@ -200,14 +200,14 @@ class Stack:
             ORDER BY email COLLATE "C"
         """)
 
-    def mail_states(self) -> list[tuple[str, str]]:
+    def message_states(self) -> list[tuple[str, str]]:
         return self.sql("SELECT recipient, state FROM mail_message ORDER BY 1, 2")
 
     def all_sent(self, count: int) -> bool:
-        return [state for _to, state in self.mail_states()] == ["sent"] * count
+        return [state for _to, state in self.message_states()] == ["sent"] * count
 
     def expire_claims(self) -> None:
-        """Minutes pass, as far as claimed mail is concerned."""
+        """Expire the claims of messages that are being sent."""
         self.sql("UPDATE mail_message SET claim_expires_at = now() - interval '1 second' WHERE state = 'sending'")
 
     def send_task(self, task: str, *arguments, queue: str) -> None:
@@ -215,21 +215,22 @@ class Stack:
             app.send_task(task, arguments, queue=queue, retry=False)
 
     def wait_for_worker(self, seconds: float) -> float:
-        """Sends heartbeats of our own through the queue until one comes out; returns how many seconds that took."""
-        began = self.now()
+        """Send our own heartbeats until the worker records one. Return how many seconds that took."""
+        started = self.now()
 
         def heart_beats() -> bool:
             self.send_task("imagine.mail.tasks.record_heartbeat", "ours", queue="transactional")
             with contextlib.suppress(AssertionError):
-                return bool(wait_for(lambda: self.heartbeat("ours") > began, 1, "a heartbeat came through"))
+                return bool(wait_for(lambda: self.heartbeat("ours") > started, 1, "a heartbeat came through"))
             return False
 
         return wait_for(heart_beats, seconds, "the worker takes what is in its queue")
 
-    def heartbeat(self, whose: str = "transactional") -> datetime:
-        """When a heartbeat last came out of the queue; beat's, sent every 20 seconds, is `transactional`."""
+    def heartbeat(self, queue_name: str = "transactional") -> datetime:
+        """Return when a heartbeat was last recorded. Beat's own heartbeat, every 20 seconds, has the queue
+        `transactional`."""
         statement = "SELECT coalesce(max(recorded_at), 'epoch') FROM mail_queueheartbeat WHERE queue = %s"
-        return self.sql(statement, whose)[0][0]
+        return self.sql(statement, queue_name)[0][0]
 
     def now(self) -> datetime:
         return self.sql("SELECT now()")[0][0]
@@ -238,24 +239,24 @@ class Stack:
 
     def is_up(self) -> bool:
         try:
-            return self.ask("GET", "/imagine/health/ready/").status == 200
+            return self.request("GET", "/imagine/health/ready/").status == 200
         except (OSError, http.client.HTTPException):
             return False
 
-    def ask(self, method: str, path: str, body: str = "", **headers: str) -> Response:
-        began = time.monotonic()
+    def request(self, method: str, path: str, body: str = "", **headers: str) -> Response:
+        started = time.monotonic()
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
         try:
             connection.request(method, path, body, headers)
             response = connection.getresponse()
             page = response.read().decode()
-            return Response(response.status, page, response.headers, time.monotonic() - began)
+            return Response(response.status, page, response.headers, time.monotonic() - started)
         finally:
             connection.close()
 
     def open_form(self) -> "Guest":
-        """A browser that has the form open."""
-        form = self.ask("GET", f"/imagine/events/{SLUG}/")
+        """Return a guest that has the RSVP form open."""
+        form = self.request("GET", f"/imagine/events/{SLUG}/")
         assert form.status == 200, form
         secret = SimpleCookie(form.headers["Set-Cookie"])["csrftoken"].value
         return Guest(self, secret, re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', form.page)[1])
@@ -270,35 +271,35 @@ class Guest:
     def rsvp(self, name: str, size: int = 2) -> Response:
         form = {"csrfmiddlewaretoken": self.token, "name": name, "email": address(name), "size": size}
         headers = {"Content-Type": "application/x-www-form-urlencoded", "Cookie": f"csrftoken={self.cookie}"}
-        return self.stack.ask("POST", f"/imagine/events/{SLUG}/", urlencode(form), **headers)
+        return self.stack.request("POST", f"/imagine/events/{SLUG}/", urlencode(form), **headers)
 
 
 @contextlib.contextmanager
 def posting_rsvps(guest: Guest, browsers: int, names: Iterator[str]):
-    """Several browsers post RSVPs, each name once, while the block runs. Gives the list of (name, answer), which grows
-    meanwhile and is complete afterwards."""
-    answers, over, turn = [], threading.Event(), threading.Lock()
+    """Post RSVPs from several threads while the block runs, each name once. Yield the list of (name, response), which
+    grows during the block and is complete after it."""
+    responses, finished, lock = [], threading.Event(), threading.Lock()
 
     def browse():
-        while not over.is_set():
-            with turn:
+        while not finished.is_set():
+            with lock:
                 name = next(names, None)
             if name is None:
                 return
             try:
-                answer = guest.rsvp(name)
+                posted = guest.rsvp(name)
             except (OSError, http.client.HTTPException):
-                answer = Response(0)
-            answers.append((name, answer))
-            over.wait(0.05)  # a pace that leaves some of the machine to the others
+                posted = Response(0)
+            responses.append((name, posted))
+            finished.wait(0.05)  # slow enough to leave CPU time for other processes
 
     threads = [threading.Thread(target=browse, daemon=True) for _browser in range(browsers)]
     for thread in threads:
         thread.start()
     try:
-        yield answers
+        yield responses
     finally:
-        over.set()
+        finished.set()
         for thread in threads:
             thread.join(30)
 
@@ -308,12 +309,12 @@ def address(name: str) -> str:
 
 
 def wait_for(condition: Callable[[], object], seconds: float, what: str) -> float:
-    """Waits for a condition and returns how many seconds that took; what the condition raises counts as no."""
-    began = time.monotonic()
+    """Wait for a condition and return how many seconds that took. Connection and database errors count as false."""
+    started = time.monotonic()
     while True:
         with contextlib.suppress(psycopg2.Error, OSError, redis.RedisError):
             if condition():
-                return time.monotonic() - began
-        if time.monotonic() - began > seconds:
+                return time.monotonic() - started
+        if time.monotonic() - started > seconds:
             raise AssertionError(f"waited {seconds} seconds in vain until {what}")
         time.sleep(0.05)

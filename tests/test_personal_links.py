@@ -182,7 +182,7 @@ def test_browser_link_of_a_pledge_from_an_rsvp_ends_on_use_or_replacement(story,
     story.note(f"{page.redirect_chain} {page.content.decode()}", "browser")
     story.deliver()
     request = PledgeRequest.objects.get()
-    typed = factories.pledge_data(request.browser_token, factories.promised(), name="Port Gate")
+    typed = factories.pledge_data(request.browser_token, factories.promise_data(), name="Port Gate")
     pledge_editing.save_draft(request.browser_token, **typed)
     assert story.who_gets_in() >= {("promise", "browser"), ("promise", "rosa@example.org")}
     if proves:
@@ -300,13 +300,13 @@ def pledge(story) -> Pledge:
     factories.pledge_request(email="wrong@example.org")
     story.deliver()
     pledge_editing.sign_pledge(
-        first.token, **factories.pledge_data(first.token, factories.promised()), name="Alma", role="Owner"
+        first.token, **factories.pledge_data(first.token, factories.promise_data()), name="Alma", role="Owner"
     )
     story.deliver()
     organization = Organization.objects.get()
     factories.contact(organization, "chue@example.org", "Chue")
     factories.close_year()
-    pledge = factories.renewed_pledge(organization, 2028, factories.promised("mentors", 2))
+    pledge = factories.renew_pledge(organization, 2028, factories.promise_data("mentors", 2))
     story.deliver()
     later()
     factories.pledge_request(email="chue@example.org")

@@ -1,4 +1,4 @@
-"""What a browser sends, and what it gets."""
+"""What browsers send and receive."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -14,47 +14,47 @@ from summit.models import Event
 
 
 def visitor(event: Event | None = None) -> Client:
-    """A browser that has the event's page open, and with it the cookie that marks it."""
+    """Return a client that has opened the event's page and has its browser cookie."""
     client = Client()
     client.get(event.get_absolute_url() if event else "/imagine/")
     return client
 
 
 def rsvp_form(**fields) -> dict:
-    """The form as a guest of one fills it in."""
+    """Return form data for one guest."""
     return {"name": "Alma Reyes", "email": "alma@example.org", "size": "1", "accepts_partial": "wait"} | fields
 
 
 def page_text(response) -> str:
-    """The words of a page, without its tags."""
+    """Return a page's text without its tags."""
     body = re.sub(r"<(script|style|head)\b.*?</\1>|<wbr>", "", response.content.decode(), flags=re.S)
     return " ".join(unescape(re.sub(r"<[^>]+>", " ", body)).split())
 
 
 def page_html(response) -> str:
-    """A page's HTML without spaces beside its tags: they only say how the templates are wrapped."""
+    """Return a page's HTML without the whitespace next to its tags, which depends on how the templates are wrapped."""
     return re.sub(r" ?(<[^>]*?) ?(/?>) ?", r"\1\2", " ".join(response.content.decode().split()))
 
 
 def page_title(page) -> str:
-    """A page's title as a browser shows it, of a response or of its HTML."""
+    """Return the title of a response, or of HTML, as a browser shows it."""
     html = page if isinstance(page, str) else page.content.decode()
     return " ".join(unescape(html.partition("<title>")[2].partition("</title>")[0]).split())
 
 
-def query_counts(ask: Callable[[str], object], addresses: Iterable[str]) -> dict[str, int]:
-    """How many queries each address takes the second time it is asked for, when caches are warm."""
+def query_counts(get: Callable[[str], object], urls: Iterable[str]) -> dict[str, int]:
+    """Count the queries of the second request of each URL, when caches are warm."""
     counts = {}
-    for address in addresses:
-        ask(address)
+    for url in urls:
+        get(url)
         with CaptureQueriesContext(connection) as queries:
-            ask(address)
-        counts[address] = len(queries)
+            get(url)
+        counts[url] = len(queries)
     return counts
 
 
 class FormParser(HTMLParser):
-    """Reads what a browser would send of the forms of a page, as they came."""
+    """Collects what a browser would send for a page's forms if nothing is changed."""
 
     def __init__(self, page: str):
         super().__init__()
@@ -79,9 +79,9 @@ class FormParser(HTMLParser):
             self.sent[name] = value
 
     def tick(self, name: str, value: str) -> None:
-        """Several boxes with one name are sent one after the other."""
-        before = self.sent.get(name)
-        self.sent[name] = value if before is None else [*([before] if isinstance(before, str) else before), value]
+        """Collect the values of checkboxes that share a name into a list."""
+        current = self.sent.get(name)
+        self.sent[name] = value if current is None else [*([current] if isinstance(current, str) else current), value]
 
     def handle_endtag(self, tag):
         if tag == "textarea":
@@ -94,12 +94,12 @@ class FormParser(HTMLParser):
 
 
 def form_fields(response) -> dict[str, str | list[str]]:
-    """The page's form as it would be sent untouched."""
+    """Return the page's form data as a browser would send it unchanged."""
     return FormParser(response.content.decode()).sent
 
 
 def staff_client(*permissions: str) -> Client:
-    """The browser of a member of staff who may do these things."""
+    """Return a client signed in as a member of staff with these permissions."""
     user = User.objects.create(username="clerk", is_staff=True)
     user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
     client = Client()

@@ -19,7 +19,7 @@ def give_password(client: Client, password: str = PASSWORD, *, name: str = "cler
     return client.post(LOGIN, {"username": name, "password": password, **fields}, REMOTE_ADDR=address)
 
 
-def has_app(user: User, **fields) -> TOTPDevice:
+def add_app(user: User, **fields) -> TOTPDevice:
     return TOTPDevice.objects.create(user=user, name="totp", confirmed=True, **fields)
 
 
@@ -35,13 +35,13 @@ def wrong_code(device: TOTPDevice) -> str:
     return next(code for code in ("000000", "111111", "222222", "333333") if code not in right)
 
 
-def signs_in(user: User, device: TOTPDevice | None = None, **fields) -> Client:
+def sign_in_with_app(user: User, device: TOTPDevice | None = None, **fields) -> Client:
     """Goes through both steps with an app."""
     client = Client()
-    device = device or has_app(user)
+    device = device or add_app(user)
     assert give_password(client, name=user.username, **fields)["Location"] == SECOND_STEP
-    answer = client.post(SECOND_STEP, {"code": code_of(device)})
-    assert answer.status_code == 302, answer.content.decode()
+    response = client.post(SECOND_STEP, {"code": code_of(device)})
+    assert response.status_code == 302, response.content.decode()
     return client
 
 
@@ -49,7 +49,7 @@ def is_signed_in(client: Client) -> bool:
     return client.get(ADMIN).status_code == 200
 
 
-def earlier(client: Client, change: Callable[[dict], None]) -> None:
+def change_session(client: Client, change: Callable[[dict], None]) -> None:
     """Changes what a browser's session remembers."""
     session = client.session
     change(session)

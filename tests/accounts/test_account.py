@@ -21,12 +21,12 @@ from tests.accounts.people import (
     LOGIN,
     SECOND_STEP,
     SET_UP,
+    add_app,
+    change_session,
     code_of,
-    earlier,
     give_password,
-    has_app,
     is_signed_in,
-    signs_in,
+    sign_in_with_app,
     wrong_code,
 )
 from tests.web_client import page_text
@@ -51,11 +51,11 @@ def signed_in(user: User, **headers) -> Client:
 
 
 def signs_in_by_password(clerk: User, district: District, *, shared: bool) -> Client:
-    return signs_in(clerk, **({"shared_computer": "on"} if shared else {}))
+    return sign_in_with_app(clerk, **({"shared_computer": "on"} if shared else {}))
 
 
 def signs_in_at_the_district(clerk: User, district: District, *, shared: bool) -> Client:
-    client, device = Client(), has_app(clerk)
+    client, device = Client(), add_app(clerk)
     answer = come_back(client, district, query={"shared": "1"} if shared else {}, email=clerk.email)
     assert answer["Location"] == SECOND_STEP
     client.post(SECOND_STEP, {"code": code_of(device)})
@@ -78,7 +78,7 @@ def signs_in_at_the_district(clerk: User, district: District, *, shared: bool) -
 def test_session_ends_when_idle_or_after_12_hours(clerk, district, way_in, shared, idle, age, lives):
     client = way_in(clerk, district, shared=shared)
     now = time.time()
-    earlier(
+    change_session(
         client,
         lambda session: session.update({sessions.LAST_USED_AT: now - idle * 60, sessions.SIGNED_IN_AT: now - age * 60}),
     )
@@ -86,9 +86,9 @@ def test_session_ends_when_idle_or_after_12_hours(clerk, district, way_in, share
 
 
 def test_session_is_extended_by_page_views_but_not_by_scripts(clerk):
-    client = signs_in(clerk)
+    client = sign_in_with_app(clerk)
     before = int(time.time()) - 20 * 60
-    earlier(client, lambda session: session.update({sessions.LAST_USED_AT: before}))
+    change_session(client, lambda session: session.update({sessions.LAST_USED_AT: before}))
     client.get(ADMIN, headers={"Sec-Fetch-Mode": "cors"})
     client.get("/imagine/")
     assert client.session[sessions.LAST_USED_AT] == before
@@ -97,28 +97,28 @@ def test_session_is_extended_by_page_views_but_not_by_scripts(clerk):
 
 
 def test_page_shows_session_time_left_and_session_can_be_extended(clerk):
-    status, client = "/imagine/admin/account/session/", signs_in(clerk)
+    status, client = "/imagine/admin/account/session/", sign_in_with_app(clerk)
     assert 'data-seconds="1800"' in client.get(ACCOUNT).content.decode().replace("1799", "1800")
     before = int(time.time()) - 29 * 60
-    earlier(client, lambda session: session.update({sessions.LAST_USED_AT: before}))
+    change_session(client, lambda session: session.update({sessions.LAST_USED_AT: before}))
     for headers in ({"Sec-Fetch-Mode": "cors"}, {}):  # over HTTP, and by older browsers, nothing is said
         assert 50 < client.get(status, headers=headers).json()["seconds"] <= 60
     answer = client.post(status, headers={"Sec-Fetch-Mode": "cors"}).json()
     assert (answer["seconds"] >= 1799, answer["user"]) == (True, str(clerk.pk))
-    earlier(client, lambda session: session.update({sessions.SIGNED_IN_AT: before - (11 * 60 + 30) * 60}))
+    change_session(client, lambda session: session.update({sessions.SIGNED_IN_AT: before - (11 * 60 + 30) * 60}))
     assert 50 < client.post(status, headers={"Sec-Fetch-Mode": "cors"}).json()["seconds"] <= 60
     assert Client().post(status).json() == {"seconds": 0}
     assert "session-end" not in Client().get(LOGIN).content.decode()
 
 
 def test_session_cookie_expires_when_the_browser_closes(clerk):
-    cookie = signs_in(clerk).cookies["sessionid"]
+    cookie = sign_in_with_app(clerk).cookies["sessionid"]
     assert (cookie["max-age"], cookie["expires"]) == ("", "")
     assert cookie["path"] == "/imagine/"
 
 
 def test_expired_sessions_are_deleted(clerk):
-    client = signs_in(clerk)
+    client = sign_in_with_app(clerk)
     sessions.SessionStore.clear_expired()
     assert is_signed_in(client)
     StaffSession.objects.update(expire_date="2020-01-01T00:00Z")
@@ -156,7 +156,7 @@ def test_account_page_lists_and_ends_sessions(clerk):
 
 
 def test_session_stores_network_and_browser(clerk):
-    device = has_app(clerk)
+    device = add_app(clerk)
     client = Client(REMOTE_ADDR="2001:db8:1:2::3", HTTP_USER_AGENT=CHROME)
     give_password(client)
     client.post(SECOND_STEP, {"code": code_of(device)})
@@ -178,7 +178,7 @@ def test_password_change_ends_open_sessions(clerk):
 def test_account_page_shows_second_steps_and_recovery_codes(clerk):
     client = signed_in(clerk)
     assert "You haven’t set up a second step yet." in page_text(client.get(ACCOUNT))
-    has_app(clerk)
+    add_app(clerk)
     second_factor.new_recovery_codes(clerk)
     words = page_text(client.get(ACCOUNT))
     assert "You have 10 recovery codes left." in words
@@ -186,7 +186,7 @@ def test_account_page_shows_second_steps_and_recovery_codes(clerk):
 
 
 def test_authenticator_app_is_replaced_once_the_new_one_is_confirmed(clerk):
-    old = has_app(clerk)
+    old = add_app(clerk)
     client = signed_in(clerk)
     client.get(f"{ACCOUNT}authenticator-app/")
     new = second_factor.new_totp(client.session, clerk)
@@ -199,7 +199,7 @@ def test_authenticator_app_is_replaced_once_the_new_one_is_confirmed(clerk):
 
 
 def test_new_recovery_codes_replace_the_old_ones(clerk):
-    has_app(clerk)
+    add_app(clerk)
     old, *_rest = second_factor.new_recovery_codes(clerk)
     client = signed_in(clerk)
     page = client.post(f"{ACCOUNT}recovery-codes/new/", follow=True)
@@ -209,7 +209,7 @@ def test_new_recovery_codes_replace_the_old_ones(clerk):
 
 
 def test_last_second_step_cannot_be_removed(clerk):
-    has_app(clerk)
+    add_app(clerk)
     client = signed_in(clerk)
     assert "at least one second step" in page_text(client.post(f"{ACCOUNT}remove/", follow=True))
     passkey = Passkey.objects.create(user=clerk, name="Laptop", credential_id=b"1", data=b"")
@@ -222,7 +222,7 @@ def test_last_second_step_cannot_be_removed(clerk):
 
 
 def test_removing_an_invalid_passkey_id_is_not_an_error(subtests, clerk):
-    has_app(clerk)
+    add_app(clerk)
     Passkey.objects.create(user=clerk, name="Laptop", credential_id=b"1", data=b"")
     client = signed_in(clerk)
     for passkey in ["9" * 40, "²", "-1", "\x00"]:
@@ -236,7 +236,7 @@ def test_removing_an_invalid_passkey_id_is_not_an_error(subtests, clerk):
 def signed_in_a_while_ago(user: User, minutes: int = 11) -> Client:
     """At a browser that was left open."""
     client = signed_in(user)
-    earlier(client, lambda session: session.update({sign_in.CONFIRMED_AT: time.time() - minutes * 60}))
+    change_session(client, lambda session: session.update({sign_in.CONFIRMED_AT: time.time() - minutes * 60}))
     return client
 
 
@@ -252,7 +252,7 @@ def guarded(user: User) -> dict[str, list[str]]:
 
 @pytest.mark.slow
 def test_account_changes_require_a_recently_confirmed_second_step(chief, clerk):
-    has_app(chief)
+    add_app(chief)
     Passkey.objects.create(user=chief, name="Laptop", credential_id=b"1", data=b"")
     second_factor.new_recovery_codes(chief)
     for method, minutes in (("get", 11), ("post", 21)):
@@ -264,17 +264,17 @@ def test_account_changes_require_a_recently_confirmed_second_step(chief, clerk):
 
 
 def test_form_opened_within_10_minutes_can_be_submitted_within_20(clerk):
-    has_app(clerk)
+    add_app(clerk)
     client = signed_in_a_while_ago(clerk, 9)
     assert client.get(f"{ACCOUNT}authenticator-app/").status_code == 200
     device = second_factor.new_totp(client.session, clerk)
-    earlier(client, lambda session: session.update({sign_in.CONFIRMED_AT: time.time() - 19 * 60}))
+    change_session(client, lambda session: session.update({sign_in.CONFIRMED_AT: time.time() - 19 * 60}))
     client.post(f"{ACCOUNT}authenticator-app/", {"code": code_of(device)})
     assert second_factor.factors_of(clerk).totp.key == device.key
 
 
 def test_confirming_with_a_code_redirects_to_the_requested_page(clerk):
-    device = has_app(clerk)
+    device = add_app(clerk)
     client = signed_in_a_while_ago(clerk)
     page = client.get(f"{ACCOUNT}passkey/", follow=True)
     assert "Before you change how someone signs in" in page_text(page)
@@ -288,7 +288,7 @@ def test_confirming_with_a_code_redirects_to_the_requested_page(clerk):
 
 
 def test_posted_action_must_be_repeated_after_confirming(clerk):
-    device = has_app(clerk)
+    device = add_app(clerk)
     client = signed_in_a_while_ago(clerk, 21)
     asked = client.post(f"{ACCOUNT}recovery-codes/new/")["Location"]
     page = client.post(asked, {"code": code_of(device)}, follow=True)
@@ -298,10 +298,10 @@ def test_posted_action_must_be_repeated_after_confirming(clerk):
 
 
 def test_new_recovery_codes_are_not_shown_without_recent_confirmation(clerk):
-    has_app(clerk)
+    add_app(clerk)
     client = signed_in(clerk)
     [code, *_rest] = client.post(f"{ACCOUNT}recovery-codes/new/", follow=True).context["codes"]
-    earlier(client, lambda session: session.update({sign_in.CONFIRMED_AT: time.time() - 11 * 60}))
+    change_session(client, lambda session: session.update({sign_in.CONFIRMED_AT: time.time() - 11 * 60}))
     page = client.get(f"{ACCOUNT}recovery-codes/", follow=True)
     assert page.redirect_chain[0][0].startswith(CONFIRM)
     assert code not in page.content.decode()
@@ -424,10 +424,10 @@ def test_email_that_cannot_be_a_username_leaves_it_unchanged(chief, clerk, email
 
 
 def test_superuser_resetting_a_second_step_is_recorded_and_emailed(chief, clerk):
-    device = has_app(clerk)
+    device = add_app(clerk)
     code, *_rest = second_factor.new_recovery_codes(clerk)
     Passkey.objects.create(user=clerk, name="Laptop", credential_id=b"1", data=b"")
-    open_browser, boss = signs_in(clerk, device), signed_in(chief)
+    open_browser, boss = sign_in_with_app(clerk, device), signed_in(chief)
     page = f"{ADMIN}auth/user/{clerk.pk}/reset-second-step/"
     assert "Reset second step?" in page_text(boss.get(page))
     assert second_factor.factors_of(clerk).count == 2
@@ -459,7 +459,7 @@ def test_superuser_changing_a_password_is_recorded_and_emailed(chief, clerk):
 
 def test_only_superusers_can_reset_a_second_step_and_add_accounts(clerk):
     client = signed_in(clerk)
-    has_app(clerk)
+    add_app(clerk)
     page = f"{ADMIN}auth/user/{clerk.pk}/reset-second-step/"
     assert [client.get(page).status_code, client.post(page).status_code] == [403, 403]
     assert client.get(f"{ADMIN}auth/user/add/").status_code == 403
@@ -520,7 +520,7 @@ def test_getting_a_role_or_a_permission_ends_no_session(clerk):
 
 
 def test_second_step_secrets_have_no_admin_page(chief, clerk):
-    device = has_app(clerk)
+    device = add_app(clerk)
     client = signed_in(chief)
     for page in ("otp_totp/totpdevice/", f"otp_totp/totpdevice/{device.pk}/config/", "otp_static/staticdevice/"):
         assert client.get(ADMIN + page).status_code == 404
@@ -537,7 +537,7 @@ def test_only_superusers_can_see_emails_about_accounts(chief, clerk):
 
 
 def test_reset_second_step_command(chief):
-    has_app(chief)
+    add_app(chief)
     call_command("reset_second_step", "chief")
     assert not second_factor.factors_of(chief).any
     assert "An administrator reset" in " ".join(Message.objects.get().body_text.split())

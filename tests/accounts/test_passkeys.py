@@ -21,7 +21,7 @@ from fido2.webauthn import (
 
 from imagine.accounts import passkeys, second_factor, sign_in
 from imagine.mail.models import Message
-from tests.accounts.people import ACCOUNT, SECOND_STEP, SET_UP, earlier, give_password, has_app, is_signed_in
+from tests.accounts.people import ACCOUNT, SECOND_STEP, SET_UP, add_app, change_session, give_password, is_signed_in
 from tests.web_client import page_text
 
 pytestmark = pytest.mark.django_db
@@ -104,7 +104,7 @@ def test_new_user_sets_up_a_passkey_and_signs_in_with_it(clerk):
 
 
 def test_passkey_can_be_added_beside_an_authenticator_app(clerk):
-    has_app(clerk)
+    add_app(clerk)
     client = Client()
     client.force_login(clerk)
     page = f"{ACCOUNT}passkey/"
@@ -149,7 +149,7 @@ def test_passkey_response_works_once_and_only_for_its_challenge(clerk):
 def test_passkey_is_required_again_before_account_changes(clerk):
     authenticator, client = with_passkey(clerk), Client()
     client.force_login(clerk)
-    earlier(client, lambda session: session.update({sign_in.CONFIRMED_AT: 0}))
+    change_session(client, lambda session: session.update({sign_in.CONFIRMED_AT: 0}))
     confirm = client.get(f"{ACCOUNT}passkey/")["Location"]
     answer = authenticator.get(options_of(client.get(confirm)))
     assert client.post(confirm, {"credential": answer[:-9]}).status_code == 200

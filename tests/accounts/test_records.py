@@ -7,7 +7,16 @@ from imagine.accounts import second_factor
 from imagine.accounts.models import Passkey
 from imagine.core import security_events
 from imagine.core.models import SecurityEvent
-from tests.accounts.people import ACCOUNT, SECOND_STEP, SET_UP, code_of, give_password, has_app, signs_in, wrong_code
+from tests.accounts.people import (
+    ACCOUNT,
+    SECOND_STEP,
+    SET_UP,
+    add_app,
+    code_of,
+    give_password,
+    sign_in_with_app,
+    wrong_code,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -37,9 +46,9 @@ def test_setting_up_a_factor_is_recorded_before_the_sign_in(clerk):
 
 
 def test_factors_added_and_removed_are_recorded_with_their_kind(clerk):
-    device = has_app(clerk)
+    device = add_app(clerk)
     Passkey.objects.create(user=clerk, name="Laptop", credential_id=b"1", data=b"")
-    client = signs_in(clerk, device)
+    client = sign_in_with_app(clerk, device)
     client.get(f"{ACCOUNT}authenticator-app/")
     new = second_factor.new_totp(client.session, clerk)
     client.post(f"{ACCOUNT}authenticator-app/", {"code": code_of(new)})
@@ -62,9 +71,9 @@ def test_failures_from_one_network_do_not_fill_the_log(clerk, monkeypatch):
 
 
 def test_recovery_code_and_ended_sessions_are_recorded(clerk):
-    device = has_app(clerk)
+    device = add_app(clerk)
     code, *_rest = second_factor.new_recovery_codes(clerk)
-    signs_in(clerk, device)
+    sign_in_with_app(clerk, device)
     seen = len(events())
     client = Client()
     give_password(client)

@@ -19,12 +19,12 @@ from tests.accounts.people import (
     PASSWORD,
     SECOND_STEP,
     SET_UP,
+    add_app,
+    change_session,
     code_of,
-    earlier,
     give_password,
-    has_app,
     is_signed_in,
-    signs_in,
+    sign_in_with_app,
     wrong_code,
 )
 from tests.web_client import page_text
@@ -33,7 +33,7 @@ pytestmark = pytest.mark.django_db
 
 
 def test_password_alone_does_not_sign_in(client, clerk):
-    has_app(clerk)
+    add_app(clerk)
     assert give_password(client)["Location"] == SECOND_STEP
     for page in (
         ADMIN,
@@ -47,7 +47,7 @@ def test_password_alone_does_not_sign_in(client, clerk):
 
 
 def test_sign_in_redirects_to_the_requested_page(client, clerk):
-    device = has_app(clerk)
+    device = add_app(clerk)
     wanted = f"{ADMIN}summit/event/"
     page = client.get(wanted, follow=True)
     assert f'name="next" value="{wanted}"' in page.content.decode()
@@ -64,7 +64,7 @@ def test_sign_in_redirects_to_the_requested_page(client, clerk):
     ],
 )
 def test_sign_in_does_not_redirect_to_other_sites(client, clerk, wanted):
-    device = has_app(clerk)
+    device = add_app(clerk)
     give_password(client, next=wanted)
     assert client.post(SECOND_STEP, {"code": code_of(device)})["Location"] == ADMIN
 
@@ -143,7 +143,7 @@ def test_blank_code_is_rejected(client, clerk):
 
 
 def test_recovery_code_works_once(clerk):
-    has_app(clerk)
+    add_app(clerk)
     code, *_others = second_factor.new_recovery_codes(clerk)
     statuses = []
     for typed in (code.upper().replace("-", " "), code):
@@ -155,7 +155,7 @@ def test_recovery_code_works_once(clerk):
 
 
 def test_recovery_code_of_another_user_is_rejected(client, clerk):
-    has_app(clerk)
+    add_app(clerk)
     other = User.objects.create_superuser("other", "other@example.org", PASSWORD)
     code, *_others = second_factor.new_recovery_codes(other)
     second_factor.new_recovery_codes(clerk)
@@ -166,10 +166,10 @@ def test_recovery_code_of_another_user_is_rejected(client, clerk):
 
 @pytest.mark.parametrize("age", [0, 60 * 60])
 def test_used_and_expired_codes_are_rejected(clerk, age):
-    device = has_app(clerk)
+    device = add_app(clerk)
     code = code_of(device, seconds=-age)
     if not age:
-        signs_in(clerk, device)
+        sign_in_with_app(clerk, device)
     client = Client()
     give_password(client)
     assert client.post(SECOND_STEP, {"code": code}).status_code == 200
@@ -178,7 +178,7 @@ def test_used_and_expired_codes_are_rejected(clerk, age):
 
 @pytest.mark.slow
 def test_fifty_wrong_codes_are_rate_limited(client, clerk):
-    device = has_app(clerk)
+    device = add_app(clerk)
     give_password(client)
     answers = [client.post(SECOND_STEP, {"code": wrong_code(device)}) for _try in range(50)]
     stopped = [answer for answer in answers if answer.status_code == 429]
@@ -191,7 +191,7 @@ def test_fifty_wrong_codes_are_rate_limited(client, clerk):
 
 
 def test_wait_after_wrong_codes_is_at_most_15_minutes(client, clerk):
-    device = has_app(clerk, throttling_failure_count=20, throttling_failure_timestamp=timezone.now())
+    device = add_app(clerk, throttling_failure_count=20, throttling_failure_timestamp=timezone.now())
     give_password(client)
     answer = client.post(SECOND_STEP, {"code": code_of(device)})
     assert 890 <= int(answer["Retry-After"]) <= 900
@@ -200,7 +200,7 @@ def test_wait_after_wrong_codes_is_at_most_15_minutes(client, clerk):
 
 
 def test_user_is_notified_once_of_ten_wrong_codes(client, clerk):
-    device = has_app(clerk)
+    device = add_app(clerk)
     give_password(client)
     for count in range(9, 15):
         long_ago = timezone.now() - timedelta(days=1)
@@ -213,21 +213,21 @@ def test_user_is_notified_once_of_ten_wrong_codes(client, clerk):
 
 
 def test_second_step_without_the_first_redirects_to_login(client, clerk):
-    device = has_app(clerk)
+    device = add_app(clerk)
     for page in (SECOND_STEP, SET_UP):
         assert client.post(page, {"code": code_of(device)})["Location"] == LOGIN
     assert not is_signed_in(client)
 
 
 def test_first_step_expires_after_15_minutes(client, clerk):
-    device = has_app(clerk)
+    device = add_app(clerk)
     give_password(client)
-    earlier(client, lambda session: session[sign_in.PENDING].update(since=time.time() - 16 * 60))
+    change_session(client, lambda session: session[sign_in.PENDING].update(since=time.time() - 16 * 60))
     assert client.post(SECOND_STEP, {"code": code_of(device)})["Location"] == LOGIN
 
 
 def test_password_change_ends_a_pending_sign_in(client, clerk):
-    device = has_app(clerk)
+    device = add_app(clerk)
     give_password(client)
     clerk.set_password("another one entirely")
     clerk.save()
@@ -235,7 +235,7 @@ def test_password_change_ends_a_pending_sign_in(client, clerk):
 
 
 def test_pending_sign_in_can_be_canceled(client, clerk):
-    has_app(clerk)
+    add_app(clerk)
     give_password(client)
     assert client.get(f"{LOGIN}cancel/").status_code == 405
     assert client.post(f"{LOGIN}cancel/")["Location"] == LOGIN
@@ -247,10 +247,10 @@ def test_session_without_a_recorded_factor_is_not_signed_in(clerk):
     client = Client()
     client.force_login(clerk)
     assert is_signed_in(client)
-    earlier(client, lambda session: session.pop(sign_in.FACTOR))
+    change_session(client, lambda session: session.pop(sign_in.FACTOR))
     assert client.get(ADMIN)["Location"].startswith(LOGIN)
     assert client.get(ACCOUNT)["Location"].startswith(LOGIN)
-    earlier(client, lambda session: session.update({sign_in.FACTOR: sign_in.DEMO}))
+    change_session(client, lambda session: session.update({sign_in.FACTOR: sign_in.DEMO}))
     assert not is_signed_in(client)
 
 
@@ -285,7 +285,7 @@ def test_user_logged_in_signal_is_sent_after_both_steps(client, clerk):
 
     user_logged_in.connect(hear)
     try:
-        device = has_app(clerk)
+        device = add_app(clerk)
         give_password(client)
         assert told == []
         client.post(SECOND_STEP, {"code": code_of(device)})
@@ -295,7 +295,7 @@ def test_user_logged_in_signal_is_sent_after_both_steps(client, clerk):
 
 
 def test_staff_pages_are_closed_until_the_second_step(client, clerk):
-    has_app(clerk)
+    add_app(clerk)
     give_password(client)
     for app in ("summit/event/", "partners/organization/", "mail/message/", "auth/user/"):
         assert client.get(ADMIN + app)["Location"].startswith(LOGIN)

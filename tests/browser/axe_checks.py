@@ -1,4 +1,4 @@
-"""What can be wrong with any page, whatever it is about."""
+"""Checks that apply to every page."""
 
 from playwright.sync_api import Frame, Page
 
@@ -8,7 +8,7 @@ PHONE = 320  # CSS px: a small phone, and 1280 px at 400 % zoom
 DESKTOP = 1280
 
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-# Without preload: axe would copy style sheets into the page, which the policy forbids and the console tells.
+# Without preload: axe would copy style sheets into the page, which violates the policy and logs to the console.
 AXE = """async (tags) => {
   const options = {runOnly: tags, resultTypes: ["violations"], iframes: false, preload: false};
   const found = await axe.run(document, options);
@@ -16,7 +16,7 @@ AXE = """async (tags) => {
     (node) => `axe ${rule.id}: ${node.target.join(" ")}: ${node.failureSummary.replaceAll(/\\s+/g, " ")}`));
 }"""
 
-# A control is as large as its label makes it. A link inside a sentence may be small (WCAG 2.5.8, inline).
+# A label counts toward the size of its control. A link inside a sentence may be small (WCAG 2.5.8, inline).
 SMALL_TARGETS = """(touch) => {
   const box = (element) => {
     const boxes = [element, ...(element.labels || [])].map((part) => part.getBoundingClientRect());
@@ -54,7 +54,7 @@ DATA_IMAGES = """() => [...document.querySelectorAll("*")]
 
 
 def page_problems(page: Page, language: str, *, axe: bool = True) -> list[str]:
-    """Everything wrong with the page as it stands, one line each, with the width at which it is wrong."""
+    """Return everything wrong with the page in its current state, one line each, with the viewport width."""
     width = page.viewport_size["width"]
     found = [
         *document_problems(page, language),
@@ -66,14 +66,14 @@ def page_problems(page: Page, language: str, *, axe: bool = True) -> list[str]:
 
 
 def document_problems(page: Page, language: str) -> list[str]:
-    page.wait_for_load_state()  # a click returns as soon as the next page begins to arrive
+    page.wait_for_load_state()  # a click returns when the next page starts loading
     spoken, headings = page.evaluate("() => [document.documentElement.lang, document.querySelectorAll('h1').length]")
     wrong = [f"lang is {spoken}"] if spoken != language else []
     return wrong + ([f"{headings} headings h1"] if headings != 1 else []) + page.evaluate(DATA_IMAGES)
 
 
 def overflow_problems(page: Page) -> list[str]:
-    """What does not fit the width of the page."""
+    """Return what doesn't fit the page's width."""
     return scroll_problems(page) + cut_off(page)
 
 
@@ -87,7 +87,7 @@ def scroll_problems(page: Page) -> list[str]:
 
 
 def axe_problems(page: Page | Frame) -> list[str]:
-    """What axe finds. It goes in by the debugger, where the page's policy does not stop it."""
+    """Return what axe finds. Its script is injected by the debugger, where the page's policy doesn't block it."""
     if not page.evaluate("typeof axe === 'object'"):
         page.evaluate(axe_source())
     return page.evaluate(AXE, TAGS)

@@ -1,7 +1,7 @@
-"""The browser and axe, found or fetched: `python -m tests.browser.chromium` prints Chromium's path.
+"""Find or download Chromium and axe: `python -m tests.browser.chromium` prints Chromium's path.
 
 Order: the variable CHROMIUM, the PATH, the npm package @sparticuz/chromium (x86-64 Linux, no root), Playwright's own,
-and in CI as root the system's package. Nothing found: says loudly what is left out, and in CI fails.
+and in CI as root the system's package. If none is found, say loudly what is skipped, and fail in CI.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ from xml.sax.saxutils import escape
 import brotli
 
 FOLDER = Path(__file__).resolve().parent.parent.parent / "var" / "browser"
-# First the one without a window: it opens a page with half the work.
+# The headless shell comes first: it needs half the CPU time to open a page.
 NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 PACKED_CHROMIUM = "@sparticuz/chromium@153.0.0"
 AXE = "axe-core@4.14.1"
@@ -35,7 +35,7 @@ FONTS = f"""<?xml version="1.0"?>
 
 
 def find_chromium() -> Path | None:
-    """A Chromium that is already here."""
+    """Return the path of an installed Chromium."""
     if given := os.environ.get("CHROMIUM"):
         return Path(given)
     for name in NAMES:
@@ -47,7 +47,7 @@ def find_chromium() -> Path | None:
 
 
 def fetch_chromium() -> Path | None:
-    """Tries each way to get one, until one works."""
+    """Try each way to download one until one works."""
     for way in (unpack_from_npm, ask_playwright, ask_the_system):
         say(f"No Chromium yet: {way.__doc__}")
         with contextlib.suppress(OSError, subprocess.SubprocessError, brotli.error, tarfile.TarError):
@@ -93,7 +93,7 @@ def ask_the_system() -> None:
 
 @cache
 def axe_source() -> str:
-    """axe's source, for `page.evaluate`: npm's newest that we know, else the somewhat older one in a wheel."""
+    """Return axe's source for `page.evaluate`: the newest known npm version, or the older one in a wheel."""
     file = FOLDER / "axe.min.js"
     if not file.exists():
         try:
@@ -105,7 +105,7 @@ def axe_source() -> str:
 
 
 def npm_pack(package: str) -> Path:
-    """Downloads a package from the npm registry and runs nothing of it."""
+    """Download a package from the npm registry without running any of its code."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     printed = run(["npm", "pack", "--silent", package, "--pack-destination", FOLDER])
     return FOLDER / printed.split()[-1]
@@ -124,7 +124,7 @@ if __name__ == "__main__":
     if browser:
         with contextlib.suppress(OSError, subprocess.SubprocessError):
             say(run([browser, "--version"]).strip())
-        axe_source()  # here once, so that no two processes of the tests fetch it
+        axe_source()  # here, once, so that no two test processes download it
         print(browser)
     else:
         say("=" * 100)

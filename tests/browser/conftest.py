@@ -1,4 +1,4 @@
-"""For each pytest process one Chromium and one real site, and for each test an empty database."""
+"""One Chromium and one running site per pytest process, with an empty database for each test."""
 
 import os
 import tempfile
@@ -16,12 +16,12 @@ from tests.browser.tabs import TabPool
 from tests.database import CleanDatabase
 
 QUIET = ["--disable-quic", "--disable-component-update", "--disable-background-networking", "--disable-sync"]
-SHOWN = 1500  # characters of each log, when a test fails
+SHOWN = 1500  # characters of each log shown when a test fails
 
 
 @pytest.fixture(scope="session")
 def chromium() -> Path:
-    """The path of a Chromium. Without one the test is left out, and in CI it fails."""
+    """Return the path of Chromium. Without one, the test is skipped, or fails in CI."""
     path = find_chromium()
     if path is None:
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(
@@ -32,8 +32,8 @@ def chromium() -> Path:
 
 @pytest.fixture(scope="package")
 def browser(chromium, request):
-    # Playwright keeps an event loop in this thread, so Django takes every query here for one inside a coroutine. There
-    # is none: each call of Playwright's is over before the next statement runs.
+    # Playwright keeps an event loop running in this thread, so Django thinks that queries run in a coroutine. They
+    # don't: each Playwright call returns before the next statement runs.
     patch = pytest.MonkeyPatch()
     patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
     with sync_playwright() as playwright:
@@ -47,7 +47,8 @@ def browser(chromium, request):
 
 @pytest.fixture(scope="package")
 def database(django_db_modify_db_settings, django_db_blocker) -> Iterator[CleanDatabase]:
-    """A database that the test and the site's processes share, so nothing may be rolled back: it is emptied instead."""
+    """Create a database shared by the test and the site's processes. It is emptied between tests, since nothing can be
+    rolled back."""
     with django_db_blocker.unblock():
         name = connection.settings_dict["NAME"]
         connection.creation.create_test_db(verbosity=0, autoclobber=True)
@@ -68,7 +69,7 @@ def running_site(browser, database):
 
 @pytest.fixture(autouse=True)
 def site(running_site, database, request):
-    """The site with nothing in its database. What its processes said is shown when a test fails."""
+    """Return the site with an empty database. When a test fails, the logs of its processes are shown."""
     request.node.logs = {log: log.stat().st_size for log in running_site.folder.glob("*.log")}
     database.restore()
     return running_site
@@ -76,7 +77,7 @@ def site(running_site, database, request):
 
 @pytest.fixture
 def staff(site):
-    """A member of staff who may do everything; tests.browser.staff signs them in."""
+    """Create a superuser; tests.browser.staff signs in."""
     return get_user_model().objects.create(username="staff", is_staff=True, is_superuser=True)
 
 
@@ -87,8 +88,8 @@ def tabs(browser, running_site):
 
 @pytest.fixture
 def visit(tabs, site, request):
-    """Opens the tab of a new visitor, who speaks `language`. At the end no page has complained in the console, broken
-    the content security policy, missed a file or asked another host for anything."""
+    """Open a tab as a new visitor whose language is `language`. At the end, no page may have logged to the console,
+    violated the content security policy, missed a file, or contacted another host."""
 
     def visit(language="en", width=1280, *, scripts=True, cold=False, address="") -> Page:
         if cold or address:

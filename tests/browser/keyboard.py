@@ -1,11 +1,11 @@
-"""How a visitor works a page: with a pointer, or with the keyboard alone."""
+"""Two ways to use a page: with a pointer, or with the keyboard alone."""
 
 from playwright.sync_api import Locator, Page, expect
 
 MAX_STOPS = 600
 
-# What a person sees of the element that has the focus. A chip’s and a promise’s outline is that of the face beside it.
-STOP = """() => {
+# Describes the focused element. The outline of a chip or a promise card is drawn on the element next to the input.
+DESCRIBE_FOCUS = """() => {
   const element = document.activeElement;
   if (element === document.body) return {where: "", faults: []};
   const face = element.matches(".chip input, .promise-card > input") ? element.nextElementSibling : element;
@@ -30,26 +30,27 @@ class Pointer:
     def press(self, target: Locator) -> None:
         target.click()
 
-    def write(self, target: Locator, text: str) -> None:
+    def fill(self, target: Locator, text: str) -> None:
         target.fill(text)
 
     def choose(self, target: Locator) -> None:
-        """A radio button; its chip covers it."""
+        """Select a radio button, which is covered by its chip."""
         target.check(force=True)
 
-    def tick(self, target: Locator) -> None:
-        """A box, which may be a chip."""
+    def check(self, target: Locator) -> None:
+        """Check a checkbox, which may be covered by a chip."""
         target.check(force=True)
 
 
 class Keyboard:
-    """Tab to it, then Enter, Space, arrows or letters. Every stop on the way must be seen and lie open."""
+    """Moves to elements with Tab, then uses Enter, Space, arrow keys or letters. Every focused element on the way must
+    be visible."""
 
     def press(self, target: Locator) -> None:
         self.reach(target)
         target.page.keyboard.press("Enter" if target.evaluate("element => element.matches('a')") else "Space")
 
-    def write(self, target: Locator, text: str) -> None:
+    def fill(self, target: Locator, text: str) -> None:
         self.reach(target)
         target.page.keyboard.press("ControlOrMeta+A")
         target.page.keyboard.type(text)
@@ -64,7 +65,7 @@ class Keyboard:
             page.keyboard.press("ArrowRight")
         expect(target).to_be_checked()
 
-    def tick(self, target: Locator) -> None:
+    def check(self, target: Locator) -> None:
         self.press(target)
         expect(target).to_be_checked()
 
@@ -79,8 +80,8 @@ class Keyboard:
 
 
 def step(page: Page, key: str = "Tab") -> str:
-    """Goes one stop further and returns where that is; "" outside the page."""
+    """Move the focus once and return where it is, or "" outside the page."""
     page.keyboard.press(key)
-    stop = page.evaluate(STOP)
+    stop = page.evaluate(DESCRIBE_FOCUS)
     assert not stop["faults"], (stop["where"], stop["faults"])
     return stop["where"]

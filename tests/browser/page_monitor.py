@@ -1,4 +1,4 @@
-"""What no page of ours may do: complain in the console, break its policy, miss a file, talk to another host."""
+"""Detects what no page may do: log to the console, violate the policy, miss a file, or contact another host."""
 
 from playwright.sync_api import BrowserContext, ConsoleMessage, Request, Response
 
@@ -9,14 +9,14 @@ class PageMonitor:
         self.problems: list[str] = []
 
     def attach(self, context: BrowserContext, address: str) -> None:
-        """Watches every page of a context that has business with one address alone."""
+        """Watch every page of a context whose requests must all go to one address."""
         context.on("request", lambda request: self.request(request, address))
         context.on("response", self.response)
         context.on("console", self.console)
         context.on("weberror", lambda error: self.problems.append(f"script: {error.error}"))
 
     def take_problems(self) -> list[str]:
-        """What was seen since the last time."""
+        """Return the problems since the last call."""
         problems, self.problems, self.documents = self.problems, [], set()
         return problems
 
@@ -31,9 +31,9 @@ class PageMonitor:
             self.problems.append(f"file: {response.status} {response.url}")
 
     def console(self, message: ConsoleMessage) -> None:
-        """Chromium reports a broken policy here too. Not ours to avoid: that an error page was answered, and that a
-        busy Chromium styled the page before our sheet came, so that the policy refused Bootstrap's data: images.
-        (axe_checks.py sees to it that none is left.)"""
+        """Chromium also reports policy violations here. Two messages are expected: that an error page was requested,
+        and that a busy Chromium styled the page before our style sheet arrived, so that the policy blocked Bootstrap's
+        data: images. (axe_checks.py checks that none are left.)"""
         is_status = message.text.startswith("Failed to load resource") and message.location["url"] in self.documents
         is_early = message.text.startswith("Loading the image 'data:image/svg+xml")
         if message.type in {"error", "warning"} and not is_status and not is_early:

@@ -1,4 +1,4 @@
-"""The project's settings, with static files collected into a folder of the tests' own, and the tests' fast hash."""
+"""The project's settings with static files collected into the tests' own folder, and a fast password hasher."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The real thing for a real browser: web server, Celery worker and beat as processes on the tests' database."""
+"""The site as a browser sees it: web server, Celery worker and beat as processes on the test database."""
 
 import os
 import subprocess
@@ -44,7 +44,7 @@ class Site:
             "DATABASE_URL": database._replace(path=f"/{quote(settings.DATABASES['default']['NAME'])}").geturl(),
             "EMAIL_URL": f"file://{quote(str(self.mailbox.folder))}",
             "SITE_URL": self.address,
-            "DEMO": "0",  # staff need a second step
+            "DEMO": "0",  # staff need a second factor
             "COLLECTED": str(self.folder / "static"),
         }
 

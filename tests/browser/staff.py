@@ -1,4 +1,4 @@
-"""Members of staff at a browser."""
+"""Staff signed in to the admin in a browser."""
 
 import base64
 
@@ -10,14 +10,14 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from playwright.sync_api import Page, expect
 
 from summit.models import Event, Rsvp
-from tests.accounts.people import PASSWORD, code_of, has_app
+from tests.accounts.people import PASSWORD, add_app, code_of
 from tests.browser.axe_checks import axe_problems, cut_off, document_problems, scroll_problems
 
 TABLET = 768
 
 
 def sign_in(page: Page, user=None) -> None:
-    """Opens the start page, signed in. That the form for it works is proved once, in test_admin.py."""
+    """Open the start page, signed in. The sign-in form itself is tested in test_admin.py."""
     client = Client()
     client.force_login(user or get_user_model().objects.get(username="staff"))
     session = client.cookies[settings.SESSION_COOKIE_NAME].value
@@ -27,8 +27,8 @@ def sign_in(page: Page, user=None) -> None:
 
 
 def fill_in_sign_in_form(page: Page, staff: User) -> None:
-    """Give a password and a code of an app on the page of sign-in that is open."""
-    device = has_app(staff)
+    """Enter the password and the app's code on the sign-in pages."""
+    device = add_app(staff)
     staff.set_password(PASSWORD)
     staff.save()
     page.fill("#id_username", staff.username)
@@ -41,13 +41,13 @@ def fill_in_sign_in_form(page: Page, staff: User) -> None:
 
 
 def offered_app(page: Page) -> TOTPDevice:
-    """The app that scanned the code of the page that sets one up."""
+    """Return an authenticator app set up with the secret the page shows."""
     secret = page.locator(".sign-in-secret").inner_text().replace(" ", "")
     return TOTPDevice(key=base64.b32decode(secret).hex())
 
 
 def admin_page_problems(page: Page, language: str) -> list[str]:
-    """Wide tables may be cut off: they scroll in a frame of their own."""
+    """Wide tables may be cut off, since they scroll in their own frame."""
     problems = [*document_problems(page, language), *scroll_problems(page), *axe_problems(page)]
     return at(page, language, problems)
 
@@ -56,40 +56,40 @@ def at(page: Page, language: str, problems: list[str]) -> list[str]:
     return [f"{language}, {page.viewport_size['width']} px, {page.url}: {problem}" for problem in problems]
 
 
-class Clerk:
-    """A member of staff at a browser. Every page that they come to is examined; `found` is all that is wrong."""
+class StaffMember:
+    """A member of staff using the admin in a browser. Every opened page is checked; `problems` lists what is wrong."""
 
     def __init__(self, page: Page, language: str, theme: str):
         page.emulate_media(color_scheme=theme)
-        self.page, self.language, self.found = page, language, []
+        self.page, self.language, self.problems = page, language, []
         sign_in(page)
-        self.looks()
+        self.check_page()
 
-    def looks(self) -> None:
-        self.found += admin_page_problems(self.page, self.language)
-        self.found += at(self.page, self.language, cut_off(self.page))
+    def check_page(self) -> None:
+        self.problems += admin_page_problems(self.page, self.language)
+        self.problems += at(self.page, self.language, cut_off(self.page))
 
-    def opens(self, address: str) -> None:
+    def visit(self, address: str) -> None:
         assert self.page.goto(address).status == 200
-        self.looks()
+        self.check_page()
 
-    def presses(self, selector: str) -> None:
-        """What leads to another page."""
+    def click(self, selector: str) -> None:
+        """Click something that leads to another page, and check that page."""
         with self.page.expect_navigation():
             self.page.click(selector)
-        self.looks()
+        self.check_page()
 
-    def writes(self, **fields: str | int) -> None:
+    def fill(self, **fields: str | int) -> None:
         for name, value in fields.items():
             self.page.fill(f"[name='{name.replace('__', '-')}']", str(value))
 
-    def does(self, action: str) -> None:
-        """An action with every row of the list."""
+    def run_action(self, action: str) -> None:
+        """Run an action on every row of the list."""
         self.page.check("#action-toggle")
         self.page.select_option("[name=action]", action)
-        self.presses("[name=index]")
+        self.click("[name=index]")
 
-    def reads(self, *texts: str) -> None:
+    def expect_texts(self, *texts: str) -> None:
         for text in texts:
             expect(self.page.locator("#main")).to_contain_text(text)
 

@@ -22,7 +22,7 @@ def pages(rsvp) -> list[str]:
     """Those that matter most: of an event with a waiting list, of a draft with schools, of a signed pledge."""
     school = factories.school()
     draft = factories.draft_pledge(
-        promises=(factories.promised("tours", schools=(school,)), factories.promised("mentors"))
+        promises=(factories.promise_data("tours", schools=(school,)), factories.promise_data("mentors"))
     )
     signed = factories.signed_pledge("Delta Growers", "delta@example.org")
     return ["/imagine/", rsvp.get_absolute_url(), draft.get_absolute_url(), f"{signed.get_absolute_url()}thanks/"]

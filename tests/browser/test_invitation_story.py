@@ -31,7 +31,7 @@ class Guest(Visitor):
     def goes(self, link: str) -> None:
         self.page.goto(link)
 
-    def sees(self, headline: str, *others: str, number: int = 1, **facts) -> None:
+    def expect_heading(self, headline: str, *others: str, number: int = 1, **facts) -> None:
         """A page with this headline, and without a fault; it is the same page for the keyboard and without scripts."""
         with translation.override(self.language):
             said = ngettext(headline, *others, number) if others else _(headline)
@@ -60,7 +60,7 @@ def asked(alma, language) -> Invitation:
 
 @pytest.mark.parametrize(("way", "language", "width"), WAYS)
 def test_invitation_declined_accepted_and_declined_again(alma, asked):
-    message = alma.next_mail()
+    message = alma.next_email()
     [link] = set(links(message, "invitation"))
     assert link.endswith(asked.get_absolute_url())
     says_no(alma, link)
@@ -74,10 +74,10 @@ def says_no(alma: Guest, link: str) -> None:
     alma.goes(link)
     if alma.language == "es":
         alma.send("button[name=language][value=es]")
-    alma.sees("You are invited to breakfast")
-    alma.write("#id_decline_message", "We are at harvest that week.")
+    alma.expect_heading("You are invited to breakfast")
+    alma.fill("#id_decline_message", "We are at harvest that week.")
     alma.send(f"{DECLINE} button")
-    alma.sees("You cannot come this time")
+    alma.expect_heading("You cannot come this time")
     expect(alma.page.locator(".status")).to_contain_text("We are at harvest that week.")
 
 
@@ -86,37 +86,37 @@ def says_yes(alma: Guest, asked: Invitation) -> None:
     expect(alma.page.locator("#id_name")).to_have_value("Alma Reyes")
     expect(alma.page.locator("#id_organization_name")).to_have_value("Delta Growers")
     alma.press("details.collapsible:has(#id_guest_2) summary")
-    alma.write("#id_guest_2", "María Thạch")
+    alma.fill("#id_guest_2", "María Thạch")
     alma.send(f"{ACCEPT} > div > button")  # and is told that they are two then
     expect(alma.page.locator(".error-summary a")).to_have_count(1)
     expect(alma.page.locator("#id_guest_2")).to_have_value("María Thạch")
     alma.choose("#id_size_1")
     alma.send(f"{ACCEPT} > div > button")
-    alma.sees("You have %(held)d seat", "You have %(held)d seats", number=2, held=2)
+    alma.expect_heading("You have %(held)d seat", "You have %(held)d seats", number=2, held=2)
     expect(alma.page.locator("ol.party li")).to_have_text(["Alma Reyes", "María Thạch"])
     assert snapshots.seats(asked.event) == [("Alma Reyes", 2, 0)]
-    alma.next_mail()
+    alma.next_email()
 
 
 def says_no_again(alma: Guest, link: str, asked: Invitation) -> None:
     alma.send("main a[href*='/rsvp/'].btn-primary")  # the party's own page, and back
-    alma.sees("You have %(held)d seat", "You have %(held)d seats", number=2, held=2)
+    alma.expect_heading("You have %(held)d seat", "You have %(held)d seats", number=2, held=2)
     alma.goes(link)
     alma.send(f"{DECLINE} button")
-    alma.sees("You cannot come this time")
+    alma.expect_heading("You cannot come this time")
     assert snapshots.seats(asked.event) == [("Alma Reyes", 0, 0)]
-    alma.next_mail()
+    alma.next_email()
 
 
 def chooses_mail(alma: Guest, message) -> None:
     link = next(link for link in links(message, "mail") if f"{link}invitations/" not in link)
     alma.goes(link)
-    alma.sees("Which mail do you want?")
-    alma.tick("#id_news")
+    alma.expect_heading("Which mail do you want?")
+    alma.check("#id_news")
     other = "es" if alma.language == "en" else "en"
     alma.choose(f"input[name=language][value={other}]")
     alma.send("main form .btn-primary")
-    alma.sees("Which mail do you want?")
+    alma.expect_heading("Which mail do you want?")
     expect(alma.page.locator("[role=status] .message-success")).to_be_visible()
     assert preferences.get_preference(alma.address).wants_news
     assert Contact.objects.get(email=alma.address).language == other
@@ -126,12 +126,12 @@ def unsubscribes(alma: Guest, message) -> None:
     [link] = UNSUBSCRIBE.findall(str(message["List-Unsubscribe"]))
     assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     alma.goes(link)
-    alma.sees("No more invitations?")
+    alma.expect_heading("No more invitations?")
     alma.send("main form button")
-    alma.sees("You get no more invitations")
+    alma.expect_heading("You get no more invitations")
     assert not preferences.get_preference(alma.address).wants_invitations
     alma.send("main form button")
-    alma.sees("No more invitations?")
+    alma.expect_heading("No more invitations?")
     assert preferences.get_preference(alma.address).wants_invitations
 
 

@@ -14,21 +14,21 @@ from partners.models import Contact
 from summit.models import Audience, Event, Invitation
 from tests import factories
 from tests.browser.axe_checks import DESKTOP
-from tests.browser.staff import TABLET, Clerk, page_of, sign_in
+from tests.browser.staff import TABLET, StaffMember, page_of, sign_in
 
 pytestmark = pytest.mark.browser
 
 PEOPLE = 40
 SLOW, FAST = 4, 400  # mails a second: so that there is something to watch, and an end
-LONG = 60_000  # ms for a worker on a busy machine
+TIMEOUT_MS = 60_000  # ms for a worker on a busy machine
 
 
 @pytest.fixture
 def kickoff(site) -> Iterator[Event]:
-    before = send_rate.get_send_rate().per_second
+    previous = send_rate.get_send_rate().per_second
     send_rate.set_send_rate(SLOW)
     yield factories.event(kind="kickoff", title="Partner Kick-off", title_es="Encuentro inicial", invitation_only=True)
-    send_rate.set_send_rate(before)
+    send_rate.set_send_rate(previous)
 
 
 def spreadsheet(language: str) -> dict:
@@ -39,91 +39,91 @@ def spreadsheet(language: str) -> dict:
     return {"name": "list.csv", "mimeType": "text/csv", "buffer": content.encode()}
 
 
-def sent(mailing: Mailing) -> int:
+def sent_count(mailing: Mailing) -> int:
     return mailing.messages.filter(state=Message.State.SENT).count()
 
 
 @pytest.mark.parametrize(("language", "width", "theme"), [("en", DESKTOP, "light"), ("es", TABLET, "dark")])
 def test_partners_are_invited_and_the_mailing_is_watched(visit, site, staff, kickoff, language, width, theme):
     factories.signed_pledge("Port Gate Logistics", f"gate.{language}@example.org")
-    clerk = Clerk(visit(language, width), language, theme)
-    audience = puts_an_audience_together(clerk, kickoff)
-    takes_people_from_a_list(clerk, audience)
-    reads_who_they_are(clerk)
-    mailing = confirms(clerk, kickoff)
-    watches_pauses_and_goes_on(clerk, mailing)
-    everybody_has_one_mail(site, language)
-    invites_nobody_twice(clerk, kickoff, audience)
-    moves_the_event(clerk, kickoff, site)
-    assert not clerk.found, "\n".join(clerk.found)
+    staff_member = StaffMember(visit(language, width), language, theme)
+    audience = create_audience(staff_member, kickoff)
+    upload_contacts(staff_member, audience)
+    review_recipients(staff_member)
+    mailing = confirm_invitations(staff_member, kickoff)
+    pause_and_resume(staff_member, mailing)
+    check_one_email_each(site, language)
+    check_nobody_is_invited_twice(staff_member, kickoff, audience)
+    move_event(staff_member, kickoff, site)
+    assert not staff_member.problems, "\n".join(staff_member.problems)
 
 
-def puts_an_audience_together(clerk: Clerk, event: Event) -> Audience:
-    clerk.opens(page_of(event))
-    clerk.presses(f"a[href$='/event/{event.pk}/invite/']")
-    clerk.presses(f"a[href*='audience/add/?event={event.pk}']")
-    clerk.writes(name="Kick-off")
-    clerk.page.select_option("[name=pledge_year]", "2027")
-    clerk.presses("[name=_list]")
+def create_audience(staff_member: StaffMember, event: Event) -> Audience:
+    staff_member.visit(page_of(event))
+    staff_member.click(f"a[href$='/event/{event.pk}/invite/']")
+    staff_member.click(f"a[href*='audience/add/?event={event.pk}']")
+    staff_member.fill(name="Kick-off")
+    staff_member.page.select_option("[name=pledge_year]", "2027")
+    staff_member.click("[name=_list]")
     return Audience.objects.get()
 
 
-def takes_people_from_a_list(clerk: Clerk, audience: Audience) -> None:
-    clerk.page.set_input_files("[name=file]", spreadsheet(clerk.language))
-    clerk.presses("#content [type=submit] >> nth=-1")
-    clerk.reads("broken@", "list.csv")
+def upload_contacts(staff_member: StaffMember, audience: Audience) -> None:
+    staff_member.page.set_input_files("[name=file]", spreadsheet(staff_member.language))
+    staff_member.click("#content [type=submit] >> nth=-1")
+    staff_member.expect_texts("broken@", "list.csv")
     assert not audience.uploaded_contacts.exists()
-    clerk.page.check("[name=leave]")
-    clerk.presses("[name=put_in]")
+    staff_member.page.check("[name=leave]")
+    staff_member.click("[name=put_in]")
     assert audience.uploaded_contacts.count() == PEOPLE
-    assert "/invite/" in clerk.page.url
+    assert "/invite/" in staff_member.page.url
 
 
-def reads_who_they_are(clerk: Clerk) -> None:
-    figures = clerk.page.locator(".admin-stats dd")
-    assert figures.all_inner_texts()[:2] == [f"{PEOPLE + 1}", "0"]
-    expect(clerk.page.locator(".admin-card")).to_have_count(2)
-    clerk.presses("a[href*='page=2']")
-    clerk.writes(q="persona 12")
-    clerk.presses("[role=search] button")
-    expect(clerk.page.locator(".admin-invitees tbody tr")).to_have_count(1)
-    clerk.presses(".admin-invitees tbody a")
-    clerk.reads("Persona 12,")
+def review_recipients(staff_member: StaffMember) -> None:
+    stats = staff_member.page.locator(".admin-stats dd")
+    assert stats.all_inner_texts()[:2] == [f"{PEOPLE + 1}", "0"]
+    expect(staff_member.page.locator(".admin-card")).to_have_count(2)
+    staff_member.click("a[href*='page=2']")
+    staff_member.fill(q="persona 12")
+    staff_member.click("[role=search] button")
+    expect(staff_member.page.locator(".admin-invitees tbody tr")).to_have_count(1)
+    staff_member.click(".admin-invitees tbody a")
+    staff_member.expect_texts("Persona 12,")
 
 
-def confirms(clerk: Clerk, event: Event) -> Mailing:
+def confirm_invitations(staff_member: StaffMember, event: Event) -> Mailing:
     """A wrong number first."""
-    clerk.writes(number=PEOPLE)
-    clerk.presses(".admin-confirm button")
-    expect(clerk.page.locator(".admin-confirm .errorlist")).to_have_count(1)
+    staff_member.fill(number=PEOPLE)
+    staff_member.click(".admin-confirm button")
+    expect(staff_member.page.locator(".admin-confirm .errorlist")).to_have_count(1)
     assert not Invitation.objects.exists()
-    clerk.writes(number=PEOPLE + 1)
-    clerk.presses(".admin-confirm button")
+    staff_member.fill(number=PEOPLE + 1)
+    staff_member.click(".admin-confirm button")
     assert event.invitations.count() == PEOPLE + 1
     return Mailing.objects.get()
 
 
-def watches_pauses_and_goes_on(clerk: Clerk, mailing: Mailing) -> None:
+def pause_and_resume(staff_member: StaffMember, mailing: Mailing) -> None:
     """The page brings itself up to date: nothing is pressed for it."""
-    page, state = clerk.page, clerk.page.locator("#progress")
-    expect(state).to_have_attribute("data-state", "sending-0", timeout=LONG)
-    expect(state.locator("dd").first).not_to_have_text("0", timeout=LONG)
-    clerk.looks()
-    clerk.presses("[name=pause]")
+    page, state = staff_member.page, staff_member.page.locator("#progress")
+    expect(state).to_have_attribute("data-state", "sending-0", timeout=TIMEOUT_MS)
+    expect(state.locator("dd").first).not_to_have_text("0", timeout=TIMEOUT_MS)
+    staff_member.check_page()
+    staff_member.click("[name=pause]")
     expect(state).to_have_attribute("data-state", "paused-0")
     page.wait_for_timeout(1500)  # what was in mid-mail has left
-    before = sent(mailing)
+    previous = sent_count(mailing)
     page.wait_for_timeout(1500)
-    assert sent(mailing) == before < PEOPLE + 1
-    clerk.writes(per_second=FAST)
-    clerk.presses("[name=set_rate]")
-    clerk.presses("[name=resume]")
-    expect(state).to_have_attribute("data-state", "done-0", timeout=LONG)
-    assert sent(mailing) == PEOPLE + 1
-    clerk.looks()
+    assert sent_count(mailing) == previous < PEOPLE + 1
+    staff_member.fill(per_second=FAST)
+    staff_member.click("[name=set_rate]")
+    staff_member.click("[name=resume]")
+    expect(state).to_have_attribute("data-state", "done-0", timeout=TIMEOUT_MS)
+    assert sent_count(mailing) == PEOPLE + 1
+    staff_member.check_page()
 
 
-def everybody_has_one_mail(site, language: str) -> None:
+def check_one_email_each(site, language: str) -> None:
     """Asked of the mail server's folder."""
     addresses = [contact.email for contact in Contact.objects.all()]
     assert Counter(len(invitations(site, address)) for address in addresses) == {1: PEOPLE + 1}
@@ -133,28 +133,28 @@ def invitations(site, address: str) -> list:
     return [message for message in site.mailbox.to(address) if message["List-Unsubscribe"]]
 
 
-def invites_nobody_twice(clerk: Clerk, event: Event, audience: Audience) -> None:
-    clerk.opens(f"/imagine/admin/summit/event/{event.pk}/invite/{audience.pk}/")
-    expect(clerk.page.locator("[name=number]")).to_have_count(0)
-    clerk.presses("a[href*='who=invited']")
-    expect(clerk.page.locator(".admin-invitees tbody tr")).to_have_count(25)
-    clerk.opens(page_of(event))
-    clerk.opens("/imagine/admin/summit/invitation/")
-    clerk.opens("/imagine/admin/mail/mailing/")
+def check_nobody_is_invited_twice(staff_member: StaffMember, event: Event, audience: Audience) -> None:
+    staff_member.visit(f"/imagine/admin/summit/event/{event.pk}/invite/{audience.pk}/")
+    expect(staff_member.page.locator("[name=number]")).to_have_count(0)
+    staff_member.click("a[href*='who=invited']")
+    expect(staff_member.page.locator(".admin-invitees tbody tr")).to_have_count(25)
+    staff_member.visit(page_of(event))
+    staff_member.visit("/imagine/admin/summit/invitation/")
+    staff_member.visit("/imagine/admin/mail/mailing/")
 
 
-def moves_the_event(clerk: Clerk, event: Event, site) -> None:
+def move_event(staff_member: StaffMember, event: Event, site) -> None:
     """Nobody has answered: all are told, once."""
-    clerk.opens(page_of(event))
-    clerk.writes(venue="Stockton Civic Auditorium")
-    clerk.presses("[name=_save]")
-    expect(clerk.page.locator(".admin-card")).to_have_count(2)
-    clerk.reads(f"{PEOPLE + 1} ", "Stockton Civic Auditorium")
-    clerk.presses("[name=_sure]")
-    word = Mailing.objects.get(template="invitation_moved")
-    clerk.opens(f"/imagine/admin/mail/mailing/{word.pk}/change/")
-    expect(clerk.page.locator("#progress")).to_have_attribute("data-state", "done-0", timeout=LONG)
-    clerk.looks()
+    staff_member.visit(page_of(event))
+    staff_member.fill(venue="Stockton Civic Auditorium")
+    staff_member.click("[name=_save]")
+    expect(staff_member.page.locator(".admin-card")).to_have_count(2)
+    staff_member.expect_texts(f"{PEOPLE + 1} ", "Stockton Civic Auditorium")
+    staff_member.click("[name=_sure]")
+    change_notices = Mailing.objects.get(template="invitation_moved")
+    staff_member.visit(f"/imagine/admin/mail/mailing/{change_notices.pk}/change/")
+    expect(staff_member.page.locator("#progress")).to_have_attribute("data-state", "done-0", timeout=TIMEOUT_MS)
+    staff_member.check_page()
     addresses = [contact.email for contact in Contact.objects.all()]
     assert Counter(len(invitations(site, address)) for address in addresses) == {2: PEOPLE + 1}
 
@@ -184,5 +184,5 @@ def test_mailing_is_stopped_without_scripts(visit, staff, kickoff):
     page.click(".submit-row [name=stop]")
     expect(page.locator("#progress")).to_have_attribute("data-state", "stopped-0")
     stopped = Mailing.objects.exclude(stopped_at=None).get()
-    assert wait_until(lambda: stopped.invitations.count() == sent(stopped), 15)  # what was in mid-mail has left
-    assert sent(stopped) < 30
+    assert wait_until(lambda: stopped.invitations.count() == sent_count(stopped), 15)  # what was in mid-mail has left
+    assert sent_count(stopped) < 30

@@ -9,7 +9,7 @@ from partners.organizations import duplicates
 from summit.models import Rsvp
 from tests import factories
 from tests.browser.staff import admin_page_problems, sign_in
-from tests.factories import promised
+from tests.factories import promise_data
 from tests.partners.import_files import as_csv, row, table
 
 pytestmark = pytest.mark.browser
@@ -21,9 +21,9 @@ LONG = "Fundación Nuestra Señora de Guadalupe para la Educación, la Ciencia y
 def duplicates_to_merge() -> tuple[Organization, Organization]:
     """The same organization twice, with a pledge each and much to decide."""
     DuplicateScan.objects.all().delete()
-    mine = factories.signed_pledge(LONG, promises=(promised("tours", 6), promised("service", 2)))
+    mine = factories.signed_pledge(LONG, promises=(promise_data("tours", 6), promise_data("service", 2)))
     theirs = factories.signed_pledge(
-        f"{LONG}, Inc.", "ben@example.org", (promised("tours", 2), promised("mentors", 12))
+        f"{LONG}, Inc.", "ben@example.org", (promise_data("tours", 2), promise_data("mentors", 12))
     )
     factories.contact(theirs.organization, "alma@example.org", "A. Reyes", role="Directora de desarrollo")
     duplicates.scan_for_duplicates()

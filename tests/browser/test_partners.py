@@ -10,7 +10,7 @@ from partners.models import MONTHS, Grade, Organization, Pledge, Promise, Promis
 from tests import factories
 from tests.browser.axe_checks import DESKTOP, PHONE
 from tests.browser.test_pages import Place, look
-from tests.factories import promised
+from tests.factories import promise_data
 
 pytestmark = pytest.mark.browser
 
@@ -32,14 +32,18 @@ def district() -> Organization:
     grades = [(), ("TK-K", "4-6", "9-12"), ("9-12",)]
     codes = list(PromiseType.objects.values_list("code", flat=True))
     every = [
-        promised(code, 10 ** (place % 6), schools=schools[: place % 3], grades=grades[place % 3], months=MONTHS[::2])
+        promise_data(
+            code, 10 ** (place % 6), schools=schools[: place % 3], grades=grades[place % 3], months=MONTHS[::2]
+        )
         for place, code in enumerate(codes)
         if code != "advisory"
     ]
     factories.pledge_year(2026)
     for place, sector in enumerate(Sector.values):
-        factories.listed_partner(f"Growers {place}", promised(codes[place], grades=Grade.values[:place]), sector=sector)
-    factories.listed_partner("Other Growers", promised("tours"), sector="")
+        factories.listed_partner(
+            f"Growers {place}", promise_data(codes[place], grades=Grade.values[:place]), sector=sector
+        )
+    factories.listed_partner("Other Growers", promise_data("tours"), sector="")
     partner = factories.listed_partner(
         LONG, *every, sector="nonprofit", description="We teach.\n\n" * 3, website="https://example.org/x"
     )
@@ -145,9 +149,9 @@ def test_page_has_no_problems_in_either_language(place, visit):
 
 @pytest.mark.parametrize(("language", "width"), [("en", DESKTOP), ("es", PHONE)])
 def test_partner_can_be_found_without_scripts(visit, language, width):
-    factories.listed_partner("Peña Landscaping", promised("tours"))
-    factories.listed_partner("Port Gate Logistics", promised("tours"), promised("mentors"))
-    factories.listed_partner("Local 47", promised("mentors"), sector="labor")
+    factories.listed_partner("Peña Landscaping", promise_data("tours"))
+    factories.listed_partner("Port Gate Logistics", promise_data("tours"), promise_data("mentors"))
+    factories.listed_partner("Local 47", promise_data("mentors"), sector="labor")
     page = visit(language, width, scripts=False)
     with translation.override(language):
         page.goto("/imagine/")

@@ -28,7 +28,7 @@ def district() -> Pledge:
         factories.school("Weber Institute"),
     )
     much = {"schools": schools, "grades": ("TK-K", "4-6", "9-12"), "months": (8, 10, 1, 5), "note": "N. " * 90}
-    every = [factories.promised(promise_type.code, 1200, **much) for promise_type in PromiseType.objects.all()]
+    every = [factories.promise_data(promise_type.code, 1200, **much) for promise_type in PromiseType.objects.all()]
     factories.pledge_signed_last_year("Growers’ Association of the Delta", "growers@example.org", every[:3])
     factories.draft_pledge("Draft & Sons", "draft@example.org")
     pledge = factories.signed_pledge(

@@ -18,33 +18,33 @@ SAVE, SIGN = "button[name=save]", "button[name=sign]"
 
 
 class Partner(Visitor):
-    def sees(self, headline: str, **facts: str) -> None:
+    def expect_heading(self, heading: str, **values: str) -> None:
         with translation.override(self.language):
-            expect(self.page.locator("h1")).to_have_text(_(headline) % facts)
+            expect(self.page.locator("h1")).to_have_text(_(heading) % values)
 
-    def gets(self, subject: str, **facts: str):
+    def expect_email(self, subject: str, **values: str):
         """The next mail has come and says this; returns the mail and its private link."""
-        message = self.next_mail()
+        message = self.next_email()
         with translation.override(self.language):
-            assert message["Subject"].strip() == _(subject) % facts
+            assert message["Subject"].strip() == _(subject) % values
         (link,) = set(links(message))
         return message, link
 
-    def promises(self, code: str, quantity: str) -> str:
+    def make_promise(self, code: str, quantity: str) -> str:
         """Ticks a kind and writes how much; returns how the fields below it begin."""
-        name = kind(code)
+        name = promise_field(code)
         if not self.page.locator(name).is_checked():
-            self.tick(name)
-        self.write(f"{name}-quantity", quantity)
+            self.check(name)
+        self.fill(f"{name}-quantity", quantity)
         return name
 
-    def signs(self) -> None:
-        self.write("#id_sign-name", "Alma Reyes")
-        self.tick("#id_sign-may")
+    def sign(self) -> None:
+        self.fill("#id_sign-name", "Alma Reyes")
+        self.check("#id_sign-may")
         self.send(SIGN)
 
 
-def kind(code: str) -> str:
+def promise_field(code: str) -> str:
     return f"#promise-{PromiseType.objects.get(code=code).pk}"
 
 
@@ -62,88 +62,88 @@ def partner(visit, site, way, language, width) -> Partner:
 def test_pledge_is_drafted_signed_changed_and_renewed(partner, visit, width):
     chavez = factories.school()
     factories.school("George W. Bush Elementary", "elementary")
-    link = begins(partner)
-    saves_a_draft(partner, link, chavez)
-    finds_it_in_another_browser(visit(partner.language, width), link)
-    signs_and_changes(partner)
-    renews(partner)
+    link = start_pledge(partner)
+    save_draft(partner, link, chavez)
+    check_draft_in_another_browser(visit(partner.language, width), link)
+    sign_and_change(partner)
+    renew(partner)
 
 
-def begins(alma: Partner) -> str:
+def start_pledge(alma: Partner) -> str:
     alma.page.goto("/imagine/")
     if alma.language == "es":
         alma.send("button[name=language][value=es]")
     alma.send("nav a[href$='/promise/']")
-    alma.sees("Make a promise")
-    alma.write("#id_organization", factories.ORGANIZATION)
-    alma.write("#id_name", "Alma Reyes")
-    alma.write("#id_email", alma.address)
+    alma.expect_heading("Make a promise")
+    alma.fill("#id_organization", factories.ORGANIZATION)
+    alma.fill("#id_name", "Alma Reyes")
+    alma.fill("#id_email", alma.address)
     alma.send("main form button")
-    alma.sees("Look at your mail")
-    _message, link = alma.gets("Your link to promise for %(year)s", year="2027–28")
+    alma.expect_heading("Look at your mail")
+    _message, link = alma.expect_email("Your link to promise for %(year)s", year="2027–28")
     return link
 
 
-def saves_a_draft(alma: Partner, link: str, chavez) -> None:
+def save_draft(alma: Partner, link: str, chavez) -> None:
     alma.page.goto(link)
-    alma.sees("What will you promise for %(year)s?", year="2027–28")
+    alma.expect_heading("What will you promise for %(year)s?", year="2027–28")
     expect(alma.page.locator("#id_name")).to_have_value(factories.ORGANIZATION)
-    tours = alma.promises("tours", "6")
+    tours = alma.make_promise("tours", "6")
     expect(alma.page.locator(f"{tours} ~ .promise-details .school-choice")).to_be_hidden()
     alma.choose(f"{tours}-where_1")
     schools = f"{tours} ~ .promise-details .school-choice"
     alma.press(f"{schools} details:last-child summary")
-    alma.tick(f"{schools} input[value='{chavez.pk}']")
-    alma.tick(f"{tours}-grades_4")
-    alma.tick(f"{tours}-months_2")
-    alma.promises("mentors", "2")
+    alma.check(f"{schools} input[value='{chavez.pk}']")
+    alma.check(f"{tours}-grades_4")
+    alma.check(f"{tours}-months_2")
+    alma.make_promise("mentors", "2")
     alma.send(SAVE)
     expect(alma.page.locator("[role=status] .message-success")).to_be_visible()
     pledge = Pledge.objects.get()
-    assert snapshots.promises(pledge) == [
+    assert snapshots.make_promise(pledge) == [
         ("tours", 6, ["9-12"], [10], ["Cesar Chavez High"], ""),
         ("mentors", 2, [], [], [], ""),
     ]
     assert (pledge.state, pledge.contact.email) == ("draft", alma.address)
 
 
-def finds_it_in_another_browser(page: Page, link: str) -> None:
+def check_draft_in_another_browser(page: Page, link: str) -> None:
     page.goto(link)
-    tours = kind("tours")
+    tours = promise_field("tours")
     expect(page.locator(f"{tours}-quantity")).to_have_value("6")
-    for ticked in (tours, f"{tours}-where_1", f"{tours}-grades_4", f"{tours}-months_2", kind("mentors")):
-        expect(page.locator(ticked)).to_be_checked()
-    expect(page.locator(kind("teachers"))).not_to_be_checked()
+    for selected in (tours, f"{tours}-where_1", f"{tours}-grades_4", f"{tours}-months_2", promise_field("mentors")):
+        expect(page.locator(selected)).to_be_checked()
+    expect(page.locator(promise_field("teachers"))).not_to_be_checked()
 
 
-def signs_and_changes(alma: Partner) -> None:
-    alma.signs()
-    alma.sees("Thank you for your promise")
-    message, link = alma.gets("Your promises for %(year)s are signed", year="2027–28")
+def sign_and_change(alma: Partner) -> None:
+    alma.sign()
+    alma.expect_heading("Thank you for your promise")
+    message, link = alma.expect_email("Your promises for %(year)s are signed", year="2027–28")
     assert certificates(message) == ["imagine-promise-2027-28.pdf"]
     alma.send(f"main a[href$='{link.partition('/imagine/')[2]}']")
-    alma.sees("Your promises for %(year)s", year="2027–28")
-    alma.promises("tours", "9")
-    alma.press(kind("mentors"))
-    alma.signs()
-    alma.sees("Thank you for your promise")
-    alma.gets("Your changed promises for %(year)s are signed", year="2027–28")
+    alma.expect_heading("Your promises for %(year)s", year="2027–28")
+    alma.make_promise("tours", "9")
+    alma.press(promise_field("mentors"))
+    alma.sign()
+    alma.expect_heading("Thank you for your promise")
+    alma.expect_email("Your changed promises for %(year)s are signed", year="2027–28")
     assert snapshots.promised_amounts(Pledge.objects.get()) == {"tours": 9}
 
 
-def renews(alma: Partner) -> None:
-    old = Pledge.objects.get().get_absolute_url()
+def renew(alma: Partner) -> None:
+    old_url = Pledge.objects.get().get_absolute_url()
     factories.close_year()
-    alma.page.goto(old)
-    alma.sees("Your promises for %(year)s", year="2027–28")
+    alma.page.goto(old_url)
+    alma.expect_heading("Your promises for %(year)s", year="2027–28")
     expect(alma.page.locator("input[name='sign-name']")).to_have_count(0)
     PledgeYear.objects.create(school_year=2028, opens_on=timezone.localdate())
-    alma.page.goto(old)
-    alma.sees("What will you promise for %(year)s?", year="2028–29")
-    expect(alma.page.locator(f"{kind('tours')}-quantity")).to_have_value("9")
-    alma.promises("teachers", "12")
-    alma.signs()
-    alma.gets("Your promises for %(year)s are signed", year="2028–29")
+    alma.page.goto(old_url)
+    alma.expect_heading("What will you promise for %(year)s?", year="2028–29")
+    expect(alma.page.locator(f"{promise_field('tours')}-quantity")).to_have_value("9")
+    alma.make_promise("teachers", "12")
+    alma.sign()
+    alma.expect_email("Your promises for %(year)s are signed", year="2028–29")
     assert snapshots.promised_amounts(Pledge.objects.get(year=2028)) == {"tours": 9, "teachers": 12}
     assert snapshots.promised_amounts(Pledge.objects.get(year=2027)) == {"tours": 9}
 
@@ -154,28 +154,28 @@ def test_pledge_is_started_from_an_rsvp_and_signed(partner, language):
         factories.event(), email=partner.address, organization_name="Delta Growers", language=language
     )
     assert wait_until(lambda: len(partner.mailbox.to(partner.address)) == 1, 30)
-    partner.mails = 1
+    partner.email_count = 1
     partner.page.goto(rsvp.get_absolute_url())
     if language == "es":
         partner.send("button[name=language][value=es]")
     partner.send(".divided-section button")
-    partner.sees("What will you promise for %(year)s?", year="2027–28")
+    partner.expect_heading("What will you promise for %(year)s?", year="2027–28")
     expect(partner.page.locator("#id_name")).to_have_value("Delta Growers")
-    _message, link = partner.gets("Your link to promise for %(year)s", year="2027–28")
+    _message, link = partner.expect_email("Your link to promise for %(year)s", year="2027–28")
     assert link != partner.page.url
-    partner.promises("tours", "6")
+    partner.make_promise("tours", "6")
     expect(partner.page.locator("button[name=sign]")).to_have_count(0)
     partner.send("button[name=save]")
-    expect(partner.page.locator(f"{kind('tours')}-quantity")).to_have_value("6")
-    browsers_own = partner.page.url
+    expect(partner.page.locator(f"{promise_field('tours')}-quantity")).to_have_value("6")
+    page_link = partner.page.url
     partner.page.goto(link)
-    expect(partner.page.locator(f"{kind('tours')}-quantity")).to_have_value("6")
-    partner.signs()
-    partner.sees("Thank you for your promise")
-    partner.gets("Your promises for %(year)s are signed", year="2027–28")
-    assert partner.page.request.get(browsers_own).status == 404
+    expect(partner.page.locator(f"{promise_field('tours')}-quantity")).to_have_value("6")
+    partner.sign()
+    partner.expect_heading("Thank you for your promise")
+    partner.expect_email("Your promises for %(year)s are signed", year="2027–28")
+    assert partner.page.request.get(page_link).status == 404
     partner.page.goto(rsvp.get_absolute_url())
     partner.send(".divided-section button")  # now the address is a partner's: it is led there by mail alone
     expect(partner.page.locator("[role=status] .message-success")).to_be_visible()
     assert partner.page.url.endswith(rsvp.get_absolute_url())
-    partner.gets("The link to your promises for %(year)s", year="2027–28")
+    partner.expect_email("The link to your promises for %(year)s", year="2027–28")

@@ -17,7 +17,7 @@ from tests.browser.axe_checks import DESKTOP, PHONE
 from tests.browser.test_keyboard import STOPS, walk
 from tests.browser.test_pages import Place, look
 from tests.browser.test_weight import weights_of
-from tests.factories import promised
+from tests.factories import promise_data
 
 pytestmark = pytest.mark.browser
 
@@ -45,7 +45,7 @@ def every_kind() -> tuple:
     some = tuple(School.objects.order_by("level", "-name")[:4])
     codes = PromiseType.objects.values_list("code", flat=True)
     return tuple(
-        promised(
+        promise_data(
             code, 10**place % 99_999 + 1, schools=some[: place % 3], months=(10, 3), note="Ask at the gate. " * place
         )
         for place, code in enumerate(codes)
@@ -144,13 +144,13 @@ def signed() -> Place:
 
 
 def renewal() -> Place:
-    pledge = factories.pledge_signed_last_year(promises=(promised("tours"), promised("mentors")))
+    pledge = factories.pledge_signed_last_year(promises=(promise_data("tours"), promise_data("mentors")))
     PromiseType.objects.filter(code="mentors").update(is_retired=True)
     return of(pledge, asks)
 
 
 def retired() -> Place:
-    pledge = factories.signed_pledge(promises=(promised("mentors"),))
+    pledge = factories.signed_pledge(promises=(promise_data("mentors"),))
     PromiseType.objects.filter(code="mentors").update(is_retired=True, needs_insurance=True)
     return of(pledge, has)
 
@@ -177,7 +177,7 @@ def errors() -> Place:
 
 
 def changed_meanwhile() -> Place:
-    pledge = factories.draft_pledge(promises=(promised("tours"), promised("mentors")))
+    pledge = factories.draft_pledge(promises=(promise_data("tours"), promise_data("mentors")))
 
     def go(page: Page) -> None:
         page.goto(pledge.get_absolute_url())
@@ -185,7 +185,7 @@ def changed_meanwhile() -> Place:
         pledge_editing.save_draft(
             pledge.token,
             **factories.pledge_data(
-                pledge.token, promised("tours", 40 + later.version), promised("teachers"), name=LONG
+                pledge.token, promise_data("tours", 40 + later.version), promise_data("teachers"), name=LONG
             ),
         )
         page.fill(f"#promise-{PromiseType.objects.get(code='tours').pk}-quantity", "9")
@@ -208,7 +208,7 @@ def thanks_shown() -> Place:
 
 
 def closed() -> Place:
-    pledge = factories.signed_pledge(promises=(promised("tours"), promised("mentors")))
+    pledge = factories.signed_pledge(promises=(promise_data("tours"), promise_data("mentors")))
     factories.close_year()
     return of(pledge, has)
 

@@ -24,17 +24,17 @@ def newcomer(site) -> User:
     return User.objects.create_superuser("ana@example.org", "ana@example.org", PASSWORD, first_name="Ana")
 
 
-def give_password(page: Page, hands: Keyboard) -> None:
-    hands.write(page.locator("#id_username"), "ana@example.org")
-    hands.write(page.locator("#id_password"), PASSWORD)
-    hands.tick(page.locator("#id_shared_computer"))
+def give_password(page: Page, keyboard: Keyboard) -> None:
+    keyboard.fill(page.locator("#id_username"), "ana@example.org")
+    keyboard.fill(page.locator("#id_password"), PASSWORD)
+    keyboard.check(page.locator("#id_shared_computer"))
     with page.expect_navigation():
         page.keyboard.press("Enter")
 
 
 @pytest.mark.parametrize(("language", "width"), [("en", 390), ("es", 1280), ("en", 1280), ("es", 320)])
 def test_new_user_sets_up_an_app_and_signs_in_with_a_recovery_code(visit, newcomer, language, width):
-    page, hands = visit(language, width), Keyboard()
+    page, keyboard = visit(language, width), Keyboard()
     found = []
 
     def look() -> None:
@@ -42,30 +42,30 @@ def test_new_user_sets_up_an_app_and_signs_in_with_a_recovery_code(visit, newcom
 
     page.goto("/imagine/admin/summit/event/")
     look()
-    give_password(page, hands)
-    hands.press(page.locator("summary"))
+    give_password(page, keyboard)
+    keyboard.press(page.locator("summary"))
     look()
     device = offered_app(page)
-    hands.write(page.locator("#id_code"), "123")
+    keyboard.fill(page.locator("#id_code"), "123")
     with page.expect_navigation():
         page.keyboard.press("Enter")
     look()
-    hands.write(page.locator("#id_code"), code_of(device))
+    keyboard.fill(page.locator("#id_code"), code_of(device))
     with page.expect_navigation():
         page.keyboard.press("Enter")
     look()
     code = page.locator(".sign-in-codes code").first.inner_text()
     with page.expect_navigation():
-        hands.press(page.locator("main [type=submit]"))
+        keyboard.press(page.locator("main [type=submit]"))
     assert page.url.endswith("/imagine/admin/summit/event/")
     page.goto("/imagine/admin/account/")
     look()
     with page.expect_navigation():
-        hands.press(page.locator("#logout-form button"))
+        keyboard.press(page.locator("#logout-form button"))
     page.goto("/imagine/admin/")
-    give_password(page, hands)
+    give_password(page, keyboard)
     look()
-    hands.write(page.locator("#id_code"), code)
+    keyboard.fill(page.locator("#id_code"), code)
     with page.expect_navigation():
         page.keyboard.press("Enter")
     assert page.url.endswith("/imagine/admin/")
@@ -87,29 +87,29 @@ def test_new_user_sets_up_an_app_and_signs_in_with_a_recovery_code(visit, newcom
 
 @pytest.mark.parametrize("language", ["en", "es"])
 def test_new_user_sets_up_a_passkey_and_signs_in_with_it(visit, site, newcomer, language):
-    page, hands = visit(language, address=site.address.replace("127.0.0.1", "localhost")), Keyboard()
+    page, keyboard = visit(language, address=site.address.replace("127.0.0.1", "localhost")), Keyboard()
     devtools = page.context.new_cdp_session(page)
     devtools.send("WebAuthn.enable")
     options = {"protocol": "ctap2", "transport": "internal", "hasUserVerification": True, "isUserVerified": True}
     devtools.send("WebAuthn.addVirtualAuthenticator", {"options": options | {"automaticPresenceSimulation": True}})
     page.goto("/imagine/admin/")
-    give_password(page, hands)
+    give_password(page, keyboard)
     with page.expect_navigation():
-        hands.press(page.locator("#passkey-form [type=submit]"))
+        keyboard.press(page.locator("#passkey-form [type=submit]"))
     assert "/recovery-codes/" in page.url
     with page.expect_navigation():
-        hands.press(page.locator("main [type=submit]"))
+        keyboard.press(page.locator("main [type=submit]"))
     assert second_factor.factors_of(newcomer).count == 1
     page.goto("/imagine/admin/account/passkey/")
     found = admin_page_problems(page, language)
     page.goto("/imagine/admin/account/")
     with page.expect_navigation():
-        hands.press(page.locator("#logout-form button"))
+        keyboard.press(page.locator("#logout-form button"))
     page.goto("/imagine/admin/")
-    give_password(page, hands)
+    give_password(page, keyboard)
     found += admin_page_problems(page, language)
     with page.expect_navigation():
-        hands.press(page.locator("#passkey-form [type=submit]"))
+        keyboard.press(page.locator("#passkey-form [type=submit]"))
     assert page.url.endswith("/imagine/admin/")
     assert found == [], "\n".join(found)
 

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.browser
 
 SAVE_NAMES = "ol.party ~ .actions .btn-primary"
 
-PAGES = {
+HEADINGS = {
     "en": {
         "poster": "Come to breakfast. Keep a promise all year.",
         "two": "You have 2 seats",
@@ -38,7 +38,7 @@ PAGES = {
         "look": "Revise su correo",
     },
 }
-MAILS = {
+SUBJECTS = {
     "en": {
         "two": "Your 2 seats on {day} are confirmed",
         "three": "Your 3 seats on {day} are confirmed",
@@ -63,30 +63,30 @@ MAILS = {
 
 
 class Guest(Visitor):
-    def sees(self, headline: str) -> None:
-        expect(self.page.locator("h1")).to_have_text(PAGES[self.language][headline])
+    def expect_heading(self, heading: str) -> None:
+        expect(self.page.locator("h1")).to_have_text(HEADINGS[self.language][heading])
 
-    def gets(self, mail: str) -> str:
+    def expect_email(self, subject: str) -> str:
         """The next mail has come and says this; returns its private link."""
-        message = self.next_mail()
+        message = self.next_email()
         with translation.override(self.language):
-            assert message["Subject"].strip() == MAILS[self.language][mail].format(
+            assert message["Subject"].strip() == SUBJECTS[self.language][subject].format(
                 day=day(Event.objects.get().starts_at)
             )
         (link,) = set(links(message))
         return link
 
-    def arrives(self) -> None:
+    def open_landing_page(self) -> None:
         self.page.goto("/imagine/")
         if self.language == "es":
             self.send("button[name=language][value=es]")
-        self.sees("poster")
+        self.expect_heading("poster")
 
-    def reserves(self, size: int) -> None:
-        self.arrives()
+    def reserve(self, size: int) -> None:
+        self.open_landing_page()
         self.press(".hero a[href='#rsvp']")
-        self.write("#id_name", self.name)
-        self.write("#id_email", self.address)
+        self.fill("#id_name", self.name)
+        self.fill("#id_email", self.address)
         self.choose(f"input[name=size][value='{size}']")
         self.send("#rsvp form > div > button")
 
@@ -98,69 +98,69 @@ def test_party_reserves_changes_cancels_and_returns(visit, site, way, language, 
         Guest(visit("en", width, scripts=way != "no script"), way, language, site.mailbox, name)
         for name in ("Alma Reyes", "Ben Ochoa")
     )
-    reserves_and_names(alma)
-    grows_and_shrinks(alma)
+    reserve_and_name_guests(alma)
+    add_and_remove_guest(alma)
     assert snapshots.seats(event) == [("Alma Reyes", 3, 0)]
 
-    ben.reserves(2)
-    ben.sees("waits")
-    ben.gets("waits")
-    cancels(alma)
+    ben.reserve(2)
+    ben.expect_heading("waits")
+    ben.expect_email("waits")
+    cancel(alma)
     ben.page.reload()
-    ben.sees("two")
-    assert ben.gets("moved up") == site.address + Rsvp.objects.get(email=ben.address).get_absolute_url()
+    ben.expect_heading("two")
+    assert ben.expect_email("moved up") == site.address + Rsvp.objects.get(email=ben.address).get_absolute_url()
 
-    comes_back(alma)
+    reinstate(alma)
     assert snapshots.seats(event) == [("Alma Reyes", 2, 0), ("Ben Ochoa", 2, 0)]
 
 
-def reserves_and_names(alma: Guest) -> None:
-    alma.reserves(3)
-    alma.sees("three")
-    link = alma.gets("three")
-    browsers_own = alma.page.url
-    assert link != browsers_own
+def reserve_and_name_guests(alma: Guest) -> None:
+    alma.reserve(3)
+    alma.expect_heading("three")
+    link = alma.expect_email("three")
+    page_link = alma.page.url
+    assert link != page_link
 
     alma.page.goto(link)
-    second = "ol.party > li:nth-child(2) input:not([type=hidden])"
-    alma.write(f"{second}[name$=name]", "María Thạch")
+    second_guest = "ol.party > li:nth-child(2) input:not([type=hidden])"
+    alma.fill(f"{second_guest}[name$=name]", "María Thạch")
     alma.press("ol.party > li:nth-child(2) summary")
-    alma.write(f"{second}[name$=dietary_needs]", "vegetarian")
+    alma.fill(f"{second_guest}[name$=dietary_needs]", "vegetarian")
     alma.send(SAVE_NAMES)
     expect(alma.page.locator("[role=status] .message-success")).to_be_visible()
-    assert alma.page.request.get(browsers_own).status == 404
-    expect(alma.page.locator(f"{second}[name$=dietary_needs]")).to_have_value("vegetarian")
+    assert alma.page.request.get(page_link).status == 404
+    expect(alma.page.locator(f"{second_guest}[name$=dietary_needs]")).to_have_value("vegetarian")
     party = Rsvp.objects.get(email=alma.address).guests.values_list("name", "dietary_needs")
     assert list(party) == [("Alma Reyes", ""), ("María Thạch", "vegetarian"), ("", "")]
 
 
-def grows_and_shrinks(alma: Guest) -> None:
+def add_and_remove_guest(alma: Guest) -> None:
     alma.send("ol.party ~ .actions .btn-outline-primary")
-    alma.sees("four")
-    alma.gets("changed to four")
+    alma.expect_heading("four")
+    alma.expect_email("changed to four")
     alma.send("ol.party > li:nth-child(4) button[name=remove]")
-    alma.sees("three")
-    alma.gets("changed to three")
+    alma.expect_heading("three")
+    alma.expect_email("changed to three")
 
 
-def cancels(alma: Guest) -> None:
+def cancel(alma: Guest) -> None:
     alma.send(".danger-zone a")
-    alma.sees("sure")
+    alma.expect_heading("sure")
     assert Rsvp.objects.get(email=alma.address).held_seats == 3
     alma.send("main form button")
-    alma.sees("cancelled")
-    alma.gets("cancelled")
+    alma.expect_heading("cancelled")
+    alma.expect_email("cancelled")
 
 
-def comes_back(alma: Guest) -> None:
+def reinstate(alma: Guest) -> None:
     alma.send(".site-footer a[href$='/find/']")
-    alma.sees("lost")
-    alma.write("#id_email", alma.address.upper())
+    alma.expect_heading("lost")
+    alma.fill("#id_email", alma.address.upper())
     alma.send("main form button")
-    alma.sees("look")
-    alma.page.goto(alma.gets("link"))
-    alma.sees("cancelled")
+    alma.expect_heading("look")
+    alma.page.goto(alma.expect_email("link"))
+    alma.expect_heading("cancelled")
     alma.choose("input[name=size][value='2']")
     alma.send("main form .btn-primary")
-    alma.sees("two")
-    alma.gets("two")
+    alma.expect_heading("two")
+    alma.expect_email("two")

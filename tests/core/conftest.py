@@ -1,3 +1,3 @@
-from tests.mail.conftest import post_office
+from tests.mail.conftest import mail_server
 
-__all__ = ["post_office"]
+__all__ = ["mail_server"]

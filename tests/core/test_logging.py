@@ -48,7 +48,7 @@ def fail(email: str) -> None:
 
 
 @pytest.mark.slow
-def test_requests_are_logged_by_route_and_status(log, post_office):
+def test_requests_are_logged_by_route_and_status(log, mail_server):
     event = factories.event()
     browser = web_client.visitor(event)
     fields = web_client.rsvp_form(guest_2="Ben Okafor", size="2", dietary_needs="no nuts", phone="209 555 0100")
@@ -63,7 +63,7 @@ def test_requests_are_logged_by_route_and_status(log, post_office):
     Client().post(event.get_absolute_url(), fields)
     browser.post("/imagine/rsvp/find/", {"email": "alma@example.org"})
     delivery.sweep()
-    post_office.at_recipient = "550 no such user alma@example.org"
+    mail_server.at_recipient = "550 no such user alma@example.org"
     found = lines(log, rsvp.token, rsvp.token[:-1], str(rsvp.ics_uid))
     requests = [line for line in found if line["logger"] == "imagine.core.request"]
     assert [(line["method"], line["route"], line["status"]) for line in requests] == [
@@ -82,9 +82,9 @@ def test_requests_are_logged_by_route_and_status(log, post_office):
     assert sent == {str(pk) for pk in Message.objects.values_list("pk", flat=True)}
 
 
-def test_rejected_email_is_logged_without_its_address(log, post_office):
+def test_rejected_email_is_logged_without_its_address(log, mail_server):
     factories.rsvp(factories.event(), email="alma@example.org")
-    post_office.at_recipient = "550 no such user alma@example.org"
+    mail_server.at_recipient = "550 no such user alma@example.org"
     delivery.sweep()
     assert [line["state"] for line in lines(log) if line["logger"] == "imagine.mail.delivery"] == ["rejected"]
 

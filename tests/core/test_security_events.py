@@ -14,7 +14,7 @@ from imagine.core import security_events
 from imagine.core.models import SecurityEvent
 from imagine.core.security_events import Kind, record_event, shorten_address
 from tests import factories, web_client
-from tests.accounts.people import SECOND_STEP, code_of, has_app
+from tests.accounts.people import SECOND_STEP, add_app, code_of
 
 pytestmark = pytest.mark.django_db
 
@@ -89,7 +89,7 @@ def test_event_is_rolled_back_with_its_transaction(anna):
 
 def test_signing_in_and_out_is_recorded(anna):
     client = Client(REMOTE_ADDR="203.0.113.77")
-    device = has_app(anna)
+    device = add_app(anna)
     client.post(LOGIN, {"username": "anna", "password": PASSWORD})
     client.post(SECOND_STEP, {"code": code_of(device)})
     client.post("/imagine/admin/logout/")

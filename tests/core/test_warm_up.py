@@ -14,7 +14,7 @@ from django.urls import reverse
 
 from imagine import gunicorn, warm_up
 from tests import factories
-from tests.mail.post import free_port
+from tests.mail.mail_server import free_port
 
 MEASURE = """
 import json, sys, time

@@ -14,11 +14,11 @@ if __name__ == "__main__":
     from django.contrib.auth.models import User  # needs the loaded apps
 
     from tests import factories
-    from tests.accounts.people import has_app
+    from tests.accounts.people import add_app
     from tests.factories import pledge_year
 
     factories.event(slug=SLUG, capacity=1000)
     pledge_year()
     call_command("createsuperuser", username="staff", email="staff@example.org", interactive=False)
-    has_app(User.objects.get(), key=APP_KEY)
+    add_app(User.objects.get(), key=APP_KEY)
     call_command("make_contacts", str(CONTACTS))

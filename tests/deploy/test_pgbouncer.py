@@ -19,7 +19,7 @@ from imagine.demo.environment import PROJECT
 from tests.accounts.people import code_of
 from tests.deploy.pgbouncer import BINARY, PgBouncer
 from tests.deploy.prepare import APP_KEY, CONTACTS, SLUG
-from tests.smtp_server import Mail
+from tests.smtp_server import ReceivedEmail
 from tests.stack import Stack, posting_rsvps, wait_for
 from tests.web_client import FormParser
 
@@ -48,7 +48,7 @@ class PooledStack(Stack):
         return super().environment() | pooled | {"DJANGO_SUPERUSER_PASSWORD": PASSWORD}
 
     def start(self) -> None:
-        for server in (self.postgres, self.valkey, self.mail, self.bouncer):
+        for server in (self.postgres, self.valkey, self.smtp, self.bouncer):
             server.start()
         if self.bouncer.mode == "transaction":
             for name, value in settings.DATABASE_TIMEOUTS.items():
@@ -73,12 +73,12 @@ class PooledStack(Stack):
     def mail_to(self, address: str) -> str:
         """The words of the one mail to this address, once it has arrived."""
         wait_for(lambda: self.mails_to(address), 60, f"a mail to {address} arrives")
-        (mail,) = self.mails_to(address)
-        text = next(part for part in mail.content.walk() if part.get_content_type() == "text/plain")
+        (received,) = self.mails_to(address)
+        text = next(part for part in received.content.walk() if part.get_content_type() == "text/plain")
         return text.get_payload(decode=True).decode()
 
-    def mails_to(self, start: str) -> list[Mail]:
-        return [mail for mail in list(self.mail.mails) if mail.to.startswith(start)]
+    def mails_to(self, start: str) -> list[ReceivedEmail]:
+        return [received for received in list(self.smtp.emails) if received.to.startswith(start)]
 
 
 @pytest.fixture
@@ -171,7 +171,7 @@ def sign_pledge(partner: Browser, stack: PooledStack) -> None:
 def send_mailing(stack: PooledStack) -> None:
     stack.run("manage.py", "invite", SLUG, "--audience", "Invented contacts", "--yes")
     wait_for(lambda: len(stack.mails_to("contact-")) >= CONTACTS, 60, "everybody is invited")
-    assert len({mail.to for mail in stack.mails_to("contact-")}) == CONTACTS
+    assert len({received.to for received in stack.mails_to("contact-")}) == CONTACTS
 
 
 def look_around_the_office(stack: PooledStack) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from imagine.mail.models import Message
 from tests.deploy.image import PROJECT
-from tests.mail.post import free_port
+from tests.mail.mail_server import free_port
 from tests.mail.reports import postfix, sent_message
 
 SECRET = "not-a-secret-0123456789-abcdefghij"

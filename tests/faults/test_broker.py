@@ -23,8 +23,8 @@ def killed(stack: Stack) -> Callable[[], None]:
 
 
 def frozen(stack: Stack) -> Callable[[], None]:
-    stack.freeze()
-    return stack.thaw
+    stack.suspend_broker()
+    return stack.resume_broker
 
 
 def usual_seconds(stack: Stack, names: list[str]) -> float:
@@ -58,19 +58,19 @@ def test_rsvps_stay_fast_and_no_email_is_lost_while_the_broker_is_down(stack, ou
     slowest = max(answer.seconds for answer in answers)
     assert slowest < usual + MAX_WAIT + MARGIN
     assert statistics.median(answer.seconds for answer in answers) < usual + MAX_WAIT, "not each of them waits"
-    page = stack.ask("GET", answers[-1].location).page
+    page = stack.request("GET", answers[-1].location).page
     assert f"A mail to {address(during[-1])} is on its way. It may take a while" in page
-    ready = stack.ask("GET", "/imagine/health/ready/")
+    ready = stack.request("GET", "/imagine/health/ready/")
     assert (ready.status, '"broker": "down"' in ready.page) == (200, True)
     assert ready.seconds < MAX_WAIT + MARGIN
     assert stack.rsvp_summary() == sorted((address(name), 2, 1) for name in before + during)
-    assert stack.mail.recipients() == sorted(map(address, before))
+    assert stack.smtp.recipients() == sorted(map(address, before))
 
     come_back()
-    mail = wait_for(lambda: stack.all_sent(19), BACK, "the mail follows by itself")
-    assert stack.mail.recipients() == sorted(map(address, before + during))
+    email = wait_for(lambda: stack.all_sent(19), BACK, "the mail follows by itself")
+    assert stack.smtp.recipients() == sorted(map(address, before + during))
     queue = stack.wait_for_worker(SOON)
-    print(f"{usual=:.2f} {slowest=:.2f} {ready.seconds=:.2f} {mail=:.1f} {queue=:.1f}")
+    print(f"{usual=:.2f} {slowest=:.2f} {ready.seconds=:.2f} {email=:.1f} {queue=:.1f}")
 
 
 def test_worker_recovers_after_the_broker_stalls_on_acknowledgements(stack):
@@ -81,14 +81,14 @@ def test_worker_recovers_after_the_broker_stalls_on_acknowledgements(stack):
         guest.rsvp("two")
         with stack.broker() as broker:
             wait_for(lambda: broker.hlen("unacked") == 2, SOON, "the worker holds both tasks, not acknowledged yet")
-        stack.freeze()
+        stack.suspend_broker()
     wait_for(lambda: stack.all_sent(2), SOON, "both mails are sent, and acknowledged into the frozen broker")
     time.sleep(1)  # the stall itself
-    stack.thaw()
+    stack.resume_broker()
     stack.wait_for_worker(SOON)
     guest.rsvp("three")
     wait_for(lambda: stack.all_sent(3), SOON, "mail flows")
-    assert stack.mail.recipients() == [address(name) for name in ("one", "three", "two")]
+    assert stack.smtp.recipients() == [address(name) for name in ("one", "three", "two")]
 
 
 def test_workers_survive_a_broker_crash_while_they_hold_tasks(stack):
@@ -121,6 +121,6 @@ def test_flushing_the_broker_at_any_moment_loses_no_email(stack):
             assert guest.rsvp(name).accepted_rsvp
         stack.flush()  # with most of the tasks still in it
     wait_for(lambda: stack.all_sent(20), 40, "every mail is sent")
-    assert stack.mail.recipients() == [address(name) for name in names]
+    assert stack.smtp.recipients() == [address(name) for name in names]
     flushed = stack.now()
     wait_for(lambda: stack.heartbeat() > flushed, 40, "beat and worker still find each other")

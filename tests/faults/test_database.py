@@ -28,11 +28,11 @@ def test_database_outage_gives_503_and_recovers_without_a_restart(stack, end):
         wait_for(lambda: len(answers) > 10, SOON, "RSVPs are answered")
         end(stack)
         wait_for(lambda: sum(a.status == 503 for _name, a in answers) > 5, SOON, "the requests notice")
-        landing = stack.ask("GET", "/imagine/")
-        ready = stack.ask("GET", "/imagine/health/ready/")
-        alive = stack.ask("GET", "/imagine/health/live/")
+        landing = stack.request("GET", "/imagine/")
+        ready = stack.request("GET", "/imagine/health/ready/")
+        alive = stack.request("GET", "/imagine/health/live/")
         stack.postgres.start()
-        seconds = wait_for(lambda: stack.ask("GET", "/imagine/").status == 200, BACK, "the page is back")
+        seconds = wait_for(lambda: stack.request("GET", "/imagine/").status == 200, BACK, "the page is back")
         first = guest.rsvp("afterwards")
     answers.append(("afterwards", first))
     print(f"back after {seconds=:.2f}")
@@ -59,21 +59,21 @@ def test_database_outage_gives_503_and_recovers_without_a_restart(stack, end):
 def test_database_crash_between_250_and_commit_sends_a_flagged_duplicate(stack):
     guest = stack.open_form()
 
-    def on_data(mail):
-        stack.mail.on_data = stack.mail.accept
+    def on_data(received):
+        stack.smtp.on_data = stack.smtp.accept
         stack.postgres.kill()
-        return stack.mail.accept(mail)
+        return stack.smtp.accept(received)
 
-    stack.mail.on_data = on_data
+    stack.smtp.on_data = on_data
     guest.rsvp("struck")
-    wait_for(lambda: stack.mail.mails and not stack.postgres.alive, SOON, "PostgreSQL is gone in mid-mail")
+    wait_for(lambda: stack.smtp.emails and not stack.postgres.alive, SOON, "PostgreSQL is gone in mid-mail")
     stack.postgres.start()
     wait_for(lambda: stack.sql("SELECT state FROM mail_message") == [("sending",)], SOON, "the claim was never marked")
     stack.expire_claims()
     wait_for(lambda: stack.all_sent(1), 30, "the mail is sent")
     assert stack.sql("SELECT attempts, possible_duplicate FROM mail_message") == [(2, True)]
-    assert stack.mail.recipients() == [address("struck")] * 2
-    assert len({mail.message_id for mail in stack.mail.mails}) == 1
+    assert stack.smtp.recipients() == [address("struck")] * 2
+    assert len({received.message_id for received in stack.smtp.emails}) == 1
 
 
 def check_nothing_by_half(stack, answers) -> None:
@@ -89,8 +89,8 @@ def check_nothing_by_half(stack, answers) -> None:
 def check_mail_of_each(stack) -> None:
     """Each has its mail; a second copy has the same Message-ID, and is flagged."""
     emails = [email for email, _guests, _messages in stack.rsvp_summary()]
-    assert sorted(set(stack.mail.recipients())) == emails
+    assert sorted(set(stack.smtp.recipients())) == emails
     flagged = {to for (to,) in stack.sql("SELECT recipient FROM mail_message WHERE possible_duplicate")}
-    copies = [mail.to for mail in stack.mail.mails]
+    copies = [received.to for received in stack.smtp.emails]
     assert {to for to in copies if copies.count(to) > 1} <= flagged
-    assert len({mail.message_id for mail in stack.mail.mails}) == len(emails)
+    assert len({received.message_id for received in stack.smtp.emails}) == len(emails)

@@ -43,7 +43,7 @@ def invite(stack: Stack, number: int) -> int:
 
 def arrived(stack: Stack) -> Counter[str]:
     """How often each invitation arrived, by address."""
-    return Counter(mail.to for mail in list(stack.mail.mails) if mail.to.startswith("invited"))
+    return Counter(email.to for email in list(stack.smtp.emails) if email.to.startswith("invited"))
 
 
 def await_more(stack: Stack, number: int) -> None:
@@ -80,9 +80,9 @@ def restart_broker(stack: Stack) -> None:
 
 
 def lose_mail_server(stack: Stack) -> None:
-    stack.mail.stop()
+    stack.smtp.stop()
     time.sleep(3)  # the outage itself
-    stack.mail.start()
+    stack.smtp.start()
 
 
 class Guests:
@@ -114,7 +114,7 @@ class Guests:
             return
         assert guest.rsvp(name).accepted_rsvp
         to = address(name)
-        came = wait_for(lambda: any(mail.to == to for mail in list(self.stack.mail.mails)), 60, "it is confirmed")
+        came = wait_for(lambda: any(email.to == to for email in list(self.stack.smtp.emails)), 60, "it is confirmed")
         if self.outage_count == before:
             self.seconds.append(came)
 

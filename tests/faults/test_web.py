@@ -56,7 +56,7 @@ def test_web_server_killed_while_rsvps_wait_for_the_lock_saves_none(stack):
     wait_for(lambda: not stack.sql(waiting), SOON, "PostgreSQL has noticed")
     assert [answer.status for _name, answer in answers] == [0, 0]
     assert stack.rsvp_summary() == []
-    assert stack.mail_states() == []
+    assert stack.message_states() == []
     stack.web.start()
     wait_for(stack.is_up, SOON, "the web server answers")
     assert guest.rsvp("one").accepted_rsvp

@@ -13,13 +13,13 @@ pytestmark = pytest.mark.faults
 FOLLOWS = 30  # seconds; beat sweeps every ten
 
 
-def kill_family(stack, mail) -> None:
+def kill_family(stack, email) -> None:
     stack.kill(stack.worker)
 
 
-def kill_sender(stack, mail) -> None:
+def kill_sender(stack, email) -> None:
     """Only the child that sends this mail; its parent starts another."""
-    (sender,) = (p for p in stack.pool() if any(end.laddr.port == mail.port for end in p.net_connections("tcp4")))
+    (sender,) = (p for p in stack.pool() if any(end.laddr.port == email.port for end in p.net_connections("tcp4")))
     sender.kill()
 
 
@@ -39,17 +39,17 @@ def goes_on(stack) -> None:
 @pytest.mark.parametrize("strike", [kill_family, kill_sender])
 @pytest.mark.parametrize("recorded", [False, True], ids=["before the server took it", "after the server took it"])
 def test_worker_killed_before_250_resends_with_the_same_message_id(stack, strike, recorded):
-    def on_data(mail):
+    def on_data(email):
         if recorded:
-            stack.mail.accept(mail)
-        stack.mail.on_data = stack.mail.accept
-        strike(stack, mail)
+            stack.smtp.accept(email)
+        stack.smtp.on_data = stack.smtp.accept
+        strike(stack, email)
         raise Disconnect
 
     guest = stack.open_form()
-    stack.mail.on_data = on_data
+    stack.smtp.on_data = on_data
     guest.rsvp("struck")
-    wait_for(lambda: stack.mail.on_data != on_data, FOLLOWS, "the worker is killed in mid-mail")
+    wait_for(lambda: stack.smtp.on_data != on_data, FOLLOWS, "the worker is killed in mid-mail")
     assert outcome(stack) == [(address("struck"), "sending", 1, False)]
     guest.rsvp("other")
     guest.rsvp("third")
@@ -59,10 +59,10 @@ def test_worker_killed_before_250_resends_with_the_same_message_id(stack, strike
         (address("struck"), "sent", 2, True),
         (address("third"), "sent", 1, False),
     ]
-    copies = [mail.message_id for mail in stack.mail.mails if mail.to == address("struck")]
+    copies = [email.message_id for email in stack.smtp.emails if email.to == address("struck")]
     assert len(copies) == (2 if recorded else 1)
     assert len(set(copies)) == 1
-    assert len({mail.message_id for mail in stack.mail.mails}) == 3
+    assert len({email.message_id for email in stack.smtp.emails}) == 3
 
 
 def test_worker_killed_between_250_and_commit_sends_a_flagged_duplicate(stack):
@@ -70,12 +70,12 @@ def test_worker_killed_between_250_and_commit_sends_a_flagged_duplicate(stack):
     lock = stack.connect()
     lock.autocommit = False
 
-    def on_data(mail):
-        stack.mail.on_data = stack.mail.accept
+    def on_data(email):
+        stack.smtp.on_data = stack.smtp.accept
         lock.cursor().execute("SELECT FROM mail_message FOR UPDATE")  # nobody can mark it now
-        return stack.mail.accept(mail)
+        return stack.smtp.accept(email)
 
-    stack.mail.on_data = on_data
+    stack.smtp.on_data = on_data
     guest.rsvp("struck")
     marking = """
         SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%%UPDATE "mail_message"%%'
@@ -90,8 +90,8 @@ def test_worker_killed_between_250_and_commit_sends_a_flagged_duplicate(stack):
     guest.rsvp("third")
     goes_on(stack)
     assert (address("struck"), "sent", 2, True) in outcome(stack)
-    assert stack.mail.recipients() == [address(name) for name in ("other", "struck", "struck", "third")]
-    assert len({mail.message_id for mail in stack.mail.mails}) == 3
+    assert stack.smtp.recipients() == [address(name) for name in ("other", "struck", "struck", "third")]
+    assert len({email.message_id for email in stack.smtp.emails}) == 3
 
 
 def test_emails_are_sent_when_a_stopped_worker_starts(stack):
@@ -100,12 +100,12 @@ def test_emails_are_sent_when_a_stopped_worker_starts(stack):
     guest = stack.open_form()
     answers = [guest.rsvp(name) for name in ("one", "three", "two")]
     assert all(answer.accepted_rsvp for answer in answers)
-    assert "It may take a while" in stack.ask("GET", answers[0].location).page
-    assert stack.mail.connection_count == 0
+    assert "It may take a while" in stack.request("GET", answers[0].location).page
+    assert stack.smtp.connection_count == 0
     stack.worker.start()
     wait_for(lambda: stack.all_sent(3), FOLLOWS, "every mail is sent")
-    assert stack.mail.recipients() == [address(name) for name in ("one", "three", "two")]
-    assert f"We wrote to {address('one')}." in stack.ask("GET", answers[0].location).page
+    assert stack.smtp.recipients() == [address(name) for name in ("one", "three", "two")]
+    assert f"We wrote to {address('one')}." in stack.request("GET", answers[0].location).page
 
 
 def connections(stack) -> set[int]:

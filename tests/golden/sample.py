@@ -180,7 +180,7 @@ def pledge_emails(box: Mailbox) -> None:
     ]
     box.collect("Link to begin a pledge")
     drafts = [
-        pledge_editing.save_draft(start.token, **factories.pledge_data(start.token, factories.promised()))
+        pledge_editing.save_draft(start.token, **factories.pledge_data(start.token, factories.promise_data()))
         for start in starts
     ]
     for pledge in drafts:
@@ -189,7 +189,7 @@ def pledge_emails(box: Mailbox) -> None:
     box.collect("Reminder that a pledge is not signed")
     for heading in ("Pledge signed", "Changed pledge signed"):
         for number, pledge in enumerate(drafts):
-            promised = factories.promised(quantity=6 + number + len(heading))
+            promised = factories.promise_data(quantity=6 + number + len(heading))
             pledge_editing.sign_pledge(
                 pledge.token, **factories.pledge_data(pledge.token, promised), name="Alma Reyes", role="Owner"
             )
@@ -251,7 +251,7 @@ def states() -> dict[str, str]:
         "open": None,
         "full": None,
         "closed": factories.close_rsvp,
-        "called off": factories.cancel_event_unnoticed,
+        "called off": factories.mark_event_canceled,
         "over": factories.end_event,
     }.items():
         event = reminder_fixtures.event(capacity=3)

@@ -1,4 +1,4 @@
-"""Mail to many, as tests need it."""
+"""Helpers for bulk email."""
 
 import threading
 from collections.abc import Callable
@@ -29,25 +29,25 @@ def mailing(**fields) -> Mailing:
     return Mailing.objects.create(about=SendRate(pk=17), **fields)
 
 
-def letters(of: Mailing | None = None, count: int = 3, **fields) -> list[Message]:
-    """Messages of a mailing in the queue, each to another guest."""
-    words = {
+def queue_messages(of: Mailing | None = None, count: int = 3, **fields) -> list[Message]:
+    """Queue messages of a mailing, each to another guest."""
+    defaults = {
         "language": "en",
         "subject": "Come to the kick-off",
         "body_text": "Breakfast.\n",
         "body_html": "<p>Breakfast.</p>",
     }
-    begin = Message.objects.count()
+    first = Message.objects.count()
     messages = [
         Message(
             **(
                 {"kind": "news", "about": SendRate(pk=n + 1), "idempotency_key": f"news:{n + 1}"}
                 | {"recipient": guest(n), "queue": "bulk", "mailing": of, "topic": "invitations"}
-                | words
+                | defaults
                 | fields
             )
         )
-        for n in range(begin, begin + count)
+        for n in range(first, first + count)
     ]
     enqueue_many(messages)
     return messages
@@ -58,21 +58,21 @@ def guest(number: int) -> str:
 
 
 def states(of: Mailing | None = None) -> list[str]:
-    """The states of all messages, or of a mailing's, by address."""
+    """Return the states of all messages, or of a mailing's, ordered by recipient."""
     found = of.messages if of else Message.objects
     return list(found.order_by("recipient").values_list("state", flat=True))
 
 
-def in_threads(number: int, work: Callable[[], object]) -> None:
-    """Runs it that often at once, each with connections of its own; raises what one of them raises."""
+def run_in_threads(number: int, call: Callable[[], object]) -> None:
+    """Call it this many times at once, each with its own connections. Raise the first error of any thread."""
     errors: list[BaseException] = []
     start = threading.Barrier(number)
 
     def run():
         try:
             start.wait(timeout=30)
-            work()
-        except BaseException as error:  # it belongs to the test
+            call()
+        except BaseException as error:
             errors.append(error)
         finally:
             backends.server.close()

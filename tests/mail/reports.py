@@ -6,7 +6,7 @@ from django.utils import timezone
 
 from imagine.mail import mime
 from imagine.mail.models import Message
-from tests.mail.post import new_message
+from tests.mail.mail_server import new_message
 
 ALMA = "alma@example.org"
 

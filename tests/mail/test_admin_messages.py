@@ -14,8 +14,8 @@ from imagine.mail.editable_templates import TEMPLATES, TemplateText
 from imagine.mail.html_preview import move_styles
 from imagine.mail.models import Message
 from tests import factories, web_client
-from tests.mail.mailings import letters, mailing, states
-from tests.mail.post import new_message
+from tests.mail.mail_server import new_message
+from tests.mail.mailings import mailing, queue_messages, states
 
 pytestmark = pytest.mark.django_db
 
@@ -130,7 +130,7 @@ def test_resend_queues_failed_messages_and_skips_queued_ones(staff):
 
 
 def test_unknown_outcome_is_resolved_from_list_and_page(staff):
-    [one, other, waiting] = letters(mailing(), 3)
+    [one, other, waiting] = queue_messages(mailing(), 3)
     Message.objects.exclude(pk=waiting.pk).update(state="unknown")
     page = f"{LIST}{other.pk}/change/"
     assert 'value="It arrived"' in staff.get(page).content.decode()
@@ -143,7 +143,7 @@ def test_unknown_outcome_is_resolved_from_list_and_page(staff):
 
 
 def test_resending_from_a_stopped_mailing_is_refused_with_a_reason(staff):
-    [message] = letters(mailing(stopped_at=timezone.now()), 1)
+    [message] = queue_messages(mailing(stopped_at=timezone.now()), 1)
     Message.objects.update(state="unknown")
     words = web_client.page_text(staff.post(f"{LIST}{message.pk}/change/", {"_resend": "1"}, follow=True))
     assert "Its mailing was stopped: nothing of it is sent any more." in words
@@ -152,7 +152,7 @@ def test_resending_from_a_stopped_mailing_is_refused_with_a_reason(staff):
 
 @pytest.mark.slow
 def test_viewer_cannot_resolve_unknown_outcomes(staff):
-    [message] = letters(mailing(), 1)
+    [message] = queue_messages(mailing(), 1)
     Message.objects.update(state="unknown")
     viewer = User.objects.create_user("viewer", is_staff=True)
     viewer.user_permissions.set(Permission.objects.filter(codename="view_message"))
@@ -165,7 +165,7 @@ def test_viewer_cannot_resolve_unknown_outcomes(staff):
 
 
 def test_unsubscribe_link_is_not_shown_or_filterable(staff):
-    [message] = letters(mailing(), 1, unsubscribe_url="https://www.example.org/imagine/mail/secret-token/news/")
+    [message] = queue_messages(mailing(), 1, unsubscribe_url="https://www.example.org/imagine/mail/secret-token/news/")
     assert "secret-token" not in staff.get(f"{LIST}{message.pk}/change/").content.decode()
     assert staff.get(f"{LIST}?unsubscribe__contains=secret").status_code in {302, 400}
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 from imagine.mail import delivery, queue
 from imagine.mail.models import Message, SendRate
 from tests import web_client
-from tests.mail.post import new_message, outcome
+from tests.mail.mail_server import new_message, outcome
 
 pytestmark = pytest.mark.django_db
 
@@ -22,10 +22,10 @@ def message(kind: str = "drawing", **fields) -> Message:
     return new_message(**({"kind": "of no app"} | fields))
 
 
-def test_attachment_is_built_in_the_email_language_and_added_to_the_text(post_office):
+def test_attachment_is_built_in_the_email_language_and_added_to_the_text(mail_server):
     message(language="es")
     delivery.deliver()
-    [sent] = post_office.mails
+    [sent] = mail_server.emails
     assert sent.get_content_type() == "multipart/mixed"
     words, [attached] = sent.get_body(("plain",)), sent.iter_attachments()
     assert words.get_content().strip() == "We expect you for breakfast."
@@ -33,16 +33,16 @@ def test_attachment_is_built_in_the_email_language_and_added_to_the_text(post_of
     assert attached.get_content() == b"%PDF 60 es"
 
 
-def test_email_is_sent_without_an_attachment_that_is_gone(post_office):
+def test_email_is_sent_without_an_attachment_that_is_gone(mail_server):
     message()
     Message.objects.update(attachment_object_id=2)
     delivery.deliver()
-    [sent] = post_office.mails
+    [sent] = mail_server.emails
     assert list(sent.iter_attachments()) == []
     assert sent.get_body(("plain",)).get_content().strip() == "We expect you for breakfast."
 
 
-def test_failed_attachment_keeps_email_queued_and_records_the_error_type(post_office):
+def test_failed_attachment_keeps_email_queued_and_records_the_error_type(mail_server):
     broken, fine = (
         message("broken drawing", idempotency_key="a:1"),
         message(idempotency_key="a:2", recipient="other@example.org"),
@@ -53,17 +53,17 @@ def test_failed_attachment_keeps_email_queued_and_records_the_error_type(post_of
     Message.objects.filter(pk=broken.pk).update(retry_until=timezone.now(), send_after=timezone.now())
     delivery.sweep()
     assert outcome(broken) == ("failed", 2, "attachment: RuntimeError", False)
-    assert len(post_office.mails) == 1
+    assert len(mail_server.emails) == 1
 
 
-def test_resend_copies_the_attachment(post_office):
+def test_resend_copies_the_attachment(mail_server):
     first = message()
     delivery.deliver()
     Message.objects.update(created_at=timezone.now() - timedelta(minutes=5))
     first.refresh_from_db()
     assert queue.resend(first)
     delivery.sweep()
-    assert [next(sent.iter_attachments()).get_filename() for sent in post_office.mails] == ["certificate.pdf"] * 2
+    assert [next(sent.iter_attachments()).get_filename() for sent in mail_server.emails] == ["certificate.pdf"] * 2
 
 
 @pytest.mark.parametrize("fields", [{"attachment_kind": "drawing"}, {"attachment_name": "a.pdf"}])

@@ -13,8 +13,8 @@ from imagine.mail import tasks as mail_tasks
 from imagine.mail.bulk import control, progress
 from imagine.mail.bulk import delivery as bulk_delivery
 from imagine.mail.models import Mailing, Message, SendRate
-from tests.mail.mailings import guest, in_threads, letters, mailing, states
-from tests.mail.post import new_message, outcome
+from tests.mail.mail_server import new_message, outcome
+from tests.mail.mailings import guest, mailing, queue_messages, run_in_threads, states
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -36,10 +36,10 @@ def beside(act) -> None:
 # Held back ----------------------------------------------------------------------------------------------------------
 
 
-def test_paused_mailing_waits_until_resumed(post_office):
+def test_paused_mailing_waits_until_resumed(mail_server):
     one, other = mailing(), mailing()
-    letters(one, 2)
-    letters(other, 1)
+    queue_messages(one, 2)
+    queue_messages(other, 1)
     for _twice in range(2):
         control.pause(one)
     first = one.paused_at
@@ -50,25 +50,25 @@ def test_paused_mailing_waits_until_resumed(post_office):
         control.resume(one)
     bulk_delivery.deliver()
     assert states(one) == ["sent"] * 2
-    assert len(post_office.mails) == 3
+    assert len(mail_server.emails) == 3
 
 
-def test_paused_message_does_not_delay_later_ones_to_the_same_address(post_office):
+def test_paused_message_does_not_delay_later_ones_to_the_same_address(mail_server):
     one = mailing()
-    letters(one, 1, recipient="alma@example.org", subject="Invitation")
-    letters(mailing(), 1, recipient="alma@example.org", subject="Reminder")
+    queue_messages(one, 1, recipient="alma@example.org", subject="Invitation")
+    queue_messages(mailing(), 1, recipient="alma@example.org", subject="Reminder")
     control.pause(one)
     bulk_delivery.deliver()
-    assert [sent["Subject"] for sent in post_office.mails] == ["Reminder"]
+    assert [sent["Subject"] for sent in mail_server.emails] == ["Reminder"]
 
 
 @pytest.mark.slow
-def test_stop_returns_deleted_messages_and_cannot_be_undone(post_office):
+def test_stop_returns_deleted_messages_and_cannot_be_undone(mail_server):
     one, other = mailing(), mailing()
-    letters(one, 2)
+    queue_messages(one, 2)
     bulk_delivery.deliver()
-    messages = letters(one, 3)
-    letters(other, 1)
+    messages = queue_messages(one, 3)
+    queue_messages(other, 1)
     Message.objects.filter(pk=messages[0].pk).update(attempts=2, send_after=timezone.now() + timedelta(hours=1))
     assert sorted(control.stop(one)) == [("news", message.object_id) for message in messages]
     first = one.stopped_at
@@ -77,43 +77,43 @@ def test_stop_returns_deleted_messages_and_cannot_be_undone(post_office):
     control.pause(one)
     kept = Mailing.objects.get(pk=one.pk)
     assert (kept.stopped_at, kept.paused_at) == (first, None)
-    letters(one, 1)
+    queue_messages(one, 1)
     bulk_delivery.deliver()
     assert (states(one), states(other)) == (["sent"] * 2 + ["queued"], ["sent"])
 
 
 @pytest.mark.slow
-def test_pause_during_a_batch_takes_effect_after_the_current_message(post_office):
+def test_pause_during_a_batch_takes_effect_after_the_current_message(mail_server):
     one = mailing()
-    letters(one, 20)
-    post_office.on_mail = lambda sent: len(post_office.mails) != 3 or beside(lambda: control.pause(one))
+    queue_messages(one, 20)
+    mail_server.on_email = lambda sent: len(mail_server.emails) != 3 or beside(lambda: control.pause(one))
     bulk_delivery.deliver()
     assert sorted(states()) == ["queued"] * 17 + ["sent"] * 3
     assert not Message.objects.exclude(claim_id=None).exists()
     control.resume(one)
     bulk_delivery.deliver()
     assert states() == ["sent"] * 20
-    assert sorted(sent["To"] for sent in post_office.mails) == [guest(number) for number in range(20)]
+    assert sorted(sent["To"] for sent in mail_server.emails) == [guest(number) for number in range(20)]
 
 
-def test_stop_during_a_batch_removes_all_messages_after_the_current_one(post_office):
+def test_stop_during_a_batch_removes_all_messages_after_the_current_one(mail_server):
     one = mailing()
-    letters(one, 20)
+    queue_messages(one, 20)
     taken_back: list[tuple[str, int]] = []
-    post_office.on_mail = lambda sent: (
-        len(post_office.mails) != 3 or beside(lambda: taken_back.extend(control.stop(one))) or True
+    mail_server.on_email = lambda sent: (
+        len(mail_server.emails) != 3 or beside(lambda: taken_back.extend(control.stop(one))) or True
     )
     bulk_delivery.deliver()
     assert len(taken_back) == 17
     assert states() == ["sent"] * 3
-    assert len(post_office.mails) == 3
+    assert len(mail_server.emails) == 3
     sent = set(Message.objects.values_list("kind", "object_id"))
     assert sent | set(taken_back) == {("news", number) for number in range(1, 21)}
 
 
 def test_messages_claimed_before_a_pause_are_not_handed_over():
     one = mailing()
-    letters(one, 2)
+    queue_messages(one, 2)
     batch = bulk_delivery.claim()
     control.pause(one)
     assert [bulk_delivery.mark_handed_over(message) for message in batch] == [False, False]
@@ -121,29 +121,29 @@ def test_messages_claimed_before_a_pause_are_not_handed_over():
     assert [bulk_delivery.mark_handed_over(message) for message in batch] == [True, True]
 
 
-def test_each_message_is_marked_sent_before_the_next_is_handed_over(post_office):
+def test_each_message_is_marked_sent_before_the_next_is_handed_over(mail_server):
     """So that of a batch whose sender dies one mail at most is in doubt."""
-    letters(mailing(), 4)
+    queue_messages(mailing(), 4)
     seen: list[list[str]] = []
-    post_office.on_mail = lambda sent: beside(lambda: seen.append(sorted(states())))
+    mail_server.on_email = lambda sent: beside(lambda: seen.append(sorted(states())))
     bulk_delivery.deliver()
     assert seen == [["sending"] * (4 - taken) + ["sent"] * taken for taken in range(4)]
     assert states() == ["sent"] * 4
 
 
 @pytest.mark.slow
-def test_accepted_message_is_marked_sent_before_waiting_for_the_next_slot(post_office):
+def test_accepted_message_is_marked_sent_before_waiting_for_the_next_slot(mail_server):
     SendRate.objects.update(per_second=2)
-    letters(mailing(), 2)
+    queue_messages(mailing(), 2)
     marked: list[float] = []
 
     def watch():
-        while not post_office.mails or "sent" not in states():
+        while not mail_server.emails or "sent" not in states():
             time.sleep(0.01)
-        marked.append(len(post_office.mails))
+        marked.append(len(mail_server.emails))
 
     steps = iter([watch, bulk_delivery.deliver])
-    in_threads(2, lambda: next(steps)())
+    run_in_threads(2, lambda: next(steps)())
     assert marked == [1]
     assert states() == ["sent"] * 2
 
@@ -152,33 +152,33 @@ def test_accepted_message_is_marked_sent_before_waiting_for_the_next_slot(post_o
 
 
 @pytest.mark.slow
-def test_concurrent_senders_send_each_message_once(post_office):
-    letters(mailing(), 300)
-    in_threads(4, bulk_delivery.deliver)
+def test_concurrent_senders_send_each_message_once(mail_server):
+    queue_messages(mailing(), 300)
+    run_in_threads(4, bulk_delivery.deliver)
     assert set(Message.objects.values_list("state", "attempts")) == {("sent", 1)}
-    assert sorted(sent["To"] for sent in post_office.mails) == [guest(number) for number in range(300)]
+    assert sorted(sent["To"] for sent in mail_server.emails) == [guest(number) for number in range(300)]
 
 
 @pytest.mark.slow
-def test_stop_during_concurrent_sending_leaves_messages_sent_or_removed(post_office):
+def test_stop_during_concurrent_sending_leaves_messages_sent_or_removed(mail_server):
     one = mailing()
-    letters(one, 300)
+    queue_messages(one, 300)
     taken_back: list[tuple[str, int]] = []
-    post_office.on_mail = lambda sent: (
-        len(post_office.mails) != 60 or beside(lambda: taken_back.extend(control.stop(one))) or True
+    mail_server.on_email = lambda sent: (
+        len(mail_server.emails) != 60 or beside(lambda: taken_back.extend(control.stop(one))) or True
     )
-    in_threads(3, bulk_delivery.deliver)
+    run_in_threads(3, bulk_delivery.deliver)
     sent = list(Message.objects.values_list("kind", "object_id"))
     assert set(states()) == {"sent"}
-    assert len(post_office.mails) == len(sent)
+    assert len(mail_server.emails) == len(sent)
     assert sorted(sent + taken_back) == [("news", number) for number in range(1, 301)]
 
 
 def test_unknown_message_is_resolved_once_concurrently():
-    letters(mailing(), 1)
+    queue_messages(mailing(), 1)
     Message.objects.update(state="unknown")
     message, said = Message.objects.get(), []
-    in_threads(4, lambda: said.append(control.resolve_unknown(message, arrived=False)))
+    run_in_threads(4, lambda: said.append(control.resolve_unknown(message, arrived=False)))
     assert sorted(said) == [False, False, False, True]
 
 
@@ -193,10 +193,10 @@ def run_out() -> None:
 def test_stop_after_a_crash_keeps_messages_that_may_have_been_sent():
     """`handed_over_at` is committed first, so nothing has to notice the crash."""
     one = mailing()
-    letters(one, 3)
+    queue_messages(one, 3)
     batch = bulk_delivery.claim()
     bulk_delivery.mark_handed_over(batch[0])
-    letters(one, 1, idempotency_key="later")
+    queue_messages(one, 1, idempotency_key="later")
     assert len(control.stop(one)) == 3
     assert states() == ["sending"]
     assert not bulk_delivery.mark_handed_over(batch[1])
@@ -205,8 +205,8 @@ def test_stop_after_a_crash_keeps_messages_that_may_have_been_sent():
     assert states() == ["unknown"]
 
 
-def test_after_a_crash_handed_over_messages_are_unknown_and_others_are_sent(post_office):
-    letters(mailing(), 4)
+def test_after_a_crash_handed_over_messages_are_unknown_and_others_are_sent(mail_server):
+    queue_messages(mailing(), 4)
     batch = sorted(bulk_delivery.claim(), key=lambda message: message.recipient)
     for message in batch[:2]:
         assert bulk_delivery.mark_handed_over(message)
@@ -217,41 +217,41 @@ def test_after_a_crash_handed_over_messages_are_unknown_and_others_are_sent(post
     for _twice in range(2):
         mail_tasks.sweep()
     assert states() == ["sent", "unknown", "queued", "queued"]
-    assert post_office.mails == []  # the sweep sends no mail to many: direct mail would wait for it
+    assert mail_server.emails == []  # the sweep sends no mail to many: direct mail would wait for it
     bulk_delivery.deliver()
     assert states() == ["sent", "unknown", "sent", "sent"]
     assert set(Message.objects.values_list("attempts", "possible_duplicate")) == {(1, False)}
 
 
-def test_sender_with_an_expired_claim_sends_nothing_after_the_sweep(post_office):
-    letters(mailing(), 3)
+def test_sender_with_an_expired_claim_sends_nothing_after_the_sweep(mail_server):
+    queue_messages(mailing(), 3)
     slept = bulk_delivery.claim()
     run_out()
     bulk_delivery.sweep()
     bulk_delivery.deliver()
     bulk_delivery.send_batch(slept, float("inf"))
     assert states() == ["sent"] * 3
-    assert len(post_office.mails) == 3
+    assert len(mail_server.emails) == 3
 
 
 @pytest.mark.slow
-def test_sender_with_an_expired_claim_sends_nothing_before_the_sweep(post_office):
+def test_sender_with_an_expired_claim_sends_nothing_before_the_sweep(mail_server):
     """The sweep may be at it in this very moment."""
-    letters(mailing(), 3)
+    queue_messages(mailing(), 3)
     slept = bulk_delivery.claim()
     run_out()
     bulk_delivery.send_batch(slept, float("inf"))
-    assert post_office.mails == []
+    assert mail_server.emails == []
     bulk_delivery.sweep()
     bulk_delivery.deliver()
     assert states() == ["sent"] * 3
-    assert len(post_office.mails) == 3
+    assert len(mail_server.emails) == 3
 
 
-def test_retry_does_not_keep_the_earlier_handover(post_office):
+def test_retry_does_not_keep_the_earlier_handover(mail_server):
     """What says that a message was begun belongs to one claim."""
-    post_office.at_data = "451 4.3.0 later"
-    letters(mailing(), 1)
+    mail_server.at_data = "451 4.3.0 later"
+    queue_messages(mailing(), 1)
     bulk_delivery.deliver()
     Message.objects.update(send_after=timezone.now())
     bulk_delivery.claim()
@@ -261,7 +261,7 @@ def test_retry_does_not_keep_the_earlier_handover(post_office):
 
 
 def test_each_queue_is_swept_separately():
-    letters(mailing(), 1)
+    queue_messages(mailing(), 1)
     [message] = bulk_delivery.claim()
     bulk_delivery.mark_handed_over(message)
     run_out()
@@ -280,7 +280,7 @@ def test_each_queue_is_swept_separately():
 def set_states(of: Mailing, *wanted: str) -> None:
     """The mailing's messages in these states."""
     now = timezone.now()
-    for message, state in zip(letters(of, len(wanted)), wanted, strict=True):
+    for message, state in zip(queue_messages(of, len(wanted)), wanted, strict=True):
         Message.objects.filter(pk=message.pk).update(
             state=state,
             sent_at=now if state == "sent" else None,

@@ -17,7 +17,7 @@ from imagine.mail.bulk import delivery as bulk_delivery
 from imagine.mail.bulk import send_rate
 from imagine.mail.bulk.send_rate import TOLERANCE, Slot, Slots, reserve_slots
 from imagine.mail.models import SendRate
-from tests.mail.mailings import Clock, in_threads, letters, mailing, states
+from tests.mail.mailings import Clock, mailing, queue_messages, run_in_threads, states
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -38,7 +38,7 @@ def test_concurrently_reserved_slots_never_overlap():
         for _time in range(3):
             slots.extend(reserve_slots(100))
 
-    in_threads(3, reserve)
+    run_in_threads(3, reserve)
     assert len(slots) == 3 * 3 * 10  # for a quarter of a second each
     slots.sort()
     # On the busiest machine, too, a slot's end is at most TOLERANCE after the moment that the database gave.
@@ -48,7 +48,7 @@ def test_concurrently_reserved_slots_never_overlap():
 
 
 @pytest.mark.parametrize("busy", ["database", "machine"])
-def test_message_that_misses_its_slot_waits_for_another(post_office, monkeypatch, busy):
+def test_message_that_misses_its_slot_waits_for_another(mail_server, monkeypatch, busy):
     """The database takes long to mark the message as handed over, or the machine ends a sleep late."""
     clock, reserved, left = Clock(late=0.3 if busy == "machine" else 0), [], []
     mark_handed_over, transmit = bulk_delivery.mark_handed_over, bulk_delivery.transmit
@@ -68,7 +68,7 @@ def test_message_that_misses_its_slot_waits_for_another(post_office, monkeypatch
     monkeypatch.setattr(send_rate, "reserve_slots", reserve)
     monkeypatch.setattr(bulk_delivery, "mark_handed_over", slow_mark)
     monkeypatch.setattr(bulk_delivery, "transmit", lambda message: left.append(clock.now) or transmit(message))
-    letters(mailing(), 3)
+    queue_messages(mailing(), 3)
     bulk_delivery.deliver()
     assert states() == ["sent"] * 3
     assert [sum(slot.start <= at <= slot.end for slot in reserved) for at in left] == [1] * 3
@@ -118,10 +118,10 @@ delivery.deliver()
 
 
 @pytest.mark.slow
-def test_two_processes_together_keep_to_the_send_rate(post_office):
+def test_two_processes_together_keep_to_the_send_rate(mail_server):
     """Two workers send 60 emails at 20 a second. The times of leaving are compared, not those of arriving."""
     set_rate(20)
-    letters(mailing(), 60)
+    queue_messages(mailing(), 60)
     database = settings.DATABASES["default"]
     url = "postgresql://{USER}:{PASSWORD}@{HOST}:{PORT}/{name}".format(
         name=connection.settings_dict["NAME"], **{key: database[key] for key in ("USER", "PASSWORD", "HOST", "PORT")}
@@ -129,7 +129,7 @@ def test_two_processes_together_keep_to_the_send_rate(post_office):
     environment = os.environ | {
         "DJANGO_SETTINGS_MODULE": "imagine.settings",
         "DATABASE_URL": url,
-        "EMAIL_URL": f"smtp://127.0.0.1:{post_office.port}",
+        "EMAIL_URL": f"smtp://127.0.0.1:{mail_server.port}",
     }
     senders = [
         Popen([sys.executable, "-c", PROGRAM], env=environment, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, text=True)
@@ -142,7 +142,7 @@ def test_two_processes_together_keep_to_the_send_rate(post_office):
     outputs = [sender.communicate(timeout=60)[0].split() for sender in senders]
     assert [sender.returncode for sender in senders] == [0, 0]
     assert states() == ["sent"] * 60
-    assert post_office.visits == 2
+    assert mail_server.connection_count == 2
     left = [float(at) for lines in outputs for at in lines]
     assert len(left) == 60
     assert most_in_a_second(left) <= 20

@@ -396,7 +396,7 @@ def test_invalid_options_are_refused(district, option):
         call_command("check_email", option, "--sending-address=nowhere")
 
 
-def test_sendtestemail_sends_one_email(post_office):
+def test_sendtestemail_sends_one_email(mail_server):
     call_command("sendtestemail", "ana@example.org")
-    [mail] = post_office.mails
+    [mail] = mail_server.emails
     assert mail["To"] == "ana@example.org"

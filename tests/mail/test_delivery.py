@@ -10,7 +10,7 @@ from django.utils import timezone
 from imagine.mail import backends, delivery, health, mime
 from imagine.mail import tasks as mail_tasks
 from imagine.mail.models import Message
-from tests.mail.post import new_message, outcome
+from tests.mail.mail_server import new_message, outcome
 
 pytestmark = pytest.mark.django_db
 
@@ -40,43 +40,43 @@ def test_rolled_back_message_is_not_queued():
 # Sent -------------------------------------------------------------------------------------------------------------
 
 
-def test_deliver_sends_once(post_office):
+def test_deliver_sends_once(mail_server):
     message = new_message()
     for _twice in range(2):
         mail_tasks.deliver()
     assert outcome(message) == ("sent", 1, "", False)
     assert message.claim_id is None
     assert timezone.now() - message.sent_at < timedelta(seconds=30)
-    [sent] = post_office.mails
+    [sent] = mail_server.emails
     assert (sent["To"], sent["Subject"]) == ("alma@example.org", "Your seat on April 4 is confirmed")
 
 
-def test_deliver_of_a_deleted_message_does_nothing(post_office):
+def test_deliver_of_a_deleted_message_does_nothing(mail_server):
     new_message()
     Message.objects.all().delete()
     delivery.deliver()
-    assert post_office.mails == []
+    assert mail_server.emails == []
 
 
-def test_deliver_sends_all_due_messages_until_its_time_limit(post_office, monkeypatch):
+def test_deliver_sends_all_due_messages_until_its_time_limit(mail_server, monkeypatch):
     for number in range(3):
         new_message(f"a:{number}")
     monkeypatch.setattr(delivery, "DELIVER_SECONDS", 0)
     delivery.deliver()
-    assert post_office.mails == []
+    assert mail_server.emails == []
     monkeypatch.undo()
     delivery.deliver()
-    assert len(post_office.mails) == 3
+    assert len(mail_server.emails) == 3
 
 
-def test_deliver_skips_messages_that_are_not_due(post_office):
+def test_deliver_skips_messages_that_are_not_due(mail_server):
     message = new_message()
     Message.objects.update(send_after=timezone.now() + timedelta(minutes=1))
     delivery.deliver()
     assert outcome(message) == ("queued", 0, "", False)
 
 
-def test_sweep_sends_due_messages_oldest_first(post_office):
+def test_sweep_sends_due_messages_oldest_first(mail_server):
     messages = [
         new_message(f"rsvp:{number}:link:1", subject=f"Number {number}", recipient=f"guest{number}@example.org")
         for number in range(5)
@@ -84,43 +84,43 @@ def test_sweep_sends_due_messages_oldest_first(post_office):
     Message.objects.filter(pk=messages[0].pk).update(send_after=timezone.now() + timedelta(minutes=1))
     Message.objects.filter(pk=messages[3].pk).update(send_after=timezone.now() - timedelta(hours=1))
     mail_tasks.sweep()
-    assert [sent["Subject"] for sent in post_office.mails] == ["Number 3", "Number 1", "Number 2", "Number 4"]
+    assert [sent["Subject"] for sent in mail_server.emails] == ["Number 3", "Number 1", "Number 2", "Number 4"]
 
 
-def test_messages_to_one_address_are_sent_in_order(post_office):
+def test_messages_to_one_address_are_sent_in_order(mail_server):
     first = new_message("rsvp:1:confirmed:1", subject="First")
     new_message("rsvp:1:cancelled:2", subject="Second")
     Message.objects.filter(pk=first.pk).update(send_after=timezone.now() + timedelta(minutes=1))
     delivery.deliver()
-    assert post_office.mails == []
+    assert mail_server.emails == []
     Message.objects.filter(pk=first.pk).update(send_after=timezone.now())
     mail_tasks.sweep()
-    assert [sent["Subject"] for sent in post_office.mails] == ["First", "Second"]
+    assert [sent["Subject"] for sent in mail_server.emails] == ["First", "Second"]
 
 
-def test_connection_is_reused_and_reopened_when_lost(post_office):
+def test_connection_is_reused_and_reopened_when_lost(mail_server):
     new_message("a:1")
     delivery.deliver()
     connection_used = backends.server.connection
     new_message("a:2")
     delivery.deliver()
     assert backends.server.connection is connection_used
-    post_office.close()
-    post_office.open()
+    mail_server.close()
+    mail_server.open()
     new_message("a:3")
     delivery.deliver()
     assert backends.server.connection is not connection_used
-    assert len(post_office.mails) == 3
+    assert len(mail_server.emails) == 3
 
 
 # What it looks like -------------------------------------------------------------------------------------------------
 
 
-def test_email_has_text_html_and_calendar_alternatives(post_office):
+def test_email_has_text_html_and_calendar_alternatives(mail_server):
     calendar = "BEGIN:VCALENDAR\r\nMETHOD:REQUEST\r\nEND:VCALENDAR\r\n"
     new_message(subject="Tu lugar, señora Ñ", language="es", ics=calendar, ics_method="REQUEST")
     delivery.deliver()
-    [sent] = post_office.mails
+    [sent] = mail_server.emails
     assert sent.get_content_type() == "multipart/alternative"
     parts = list(sent.iter_parts())
     assert [part.get_content_type() for part in parts] == ["text/plain", "text/html", "text/calendar"]
@@ -134,10 +134,10 @@ def test_email_has_text_html_and_calendar_alternatives(post_office):
     assert sent["Date"] is not None
 
 
-def test_email_without_a_calendar_has_two_alternatives(post_office):
+def test_email_without_a_calendar_has_two_alternatives(mail_server):
     new_message()
     delivery.deliver()
-    [sent] = post_office.mails
+    [sent] = mail_server.emails
     assert [part.get_content_type() for part in sent.iter_parts()] == ["text/plain", "text/html"]
 
 
@@ -153,19 +153,19 @@ def test_message_id_does_not_depend_on_the_related_object():
 
 
 @pytest.mark.parametrize("where", ["at_recipient", "at_data"])
-def test_permanent_rejection_is_not_retried_and_hides_the_address(post_office, where):
-    setattr(post_office, where, "550 5.1.1 <alma@example.org>: no such user here")
+def test_permanent_rejection_is_not_retried_and_hides_the_address(mail_server, where):
+    setattr(mail_server, where, "550 5.1.1 <alma@example.org>: no such user here")
     message = new_message()
     mail_tasks.deliver()
     mail_tasks.sweep()
     assert outcome(message) == ("rejected", 1, "550 5.1.1 … no such user here", False)
 
 
-def test_rejection_does_not_delay_other_messages(post_office):
+def test_rejection_does_not_delay_other_messages(mail_server):
     refused = new_message("a:1")
-    post_office.at_data = "554 5.7.1 no"
+    mail_server.at_data = "554 5.7.1 no"
     delivery.deliver()
-    post_office.at_data = ""
+    mail_server.at_data = ""
     fine = new_message("a:2")
     delivery.deliver()
     assert (outcome(refused)[0], outcome(fine)[0]) == ("rejected", "sent")
@@ -173,8 +173,8 @@ def test_rejection_does_not_delay_other_messages(post_office):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("where", ["at_recipient", "at_data"])
-def test_temporary_failures_back_off_until_the_message_is_sent(post_office, where):
-    setattr(post_office, where, "451 4.3.0 later, please")
+def test_temporary_failures_back_off_until_the_message_is_sent(mail_server, where):
+    setattr(mail_server, where, "451 4.3.0 later, please")
     message = new_message()
     pauses = []
     for _try in range(len(delivery.RETRY_PAUSES) + 1):
@@ -185,14 +185,14 @@ def test_temporary_failures_back_off_until_the_message_is_sent(post_office, wher
         pauses.append(round((message.send_after - before).total_seconds()))
     assert pauses == [5, 30, 120, 600, 1800, 3600, 7200, 14400, 14400]
     assert outcome(message) == ("queued", len(pauses), "451 4.3.0 later, please", False)
-    setattr(post_office, where, "")
+    setattr(mail_server, where, "")
     due_now(message)
     delivery.deliver()
     assert outcome(message) == ("sent", len(pauses) + 1, "", False)
 
 
-def test_message_fails_when_its_retry_period_ends(post_office):
-    post_office.at_data = "451 4.3.0 later"
+def test_message_fails_when_its_retry_period_ends(mail_server):
+    mail_server.at_data = "451 4.3.0 later"
     message = new_message()
     Message.objects.update(retry_until=timezone.now() + timedelta(seconds=3))
     delivery.deliver()
@@ -200,8 +200,8 @@ def test_message_fails_when_its_retry_period_ends(post_office):
     assert outcome(message) == ("failed", 1, "451 4.3.0 later", False)
 
 
-def test_server_outage_costs_no_attempts_and_fails_no_message(post_office):
-    post_office.close()
+def test_server_outage_costs_no_attempts_and_fails_no_message(mail_server):
+    mail_server.close()
     messages = [new_message(f"a:{number}") for number in range(3)]
     Message.objects.update(retry_until=timezone.now())
     delivery.sweep()
@@ -211,18 +211,18 @@ def test_server_outage_costs_no_attempts_and_fails_no_message(post_office):
         ("queued", 0, "", False),
     ]
     assert messages[0].send_after - timezone.now() < timedelta(minutes=1)
-    post_office.open()
+    mail_server.open()
     delivery.server_backoff.until = 0.0
     Message.objects.update(send_after=timezone.now())
     delivery.sweep()
     assert [outcome(message)[0] for message in messages] == ["sent"] * 3
 
 
-def test_message_that_cannot_be_built_is_rejected(post_office):
+def test_message_that_cannot_be_built_is_rejected(mail_server):
     message = new_message(subject="Two\nlines")
     delivery.deliver()
     assert outcome(message) == ("rejected", 1, "BadHeaderError", False)
-    assert post_office.mails == []
+    assert mail_server.emails == []
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from imagine.mail import backends, delivery, mime, queue
 from imagine.mail.models import Message
-from tests.mail.post import new_message, outcome
+from tests.mail.mail_server import new_message, outcome
 
 pytestmark = pytest.mark.django_db
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db
 # Claims and leases --------------------------------------------------------------------------------------------------
 
 
-def test_abandoned_claim_is_resent_with_the_same_message_id(post_office):
+def test_abandoned_claim_is_resent_with_the_same_message_id(mail_server):
     message = new_message()
     assert delivery.claim().pk == message.pk
     delivery.sweep()
@@ -25,7 +25,7 @@ def test_abandoned_claim_is_resent_with_the_same_message_id(post_office):
     Message.objects.update(claim_expires_at=timezone.now() - timedelta(seconds=1))
     delivery.sweep()
     assert outcome(message) == ("sent", 2, "", True)
-    assert post_office.mails[0]["Message-ID"] == mime.message_id(message)
+    assert mail_server.emails[0]["Message-ID"] == mime.message_id(message)
 
 
 def test_sender_that_lost_its_claim_cannot_record_an_outcome():
@@ -85,7 +85,7 @@ def test_claims_take_due_messages_in_order_and_nothing_else():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_accepted_message_is_marked_sent_even_if_the_next_claim_fails(post_office, monkeypatch):
+def test_accepted_message_is_marked_sent_even_if_the_next_claim_fails(mail_server, monkeypatch):
     one, other = (
         new_message(recipient=f"{name}@example.org", idempotency_key=f"rsvp:{name}:confirmed:1")
         for name in ("alma", "jun")
@@ -94,20 +94,20 @@ def test_accepted_message_is_marked_sent_even_if_the_next_claim_fails(post_offic
     def break_the_next(_mail):
         monkeypatch.setattr(Message.objects, "due", lambda _queue: Message.objects.extra(where=["1 / 0 = 1"]))
 
-    post_office.on_mail = break_the_next
+    mail_server.on_email = break_the_next
     with pytest.raises(DatabaseError):
         delivery.deliver()
     assert outcome(one) == ("sent", 1, "", False)
-    post_office.on_mail = lambda _mail: True
+    mail_server.on_email = lambda _mail: True
     monkeypatch.undo()
     delivery.deliver()
     assert outcome(other) == ("sent", 1, "", False)
-    assert len(post_office.mails) == 2
+    assert len(mail_server.emails) == 2
 
 
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
-def test_concurrent_workers_send_a_message_once(post_office):
+def test_concurrent_workers_send_a_message_once(mail_server):
     message = new_message()
     start = threading.Barrier(6)
 
@@ -124,7 +124,7 @@ def test_concurrent_workers_send_a_message_once(post_office):
         worker.start()
     for worker in workers:
         worker.join()
-    assert len(post_office.mails) == 1
+    assert len(mail_server.emails) == 1
     assert outcome(message) == ("sent", 1, "", False)
 
 
@@ -132,7 +132,7 @@ def test_concurrent_workers_send_a_message_once(post_office):
 
 
 @pytest.mark.parametrize("state", ["rejected", "failed", "unknown"])
-def test_resending_a_failed_message_queues_it_as_new(post_office, state):
+def test_resending_a_failed_message_queues_it_as_new(mail_server, state):
     message = new_message(kind="of no app")
     Message.objects.update(state=state, attempts=9, last_error="550 no", retry_until=timezone.now())
     message.refresh_from_db()
@@ -143,7 +143,7 @@ def test_resending_a_failed_message_queues_it_as_new(post_office, state):
     assert outcome(message)[0] == "sent"
 
 
-def test_resending_a_sent_message_sends_one_copy(post_office):
+def test_resending_a_sent_message_sends_one_copy(mail_server):
     message = new_message(kind="of no app")
     delivery.sweep()
     message.refresh_from_db()
@@ -155,7 +155,7 @@ def test_resending_a_sent_message_sends_one_copy(post_office):
     copy.refresh_from_db()
     assert queue.resend(copy)
     assert Message.objects.count() == 2
-    assert [sent["Subject"] for sent in post_office.mails] == [message.subject] * 2
+    assert [sent["Subject"] for sent in mail_server.emails] == [message.subject] * 2
 
 
 def test_resending_a_message_being_sent_changes_nothing():

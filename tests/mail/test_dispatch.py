@@ -14,8 +14,8 @@ from imagine.mail import delivery, dispatch, queue
 from imagine.mail.bulk import control
 from imagine.mail.bulk import delivery as bulk_delivery
 from imagine.mail.models import Message
-from tests.mail.mailings import Clock, letters, mailing
-from tests.mail.post import free_port, new_message
+from tests.mail.mail_server import free_port, new_message
+from tests.mail.mailings import Clock, mailing, queue_messages
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -73,19 +73,19 @@ def test_wakeup_flag_expires(own_broker):
     assert 0 < own_broker.default_channel.client.ttl(dispatch.WAKEUP + "transactional") <= dispatch.WAKEUP_SECONDS
 
 
-def test_worker_that_finds_messages_wakes_another(own_broker, post_office):
+def test_worker_that_finds_messages_wakes_another(own_broker, mail_server):
     for number in range(3):
         new_message(f"a:{number}")
     tasks_in(own_broker)
     delivery.deliver()
-    assert len(post_office.mails) == 3
+    assert len(mail_server.emails) == 3
     assert tasks_in(own_broker) == WOKEN
     delivery.deliver()
     assert tasks_in(own_broker) == []  # nothing was due: nobody is called for nothing
 
 
-def test_wakeups_end_while_the_mail_server_is_down(own_broker, post_office):
-    post_office.close()
+def test_wakeups_end_while_the_mail_server_is_down(own_broker, mail_server):
+    mail_server.close()
     for number in range(3):
         new_message(f"a:{number}")
     tasks_in(own_broker)
@@ -100,33 +100,33 @@ TO_MANY = [("imagine.mail.tasks.deliver_bulk", [])]
 
 
 def test_bulk_messages_wake_the_bulk_worker_once(own_broker):
-    letters(mailing(), 3)
-    letters(mailing(), 3)
+    queue_messages(mailing(), 3)
+    queue_messages(mailing(), 3)
     assert (tasks_in(own_broker, "bulk"), tasks_in(own_broker)) == (TO_MANY, [])
 
 
-def test_worker_that_finds_bulk_messages_wakes_another(own_broker, post_office):
-    letters(mailing(), 3)
+def test_worker_that_finds_bulk_messages_wakes_another(own_broker, mail_server):
+    queue_messages(mailing(), 3)
     tasks_in(own_broker, "bulk")
     bulk_delivery.deliver()
-    assert len(post_office.mails) == 3
+    assert len(mail_server.emails) == 3
     assert tasks_in(own_broker, "bulk") == TO_MANY
     bulk_delivery.deliver()
     assert tasks_in(own_broker, "bulk") == []
 
 
-def test_worker_out_of_time_wakes_another_for_requeued_messages(own_broker, post_office, monkeypatch):
+def test_worker_out_of_time_wakes_another_for_requeued_messages(own_broker, mail_server, monkeypatch):
     """Another may have looked while all was claimed here, and found nothing."""
     clock = Clock()
     monkeypatch.setattr(bulk_delivery, "time", clock)
-    letters(mailing(), 3)
+    queue_messages(mailing(), 3)
 
     def look_elsewhere(sent):
         tasks_in(own_broker, "bulk")
         dispatch.clear_wakeup("bulk")
         clock.sleep(bulk_delivery.DELIVER_SECONDS)
 
-    post_office.on_mail = look_elsewhere
+    mail_server.on_email = look_elsewhere
     bulk_delivery.deliver()
     assert Message.objects.filter(state="queued").count() == 2
     assert tasks_in(own_broker, "bulk") == TO_MANY
@@ -134,7 +134,7 @@ def test_worker_out_of_time_wakes_another_for_requeued_messages(own_broker, post
 
 def test_bulk_sweep_wakes_a_worker_only_for_due_messages(own_broker):
     one = mailing()
-    letters(one, 1)
+    queue_messages(one, 1)
     tasks_in(own_broker, "bulk")
     dispatch.clear_wakeup("bulk")
     control.pause(one)
@@ -149,7 +149,7 @@ def test_bulk_sweep_wakes_a_worker_only_for_due_messages(own_broker):
 
 @pytest.mark.parametrize(("state", "again"), [("rejected", "bulk"), ("sent", "transactional")])
 def test_resend_wakes_the_worker_of_the_right_queue(own_broker, state, again):
-    [message] = letters(mailing(), 1)
+    [message] = queue_messages(mailing(), 1)
     Message.objects.update(state=state, sent_at=timezone.now() if state == "sent" else None)
     message.refresh_from_db()
     for name in ("bulk", "transactional"):

@@ -13,8 +13,8 @@ from imagine.mail.bulk import send_rate
 from imagine.mail.models import Message, QueueHeartbeat, SendRate
 from summit import seats
 from tests import factories, web_client
-from tests.mail.mailings import letters, mailing
-from tests.mail.post import free_port, new_message
+from tests.mail.mail_server import free_port, new_message
+from tests.mail.mailings import mailing, queue_messages
 
 
 def ready() -> tuple[int, dict]:
@@ -80,7 +80,7 @@ def long_ago() -> None:
 
 
 def test_ready_reports_late_bulk_email(workers):
-    letters(mailing(), 2)
+    queue_messages(mailing(), 2)
     assert ready() == well()
     long_ago()
     assert ready() == well(**{"mail to many": "late"})
@@ -90,7 +90,7 @@ def test_ready_reports_late_bulk_email(workers):
 
 @pytest.mark.parametrize("moment", ["paused_at", "stopped_at"])
 def test_paused_or_stopped_bulk_email_is_not_late(workers, moment):
-    letters(mailing(**{moment: timezone.now()}), 2)
+    queue_messages(mailing(**{moment: timezone.now()}), 2)
     long_ago()
     assert ready() == well()
 

@@ -5,7 +5,7 @@ from email.message import EmailMessage
 
 import pytest
 
-import tests.mail.post  # noqa: F401 (registers attachments)
+import tests.mail.mail_server  # noqa: F401 (registers attachments)
 from imagine.mail import mime
 from imagine.mail.models import Message, SendRate
 

@@ -1,4 +1,4 @@
-from tests.mail.conftest import post_office
+from tests.mail.conftest import mail_server
 from tests.summit.conftest import staff
 
-__all__ = ["post_office", "staff"]
+__all__ = ["mail_server", "staff"]

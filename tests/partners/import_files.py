@@ -79,7 +79,7 @@ NOTES = [
     "“quoted”, with commas",
     "+1 (209) 555",
 ]
-BAD = {
+INVALID = {
     "Quantity": ["many", "0", "-2", "1.5", "200000"],
     "Kind": ["Donate a bus", "sponsor", ""],
     "Sector": ["Circus"],
@@ -92,58 +92,60 @@ BAD = {
 }
 
 
-def messy(number: int, seed: int = 2019, schools: list[str] | None = None) -> tuple[list[list[str]], dict[int, str]]:
+def messy_table(
+    number: int, seed: int = 2019, schools: list[str] | None = None
+) -> tuple[list[list[str]], dict[int, str]]:
     """A table of so many organizations as several people typed it over years, and which of its lines are bad: by line,
     the header being line 1, the column that is wrong."""
-    dice = random.Random(seed)
-    rows, bad, line = [], {}, 2
-    for name in names(number, dice):
-        about = partner(name, dice)
-        for kind in dice.sample(KINDS, dice.choice([1, 1, 1, 2, 2, 3])):
-            rows.append(disfigured(promise(about, kind, dice, schools), dice))
-            if dice.random() < 0.02:
-                bad[line] = heading = dice.choice(list(BAD))
-                rows[-1][heading] = dice.choice(BAD[heading])
+    rng = random.Random(seed)
+    rows, invalid_lines, line = [], {}, 2
+    for name in names(number, rng):
+        organization = partner(name, rng)
+        for kind in rng.sample(KINDS, rng.choice([1, 1, 1, 2, 2, 3])):
+            rows.append(typed_differently(promise(organization, kind, rng, schools), rng))
+            if rng.random() < 0.02:
+                invalid_lines[line] = heading = rng.choice(list(INVALID))
+                rows[-1][heading] = rng.choice(INVALID[heading])
             line += 1 + rows[-1]["Note"].count("\n")
-    return table(rows), bad
+    return table(rows), invalid_lines
 
 
-def names(number: int, dice: random.Random) -> list[str]:
-    found: dict[str, None] = {}
-    while len(found) < number:
-        found[f"{dice.choice(FIRST.split())} {dice.choice(FIRST.split())} {dice.choice(SECOND.split())}"] = None
-    return [name + dice.choice(ENDINGS) for name in found]
+def names(number: int, rng: random.Random) -> list[str]:
+    unique: dict[str, None] = {}
+    while len(unique) < number:
+        unique[f"{rng.choice(FIRST.split())} {rng.choice(FIRST.split())} {rng.choice(SECOND.split())}"] = None
+    return [name + rng.choice(ENDINGS) for name in unique]
 
 
-def partner(name: str, dice: random.Random) -> dict[str, str]:
-    first, last = dice.choice(["Alma", "Ben", "Chue", "Inés"]), dice.choice(["Reyes", "Ochoa", "Vang", "Núñez"])
-    host = "".join(letter for letter in name.lower() if letter.isascii() and letter.isalnum())
+def partner(name: str, rng: random.Random) -> dict[str, str]:
+    first, last = rng.choice(["Alma", "Ben", "Chue", "Inés"]), rng.choice(["Reyes", "Ochoa", "Vang", "Núñez"])
+    host = "".join(character for character in name.lower() if character.isascii() and character.isalnum())
     return {
         "organization": name,
-        "sector": dice.choice(SECTORS),
+        "sector": rng.choice(SECTORS),
         "contact": f"{first} {last}",
         "e_mail": f"{first[0].lower()}@{host}.example",
-        "phone": dice.choice(["", "(209) 555-0100", "209.555.0101 x 12"]),
-        "signed_on": dice.choice(DAYS),
+        "phone": rng.choice(["", "(209) 555-0100", "209.555.0101 x 12"]),
+        "signed_on": rng.choice(DAYS),
     }
 
 
-def promise(about: dict[str, str], kind: str, dice: random.Random, schools: list[str] | None) -> dict[str, str]:
-    quantity, note = str(dice.randint(1, 40)), dice.choice(NOTES)
-    line = row(**about, kind=kind, quantity=quantity, note=note, months=dice.choice(MONTHS))
-    if schools and dice.random() < 0.3:
-        return line | {"Schools": dice.choice([*schools, "any"])}
-    return line | {"Grades": dice.choice(GRADES)}
+def promise(organization: dict[str, str], kind: str, rng: random.Random, schools: list[str] | None) -> dict[str, str]:
+    quantity, note = str(rng.randint(1, 40)), rng.choice(NOTES)
+    line = row(**organization, kind=kind, quantity=quantity, note=note, months=rng.choice(MONTHS))
+    if schools and rng.random() < 0.3:
+        return line | {"Schools": rng.choice([*schools, "any"])}
+    return line | {"Grades": rng.choice(GRADES)}
 
 
-def disfigured(line: dict, dice: random.Random) -> dict:
+def typed_differently(line: dict, rng: random.Random) -> dict:
     """Case, spaces and a decimal that a spreadsheet added: what does not change what is meant."""
-    if dice.random() < 0.1:
+    if rng.random() < 0.1:
         line["Organization"] = line["Organization"].upper()
-    if dice.random() < 0.1:
+    if rng.random() < 0.1:
         line["Organization"] = f"  {line['Organization'].replace(' ', '  ')} "
-    if dice.random() < 0.1:
+    if rng.random() < 0.1:
         line["Quantity"] += ".0"
-    if dice.random() < 0.1:
+    if rng.random() < 0.1:
         line["E-mail"] = f"{line['Contact']} <{line['E-mail']}>"
     return line

@@ -9,55 +9,55 @@ from pypdf.generic import ContentStream
 SHOWING = {"Tj", "TJ"}
 
 
-def opened(pdf: bytes) -> PdfReader:
+def open_pdf(pdf: bytes) -> PdfReader:
     return PdfReader(BytesIO(pdf))
 
 
-def heard(pdf: bytes) -> list[tuple[str, str]]:
+def spoken_elements(pdf: bytes) -> list[tuple[str, str]]:
     """Each element that holds words, as its role and what is said of it: its alternative text, else its content."""
-    document = opened(pdf)
-    words = {}
+    document = open_pdf(pdf)
+    texts = {}
     for page in document.pages:
-        words |= said(page, document)
-    return list(elements(document.trailer["/Root"]["/StructTreeRoot"], words))
+        texts |= marked_text(page, document)
+    return list(elements(document.trailer["/Root"]["/StructTreeRoot"], texts))
 
 
-def elements(node, words: dict[int, str]):
+def elements(node, texts: dict[int, str]):
     children = node.get("/K", [])
     children = [child.get_object() for child in (children if isinstance(children, list) else [children])]
-    content = "".join(words[child] for child in children if isinstance(child, int))
+    content = "".join(texts[child] for child in children if isinstance(child, int))
     if "/Alt" in node or content:
         yield str(node["/S"]).lstrip("/"), str(node.get("/Alt", content))
     if "/Alt" not in node:
         for child in children:
             if not isinstance(child, int):
-                yield from elements(child, words)
+                yield from elements(child, texts)
 
 
-def said(page: PageObject, document: PdfReader) -> dict[int, str]:
+def marked_text(page: PageObject, document: PdfReader) -> dict[int, str]:
     """The words of each marked piece of a page (ISO 32000-1, 14.6 and 14.9.4). Words outside of any are an error."""
     fonts = {name: alphabet(font.get_object()) for name, font in page["/Resources"]["/Font"].items()}
-    words, around, font = {}, [], {}
+    texts, around, font = {}, [], {}
     for operands, operator in ContentStream(page.get_contents(), document).operations:
         match operator.decode():
             case "BDC" | "BMC":
                 facts = operands[1] if len(operands) > 1 else {}
                 around.append({"/is": operands[0], **facts})
                 if "/ActualText" in facts:
-                    words[piece(around)] += facts["/ActualText"]
+                    texts[piece(around)] += facts["/ActualText"]
             case "EMC":
                 around.pop()
             case "Tf":
                 font = fonts[operands[0]]
             case "Tj" | "TJ":
-                shown = letters(operands[0], font)
+                shown = decode(operands[0], font)
                 if any(mark["/is"] == "/ReversedChars" for mark in around):
                     shown = shown[::-1]
                 replaced = any("/ActualText" in mark for mark in around)
-                words[piece(around)] += "" if replaced else shown
+                texts[piece(around)] += "" if replaced else shown
         if around and "/MCID" in around[-1]:
-            words.setdefault(around[-1]["/MCID"], "")
-    return words
+            texts.setdefault(around[-1]["/MCID"], "")
+    return texts
 
 
 def piece(around: list[dict]) -> int:
@@ -66,7 +66,7 @@ def piece(around: list[dict]) -> int:
     return number
 
 
-def letters(shown, font: dict[bytes, str]) -> str:
+def decode(shown, font: dict[bytes, str]) -> str:
     parts = shown if isinstance(shown, list) else [shown]
     codes = b"".join(part.original_bytes for part in parts if hasattr(part, "original_bytes"))
     width = len(next(iter(font)))
@@ -83,7 +83,7 @@ def alphabet(font) -> dict[bytes, str]:
     return {code: letter for code, letter in known.items() if any(code)}
 
 
-def places(pdf: bytes) -> list[tuple[float, float]]:
+def text_positions(pdf: bytes) -> list[tuple[float, float]]:
     """Where words begin on the page, in points from its lower left corner."""
     found = []
 
@@ -93,5 +93,5 @@ def places(pdf: bytes) -> list[tuple[float, float]]:
             x, y = text_matrix[4], text_matrix[5]
             found.append((a * x + c * y + e, b * x + d * y + f))
 
-    opened(pdf).pages[0].extract_text(visitor_text=note)
+    open_pdf(pdf).pages[0].extract_text(visitor_text=note)
     return found

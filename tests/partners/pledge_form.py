@@ -16,19 +16,19 @@ def untouched(token: str, client: Client | None = None) -> dict:
     return web_client.form_fields((client or Client()).get(pledge_url(token)))
 
 
-def tick(code: str = "tours", quantity: str = "6", *, schools: tuple[School, ...] = (), **fields) -> dict:
+def selected(code: str = "tours", quantity: str = "6", *, schools: tuple[School, ...] = (), **fields) -> dict:
     """One kind ticked, with what is typed below it."""
     name = f"promise-{PromiseType.objects.get(code=code).pk}"
-    sent = {f"{name}-ticked": "on", f"{name}-quantity": quantity}
-    sent |= {f"{name}-{field}": value for field, value in fields.items()}
+    data = {f"{name}-ticked": "on", f"{name}-quantity": quantity}
+    data |= {f"{name}-{field}": value for field, value in fields.items()}
     if schools:
-        sent |= {f"{name}-where": "somewhere", f"{name}-schools": [str(school.pk) for school in schools]}
-    return sent
+        data |= {f"{name}-where": "somewhere", f"{name}-schools": [str(school.pk) for school in schools]}
+    return data
 
 
 def signature(name: str = "Alma Reyes", **fields) -> dict:
     return {"sign": "1", "sign-name": name, "sign-may": "on"} | {
-        f"sign-{field}": said for field, said in fields.items()
+        f"sign-{field}": text for field, text in fields.items()
     }
 
 
@@ -40,7 +40,7 @@ def submit(token: str, *parts: dict, client: Client | None = None, **fields):
 
 def send(token: str, *parts: dict, client: Client | None = None):
     """Sends a page that was opened before with `parts` filled in, as `submit` does."""
-    sent = {}
+    data = {}
     for part in parts:
-        sent |= part
-    return (client or Client()).post(pledge_url(token), sent if "sign" in sent else sent | {"save": "1"})
+        data |= part
+    return (client or Client()).post(pledge_url(token), data if "sign" in data else data | {"save": "1"})

@@ -292,7 +292,7 @@ def test_school_year_page_shows_a_button_for_the_available_action(staff):
 def test_closed_school_year_refuses_signing_until_it_is_reopened(staff):
     pledge = factories.signed_pledge()
     year = PledgeYear.objects.get()
-    typed = factories.pledge_data(pledge.token, factories.promised("tours", 7))
+    typed = factories.pledge_data(pledge.token, factories.promise_data("tours", 7))
     act(staff, YEARS, "close_years", year)
     with pytest.raises(page_state.PledgeClosed):
         pledge_editing.sign_pledge(pledge.token, **typed, name="Alma Reyes")
@@ -390,7 +390,7 @@ def test_view_only_staff_cannot_change_anything(at):
 
 
 def test_promise_type_form_shows_how_the_certificate_uses_its_name(staff):
-    words, promised = web_client.page_text(staff.get(f"{KINDS}add/")), factories.promised("tours", 6)
+    words, promised = web_client.page_text(staff.get(f"{KINDS}add/")), factories.promise_data("tours", 6)
     for language in ("en", "es"):
         kept = promises.signed_promise(promised, promises.Checklist.of([promised]))
         with translation.override(language):

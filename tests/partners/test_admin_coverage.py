@@ -31,11 +31,13 @@ def table(response, number: int) -> list[list[str]]:
 def district(db) -> dict[str, School]:
     high, primary = factories.school("Edison High"), factories.school("Fillmore", "elementary")
     factories.signed_pledge(
-        "One", "one@example.org", [factories.promised("tours", 6, schools=(high,)), factories.promised("mentors", 2)]
+        "One",
+        "one@example.org",
+        [factories.promise_data("tours", 6, schools=(high,)), factories.promise_data("mentors", 2)],
     )
-    factories.draft_pledge("Draft", "draft@example.org", [factories.promised("tours", 9, schools=(primary,))])
+    factories.draft_pledge("Draft", "draft@example.org", [factories.promise_data("tours", 9, schools=(primary,))])
     factories.pledge_signed_last_year(
-        "Old", "old@example.org", [factories.promised("tours", 9, schools=(primary, high))]
+        "Old", "old@example.org", [factories.promise_data("tours", 9, schools=(primary, high))]
     )
     return {"high": high, "primary": primary}
 
@@ -103,7 +105,7 @@ def test_coverage_takes_at_most_8_queries_for_any_amount_of_data(district, djang
     for number in range(10):
         factories.school(f"School {number}")
         factories.signed_pledge(
-            f"Partner {number}", f"p{number}@example.org", [factories.promised(schools=tuple(district.values()))]
+            f"Partner {number}", f"p{number}@example.org", [factories.promise_data(schools=tuple(district.values()))]
         )
     PromiseType.objects.create(code="books", name="Give books", unit="book", unit_plural="books")
     with django_assert_num_queries(len(queries)):

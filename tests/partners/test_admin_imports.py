@@ -10,7 +10,7 @@ from partners.admin import imports as admin_imports
 from partners.imports import workflow as import_workflow
 from partners.models import Import, Organization, Pledge, PledgeYear, Promise
 from tests import factories, snapshots, web_client
-from tests.partners.import_files import HEADER, as_csv, as_xlsx, messy, row, table
+from tests.partners.import_files import HEADER, as_csv, as_xlsx, messy_table, row, table
 from tests.summit.test_admin_actions import said
 from tests.web_client import staff_client
 
@@ -368,7 +368,7 @@ def test_imports_require_login_and_permission(client, staff):
 @pytest.mark.slow
 def test_messy_file_is_imported_through_the_admin_pages(staff):
     """300 organizations as an office kept them: everything is found on the pages, and goes the whole way."""
-    lines, bad = messy(300)
+    lines, bad = messy_table(300)
     send(staff, as_csv(lines, ";", "utf-8"))
     run = Import.objects.get()
     import_workflow.run_steps(run.pk)

@@ -93,9 +93,9 @@ def test_dismissed_pair_is_listed_only_with_the_dismissed_filter(staff, both):
 
 
 def test_merge_page_shows_both_organizations_and_the_result(staff):
-    mine = factories.signed_pledge(promises=(factories.promised("tours", 6),))
+    mine = factories.signed_pledge(promises=(factories.promise_data("tours", 6),))
     theirs = factories.signed_pledge(
-        "Zeta Freight", "zeta@example.org", (factories.promised("tours", 2), factories.promised("mentors", 12))
+        "Zeta Freight", "zeta@example.org", (factories.promise_data("tours", 2), factories.promise_data("mentors", 12))
     )
     kept, other = mine.organization, theirs.organization
     profiles.change_organization(other, website="https://zeta.example")
@@ -119,7 +119,7 @@ def test_merge_page_shows_both_organizations_and_the_result(staff):
 
 def test_merge_page_shows_that_a_signed_pledge_replaces_a_draft(staff):
     mine, theirs = (
-        factories.draft_pledge(promises=(factories.promised("mentors", 3),)),
+        factories.draft_pledge(promises=(factories.promise_data("mentors", 3),)),
         factories.signed_pledge("Zeta", "zeta@example.org"),
     )
     page = web_client.page_text(staff.get(page_of(mine.organization, theirs.organization)))

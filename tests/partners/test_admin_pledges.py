@@ -39,7 +39,7 @@ def shown(staff, query: str = "", at: str = LIST) -> list[str]:
 
 def many(numbers, **promised) -> None:
     for number in numbers:
-        factories.signed_pledge(f"Partner {number}", f"p{number}@example.org", [factories.promised(**promised)])
+        factories.signed_pledge(f"Partner {number}", f"p{number}@example.org", [factories.promise_data(**promised)])
 
 
 # Lists -----------------------------------------------------------------------------------------------------------
@@ -48,13 +48,13 @@ def many(numbers, **promised) -> None:
 @pytest.fixture
 def several(db):
     """Four pledges: of a school, of a kind with clearance, a draft, and one of the year before."""
-    factories.pledge_signed_last_year("Old", "o@example.org", [factories.promised("tours")])
+    factories.pledge_signed_last_year("Old", "o@example.org", [factories.promise_data("tours")])
     school = factories.school()
     factories.signed_pledge(
-        "Bakery", "a@example.org", [factories.promised("tours", schools=(school,))], sector="business"
+        "Bakery", "a@example.org", [factories.promise_data("tours", schools=(school,))], sector="business"
     )
-    factories.signed_pledge("Church", "b@example.org", [factories.promised("mentors")])
-    factories.draft_pledge("Clinic", "c@example.org", [factories.promised("tours", schools=(school,))])
+    factories.signed_pledge("Church", "b@example.org", [factories.promise_data("mentors")])
+    factories.draft_pledge("Clinic", "c@example.org", [factories.promise_data("tours", schools=(school,))])
     return school
 
 
@@ -86,10 +86,12 @@ def test_filters_show_only_matching_pledges_and_promises(staff, several):
 @pytest.mark.slow
 def test_promise_type_and_school_filters_match_the_same_promise(staff):
     school = factories.school()
-    both = [factories.promised("tours", schools=(school,)), factories.promised("service")]
+    both = [factories.promise_data("tours", schools=(school,)), factories.promise_data("service")]
     factories.signed_pledge("Bakery", "a@example.org", both)
     factories.signed_pledge(
-        "Church", "b@example.org", [factories.promised("service", schools=(school,)), factories.promised("tours")]
+        "Church",
+        "b@example.org",
+        [factories.promise_data("service", schools=(school,)), factories.promise_data("tours")],
     )
     promise_types = dict(PromiseType.objects.values_list("code", "pk"))
     for query, names in {
@@ -143,7 +145,7 @@ def test_school_filter_menu_keeps_the_other_filters(staff, several):
 
 def test_promise_list_shows_all_details_and_links_to_the_pledge(staff):
     school = factories.school()
-    tours = factories.promised("tours", 12, grades=("9-12",), months=(3, 10), schools=(school,))
+    tours = factories.promise_data("tours", 12, grades=("9-12",), months=(3, 10), schools=(school,))
     pledge = factories.signed_pledge(promises=[tours])
     response = staff.get(PROMISES)
     words = web_client.page_text(response)
@@ -178,11 +180,11 @@ def test_lists_take_the_same_number_of_queries_for_3_and_30(staff, at):
 def test_page_shows_current_promises_and_every_signed_version(staff):
     school = factories.school()
     pledge = factories.signed_pledge(
-        promises=[factories.promised("tours", 12, grades=("9-12",), schools=(school,), note="Mornings")]
+        promises=[factories.promise_data("tours", 12, grades=("9-12",), schools=(school,), note="Mornings")]
     )
     pledge_editing.sign_pledge(
         pledge.token,
-        **factories.pledge_data(pledge.token, factories.promised("mentors", 1)),
+        **factories.pledge_data(pledge.token, factories.promise_data("mentors", 1)),
         name="Ben Ochoa",
         role="Manager",
     )
@@ -202,7 +204,7 @@ def test_page_shows_current_promises_and_every_signed_version(staff):
 
 @pytest.mark.slow
 def test_page_is_shown_in_spanish(staff):
-    pledge = factories.signed_pledge(promises=[factories.promised("tours", 1, months=(10,))])
+    pledge = factories.signed_pledge(promises=[factories.promise_data("tours", 1, months=(10,))])
     staff.cookies["django_language"] = "es"
     words = web_client.page_text(staff.get(page_of(pledge)))
     assert words.count("Recibir visitas y excursiones 1 visita") == 2  # as it stands, and as it was signed
@@ -284,11 +286,11 @@ def test_pledges_and_promises_cannot_be_added_or_changed_in_the_admin(staff):
 @pytest.mark.slow
 def test_page_takes_the_same_number_of_queries_for_1_and_8_promises(staff, django_assert_num_queries):
     school = factories.school()
-    pledge = factories.signed_pledge(promises=[factories.promised("tours", schools=(school,))])
+    pledge = factories.signed_pledge(promises=[factories.promise_data("tours", schools=(school,))])
     staff.get(page_of(pledge))
     with CaptureQueriesContext(connection) as queries:
         staff.get(page_of(pledge))
-    every = [factories.promised(promise_type.code, schools=(school,)) for promise_type in PromiseType.objects.all()]
+    every = [factories.promise_data(promise_type.code, schools=(school,)) for promise_type in PromiseType.objects.all()]
     for _several in range(4):
         pledge_editing.sign_pledge(pledge.token, **factories.pledge_data(pledge.token, *every), name=f"Alma {_several}")
     with django_assert_num_queries(len(queries)):
@@ -335,7 +337,7 @@ def test_list_and_page_show_that_an_email_is_not_verified(staff):
         factories.unsaved_pledge_request("Vic Works", "vic@example.org", source="rsvp:1")
     )
     token = start.browser_token
-    unverified = pledge_editing.save_draft(token, **factories.pledge_data(token, factories.promised()))
+    unverified = pledge_editing.save_draft(token, **factories.pledge_data(token, factories.promise_data()))
     verified = factories.signed_pledge()
     words = web_client.page_text(staff.get(LIST))
     assert words.count("Address not verified") == 1

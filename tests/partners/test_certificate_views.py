@@ -19,7 +19,7 @@ def certificate(token: str, client: Client | None = None, **query):
 
 def words(response) -> list[str]:
     assert (response.status_code, response["Content-Type"]) == (200, "application/pdf")
-    return [words for _role, words in pdf.heard(response.content)]
+    return [words for _role, words in pdf.spoken_elements(response.content)]
 
 
 def test_signed_pledge_has_a_certificate():
@@ -47,7 +47,7 @@ def test_certificate_shows_the_last_signed_version():
     pledge = factories.signed_pledge()
     pledge_editing.sign_pledge(
         pledge.token,
-        **factories.pledge_data(pledge.token, factories.promised("mentors", 1)),
+        **factories.pledge_data(pledge.token, factories.promise_data("mentors", 1)),
         name="Alma Reyes",
         role="",
     )
@@ -57,7 +57,7 @@ def test_certificate_shows_the_last_signed_version():
 @pytest.mark.slow
 def test_old_and_new_links_give_the_newest_certificate_or_the_requested_year():
     old = factories.signed_pledge()
-    new = factories.renewed_pledge(old.organization, 2028)
+    new = factories.renew_pledge(old.organization, 2028)
     for token in (old.token, new.token):
         assert words(certificate(token))[3] == "2028–29"
         assert words(certificate(token, year="2027"))[3] == "2027–28"
@@ -121,7 +121,7 @@ def test_certificate_takes_the_same_number_of_queries_for_1_and_6_versions(
     with django_assert_max_num_queries(6) as once:
         certificate(pledge.token)
     for hours in range(1, 6):
-        page = factories.pledge_data(pledge.token, factories.promised("teachers", hours))
+        page = factories.pledge_data(pledge.token, factories.promise_data("teachers", hours))
         pledge_editing.sign_pledge(pledge.token, **page, name="Alma Reyes", role="Owner")
     assert Pledge.objects.get().signatures.count() == 6
     with django_assert_num_queries(len(once)):

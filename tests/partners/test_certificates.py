@@ -40,12 +40,12 @@ def signature(organization: str = "Gurdwara Family Kitchen", *promises: dict, **
 
 
 def words(of: Signature, language: str = "en") -> list[str]:
-    return [words for _role, words in pdf.heard(certificates.certificate_pdf(of, language))]
+    return [words for _role, words in pdf.spoken_elements(certificates.certificate_pdf(of, language))]
 
 
 def name_on(page: bytes) -> str:
     """The organization's name: what is read after the heading."""
-    read = pdf.heard(page)
+    read = pdf.spoken_elements(page)
     return read[[role for role, _words in read].index("H1") + 1][1]
 
 
@@ -59,7 +59,7 @@ def sentence(*promises: dict, language: str = "en") -> str:
 
 def test_certificate_is_read_aloud_in_order():
     signed = signature("Gurdwara Family Kitchen", promise(), promise("mentors", 1200), signed_role="Director")
-    assert pdf.heard(certificates.certificate_pdf(signed, "en")) == [
+    assert pdf.spoken_elements(certificates.certificate_pdf(signed, "en")) == [
         ("P", "Imagine Promise"),
         ("P", "Community Relations Department, Stockton Unified School District"),
         ("P", "School year"),
@@ -99,7 +99,7 @@ def test_certificate_in_spanish():
     ],
 )
 def test_pdf_metadata_declares_accessibility_language_and_title(language, title):
-    document = pdf.opened(certificates.certificate_pdf(signature(), language))
+    document = pdf.open_pdf(certificates.certificate_pdf(signature(), language))
     root = document.trailer["/Root"]
     assert (root["/Lang"], document.metadata.title) == (language, title)
     assert root["/MarkInfo"]["/Marked"].value
@@ -108,12 +108,12 @@ def test_pdf_metadata_declares_accessibility_language_and_title(language, title)
 
 
 def test_certificate_is_one_landscape_letter_page():
-    [page] = pdf.opened(certificates.certificate_pdf(signature(), "en")).pages
+    [page] = pdf.open_pdf(certificates.certificate_pdf(signature(), "en")).pages
     assert (page.mediabox.width, page.mediabox.height) == (792, 612)
 
 
 def test_all_fonts_are_embedded():
-    [page] = pdf.opened(certificates.certificate_pdf(signature(), "en")).pages
+    [page] = pdf.open_pdf(certificates.certificate_pdf(signature(), "en")).pages
     fonts = [font["/DescendantFonts"][0]["/FontDescriptor"] for font in page["/Resources"]["/Font"].values()]
     assert {font["/FontName"].partition("+")[2] for font in fonts} >= {"NotoSans-Regular", "NotoSans-Bold"}
     assert all("/FontFile2" in font for font in fonts)
@@ -144,10 +144,10 @@ def test_certificates_rendered_at_the_same_time_are_not_mixed_up():
 
 @pytest.mark.django_db
 def test_every_signed_version_keeps_its_own_certificate():
-    first = factories.signed_pledge("Old Name", promises=(factories.promised("tours", 6),)).signatures.get()
+    first = factories.signed_pledge("Old Name", promises=(factories.promise_data("tours", 6),)).signatures.get()
     before = words(first)
     pledge = first.pledge
-    page = factories.pledge_data(pledge.token, factories.promised("mentors", 1), name="New Name")
+    page = factories.pledge_data(pledge.token, factories.promise_data("mentors", 1), name="New Name")
     pledge_editing.sign_pledge(pledge.token, **page, name="Chue Vang", role="Owner")
     newest = pledge.signatures.latest("number")
     assert words(Signature.objects.get(pk=first.pk)) == before
@@ -216,8 +216,8 @@ def test_name_starting_with_an_abbreviation_keeps_its_capitals():
 def test_names_in_every_script_are_rendered_and_readable(name):
     page = certificates.certificate_pdf(signature(name, signed_by=name[:100]), "en")
     assert name_on(page) == name
-    assert pdf.heard(page)[8][1] == name
-    pdf.said(pdf.opened(page).pages[0], pdf.opened(page))  # no box stands for a letter
+    assert pdf.spoken_elements(page)[8][1] == name
+    pdf.marked_text(pdf.open_pdf(page).pages[0], pdf.open_pdf(page))  # no box stands for a letter
 
 
 @pytest.mark.slow
@@ -235,8 +235,8 @@ def test_names_in_every_script_are_rendered_and_readable(name):
 def test_chinese_japanese_and_korean_names_are_rendered_completely(name, font, language):
     page = certificates.certificate_pdf(signature(name, signed_by="王小明 김영희 佐藤さくら"), language)
     assert name_on(page) == name
-    document = pdf.opened(page)
-    assert (len(document.pages), pdf.heard(page)[8][1]) == (1, "王小明 김영희 佐藤さくら")
+    document = pdf.open_pdf(page)
+    assert (len(document.pages), pdf.spoken_elements(page)[8][1]) == (1, "王小明 김영희 佐藤さくら")
     fonts = document.pages[0]["/Resources"]["/Font"].values()
     names = {each["/DescendantFonts"][0]["/FontDescriptor"]["/FontName"].partition("+")[2] for each in fonts}
     assert any(each.startswith(font) for each in names), names
@@ -269,9 +269,9 @@ def test_user_text_is_not_interpreted_as_markup(name):
     page = certificates.certificate_pdf(
         signature(name, promise(name=name, unit=name), signed_by=name, signed_role=name), "en"
     )
-    read = [words for _role, words in pdf.heard(page)]
+    read = [words for _role, words in pdf.spoken_elements(page)]
     assert (read[5], read[8], read[9]) == (name, name, name)
-    assert name in pdf.opened(page).metadata.title
+    assert name in pdf.open_pdf(page).metadata.title
 
 
 @pytest.mark.slow
@@ -315,7 +315,7 @@ def test_any_text_gives_one_page(typed, language):
     page = certificates.certificate_pdf(
         signature(typed, every, every, signed_by=typed[:100], signed_role=typed), language
     )
-    assert len(pdf.opened(page).pages) == 1
+    assert len(pdf.open_pdf(page).pages) == 1
 
 
 # Room ---------------------------------------------------------------------------------------------------------------
@@ -339,8 +339,8 @@ CROWDED = "Hmong and Khmer Families’ Association of San Joaquin County and the
 def test_certificate_fits_on_one_page_inside_its_frame(name, promises, language):
     signed = signature(name, *promises, signed_by=name[:100], signed_role=name[:100])
     page = certificates.certificate_pdf(signed, language)
-    assert len(pdf.opened(page).pages) == 1
-    across, up = zip(*pdf.places(page), strict=True)
+    assert len(pdf.open_pdf(page).pages) == 1
+    across, up = zip(*pdf.text_positions(page), strict=True)
     assert min(across) >= 72  # in the frame
     assert max(across) <= 720
     assert min(up) >= 130  # above the horizon

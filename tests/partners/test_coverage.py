@@ -42,15 +42,15 @@ def district():
     year = factories.pledge_year()
     a, b, c = (factories.school(name, level) for name, level in (("A", "high"), ("B", "elementary"), ("C", "high")))
     gone = factories.school("Gone")
-    made = [factories.promised("tours", 6, schools=(a, b, gone)), factories.promised("mentors", 2)]
+    made = [factories.promise_data("tours", 6, schools=(a, b, gone)), factories.promise_data("mentors", 2)]
     factories.signed_pledge("One", "one@example.org", made)
     factories.signed_pledge(
         "Two",
         "two@example.org",
-        [factories.promised("tours", 4, schools=(a,)), factories.promised("mentors", 1, schools=(a,))],
+        [factories.promise_data("tours", 4, schools=(a,)), factories.promise_data("mentors", 1, schools=(a,))],
     )
-    factories.draft_pledge("Draft", "draft@example.org", [factories.promised("tours", 90, schools=(c,))])
-    before = [factories.promised("tours", 3, schools=(b, c)), factories.promised("service", 1)]
+    factories.draft_pledge("Draft", "draft@example.org", [factories.promise_data("tours", 90, schools=(c,))])
+    before = [factories.promise_data("tours", 3, schools=(b, c)), factories.promise_data("service", 1)]
     factories.pledge_signed_last_year("Old", "old@example.org", before)
     checklist.retire(gone)
     factories.school("Retired and never promised", is_retired=True)
@@ -102,9 +102,9 @@ def test_every_active_promise_type_is_a_column_when_nothing_is_promised():
 def test_only_the_last_signed_version_is_counted():
     factories.pledge_year()
     school = factories.school()
-    pledge = factories.signed_pledge(promises=[factories.promised("tours", 6, schools=(school,))])
+    pledge = factories.signed_pledge(promises=[factories.promise_data("tours", 6, schools=(school,))])
     pledge_editing.sign_pledge(
-        pledge.token, **factories.pledge_data(pledge.token, factories.promised("tours", 2)), name="Alma Reyes"
+        pledge.token, **factories.pledge_data(pledge.token, factories.promise_data("tours", 2)), name="Alma Reyes"
     )
     found = coverage.coverage_of(PledgeYear.objects.get())
     assert sums(found) == {"tours": (1, 2, 1, 0, 0)}
@@ -120,7 +120,7 @@ def test_three_queries_for_any_number_of_pledges(district, django_assert_num_que
         factories.signed_pledge(
             f"Partner {number}",
             f"p{number}@example.org",
-            [factories.promised(schools=tuple(School.objects.active()[:3]))],
+            [factories.promise_data(schools=tuple(School.objects.active()[:3]))],
         )
     with django_assert_num_queries(3):
         coverage.coverage_of(district)

@@ -14,7 +14,7 @@ from partners.organizations import profiles
 from partners.pledges import editing as pledge_editing
 from partners.pledges import years as pledge_years
 from tests import factories, snapshots, web_client
-from tests.factories import promised
+from tests.factories import promise_data
 
 pytestmark = pytest.mark.django_db
 
@@ -52,9 +52,9 @@ def figures(client, query: str = "") -> dict[str, str]:
 
 def test_partner_is_listed_under_its_sector_with_its_promises(client):
     factories.listed_partner(
-        "Port Gate Logistics", promised("tours", 6, grades=("7-8", "9-12")), promised("mentors", 1)
+        "Port Gate Logistics", promise_data("tours", 6, grades=("7-8", "9-12")), promise_data("mentors", 1)
     )
-    factories.listed_partner("St. Brigid Parish", promised("mentors", 1200, grades=("TK-K", "1-3")), sector="faith")
+    factories.listed_partner("St. Brigid Parish", promise_data("mentors", 1200, grades=("TK-K", "1-3")), sector="faith")
     factories.listed_partner("Slough House Bakery")
     page = words(client)
     assert (
@@ -84,7 +84,10 @@ def test_only_signed_and_approved_partners_that_want_listing_are_shown(client):
 
 def test_private_details_are_not_shown(client):
     partner = factories.listed_partner(
-        "Port Gate Logistics", promised(note="Ask for Rosa at the gate"), phone="209 555 0100", address="1 Dock Street"
+        "Port Gate Logistics",
+        promise_data(note="Ask for Rosa at the gate"),
+        phone="209 555 0100",
+        address="1 Dock Street",
     )
     partner.contacts.update(role="Yard boss", phone="209 555 0199")
     token = partner.pledges.get().token
@@ -112,9 +115,9 @@ def test_partner_without_a_sector_is_listed_last(client):
 
 
 def three() -> None:
-    factories.listed_partner("Hmong Families Together", promised("teachers"), sector="families")
-    factories.listed_partner("Peña Landscaping", promised("tours"), promised("service"))
-    factories.listed_partner("Local 47", promised("tours"), sector="labor")
+    factories.listed_partner("Hmong Families Together", promise_data("teachers"), sector="families")
+    factories.listed_partner("Peña Landscaping", promise_data("tours"), promise_data("service"))
+    factories.listed_partner("Local 47", promise_data("tours"), sector="labor")
 
 
 @pytest.mark.slow
@@ -176,7 +179,7 @@ def test_unknown_year_sector_or_promise_type_returns_404(subtests, client):
 @pytest.mark.slow
 def test_each_school_year_has_its_page(client):
     old, gone = factories.listed_partner("Old Growers"), factories.listed_partner("Gone Growers")
-    factories.renewed_pledge(old, 2028, promised("service", 2))
+    factories.renew_pledge(old, 2028, promise_data("service", 2))
     assert names(client) == ["Old Growers"]
     assert names(client, "?year=2027") == [gone.name, old.name]
     assert "2 projects" in html(client)
@@ -189,7 +192,7 @@ def test_each_school_year_has_its_page(client):
 
 @pytest.mark.slow
 def test_retired_promise_type_stays_listed_if_it_was_promised(client):
-    factories.listed_partner("Port Gate Logistics", promised("tours"))
+    factories.listed_partner("Port Gate Logistics", promise_data("tours"))
     PromiseType.objects.filter(code__in=["tours", "service"]).update(is_retired=True)
     assert "Host tours and field trips" in cells(client)
     assert "Assist in service-learning projects" not in cells(client)
@@ -252,16 +255,18 @@ def test_figures_count_what_is_shown(client):
     schools = factories.school("Cesar Chavez High"), factories.school("Edison High")
     retired = factories.school("Old High")
     factories.school("Franklin High")
-    factories.listed_partner("Port Gate Logistics", promised("tours", schools=(*schools, retired)), promised("mentors"))
-    factories.listed_partner("Slough House Bakery", promised("tours", schools=schools[:1]))
-    factories.signed_pledge("Silent Growers", "silent@example.org", (promised("service"),))
+    factories.listed_partner(
+        "Port Gate Logistics", promise_data("tours", schools=(*schools, retired)), promise_data("mentors")
+    )
+    factories.listed_partner("Slough House Bakery", promise_data("tours", schools=schools[:1]))
+    factories.signed_pledge("Silent Growers", "silent@example.org", (promise_data("service"),))
     School.objects.filter(pk=retired.pk).update(is_retired=True)
     assert figures(client) == {"partners shown": "2", "promises made": "3", "of 3 schools named": "2"}
 
 
 def test_coverage_shows_a_count_or_none_yet_by_promise_type_and_grades(client):
-    factories.listed_partner("One", promised("tours", 4, grades=("TK-K", "4-6")), promised("mentors", 2))
-    factories.listed_partner("Two", promised("tours", 1, grades=("9-12",)))
+    factories.listed_partner("One", promise_data("tours", 4, grades=("TK-K", "4-6")), promise_data("mentors", 2))
+    factories.listed_partner("Two", promise_data("tours", 1, grades=("9-12",)))
     table = cells(client)
     assert list(table) == [promise_type.name for promise_type in PromiseType.objects.all()]
     assert table["Host tours and field trips"] == ["1", "none yet", "1"]
@@ -278,7 +283,7 @@ def test_coverage_shows_a_count_or_none_yet_by_promise_type_and_grades(client):
 def test_coverage_cells_are_darker_the_more_partners_promise(client):
     for number in range(12):
         factories.listed_partner(
-            f"Growers {number}", promised("tours", grades=("7-8",)) if number < 4 else promised("tours")
+            f"Growers {number}", promise_data("tours", grades=("7-8",)) if number < 4 else promise_data("tours")
         )
     page = html(client)
     assert 'class="num level-2">8</td><td class="num level-3">12</td><td class="num level-2">8</td>' in page
@@ -289,7 +294,7 @@ def test_chart_and_table_compare_partners_by_sector_with_the_previous_year(clien
     factories.listed_partner("Gone Parish", sector="faith")
     assert "<desc" in html(client)
     assert "Business and industry: 1. Faith-based: 1.</desc>" in html(client)
-    factories.renewed_pledge(old, 2028)
+    factories.renew_pledge(old, 2028)
     factories.listed_partner("New Growers")
     page = html(client)
     assert "Business and industry: 2 (1 in 2027–28). Faith-based: 0 (1 in 2027–28).</desc>" in page
@@ -373,11 +378,11 @@ def test_list_takes_the_same_number_of_queries_for_3_and_30(client):
     queries = ["", "?sector=business&kind=tours", "?q=growers", "?q=nothing"]
     schools = factories.school(), factories.school("Edison High")
     for number in range(3):
-        factories.listed_partner(f"Growers {number}", promised("tours", schools=schools), promised("mentors"))
+        factories.listed_partner(f"Growers {number}", promise_data("tours", schools=schools), promise_data("mentors"))
     few = web_client.query_counts(lambda query: html(client, query), queries)
     for number in range(3, 30):
         factories.listed_partner(
-            f"Growers {number}", promised("tours", schools=schools), promised("service"), sector="labor"
+            f"Growers {number}", promise_data("tours", schools=schools), promise_data("service"), sector="labor"
         )
     assert web_client.query_counts(lambda query: html(client, query), queries) == few
     assert max(few.values()) <= 13, few
@@ -412,8 +417,8 @@ def test_home_page_links_to_the_partner_list_and_the_pledge_page(client):
 
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
-def test_page_is_cached_until_anything_it_shows_changes(client, post_office):
-    partner = factories.listed_partner("Port Gate Logistics", promised("tours", schools=(factories.school(),)))
+def test_page_is_cached_until_anything_it_shows_changes(client, mail_server):
+    partner = factories.listed_partner("Port Gate Logistics", promise_data("tours", schools=(factories.school(),)))
     pledge, seen = partner.pledges.get(), []
 
     def look() -> str:
@@ -429,7 +434,7 @@ def test_page_is_cached_until_anything_it_shows_changes(client, post_office):
     assert look() != first
     assert names(client) == ["Port Gate"]
     pledge_editing.sign_pledge(
-        pledge.token, **factories.pledge_data(pledge.token, promised("tours", 9)), name="Alma Reyes"
+        pledge.token, **factories.pledge_data(pledge.token, promise_data("tours", 9)), name="Alma Reyes"
     )
     assert "9 visits" in look()
     PromiseType.objects.filter(code="tours").update(name="Show us around")
@@ -447,7 +452,7 @@ def test_page_is_cached_until_anything_it_shows_changes(client, post_office):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_directory_version_changes_with_every_concurrent_commit(post_office):
+def test_directory_version_changes_with_every_concurrent_commit(mail_server):
     """Two transactions at once: each commit is noticed, also of the one that began first and ends last."""
     factories.listed_partner()
     stamps = [directory_queries.directory_version()]

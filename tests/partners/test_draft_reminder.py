@@ -107,7 +107,7 @@ def queued() -> list[str]:
 
 def sign(pledge: Pledge) -> None:
     pledge_editing.sign_pledge(
-        pledge.token, **factories.pledge_data(pledge.token, factories.promised()), name="Alma Reyes"
+        pledge.token, **factories.pledge_data(pledge.token, factories.promise_data()), name="Alma Reyes"
     )
 
 
@@ -117,7 +117,7 @@ def test_signing_in_the_meantime_cancels_the_reminder(waits):
 
 
 def test_saving_the_draft_in_the_meantime_keeps_the_reminder(waits):
-    pledge_editing.save_draft(waits.token, **factories.pledge_data(waits.token, factories.promised(quantity=7)))
+    pledge_editing.save_draft(waits.token, **factories.pledge_data(waits.token, factories.promise_data(quantity=7)))
     assert queued() == ["Port Gate Logistics", "Zeta Freight"]
 
 

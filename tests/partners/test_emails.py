@@ -44,8 +44,10 @@ def test_pledge_request_email_contains_the_link():
     assert f'href="http://127.0.0.1:8000/imagine/promise/{start.token}/"' in message.body_html
 
 
-def test_signed_email_lists_the_promises_and_attaches_the_certificate(post_office):
-    pledge = factories.signed_pledge(promises=(factories.promised("tours", 1), factories.promised("mentors", 1200)))
+def test_signed_email_lists_the_promises_and_attaches_the_certificate(mail_server):
+    pledge = factories.signed_pledge(
+        promises=(factories.promise_data("tours", 1), factories.promise_data("mentors", 1200))
+    )
     message = last()
     assert message.subject == "Your promises for 2027–28 are signed"
     lines = ["Host tours and field trips: 1 visit", "Be mentors and role models: 1,200 students"]
@@ -54,7 +56,7 @@ def test_signed_email_lists_the_promises_and_attaches_the_certificate(post_offic
     assert "Your certificate is attached" in message.body_text
     assert (message.attachment_kind, message.attached) == ("certificate", Signature.objects.get())
     delivery.sweep()
-    [attached] = list(post_office.mails[-1].iter_attachments())
+    [attached] = list(mail_server.emails[-1].iter_attachments())
     assert (attached.get_filename(), attached.get_content_type()) == ("imagine-promise-2027-28.pdf", "application/pdf")
     assert attached.get_content().startswith(b"%PDF-")
     message = Message.objects.get(pk=message.pk)
@@ -65,7 +67,7 @@ def test_signed_email_lists_the_promises_and_attaches_the_certificate(post_offic
 def test_email_after_signing_again_says_it_replaces_the_one_before():
     pledge = factories.signed_pledge()
     pledge_editing.sign_pledge(
-        pledge.token, **factories.pledge_data(pledge.token, factories.promised("tours", 9)), name="Alma Reyes"
+        pledge.token, **factories.pledge_data(pledge.token, factories.promise_data("tours", 9)), name="Alma Reyes"
     )
     assert last().subject == "Your changed promises for 2027–28 are signed"
     assert "It takes the place of the one before." in last().body_text
@@ -82,7 +84,7 @@ def test_names_are_escaped_in_html_and_stay_on_one_line():
 def test_emails_do_not_contain_another_partners_text():
     for number in range(3):
         factories.signed_pledge(
-            f"Partner {number}", f"p{number}@example.org", promises=(factories.promised("tours", number + 1),)
+            f"Partner {number}", f"p{number}@example.org", promises=(factories.promise_data("tours", number + 1),)
         )
     for message in Message.objects.filter(kind="pledge_signed"):
         number = int(message.recipient[1])
@@ -113,7 +115,7 @@ def test_pledge_emails_are_in_spanish(settings):
     pledge_emails.queue_started_by_staff(pledge)
     before = list(Message.objects.order_by("created_at", "object_id"))
     for quantity in (6, 7):
-        page = factories.pledge_data(pledge.token, factories.promised("tours", quantity))
+        page = factories.pledge_data(pledge.token, factories.promise_data("tours", quantity))
         pledge_editing.sign_pledge(pledge.token, **page, name="Alma Reyes")
     written = before + list(pledge.messages.filter(kind="pledge_signed").order_by("created_at", "object_id"))
     folder = settings.BASE_DIR / "templates" / "mail" / "partners"

@@ -41,14 +41,14 @@ def signed_at(pledge: Pledge, moment: datetime) -> None:
 def district(db) -> list[list[str]]:
     """Two years and three partners, with what people write and a spreadsheet trips over; and their list as CSV."""
     high, primary = factories.school("Edison High"), factories.school("Año Nuevo Elementary", "elementary")
-    first = factories.pledge_signed_last_year("Núñez & Hijos", "inés@example.org", [factories.promised("tours", 1)])
+    first = factories.pledge_signed_last_year("Núñez & Hijos", "inés@example.org", [factories.promise_data("tours", 1)])
     signed_at(first, datetime(2027, 1, 1, 7, 59, tzinfo=UTC))  # still 2026 in Stockton
-    tours = factories.promised("tours", 1200, grades=("9-12", "4-6"), months=(3, 10), schools=(high, primary))
-    mentors = factories.promised("mentors", 1, note="First line\r\nsecond, “line”; @noon")
+    tours = factories.promise_data("tours", 1200, grades=("9-12", "4-6"), months=(3, 10), schools=(high, primary))
+    mentors = factories.promise_data("mentors", 1, note="First line\r\nsecond, “line”; @noon")
     bread = factories.signed_pledge("=Bread; “Rye”", "bread@example.org", [tours, mentors], sector="business")
     signed_at(bread, datetime(2027, 7, 1, 6, 30, tzinfo=UTC))
     contacts.correct_contact(bread.contact, name="Sokha ចាន់", phone="+1 209 555 0100")
-    renewed = factories.pledge_data(first.token, factories.promised("mentors", 3, months=(5, 8)))
+    renewed = factories.pledge_data(first.token, factories.promise_data("mentors", 3, months=(5, 8)))
     pledge_editing.save_draft(first.token, **renewed)
     by, anywhere, touring = "Alma Reyes", "wherever it is needed most", "Host tours and field trips"
     who = ["2027–28", "'=Bread; “Rye”", "Business and industry", "Sokha ចាន់", "bread@example.org", "'+1 209 555 0100"]
@@ -203,9 +203,9 @@ def test_coverage_as_csv(staff):
     factories.pledge_year()
     school, other = factories.school("Edison High"), factories.school("Año Nuevo Elementary", "elementary")
     factories.signed_pledge(
-        promises=[factories.promised("tours", 6, schools=(school, other)), factories.promised("mentors", 2)]
+        promises=[factories.promise_data("tours", 6, schools=(school, other)), factories.promise_data("mentors", 2)]
     )
-    factories.signed_pledge("Other", "other@example.org", [factories.promised("tours", 1, schools=(school,))])
+    factories.signed_pledge("Other", "other@example.org", [factories.promise_data("tours", 1, schools=(school,))])
     header, *rows = read_rows(staff.get("/imagine/admin/partners/promise/coverage.csv?year=2027"))
     assert header[:4] == ["School", "Level", "Contribute to curriculum development", "Host tours and field trips"]
     assert header[-2:] == ["Promises", "Promises in 2026–27"]
@@ -227,12 +227,14 @@ def several(db):
     factories.pledge_year()
     high, primary = factories.school("Edison High"), factories.school("Fillmore", "elementary")
     factories.signed_pledge(
-        "Bakery", "a@example.org", [factories.promised("tours", schools=(high,))], sector="business"
+        "Bakery", "a@example.org", [factories.promise_data("tours", schools=(high,))], sector="business"
     )
     factories.signed_pledge(
-        "Church", "b@example.org", [factories.promised("mentors"), factories.promised("service", schools=(primary,))]
+        "Church",
+        "b@example.org",
+        [factories.promise_data("mentors"), factories.promise_data("service", schools=(primary,))],
     )
-    factories.draft_pledge("Clinic", "c@example.org", [factories.promised("tours", schools=(high, primary))])
+    factories.draft_pledge("Clinic", "c@example.org", [factories.promise_data("tours", schools=(high, primary))])
     return high
 
 
@@ -414,7 +416,7 @@ def test_exports_take_the_same_number_of_queries_for_3_and_30(staff):
     def some(numbers) -> None:
         for number in numbers:
             factories.signed_pledge(
-                f"Partner {number}", f"p{number}@example.org", [factories.promised("tours", schools=schools)]
+                f"Partner {number}", f"p{number}@example.org", [factories.promise_data("tours", schools=schools)]
             )
 
     def ask(address: str) -> None:

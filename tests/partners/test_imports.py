@@ -29,7 +29,7 @@ from partners.organizations import merging, profiles
 from partners.pledges import editing as pledge_editing
 from partners.pledges import page_state
 from tests import factories, snapshots
-from tests.partners.import_files import HEADER, as_csv, as_xlsx, messy, row, table
+from tests.partners.import_files import HEADER, as_csv, as_xlsx, messy_table, row, table
 
 pytestmark = pytest.mark.django_db
 
@@ -418,7 +418,7 @@ def test_imported_pledge_has_the_signer_and_date_from_the_sheet(year):
 
 def test_imported_signature_matches_one_signed_by_link(year):
     write(begin(row(contact="Alma Reyes", signed_by="Alma Reyes")))
-    other = factories.signed_pledge("Zeta Freight", promises=(factories.promised("tours", 6),))
+    other = factories.signed_pledge("Zeta Freight", promises=(factories.promise_data("tours", 6),))
     kept = [pledge.signatures.get().content for pledge in (Pledge.objects.get(organization__name=GATE), other)]
     assert kept[0] | {"organization": "", "sector": ""} == kept[1] | {"organization": "", "sector": ""}
 
@@ -518,7 +518,7 @@ def test_importing_twice_creates_a_new_similar_organization_once(year):
 
 
 def test_existing_pledge_of_a_partner_is_unchanged(year):
-    pledge = factories.signed_pledge(GATE, promises=(factories.promised("tours", 2),))
+    pledge = factories.signed_pledge(GATE, promises=(factories.promise_data("tours", 2),))
     run = write(begin(row(quantity="6"), row(kind="mentors")))
     assert (snapshots.promised_amounts(pledge), run.counts["left_names"]) == ({"tours": 2}, [GATE])
     assert sorted(pledge.organization.contacts.values_list("email", "is_primary")) == [
@@ -665,7 +665,9 @@ def test_undo_keeps_and_reports_what_was_changed_since(year):
     alpha, beta, gamma, _delta = (Organization.objects.get(name=name) for name in ("Alpha", "Beta", "Gamma", "Delta"))
     profiles.change_organization(profiles.lock_organization(alpha.pk), description="Moves freight.")
     token = beta.pledges.get().token
-    pledge_editing.sign_pledge(token, **factories.pledge_data(token, factories.promised("tours", 9)), name="Ben Ochoa")
+    pledge_editing.sign_pledge(
+        token, **factories.pledge_data(token, factories.promise_data("tours", 9)), name="Ben Ochoa"
+    )
     profiles.change_contact(gamma.contacts.get(), role="Owner")
     run = undo(run)
     assert run.not_undone == [
@@ -808,7 +810,7 @@ def schools(db):
 def test_messy_file_of_many_organizations(year, schools, rows, least, delimiter, encoding):
     """As an office kept it for years: every bad line is found and named, everything else is written once, a second run
     changes nothing, and undoing takes it all back."""
-    lines, bad = messy(rows, schools=schools)
+    lines, bad = messy_table(rows, schools=schools)
     content = as_csv(lines, delimiter, encoding)
     run = begin(content=content)
     assert (run.state, run.row_count) == ("checked", len(lines) - 1)

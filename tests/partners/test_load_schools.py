@@ -76,7 +76,7 @@ def test_loading_adds_updates_retires_and_restores_schools_by_code(load):
 
 def test_retired_school_stays_on_existing_promises(load):
     load(HEAD + EDISON)
-    pledge = factories.signed_pledge(promises=(factories.promised(schools=(School.objects.get(),)),))
+    pledge = factories.signed_pledge(promises=(factories.promise_data(schools=(School.objects.get(),)),))
     load(HEAD + CALAVERAS)
     assert snapshots.promises(pledge)[0][4] == ["Edison High"]
 

@@ -205,8 +205,8 @@ def test_pledge_for_another_year_moves_unchanged():
 
 def test_merging_signed_pledges_keeps_promises_and_adds_missing_types():
     mine, theirs = two_pledges(
-        (factories.promised("tours", 6),),
-        (factories.promised("tours", 2, note="port"), factories.promised("mentors", 12)),
+        (factories.promise_data("tours", 6),),
+        (factories.promise_data("tours", 2, note="port"), factories.promise_data("mentors", 12)),
     )
     school = factories.school()
     theirs.promises.get(promise_type__code="mentors").schools.add(school)
@@ -219,7 +219,8 @@ def test_merging_signed_pledges_keeps_promises_and_adds_missing_types():
 
 def test_merging_keeps_both_signatures_and_adds_a_combined_version():
     mine, theirs = two_pledges(
-        (factories.promised("tours", 6),), (factories.promised("tours", 2), factories.promised("mentors", 12))
+        (factories.promise_data("tours", 6),),
+        (factories.promise_data("tours", 2), factories.promise_data("mentors", 12)),
     )
     Pledge.objects.filter(pk=theirs.pk).update(signed_by="Ben Ochoa", signed_role="Manager")
     Signature.objects.filter(pledge=theirs).update(signed_by="Ben Ochoa")
@@ -237,7 +238,7 @@ def test_merging_keeps_both_signatures_and_adds_a_combined_version():
     assert (pledge.signed_by, pledge.signed_role) == ("Alma Reyes, Ben Ochoa", "")
     token = pledge.token
     again = pledge_editing.sign_pledge(
-        token, **factories.pledge_data(token, factories.promised("tours", 7)), name="Alma Reyes"
+        token, **factories.pledge_data(token, factories.promise_data("tours", 7)), name="Alma Reyes"
     )
     assert again.signatures.count() == 4
     assert snapshots.emails_to()[-1] == "signed 4 p@example.org"
@@ -245,7 +246,9 @@ def test_merging_keeps_both_signatures_and_adds_a_combined_version():
 
 @pytest.mark.slow
 def test_merged_pledge_is_in_the_history_of_the_kept_pledge():
-    mine, theirs = two_pledges((factories.promised("tours", 6),), (factories.promised("tours", 2, note="the port"),))
+    mine, theirs = two_pledges(
+        (factories.promise_data("tours", 6),), (factories.promise_data("tours", 2, note="the port"),)
+    )
     before = len(snapshots.changes(theirs))
     merge_organizations(*organizations(mine, theirs))
     *told, merged, link = snapshots.changes(mine)
@@ -259,7 +262,7 @@ def test_merged_pledge_is_in_the_history_of_the_kept_pledge():
 def test_signed_pledge_is_kept_and_the_draft_moves_to_history():
     """Nobody signed what a draft says."""
     mine, theirs = two_pledges(
-        (factories.promised("mentors", 3),), (factories.promised("tours", 2),), sign=(False, True)
+        (factories.promise_data("mentors", 3),), (factories.promise_data("tours", 2),), sign=(False, True)
     )
     kept, other = organizations(mine, theirs)
     merge_organizations(kept, other)
@@ -272,7 +275,7 @@ def test_signed_pledge_is_kept_and_the_draft_moves_to_history():
 
 def test_merging_two_drafts_combines_their_promises():
     mine, theirs = two_pledges(
-        (factories.promised("tours", 6),), (factories.promised("mentors", 12),), sign=(False, False)
+        (factories.promise_data("tours", 6),), (factories.promise_data("mentors", 12),), sign=(False, False)
     )
     merge_organizations(*organizations(mine, theirs))
     pledge = Pledge.objects.get()
@@ -282,7 +285,7 @@ def test_merging_two_drafts_combines_their_promises():
 
 @pytest.mark.slow
 def test_merging_closed_pledges_makes_one_closed_pledge():
-    mine, theirs = two_pledges((factories.promised("tours", 6),), (factories.promised("mentors", 12),))
+    mine, theirs = two_pledges((factories.promise_data("tours", 6),), (factories.promise_data("mentors", 12),))
     factories.close_year()
     merge_organizations(*organizations(mine, theirs))
     pledge = Pledge.objects.get()
@@ -293,7 +296,7 @@ def test_merging_closed_pledges_makes_one_closed_pledge():
 def test_merging_ends_both_old_links_and_emails_the_new_one(sign):
     mine, theirs = two_pledges((), (), sign)
     factories.deliver()
-    page = factories.pledge_data(theirs.token, factories.promised("mentors", 13))
+    page = factories.pledge_data(theirs.token, factories.promise_data("mentors", 13))
     merge_organizations(*organizations(mine, theirs))
     for token in (mine.token, theirs.token):
         with pytest.raises(LinkNotFound):
@@ -442,7 +445,7 @@ def test_promise_saved_since_the_plan_was_shown_makes_it_outdated():
     pair = organizations(mine, theirs)
     shown = MergePlan(*pair).fingerprint
     pledge_editing.sign_pledge(
-        theirs.token, **factories.pledge_data(theirs.token, factories.promised("tours", 9)), name="Alma Reyes"
+        theirs.token, **factories.pledge_data(theirs.token, factories.promise_data("tours", 9)), name="Alma Reyes"
     )
     with pytest.raises(merging.MergePlanOutdated):
         merge_organizations(*pair, shown=shown)
@@ -483,7 +486,8 @@ def test_integrity_error_while_merging_raises_merge_conflict(both, monkeypatch):
 
 def test_merge_result_matches_the_plan():
     mine, theirs = two_pledges(
-        (factories.promised("tours", 6),), (factories.promised("tours", 2), factories.promised("mentors", 12))
+        (factories.promise_data("tours", 6),),
+        (factories.promise_data("tours", 2), factories.promise_data("mentors", 12)),
     )
     kept, other = organizations(mine, theirs)
     other.approved_at, other.wants_listing = timezone.now(), True

@@ -275,7 +275,7 @@ def test_resending_a_reminder_while_the_partner_signs_is_refused():
     pledge_years.remind_draft(pledge)
     message = pledge.messages.get(kind=EmailKind.PLEDGE_DRAFT)
     Message.objects.filter(pk=message.pk).update(state=Message.State.SENT, sent_at=timezone.now())
-    data = factories.pledge_data(pledge.token, factories.promised("tours", 6))
+    data = factories.pledge_data(pledge.token, factories.promise_data("tours", 6))
 
     def sign():
         pledge_editing.sign_pledge(pledge.token, **data, name="Alma Reyes")

@@ -34,7 +34,7 @@ def test_concurrent_merges_of_one_pair_in_either_order_run_once():
 def test_concurrent_chain_of_merges_loses_nothing():
     """A into B, B into C, C into A: whichever comes first, the last one left has everything."""
     made = [
-        factories.signed_pledge(name, f"{name[0].lower()}@example.org", (factories.promised(code),))
+        factories.signed_pledge(name, f"{name[0].lower()}@example.org", (factories.promise_data(code),))
         for name, code in (("Port Gate", "tours"), ("Zeta Freight", "mentors"), ("Omega Movers", "service"))
     ]
     a, b, c = (pledge.organization for pledge in made)
@@ -55,7 +55,7 @@ def test_concurrent_chain_of_merges_loses_nothing():
 @pytest.mark.parametrize("round_", range(4))
 def test_pledge_signed_during_its_merge_is_saved_or_refused(round_):
     mine, theirs = factories.signed_pledge(), factories.signed_pledge("Zeta Freight", "zeta@example.org")
-    page = factories.pledge_data(theirs.token, factories.promised("mentors", 9))
+    page = factories.pledge_data(theirs.token, factories.promise_data("mentors", 9))
     answers = at_once(
         lambda: merging.merge_organizations(mine.organization, theirs.organization),
         lambda: pledge_editing.sign_pledge(theirs.token, **page, name="Zeta Owner"),

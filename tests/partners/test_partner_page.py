@@ -7,7 +7,7 @@ from django.test.utils import CaptureQueriesContext
 from partners.models import Organization, SlugRedirect
 from partners.organizations import profiles
 from tests import factories, web_client
-from tests.factories import promised
+from tests.factories import promise_data
 
 pytestmark = pytest.mark.django_db
 
@@ -23,11 +23,11 @@ def html(client, **headers) -> str:
 
 def test_page_lists_signed_promises_newest_year_first(client):
     schools = factories.school("Edison High"), factories.school("Cesar Chavez High")
-    tours = promised("tours", 6, grades=("9-12",), months=(10, 11, 12, 3), schools=schools)
+    tours = promise_data("tours", 6, grades=("9-12",), months=(10, 11, 12, 3), schools=schools)
     partner = factories.listed_partner(
         "Port Gate Logistics", tours, description="We move freight.\n\nSince 1946.", website="https://port.example.org/"
     )
-    factories.renewed_pledge(partner, 2028, promised("mentors", 1, months=(8,)), promised("service", 3))
+    factories.renew_pledge(partner, 2028, promise_data("mentors", 1, months=(8,)), promise_data("service", 3))
     page = web_client.page_text(client.get(PAGE))
     assert (
         "Business and industry Port Gate Logistics We move freight. Since 1946. port.example.org "
@@ -43,7 +43,7 @@ def test_page_lists_signed_promises_newest_year_first(client):
 
 
 def test_page_in_spanish(client):
-    factories.listed_partner("Port Gate Logistics", promised("tours", 6, grades=("9-12",), months=(1, 2)))
+    factories.listed_partner("Port Gate Logistics", promise_data("tours", 6, grades=("9-12",), months=(1, 2)))
     page = web_client.page_text(client.get(PAGE, headers={"accept-language": "es"}))
     assert "Prometido para 2027–28 Recibir visitas y excursiones 6 visitas, grados 9–12 Ene–feb · donde" in page
 
@@ -77,7 +77,9 @@ def test_merged_slug_redirects_to_the_partner_while_it_is_listed(client):
 
 
 def test_preview_says_what_is_promised(client):
-    factories.listed_partner("Port Gate Logistics", promised("tours", 6, grades=("9-12",)), promised("mentors", 1))
+    factories.listed_partner(
+        "Port Gate Logistics", promise_data("tours", 6, grades=("9-12",)), promise_data("mentors", 1)
+    )
     page = html(client)
     about = (
         "Promised to Stockton’s students for 2027–28: "
@@ -109,7 +111,7 @@ def test_preview_description_is_truncated(client):
     ]
     factories.listed_partner(
         "Port Gate Logistics",
-        *(promised(promise_type, 1000, grades=("TK-K", "4-6", "9-12")) for promise_type in promise_types),
+        *(promise_data(promise_type, 1000, grades=("TK-K", "4-6", "9-12")) for promise_type in promise_types),
     )
     about = html(client).partition('<meta name="description" content="')[2].partition('"')[0]
     assert len(about) == 300
@@ -158,18 +160,18 @@ def test_page_query_count_does_not_depend_on_promise_count(client):
         return len(captured)
 
     schools = tuple(factories.school(f"School {number}") for number in range(9))
-    partner = factories.listed_partner("Port Gate Logistics", promised("tours", schools=schools[:1]))
+    partner = factories.listed_partner("Port Gate Logistics", promise_data("tours", schools=schools[:1]))
     few = asked()
     promise_types = ["curriculum", "tours", "advisory", "teachers", "mentors", "presentations", "service"]
     for school_year in (2028, 2029, 2030):
-        factories.renewed_pledge(
-            partner, school_year, *(promised(promise_type, schools=schools) for promise_type in promise_types)
+        factories.renew_pledge(
+            partner, school_year, *(promise_data(promise_type, schools=schools) for promise_type in promise_types)
         )
     assert asked() == few <= 6
 
 
 @pytest.mark.django_db(transaction=True)
-def test_page_is_cached_until_it_changes(client, post_office):
+def test_page_is_cached_until_it_changes(client, mail_server):
     partner = factories.listed_partner()
     html(client)
     with CaptureQueriesContext(connection) as captured:

@@ -44,7 +44,7 @@ def test_certificate_email_of_the_latest_version_is_resent(pledge):
 
 def test_email_of_an_earlier_version_is_refused(pledge):
     message = pledge.messages.get(kind="pledge_signed")
-    again = factories.pledge_data(pledge.token, factories.promised("mentors", 2))
+    again = factories.pledge_data(pledge.token, factories.promise_data("mentors", 2))
     pledge_editing.sign_pledge(pledge.token, **again, name="Alma Reyes", role="Owner")
     assert "signed again" in refusal(message)
 

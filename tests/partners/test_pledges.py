@@ -31,7 +31,9 @@ def words_of(refused: pytest.ExceptionInfo) -> str:
 def test_first_save_creates_organization_contact_and_draft_and_keeps_the_link():
     token = factories.pledge_request().token
     school = factories.school()
-    tours = factories.promised("tours", 6, grades=("9-12",), months=(3, 10), schools=(school,), note="In the morning")
+    tours = factories.promise_data(
+        "tours", 6, grades=("9-12",), months=(3, 10), schools=(school,), note="In the morning"
+    )
     typed = factories.pledge_data(
         token, tours, sector="business", website="https://www.example.org", wants_listing=True
     )
@@ -74,16 +76,18 @@ def test_opening_a_link_writes_nothing():
 
 def test_first_save_submitted_twice_creates_one_pledge():
     token = factories.pledge_request().token
-    typed = factories.pledge_data(token, factories.promised())
+    typed = factories.pledge_data(token, factories.promise_data())
     first, second = pledge_editing.save_draft(token, **typed), pledge_editing.save_draft(token, **typed)
     assert first == second
     assert snapshots.pledges() == [("Port Gate Logistics", 2027, "draft", 1)]
 
 
 def test_saving_a_draft_again_keeps_rows_of_remaining_promises():
-    pledge = factories.draft_pledge(promises=(factories.promised("tours", 6), factories.promised("mentors", 4)))
+    pledge = factories.draft_pledge(promises=(factories.promise_data("tours", 6), factories.promise_data("mentors", 4)))
     kept = pledge.promises.get(promise_type__code="tours").pk
-    changed = factories.pledge_data(pledge.token, factories.promised("tours", 8), factories.promised("service", 1))
+    changed = factories.pledge_data(
+        pledge.token, factories.promise_data("tours", 8), factories.promise_data("service", 1)
+    )
     pledge_editing.save_draft(pledge.token, **changed)
     assert snapshots.promised_amounts(pledge) == {"tours": 8, "service": 1}
     assert pledge.promises.get(promise_type__code="tours").pk == kept
@@ -92,12 +96,16 @@ def test_saving_a_draft_again_keeps_rows_of_remaining_promises():
 
 def test_schools_change_without_touching_other_promises():
     one, other = factories.school("Stagg High"), factories.school("Edison High")
-    both = (factories.promised("tours", 1, schools=(one,)), factories.promised("mentors", 2, schools=(one, other)))
+    both = (
+        factories.promise_data("tours", 1, schools=(one,)),
+        factories.promise_data("mentors", 2, schools=(one, other)),
+    )
     pledge = factories.draft_pledge(promises=both)
     places = School.promises.through.objects
     untouched = set(places.filter(promise__promise_type__code="mentors").values_list("pk", flat=True))
     pledge_editing.save_draft(
-        pledge.token, **factories.pledge_data(pledge.token, factories.promised("tours", 1, schools=(other,)), both[1])
+        pledge.token,
+        **factories.pledge_data(pledge.token, factories.promise_data("tours", 1, schools=(other,)), both[1]),
     )
     assert [(row[0], row[4]) for row in snapshots.promises(pledge)] == [
         ("tours", ["Edison High"]),
@@ -124,7 +132,7 @@ def test_unknown_link_raises_link_not_found():
 
 def test_pledge_of_a_closed_year_cannot_be_changed():
     pledge = factories.signed_pledge()
-    typed = factories.pledge_data(pledge.token, factories.promised("tours", 99))
+    typed = factories.pledge_data(pledge.token, factories.promise_data("tours", 99))
     factories.close_year()
     for _twice in range(2):
         with pytest.raises(PledgeClosed) as refused:
@@ -136,7 +144,7 @@ def test_pledge_of_a_closed_year_cannot_be_changed():
 
 def test_new_pledge_for_a_closed_year_is_refused():
     token = factories.pledge_request().token
-    typed = factories.pledge_data(token, factories.promised())
+    typed = factories.pledge_data(token, factories.promise_data())
     factories.close_year()
     with pytest.raises(PledgeClosed):
         pledge_editing.save_draft(token, **typed)
@@ -148,7 +156,9 @@ def test_saving_before_the_year_opens_is_refused():
     pledge = factories.draft_pledge()
     PledgeYear.objects.update(opens_on=tomorrow)
     with pytest.raises(PledgeClosed):
-        pledge_editing.save_draft(pledge.token, **factories.pledge_data(pledge.token, factories.promised("tours", 7)))
+        pledge_editing.save_draft(
+            pledge.token, **factories.pledge_data(pledge.token, factories.promise_data("tours", 7))
+        )
 
 
 # Sign ------------------------------------------------------------------------------------------------------------
@@ -156,8 +166,10 @@ def test_saving_before_the_year_opens_is_refused():
 
 def test_signing_saves_the_version_and_emails_it():
     school = factories.school("Edison High")
-    promises = (factories.promised("tours", 1, grades=("9-12",), months=(9,), schools=(school,), note="Bring shoes"),)
-    pledge = factories.signed_pledge(promises=(*promises, factories.promised("mentors", 4)))
+    promises = (
+        factories.promise_data("tours", 1, grades=("9-12",), months=(9,), schools=(school,), note="Bring shoes"),
+    )
+    pledge = factories.signed_pledge(promises=(*promises, factories.promise_data("mentors", 4)))
     assert (pledge.signed_by, pledge.signed_role, pledge.state) == ("Alma Reyes", "Owner", "signed")
     [signature] = Signature.objects.all()
     assert (signature.number, signature.signed_by, signature.signed_role) == (1, "Alma Reyes", "Owner")
@@ -183,7 +195,7 @@ def test_signing_saves_the_version_and_emails_it():
 
 def test_signing_submitted_twice_signs_and_emails_once():
     token = factories.pledge_request().token
-    typed = factories.pledge_data(token, factories.promised())
+    typed = factories.pledge_data(token, factories.promise_data())
     first, second = (pledge_editing.sign_pledge(token, **typed, name="Alma Reyes") for _twice in range(2))
     assert (first.pk, first.version) == (second.pk, second.version)
     assert Signature.objects.count() == 1
@@ -191,9 +203,11 @@ def test_signing_submitted_twice_signs_and_emails_once():
 
 
 def test_signing_again_changes_the_pledge_and_keeps_every_version():
-    pledge = factories.signed_pledge(promises=(factories.promised("tours", 6), factories.promised("service", 1)))
+    pledge = factories.signed_pledge(
+        promises=(factories.promise_data("tours", 6), factories.promise_data("service", 1))
+    )
     pledge_editing.sign_pledge(
-        pledge.token, **factories.pledge_data(pledge.token, factories.promised("tours", 8)), name="Chue Vang"
+        pledge.token, **factories.pledge_data(pledge.token, factories.promise_data("tours", 8)), name="Chue Vang"
     )
     pledge.refresh_from_db()
     assert (pledge.signed_by, pledge.signed_role, pledge.version) == ("Chue Vang", "", 2)
@@ -208,7 +222,9 @@ def test_signing_again_changes_the_pledge_and_keeps_every_version():
 def test_signed_pledge_cannot_be_saved_as_a_draft():
     pledge = factories.signed_pledge()
     with pytest.raises(PledgeAlreadySigned):
-        pledge_editing.save_draft(pledge.token, **factories.pledge_data(pledge.token, factories.promised("tours", 8)))
+        pledge_editing.save_draft(
+            pledge.token, **factories.pledge_data(pledge.token, factories.promise_data("tours", 8))
+        )
     assert snapshots.promised_amounts(pledge) == {"tours": 6}
 
 
@@ -239,7 +255,7 @@ def test_signed_content_is_unchanged_when_names_change():
 def test_emails_use_the_language_the_pledge_was_signed_in():
     token = factories.pledge_request(language="es").token
     pledge = pledge_editing.sign_pledge(
-        token, **factories.pledge_data(token, factories.promised()), name="Alma Reyes", language="en"
+        token, **factories.pledge_data(token, factories.promise_data()), name="Alma Reyes", language="en"
     )
     assert pledge.language == "en"
     assert list(Message.objects.order_by("created_at", "object_id").values_list("language", flat=True)) == ["es", "en"]
@@ -259,9 +275,9 @@ def test_emails_use_the_language_the_pledge_was_signed_in():
     ],
 )
 def test_invalid_promise_is_refused_with_an_error_on_its_field(fields, problem):
-    token, wrong = factories.pledge_request().token, factories.promised("tours", **fields)
+    token, wrong = factories.pledge_request().token, factories.promise_data("tours", **fields)
     with pytest.raises(InvalidPromises) as refused:
-        pledge_editing.save_draft(token, **factories.pledge_data(token, factories.promised("mentors", 1), wrong))
+        pledge_editing.save_draft(token, **factories.pledge_data(token, factories.promise_data("mentors", 1), wrong))
     assert refused.value.problems == [(wrong.promise_type, *problem)]
     assert words_of(refused) == problem[1]
     assert snapshots.organizations() == []
@@ -269,7 +285,11 @@ def test_invalid_promise_is_refused_with_an_error_on_its_field(fields, problem):
 
 def test_all_invalid_promises_are_reported_together():
     token = factories.pledge_request().token
-    wrong = [factories.promised("tours", 0), factories.promised("mentors", 0), factories.promised("mentors", 1)]
+    wrong = [
+        factories.promise_data("tours", 0),
+        factories.promise_data("mentors", 0),
+        factories.promise_data("mentors", 1),
+    ]
     with pytest.raises(InvalidPromises) as refused:
         pledge_editing.save_draft(token, **factories.pledge_data(token, *wrong))
     assert [(p.promise_type, p.field) for p in refused.value.problems] == [
@@ -282,7 +302,7 @@ def test_all_invalid_promises_are_reported_together():
 def test_school_that_does_not_teach_the_grades_is_refused_by_name():
     token, high = factories.pledge_request().token, factories.school("Edison High")
     primary = factories.school("Rio Calaveras Elementary", "elementary")
-    wrong = factories.promised("tours", 1, grades=("1-3", "4-6"), schools=(high, primary))
+    wrong = factories.promise_data("tours", 1, grades=("1-3", "4-6"), schools=(high, primary))
     with pytest.raises(InvalidPromises) as refused:
         pledge_editing.save_draft(token, **factories.pledge_data(token, wrong))
     assert refused.value.problems == [
@@ -292,26 +312,26 @@ def test_school_that_does_not_teach_the_grades_is_refused_by_name():
             "Edison High does not teach these grades. Choose another school or other grades.",
         )
     ]
-    fine = factories.promised("tours", 1, grades=("1-3", "9-12"), schools=(high, primary))
+    fine = factories.promise_data("tours", 1, grades=("1-3", "9-12"), schools=(high, primary))
     assert pledge_editing.save_draft(token, **factories.pledge_data(token, fine)).promises.count() == 1
 
 
 def test_retired_type_and_school_are_refused_unless_already_promised():
     school = factories.school("Edison High")
-    pledge = factories.draft_pledge(promises=(factories.promised("tours", 6, schools=(school,)),))
+    pledge = factories.draft_pledge(promises=(factories.promise_data("tours", 6, schools=(school,)),))
     PromiseType.objects.filter(code__in=["tours", "service"]).update(is_retired=True)
     School.objects.update(is_retired=True)
-    stays = factories.promised("tours", 7, schools=(school,))
+    stays = factories.promise_data("tours", 7, schools=(school,))
     pledge_editing.save_draft(pledge.token, **factories.pledge_data(pledge.token, stays))
     assert snapshots.promises(pledge)[0][1:5:3] == (7, ["Edison High"])
-    for wrong in (factories.promised("service", 1), factories.promised("mentors", 1, schools=(school,))):
+    for wrong in (factories.promise_data("service", 1), factories.promise_data("mentors", 1, schools=(school,))):
         with pytest.raises(InvalidPromises):
             pledge_editing.save_draft(pledge.token, **factories.pledge_data(pledge.token, stays, wrong))
 
 
 def test_unknown_promise_type_and_school_are_refused():
     token = factories.pledge_request().token
-    tours = factories.promised().promise_type
+    tours = factories.promise_data().promise_type
     for wrong, field in (
         (PromiseData(999_999, 1), "promise_type"),
         (PromiseData(tours, 1, schools=(999_999,)), "schools"),
@@ -326,13 +346,17 @@ def test_unknown_promise_type_and_school_are_refused():
 
 def test_second_editor_must_see_the_differences_before_saving():
     school = factories.school("Edison High")
-    pledge = factories.signed_pledge(promises=(factories.promised("tours", 6), factories.promised("mentors", 4)))
+    pledge = factories.signed_pledge(
+        promises=(factories.promise_data("tours", 6), factories.promise_data("mentors", 4))
+    )
     page = factories.pledge_data(pledge.token)
     theirs = factories.pledge_data(
-        pledge.token, factories.promised("tours", 8, schools=(school,)), phone="(209) 555-0100"
+        pledge.token, factories.promise_data("tours", 8, schools=(school,)), phone="(209) 555-0100"
     )
     pledge_editing.sign_pledge(pledge.token, **theirs, name="Chue Vang")
-    mine = page | {"promised": [factories.promised("tours", 6), factories.promised("service", 2, months=(9, 1))]}
+    mine = page | {
+        "promised": [factories.promise_data("tours", 6), factories.promise_data("service", 2, months=(9, 1))]
+    }
     for _twice in range(2):
         with pytest.raises(PledgeChanged) as refused:
             pledge_editing.sign_pledge(pledge.token, **mine, name="Alma Reyes")
@@ -353,7 +377,7 @@ def test_second_editor_must_see_the_differences_before_saving():
 
 def test_profile_change_by_staff_raises_pledge_changed():
     pledge = factories.draft_pledge()
-    page = factories.pledge_data(pledge.token, factories.promised("tours", 7))
+    page = factories.pledge_data(pledge.token, factories.promise_data("tours", 7))
     profiles.change_organization(pledge.organization, sector="labor")
     with pytest.raises(PledgeChanged) as refused:
         pledge_editing.save_draft(pledge.token, **page)
@@ -362,8 +386,8 @@ def test_profile_change_by_staff_raises_pledge_changed():
 
 def test_differences_are_in_the_active_language():
     pledge = factories.draft_pledge()
-    page = factories.pledge_data(pledge.token, factories.promised("tours", 7), wants_listing=True)
-    pledge_editing.save_draft(pledge.token, **factories.pledge_data(pledge.token, factories.promised("tours", 8)))
+    page = factories.pledge_data(pledge.token, factories.promise_data("tours", 7), wants_listing=True)
+    pledge_editing.save_draft(pledge.token, **factories.pledge_data(pledge.token, factories.promise_data("tours", 8)))
     with translation.override("es"), pytest.raises(PledgeChanged) as refused:
         pledge_editing.save_draft(pledge.token, **page)
     assert refused.value.differences == [
@@ -378,7 +402,7 @@ def test_differences_are_in_the_active_language():
 
 def test_two_editors_saving_the_same_changes_do_not_conflict():
     pledge = factories.draft_pledge()
-    page = factories.pledge_data(pledge.token, factories.promised("tours", 8))
+    page = factories.pledge_data(pledge.token, factories.promise_data("tours", 8))
     for _each in range(2):
         pledge_editing.save_draft(pledge.token, **page)
     assert snapshots.pledges() == [("Port Gate Logistics", 2027, "draft", 2)]
@@ -416,9 +440,9 @@ def test_new_logo_requires_approval_and_is_kept_until_removed():
     assert not organization.approved_at
     profiles.approve_listing(organization, by="anna")
     pledge_editing.save_draft(
-        pledge.token, **factories.pledge_data(pledge.token, factories.promised("tours", 7)), logo=PNG
+        pledge.token, **factories.pledge_data(pledge.token, factories.promise_data("tours", 7)), logo=PNG
     )
-    pledge_editing.save_draft(pledge.token, **factories.pledge_data(pledge.token, factories.promised("tours", 8)))
+    pledge_editing.save_draft(pledge.token, **factories.pledge_data(pledge.token, factories.promise_data("tours", 8)))
     assert Organization.objects.get().approved_at
     pledge_editing.save_draft(pledge.token, **factories.pledge_data(pledge.token), logo=b"")
     assert not hasattr(Organization.objects.get(), "logo")
@@ -467,7 +491,9 @@ def test_history_records_who_changed_what():
     school = factories.school("Edison High")
     with audit.as_actor(audit.GUEST):
         pledge = factories.draft_pledge(language="es")
-        typed = factories.pledge_data(pledge.token, factories.promised("tours", 8, schools=(school,)), sector="labor")
+        typed = factories.pledge_data(
+            pledge.token, factories.promise_data("tours", 8, schools=(school,)), sector="labor"
+        )
         with translation.override("es"):
             pledge_editing.sign_pledge(pledge.token, **typed, name="Alma Reyes", role="Owner")
     tours = "Host tours and field trips"

@@ -19,7 +19,9 @@ def test_canceling_or_deleting_an_rsvp_leaves_the_pledge_unchanged():
     factories.pledge_year()
     click = factories.unsaved_pledge_request(rsvp.organization_name, rsvp.email, source=f"rsvp:{rsvp.pk}")
     token = pledge_signup.open_pledge_request(click).token
-    pledge = pledge_editing.sign_pledge(token, **factories.pledge_data(token, factories.promised()), name="Alma Reyes")
+    pledge = pledge_editing.sign_pledge(
+        token, **factories.pledge_data(token, factories.promise_data()), name="Alma Reyes"
+    )
     kept = (snapshots.pledges(), snapshots.promises(pledge), snapshots.organizations())
     seats.cancel(rsvp)
     assert (snapshots.pledges(), snapshots.promises(pledge), snapshots.organizations()) == kept
@@ -39,7 +41,7 @@ def test_signing_or_deleting_a_pledge_leaves_seats_unchanged():
     factories.rsvp(event, "Alma Reyes", email=factories.EMAIL, organization_name=factories.ORGANIZATION, size=2)
     pledge = factories.signed_pledge()
     pledge_editing.sign_pledge(
-        pledge.token, **factories.pledge_data(pledge.token, factories.promised("tours", 9)), name="Alma Reyes"
+        pledge.token, **factories.pledge_data(pledge.token, factories.promise_data("tours", 9)), name="Alma Reyes"
     )
     factories.close_year()
     pledge_editing.delete_pledge(pledge)

@@ -31,7 +31,7 @@ def signing(token: str, page: dict, name: str = "Alma Reyes") -> Callable:
 
 def test_concurrent_first_signings_make_one_organization_pledge_and_email():
     token = factories.pledge_request().token
-    page = factories.pledge_data(token, factories.promised())
+    page = factories.pledge_data(token, factories.promise_data())
     answers = at_once([signing(token, page)] * CROWD)
     assert concurrency.type_names(answers) == ["Pledge"] * CROWD
     assert (snapshots.organizations(), snapshots.pledges()) == (
@@ -44,7 +44,9 @@ def test_concurrent_first_signings_make_one_organization_pledge_and_email():
 
 def test_concurrent_different_changes_save_one_and_refuse_the_others():
     pledge = factories.signed_pledge()
-    pages = [factories.pledge_data(pledge.token, factories.promised("tours", 10 + number)) for number in range(CROWD)]
+    pages = [
+        factories.pledge_data(pledge.token, factories.promise_data("tours", 10 + number)) for number in range(CROWD)
+    ]
     answers = at_once([signing(pledge.token, page) for page in pages])
     assert concurrency.type_names(answers) == ["Pledge"] + ["PledgeChanged"] * (CROWD - 1)
     assert Signature.objects.count() == 2
@@ -53,13 +55,13 @@ def test_concurrent_different_changes_save_one_and_refuse_the_others():
         == Signature.objects.get(number=2).content["promises"][0]["quantity"]
     )
     for changed in (answer for answer in answers if isinstance(answer, pledge_editing.PledgeChanged)):
-        assert changed.state.promises == [factories.promised("tours", snapshots.promised_amounts(pledge)["tours"])]
+        assert changed.state.promises == [factories.promise_data("tours", snapshots.promised_amounts(pledge)["tours"])]
 
 
 def test_control_without_the_lock_no_change_is_refused(monkeypatch):
     """Should this ever be refused, the test above shows nothing."""
     pledge = factories.signed_pledge()
-    pages = [factories.pledge_data(pledge.token, factories.promised("tours", 10 + number)) for number in range(2)]
+    pages = [factories.pledge_data(pledge.token, factories.promise_data("tours", 10 + number)) for number in range(2)]
     looked = threading.Barrier(2)
     check_year_open = pledge_editing.check_year_open
 
@@ -80,7 +82,7 @@ def test_two_links_of_one_email_used_concurrently_make_one_organization():
         factories.pledge_request("Port Gate Logistics Inc").token,
     ]
     pages = [
-        factories.pledge_data(token, factories.promised("tours", number))
+        factories.pledge_data(token, factories.promise_data("tours", number))
         for number, token in enumerate(tokens, start=1)
     ]
     answers = at_once([signing(token, page) for token, page in zip(tokens, pages, strict=True)])
@@ -91,7 +93,7 @@ def test_two_links_of_one_email_used_concurrently_make_one_organization():
 def test_concurrent_renewals_make_one_new_pledge():
     pledge = factories.signed_pledge()
     factories.pledge_year(2028)
-    page = factories.pledge_data(pledge.token, factories.promised("tours", 9))
+    page = factories.pledge_data(pledge.token, factories.promise_data("tours", 9))
     assert concurrency.type_names(at_once([signing(pledge.token, page)] * CROWD)) == ["Pledge"] * CROWD
     assert [row[1:] for row in snapshots.pledges()] == [(2027, "signed", 1), (2028, "signed", 1)]
 
@@ -107,7 +109,7 @@ def test_no_pledge_is_signed_after_its_year_is_closed_concurrently():
     """Each page is written before the year is closed, or refused: nothing is signed in a closed year."""
     year = factories.pledge_year()
     tokens = [factories.pledge_request(f"Partner {number}", f"p{number}@example.org").token for number in range(CROWD)]
-    pages = [factories.pledge_data(token, factories.promised()) for token in tokens]
+    pages = [factories.pledge_data(token, factories.promise_data()) for token in tokens]
     calls = [signing(token, page) for token, page in zip(tokens, pages, strict=True)]
     answers = at_once([*calls, lambda: pledge_years.close_year(year)])
     closed_at = PledgeYear.objects.get().closed_at

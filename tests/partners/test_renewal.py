@@ -34,9 +34,9 @@ def renewed(pledge: Pledge, *promises, **changed) -> Pledge:
 def test_old_link_proposes_last_years_promises_and_writes_nothing():
     school, gone = factories.school("Edison High"), factories.school("Gone High")
     promises = (
-        factories.promised("tours", 6, schools=(school, gone), months=(9,)),
-        factories.promised("mentors", 4),
-        factories.promised("service", 1),
+        factories.promise_data("tours", 6, schools=(school, gone), months=(9,)),
+        factories.promise_data("mentors", 4),
+        factories.promise_data("service", 1),
     )
     pledge = factories.signed_pledge(promises=promises)
     factories.close_year()
@@ -46,18 +46,20 @@ def test_old_link_proposes_last_years_promises_and_writes_nothing():
     state = page_state.load_page_state(pledge.token)
     assert (state.pledge, state.previous_pledge, state.year.pk, state.is_open) == (None, pledge, 2028, True)
     assert state.promises == [
-        factories.promised("tours", 6, schools=(school,), months=(9,)),
-        factories.promised("mentors", 4),
+        factories.promise_data("tours", 6, schools=(school,), months=(9,)),
+        factories.promise_data("mentors", 4),
     ]
     assert state.profile["name"] == "Port Gate Logistics"
     assert snapshots.pledges() == [("Port Gate Logistics", 2027, "closed", 1)]
 
 
 def test_renewal_changes_and_drops_promises_but_keeps_last_years_pledge():
-    pledge = factories.signed_pledge(promises=(factories.promised("tours", 6), factories.promised("mentors", 4)))
+    pledge = factories.signed_pledge(
+        promises=(factories.promise_data("tours", 6), factories.promise_data("mentors", 4))
+    )
     factories.close_year()
     factories.pledge_year(2028)
-    page = factories.pledge_data(pledge.token, factories.promised("tours", 10), sector="labor")
+    page = factories.pledge_data(pledge.token, factories.promise_data("tours", 10), sector="labor")
     new, again = (pledge_editing.sign_pledge(pledge.token, **page, name="Chue Vang") for _twice in range(2))
     assert new == again
     assert snapshots.pledges() == [
@@ -75,13 +77,13 @@ def test_renewal_changes_and_drops_promises_but_keeps_last_years_pledge():
 def test_older_links_open_the_newest_pledge():
     first = factories.signed_pledge()
     factories.pledge_year(2028)
-    second = renewed(first, factories.promised("tours", 8))
+    second = renewed(first, factories.promise_data("tours", 8))
     factories.pledge_year(2029)
-    third = renewed(first, factories.promised("tours", 9))
+    third = renewed(first, factories.promise_data("tours", 9))
     for pledge in (first, second, third):
         assert page_state.load_page_state(pledge.token).pledge == third
     pledge_editing.sign_pledge(
-        first.token, **factories.pledge_data(first.token, factories.promised("tours", 10)), name="Alma Reyes"
+        first.token, **factories.pledge_data(first.token, factories.promise_data("tours", 10)), name="Alma Reyes"
     )
     assert [snapshots.promised_amounts(pledge)["tours"] for pledge in (first, second, third)] == [6, 8, 10]
 
@@ -89,8 +91,8 @@ def test_older_links_open_the_newest_pledge():
 def test_renewing_from_an_outdated_page_raises_pledge_changed():
     pledge = factories.signed_pledge()
     factories.pledge_year(2028)
-    page = factories.pledge_data(pledge.token, factories.promised("tours", 9))
-    renewed(pledge, factories.promised("tours", 7))
+    page = factories.pledge_data(pledge.token, factories.promise_data("tours", 9))
+    renewed(pledge, factories.promise_data("tours", 7))
     with pytest.raises(PledgeChanged):
         pledge_editing.sign_pledge(pledge.token, **page, name="Chue Vang")
     assert snapshots.promised_amounts(Pledge.objects.get(year=2028)) == {"tours": 7}
@@ -101,7 +103,7 @@ def test_closed_year_shows_the_signed_pledge_until_a_newer_year_opens():
     factories.close_year()
     PledgeYear.objects.create(school_year=2028, opens_on=timezone.localdate() + timedelta(days=1))
     state = page_state.load_page_state(pledge.token)
-    assert (state.pledge, state.is_open, state.promises) == (pledge, False, [factories.promised("tours", 6)])
+    assert (state.pledge, state.is_open, state.promises) == (pledge, False, [factories.promise_data("tours", 6)])
 
 
 def test_signup_with_last_years_address_emails_the_renewal_link():
@@ -149,10 +151,10 @@ def test_closing_and_reopening_a_year_twice_is_harmless_and_emails_no_one():
     assert closed[0] == closed[1]
     assert [row[2] for row in snapshots.pledges()] == ["closed", "closed"]
     with pytest.raises(PledgeClosed):
-        renewed(pledge, factories.promised("tours", 9))
+        renewed(pledge, factories.promise_data("tours", 9))
     for _twice in range(2):
         pledge_years.reopen_year(year)
-    renewed(pledge, factories.promised("tours", 9))
+    renewed(pledge, factories.promise_data("tours", 9))
     assert [row[2] for row in snapshots.pledges()] == ["signed", "draft"]
     assert snapshots.emails_to() == [*letters, "signed 2 alma@example.org"]
     assert snapshots.changes(PledgeYear(pk=2027)) == [{"closed_at": [False, True]}, {"closed_at": [True, False]}]
@@ -175,7 +177,7 @@ def test_unsigned_draft_is_reminded_once():
     for _twice in range(2):
         tasks.remind_drafts()
     assert reminders() == ["draft alma@example.org"]
-    pledge_editing.save_draft(pledge.token, **factories.pledge_data(pledge.token, factories.promised("tours", 7)))
+    pledge_editing.save_draft(pledge.token, **factories.pledge_data(pledge.token, factories.promise_data("tours", 7)))
     factories.backdate_pledge(pledge, 6)
     tasks.remind_drafts()
     assert not pledge_years.remind_draft(pledge)

@@ -99,7 +99,7 @@ def test_known_address_can_start_a_pledge_for_another_organization():
     assert "Rowing" not in body()
     assert start.token in body()
     other = pledge_editing.save_draft(
-        start.token, **factories.pledge_data(start.token, factories.promised("service", 1))
+        start.token, **factories.pledge_data(start.token, factories.promise_data("service", 1))
     )
     assert snapshots.organizations() == ["Port Gate Logistics", "Stockton Rowing Club"]
     assert (other.contact.email, other.token) == ("alma@example.org", start.token)
@@ -118,7 +118,7 @@ def test_contact_without_a_pledge_starts_one_for_its_own_organization():
         "business",
         "Alma R. Reyes",
     )
-    pledge = pledge_editing.save_draft(start.token, **factories.pledge_data(start.token, factories.promised()))
+    pledge = pledge_editing.save_draft(start.token, **factories.pledge_data(start.token, factories.promise_data()))
     assert (pledge.organization, pledge.contact) == (organization, contact)
     assert snapshots.organizations() == ["Port Gate Logistics"]
 
@@ -146,7 +146,7 @@ def test_unknown_address_cannot_access_a_known_organization():
     assert answered(start)[-1] == "link 1 mallory@example.org"
     assert pledge.token not in body()
     other = pledge_editing.save_draft(
-        start.token, **factories.pledge_data(start.token, factories.promised("service", 1))
+        start.token, **factories.pledge_data(start.token, factories.promise_data("service", 1))
     )
     assert other.organization != pledge.organization
     assert (
@@ -230,7 +230,7 @@ def test_one_click_from_an_rsvp_opens_a_filled_in_page_and_emails_its_link():
 
 def draft_by_browser(start: PledgeRequest, *promises) -> Pledge:
     """What the browser saves that was led to the page by a click."""
-    typed = factories.pledge_data(start.browser_token, *(promises or [factories.promised()]))
+    typed = factories.pledge_data(start.browser_token, *(promises or [factories.promise_data()]))
     typed["contact"] |= {"role": "Owner", "phone": "209 555 0100", "language": "es"}
     return pledge_editing.save_draft(start.browser_token, **typed)
 
@@ -238,7 +238,7 @@ def draft_by_browser(start: PledgeRequest, *promises) -> Pledge:
 def test_browser_link_saves_a_draft_without_creating_a_contact():
     start = click_in_open_year()
     draft_by_browser(start)
-    pledge = draft_by_browser(start, factories.promised("mentors", 2))
+    pledge = draft_by_browser(start, factories.promise_data("mentors", 2))
     assert snapshots.pledges() == [("Port Gate Logistics", 2027, "draft", 2)]
     assert not Contact.objects.exists()
     assert pledge.token not in {start.token, start.browser_token}
@@ -256,7 +256,7 @@ def test_browser_link_cannot_sign(saved_before):
     before = snapshots.tables()
     with pytest.raises(pledge_editing.AddressNotVerified, match="open the link we emailed you"):
         pledge_editing.sign_pledge(
-            start.browser_token, **factories.pledge_data(start.browser_token, factories.promised()), name="Vic Tim"
+            start.browser_token, **factories.pledge_data(start.browser_token, factories.promise_data()), name="Vic Tim"
         )
     assert snapshots.tables() == before
 
@@ -411,7 +411,7 @@ def test_one_click_by_contact_without_pledge_emails_link_and_opens_nothing():
 
 def test_browser_link_is_refused_once_the_address_is_known():
     start = click_in_open_year()
-    typed = factories.pledge_data(start.browser_token, factories.promised("service", 99))
+    typed = factories.pledge_data(start.browser_token, factories.promise_data("service", 99))
     pledge = factories.signed_pledge()
     later(11)
     for _twice in range(2):

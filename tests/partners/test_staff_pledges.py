@@ -15,7 +15,7 @@ from partners.pledges import links as pledge_links
 from partners.pledges import page_state
 from partners.pledges import staff as staff_pledges
 from tests import factories, snapshots
-from tests.partners.pledge_form import signature, submit, tick
+from tests.partners.pledge_form import selected, signature, submit
 from tests.partners.test_admin_organizations import LIST, act, page_of, viewer
 from tests.summit.test_admin_actions import said
 
@@ -65,7 +65,7 @@ def test_email_says_who_started_the_pledge_and_links_to_it(port):
 
 def test_partner_can_sign_a_pledge_started_by_staff(port):
     pledge = staff_pledges.start_pledge_for(port).pledge
-    assert submit(pledge.token, tick("tours", "9"), signature()).status_code == 302
+    assert submit(pledge.token, selected("tours", "9"), signature()).status_code == 302
     assert (snapshots.pledges(), snapshots.promised_amounts(Pledge.objects.get())) == (
         [("Port Gate Logistics", 2027, "signed", 2)],
         {"tours": 9},
@@ -80,7 +80,7 @@ def test_starting_returns_this_years_signed_pledge_unchanged():
 
 
 def test_draft_includes_last_years_promises():
-    before = factories.pledge_signed_last_year(promises=[factories.promised("tours", 7, note="Ask us")])
+    before = factories.pledge_signed_last_year(promises=[factories.promise_data("tours", 7, note="Ask us")])
     begun = staff_pledges.start_pledge_for(before.organization)
     assert begun.is_new
     assert snapshots.promises(begun.pledge) == snapshots.promises(before)

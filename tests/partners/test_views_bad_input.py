@@ -6,7 +6,7 @@ from django.test import Client
 from imagine.core.uploads import MAX_BODY
 from partners.models import Pledge, PromiseType
 from tests import factories, snapshots, web_client
-from tests.partners.pledge_form import pledge_url, send, signature, submit, tick, untouched
+from tests.partners.pledge_form import pledge_url, selected, send, signature, submit, untouched
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
@@ -42,7 +42,7 @@ def test_invalid_quantity_is_refused(subtests, token):
         for quantity in QUANTITIES:
             with subtests.test(button=button, quantity=quantity):
                 part = signature() if button == "sign" else {}
-                typed = tick("tours", quantity, grades="4-6", note="Ask us")
+                typed = selected("tours", quantity, grades="4-6", note="Ask us")
                 kept = refused(send(token, opened, typed, part), HOW_MANY)
                 assert kept[f"{name_of()}-quantity"] == quantity.strip()
                 assert (kept[f"{name_of()}-grades"], kept[f"{name_of()}-note"]) == ("4-6", "Ask us")
@@ -50,7 +50,7 @@ def test_invalid_quantity_is_refused(subtests, token):
 
 def test_unit_and_example_are_shown_beside_an_error(token):
     tours = PromiseType.objects.get(code="tours")
-    page = web_client.page_html(submit(token, tick("tours", "lots")))
+    page = web_client.page_html(submit(token, selected("tours", "lots")))
     assert f'aria-describedby="{name_of()}-quantity_helptext {name_of()}-quantity_error"' in page
     assert f'id="{name_of()}-quantity_helptext">visits<' in page
     assert f'id="{name_of()}-note_helptext">{tours.example}<' in page
@@ -58,20 +58,20 @@ def test_unit_and_example_are_shown_beside_an_error(token):
 
 @pytest.mark.parametrize(("typed", "stands"), [("1", 1), ("100,000", 100_000), (" 12 ", 12), ("007", 7)])
 def test_valid_quantity_is_saved(token, typed, stands):
-    assert submit(token, tick("tours", typed)).status_code == 302
+    assert submit(token, selected("tours", typed)).status_code == 302
     assert snapshots.promised_amounts(Pledge.objects.get()) == {"tours": stands}
 
 
 def test_school_that_does_not_teach_the_grades_is_refused(token):
     bush = factories.school("George W. Bush Elementary", "elementary")
     said = "George W. Bush Elementary does not teach these grades. Choose another school or other grades."
-    kept = refused(submit(token, tick("tours", "6", grades="9-12", schools=(bush,))), said)
+    kept = refused(submit(token, selected("tours", "6", grades="9-12", schools=(bush,))), said)
     assert kept[f"{name_of()}-schools"] == str(bush.pk)
 
 
 def test_choosing_schools_without_selecting_one_is_refused(token):
     somewhere = {f"{name_of()}-where": "somewhere"}
-    refused(submit(token, tick("tours"), somewhere), "Tick the schools, or choose wherever it is needed most.")
+    refused(submit(token, selected("tours"), somewhere), "Tick the schools, or choose wherever it is needed most.")
 
 
 def test_tampered_field_values_are_refused(subtests, token):
@@ -89,11 +89,11 @@ def test_tampered_field_values_are_refused(subtests, token):
     ]:
         with subtests.test(field=field, value=value, said=said):
             changed = {f"{name_of()}-{field}": value, f"{name_of()}-where": "somewhere"}
-            refused(send(token, opened, tick("tours"), changed), said)
+            refused(send(token, opened, selected("tours"), changed), said)
 
 
 def test_retired_and_unknown_promise_types_are_refused(token):
-    sent = untouched(token) | tick("mentors", "2", note="Ask us") | {"save": "1", "phone": "209 555 0100"}
+    sent = untouched(token) | selected("mentors", "2", note="Ask us") | {"save": "1", "phone": "209 555 0100"}
     PromiseType.objects.filter(code="mentors").update(is_retired=True)
     for more in ({}, {"promise-987654321-ticked": "on", "promise-987654321-quantity": "1"}):
         response = Client().post(pledge_url(token), sent | more)
@@ -122,7 +122,7 @@ def test_invalid_website_is_refused(subtests, token):
     opened, said = untouched(token), "A web address looks like https://www.example.org."
     for website in WEBSITES:
         with subtests.test(website=website):
-            kept = refused(send(token, opened, tick("tours"), {"website": website}), said)
+            kept = refused(send(token, opened, selected("tours"), {"website": website}), said)
             assert kept["website"].split() == website.split()
 
 
@@ -159,12 +159,14 @@ def test_invalid_profile_contact_and_signature_are_refused(subtests, token):
         ("sign-name", "x" * 101, "at most 100 characters"),
     ]:
         with subtests.test(field=field, value=value, said=said):
-            kept = refused(send(token, opened, tick("tours", "6"), signature(), {field: value}), said)
+            kept = refused(send(token, opened, selected("tours", "6"), signature(), {field: value}), said)
             assert kept[f"{name_of()}-quantity"] == "6"
 
 
 def test_all_errors_are_shown_together(token):
-    wrong = tick("tours", "0") | tick("mentors", "x", note="y" * 501) | {"name": "", "website": "x"} | signature("")
+    wrong = (
+        selected("tours", "0") | selected("mentors", "x", note="y" * 501) | {"name": "", "website": "x"} | signature("")
+    )
     response = submit(token, wrong)
     kept = refused(response, "at most 500 characters", "Sign with your name.")
     assert "6 answers need another look" in web_client.page_text(response)
@@ -177,14 +179,14 @@ def test_saved_name_may_look_like_a_web_address_but_a_new_one_may_not():
     organization = pledge.organization
     organization.name = "Growers.org"
     organization.save()
-    assert submit(pledge.token, tick("tours", "7")).status_code == 302
+    assert submit(pledge.token, selected("tours", "7")).status_code == 302
     assert submit(pledge.token, name="Other.org").status_code == 422
     assert snapshots.promised_amounts(pledge) == {"tours": 7}
 
 
 def test_invalid_version_is_treated_as_an_outdated_page(token):
     for version in ("", "x" * 5000, "0-\x00"):
-        response = submit(token, tick("tours", "6"), version=version)
+        response = submit(token, selected("tours", "6"), version=version)
         assert response.status_code == 409
         assert 'value="6"' in response.content.decode()
     assert Pledge.objects.count() == 0
@@ -195,7 +197,7 @@ def test_invalid_version_is_treated_as_an_outdated_page(token):
 )
 def test_invalid_shown_field_still_gets_the_conflict_page(shown):
     pledge = factories.draft_pledge()
-    response = submit(pledge.token, tick("tours", "9"), version="0-x", shown=shown)
+    response = submit(pledge.token, selected("tours", "9"), version="0-x", shown=shown)
     assert response.status_code == 409
     assert "theirs 6 visits" in web_client.page_text(response)
     assert snapshots.promised_amounts(pledge) == {"tours": 6}

@@ -13,7 +13,7 @@ from PIL import Image
 from partners.models import Logo, Pledge, PromiseType
 from partners.organizations import logos, profiles
 from tests import factories, web_client
-from tests.partners.pledge_form import pledge_url, send, signature, submit, tick, untouched
+from tests.partners.pledge_form import pledge_url, selected, send, signature, submit, untouched
 
 pytestmark = pytest.mark.django_db
 
@@ -122,7 +122,7 @@ def test_invalid_logo_is_refused_and_other_answers_are_kept(subtests, token):
     opened = untouched(token)
     for wrong, (content, said) in WRONG.items():
         with subtests.test(wrong):
-            typed = tick("tours", "6", note="Ask us") | {"description": "We ship.", "logo": file(content)}
+            typed = selected("tours", "6", note="Ask us") | {"description": "We ship.", "logo": file(content)}
             response = send(token, opened, typed, signature())
             page = web_client.page_text(response)
             assert response.status_code == 422
@@ -152,7 +152,7 @@ def test_logo_is_shown_kept_replaced_and_removed():
     assert pledge_url(pledge.token, "pledge_logo") in page.content.decode()
     shown = Client().get(pledge_url(pledge.token, "pledge_logo"))
     assert (shown["Content-Type"], shown.content) == ("image/png", bytes(Logo.objects.get().png))
-    submit(pledge.token, tick("tours", "9"))
+    submit(pledge.token, selected("tours", "9"))
     assert stored().size == (600, 200)
     submit(pledge.token, logo=file(picture((20, 20))), no_logo="on")  # the new one wins
     assert stored().size == (20, 20)

@@ -12,7 +12,7 @@ from partners.organizations import profiles
 from partners.pledges import signup as pledge_signup
 from partners.pledges import years as pledge_years
 from tests import factories, snapshots, web_client
-from tests.partners.pledge_form import pledge_url, signature, submit, tick, untouched
+from tests.partners.pledge_form import pledge_url, selected, signature, submit, untouched
 
 pytestmark = pytest.mark.django_db
 
@@ -96,10 +96,10 @@ def test_page_in_spanish():
 def test_draft_is_saved_with_profile_contact_and_promises():
     chavez, bush = factories.school(), factories.school("George W. Bush Elementary", "elementary")
     token = factories.pledge_request().token
-    ticks = tick(
+    ticks = selected(
         "tours", "1,200", grades=["4-6", "9-12"], months=["3", "10"], schools=(chavez, bush), note=" Ask\r\nus "
     )
-    pledge = saved(submit(token, PROFILE, WHO, ticks, tick("advisory", "3")))
+    pledge = saved(submit(token, PROFILE, WHO, ticks, selected("advisory", "3")))
     assert (pledge.token, pledge.state, pledge.language) == (token, "draft", "es")
     assert snapshots.promises(pledge) == [
         ("tours", 1200, ["4-6", "9-12"], [10, 3], ["Cesar Chavez High", "George W. Bush Elementary"], "Ask us"),
@@ -122,7 +122,9 @@ def test_draft_is_saved_with_profile_contact_and_promises():
 
 def test_saved_draft_is_shown_as_it_was_left_in_any_browser():
     token = factories.pledge_request().token
-    pledge = saved(submit(token, PROFILE, WHO, tick("tours", "6", grades=["1-3", "4-6"], months=["10"], note="Ask")))
+    pledge = saved(
+        submit(token, PROFILE, WHO, selected("tours", "6", grades=["1-3", "4-6"], months=["10"], note="Ask"))
+    )
     version = pledge.version
     again = untouched(token)
     name = f"promise-{PromiseType.objects.get(code='tours').pk}"
@@ -138,13 +140,15 @@ def test_saved_draft_is_shown_as_it_was_left_in_any_browser():
 
 def test_fields_of_an_unselected_type_are_ignored():
     token = factories.pledge_request().token
-    unticked = {name: value for name, value in tick("mentors", "lots", grades=["x"]).items() if "ticked" not in name}
-    assert snapshots.promised_amounts(saved(submit(token, tick("tours", "6"), unticked))) == {"tours": 6}
+    unticked = {
+        name: value for name, value in selected("mentors", "lots", grades=["x"]).items() if "ticked" not in name
+    }
+    assert snapshots.promised_amounts(saved(submit(token, selected("tours", "6"), unticked))) == {"tours": 6}
 
 
 @pytest.mark.slow
 def test_deselecting_a_type_removes_its_promise():
-    pledge = factories.draft_pledge(promises=(factories.promised("tours", 6), factories.promised("mentors", 2)))
+    pledge = factories.draft_pledge(promises=(factories.promise_data("tours", 6), factories.promise_data("mentors", 2)))
     sent = untouched(pledge.token)
     del sent[f"promise-{PromiseType.objects.get(code='tours').pk}-ticked"]
     saved(Client().post(pledge_url(pledge.token), sent | {"save": "1"}))
@@ -154,7 +158,7 @@ def test_deselecting_a_type_removes_its_promise():
 def test_schools_are_ignored_when_anywhere_is_selected():
     chavez = factories.school()
     token = factories.pledge_request().token
-    ticks = tick("tours", "6", schools=(chavez,)) | {
+    ticks = selected("tours", "6", schools=(chavez,)) | {
         f"promise-{PromiseType.objects.get(code='tours').pk}-where": "anywhere"
     }
     assert snapshots.promises(saved(submit(token, ticks))) == [("tours", 6, [], [], [], "")]
@@ -171,7 +175,7 @@ def test_draft_without_promises_is_saved_and_the_page_says_so(client):
 @pytest.mark.slow
 def test_draft_submitted_twice_is_saved_once():
     token = factories.pledge_request().token
-    sent = untouched(token) | tick("tours", "6") | {"save": "1"}
+    sent = untouched(token) | selected("tours", "6") | {"save": "1"}
     for _twice in range(2):
         saved(Client().post(pledge_url(token), sent))
     assert snapshots.pledges() == [(factories.ORGANIZATION, 2027, "draft", 1)]
@@ -183,7 +187,7 @@ def test_second_pledge_for_the_same_organization_and_year_opens_the_first():
     token = factories.pledge_request().token  # begun once more, with the same name and address
     response = Client().get(pledge_url(token))
     assert (response.status_code, response["Location"]) == (302, first.get_absolute_url())
-    saved(submit(first.token, tick("mentors", "2")))
+    saved(submit(first.token, selected("mentors", "2")))
     assert snapshots.pledges() == [(factories.ORGANIZATION, 2027, "draft", 2)]
 
 
@@ -192,7 +196,7 @@ def test_second_pledge_for_the_same_organization_and_year_opens_the_first():
 
 def test_signing_saves_the_signature_sends_email_and_shows_thanks():
     token = factories.pledge_request().token
-    pledge = signed(submit(token, tick("tours", "6"), signature("Alma Reyes", role="Owner")))
+    pledge = signed(submit(token, selected("tours", "6"), signature("Alma Reyes", role="Owner")))
     assert (pledge.state, pledge.signed_by, pledge.signed_role) == ("signed", "Alma Reyes", "Owner")
     assert snapshots.emails_to() == ["link 1 alma@example.org", "signed 1 alma@example.org"]
     assert "Thank you for your promise" in text(token, "pledge_thanks")
@@ -200,7 +204,7 @@ def test_signing_saves_the_signature_sends_email_and_shows_thanks():
 
 def test_signing_submitted_twice_signs_and_emails_once():
     token = factories.pledge_request().token
-    sent = untouched(token) | tick("tours", "6") | signature()
+    sent = untouched(token) | selected("tours", "6") | signature()
     for _twice in range(2):
         signed(Client().post(pledge_url(token), sent))
     assert snapshots.pledges() == [(factories.ORGANIZATION, 2027, "signed", 1)]
@@ -214,7 +218,7 @@ def test_changing_a_signed_pledge_requires_a_new_signature():
     assert "Save the draft" not in page
     sent = untouched(pledge.token)
     assert (sent["sign-name"], "sign-may" in sent) == ("", False)  # it is asked for each time
-    signed(submit(pledge.token, tick("tours", "8"), signature("Ben Ochoa")))
+    signed(submit(pledge.token, selected("tours", "8"), signature("Ben Ochoa")))
     assert snapshots.promised_amounts(pledge) == {"tours": 8}
     assert list(pledge.signatures.values_list("number", "signed_by")) == [(1, "Alma Reyes"), (2, "Ben Ochoa")]
 
@@ -222,7 +226,7 @@ def test_changing_a_signed_pledge_requires_a_new_signature():
 @pytest.mark.slow
 def test_saving_a_signed_pledge_as_a_draft_is_refused():
     pledge = factories.signed_pledge()
-    response = submit(pledge.token, tick("tours", "8"))
+    response = submit(pledge.token, selected("tours", "8"))
     assert response.status_code == 422
     assert "This pledge is signed. To change it, sign it again." in web_client.page_text(response)
     assert 'value="8"' in response.content.decode()
@@ -235,7 +239,7 @@ def test_saving_a_signed_pledge_as_a_draft_is_refused():
 )
 def test_signing_requires_a_name_an_authorization_and_a_promise(missing, said):
     token = factories.pledge_request().token
-    parts = {name: value for name, value in (tick("tours", "6") | signature()).items() if name != missing}
+    parts = {name: value for name, value in (selected("tours", "6") | signature()).items() if name != missing}
     if missing == "tours":
         parts = signature()
     before = snapshots.tables(but=BUT_LIMITS)
@@ -258,9 +262,9 @@ def test_draft_requires_no_signature_and_keeps_the_typed_name():
 @pytest.mark.slow
 def test_signatures_per_link_are_rate_limited():
     pledge = factories.signed_pledge()
-    submit(pledge.token, tick("tours", "7"), signature())
+    submit(pledge.token, selected("tours", "7"), signature())
     RateLimitCount.objects.filter(key__startswith="signatures:").update(count=20)
-    response = submit(pledge.token, tick("tours", "8"), signature())
+    response = submit(pledge.token, selected("tours", "8"), signature())
     assert response.status_code == 429
     assert 3600 <= int(response["Retry-After"]) <= 3780
     assert snapshots.promised_amounts(pledge) == {"tours": 7}
@@ -271,8 +275,8 @@ def test_signatures_per_link_are_rate_limited():
 
 @pytest.mark.slow
 def test_closed_year_shows_the_signed_promises_and_refuses_changes():
-    pledge = factories.signed_pledge(promises=(factories.promised("tours", 6, grades=("1-3",), months=(10, 11)),))
-    sent = untouched(pledge.token) | tick("tours", "8") | signature()
+    pledge = factories.signed_pledge(promises=(factories.promise_data("tours", 6, grades=("1-3",), months=(10, 11)),))
+    sent = untouched(pledge.token) | selected("tours", "8") | signature()
     factories.close_year()
     before = snapshots.tables(but=BUT_LIMITS)
     page = text(pledge.token)
@@ -301,14 +305,14 @@ def test_closed_year_with_a_draft_or_no_pledge_refuses_changes():
 def test_pledge_of_a_reopened_year_can_be_changed_again():
     pledge = factories.signed_pledge()
     pledge_years.reopen_year(factories.close_year())
-    signed(submit(pledge.token, tick("tours", "8"), signature()))
+    signed(submit(pledge.token, selected("tours", "8"), signature()))
     assert snapshots.promised_amounts(pledge) == {"tours": 8}
 
 
 @pytest.mark.slow
 def test_renewal_proposes_last_years_promises_and_saves_when_submitted():
     before = factories.pledge_signed_last_year(
-        promises=(factories.promised("tours", 6), factories.promised("mentors", 2))
+        promises=(factories.promise_data("tours", 6), factories.promise_data("mentors", 2))
     )
     PromiseType.objects.filter(code="mentors").update(is_retired=True)
     rows = snapshots.tables()
@@ -316,7 +320,7 @@ def test_renewal_proposes_last_years_promises_and_saves_when_submitted():
     assert "These are your promises for 2026–27, as a proposal." in page
     assert "Not on the checklist any more: Be mentors and role models." in page
     assert snapshots.tables() == rows
-    pledge = signed(submit(before.token, tick("teachers", "12"), signature()))
+    pledge = signed(submit(before.token, selected("teachers", "12"), signature()))
     assert (pledge.year_id, snapshots.promised_amounts(pledge)) == (2027, {"tours": 6, "teachers": 12})
     assert snapshots.promised_amounts(before) == {"tours": 6, "mentors": 2}
     response = Client().get(pledge_url(before.token))
@@ -325,10 +329,10 @@ def test_renewal_proposes_last_years_promises_and_saves_when_submitted():
 
 @pytest.mark.slow
 def test_retired_type_stays_on_its_pledge_but_is_offered_to_no_one_else():
-    pledge = factories.signed_pledge(promises=(factories.promised("mentors", 2),))
+    pledge = factories.signed_pledge(promises=(factories.promise_data("mentors", 2),))
     PromiseType.objects.filter(code="mentors").update(is_retired=True)
     assert "No longer offered: yours stays" in text(pledge.token)
-    signed(submit(pledge.token, tick("mentors", "3"), signature()))
+    signed(submit(pledge.token, selected("mentors", "3"), signature()))
     assert snapshots.promised_amounts(pledge) == {"mentors": 3}
     assert "Be mentors" not in text(factories.pledge_request("Other", "other@example.org").token)
 
@@ -336,10 +340,10 @@ def test_retired_type_stays_on_its_pledge_but_is_offered_to_no_one_else():
 @pytest.mark.slow
 def test_retired_school_stays_on_existing_promises():
     chavez = factories.school()
-    pledge = factories.draft_pledge(promises=(factories.promised("tours", 6, schools=(chavez,)),))
+    pledge = factories.draft_pledge(promises=(factories.promise_data("tours", 6, schools=(chavez,)),))
     School.objects.update(is_retired=True)
     assert text(pledge.token).count("Cesar Chavez High") == 1
-    saved(submit(pledge.token, tick("teachers", "2")))
+    saved(submit(pledge.token, selected("teachers", "2")))
     assert snapshots.promises(pledge)[0] == ("tours", 6, [], [], ["Cesar Chavez High"], "")
 
 
@@ -348,7 +352,9 @@ def test_retired_school_stays_on_existing_promises():
 
 def test_thanks_page_lists_the_promises_in_the_active_language():
     chavez = factories.school()
-    promise = factories.promised("mentors", 4, grades=("9-12",), months=(9, 10), schools=(chavez,), note="Ask for Alma")
+    promise = factories.promise_data(
+        "mentors", 4, grades=("9-12",), months=(9, 10), schools=(chavez,), note="Ask for Alma"
+    )
     token = factories.signed_pledge(promises=(promise,)).token
     page = text(token, "pledge_thanks")
     assert "Be mentors and role models 4 students, grades 9–12 Sep–Oct · Cesar Chavez High Ask for Alma" in page
@@ -385,7 +391,7 @@ def test_thanks_page_of_a_draft_redirects_to_the_pledge():
 def test_browser_link_is_refused_once_the_address_is_known():
     factories.pledge_year()
     start = pledge_signup.open_pledge_request(factories.unsaved_pledge_request(source="rsvp:17"))
-    sent = untouched(start.browser_token) | tick("tours", "6") | {"save": "1"}
+    sent = untouched(start.browser_token) | selected("tours", "6") | {"save": "1"}
     factories.contact(factories.organization("Port Gate Logistic"), factories.EMAIL)
     response = Client().post(pledge_url(start.browser_token), sent)
     assert response.status_code == 409
@@ -399,7 +405,7 @@ def test_pledge_whose_contact_was_deleted_can_be_saved():
     pledge = factories.draft_pledge()
     pledge.contact.delete()
     assert "contact-name" not in untouched(pledge.token)
-    saved(submit(pledge.token, tick("tours", "8")))
+    saved(submit(pledge.token, selected("tours", "8")))
     assert snapshots.promised_amounts(pledge) == {"tours": 8}
 
 
@@ -474,7 +480,7 @@ def test_page_query_count_does_not_depend_on_promise_count(django_assert_num_que
     codes = PromiseType.objects.values_list("code", flat=True)
     few = factories.draft_pledge("Few", "few@example.org")
     many = factories.draft_pledge(
-        "Many", "many@example.org", tuple(factories.promised(code, 9, schools=schools) for code in codes)
+        "Many", "many@example.org", tuple(factories.promise_data(code, 9, schools=schools) for code in codes)
     )
     for token in (few.token, many.token):
         with django_assert_num_queries(8):
@@ -497,8 +503,8 @@ def test_save_query_count_does_not_depend_on_promise_count():
         token = factories.pledge_request(f"Growers {number}", f"n{number}@example.org").token
         sent, again = untouched(token), {}
         for code in codes[:number]:
-            sent |= tick(code, "3", schools=schools)
-            again |= tick(code, "4", schools=schools[number:])
+            sent |= selected(code, "3", schools=schools)
+            again |= selected(code, "4", schools=schools[number:])
         counts.append((statements(sent, token), statements(untouched(token) | again, token)))
     assert counts[0] == counts[1]
     assert counts[0] <= (17, 14)

@@ -7,14 +7,14 @@ from django.test import Client
 from partners.models import Organization, PromiseType
 from partners.organizations import profiles
 from tests import factories, snapshots, web_client
-from tests.partners.pledge_form import pledge_url, signature, submit, tick, untouched
+from tests.partners.pledge_form import pledge_url, selected, signature, submit, untouched
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 
 @pytest.fixture
 def pledge():
-    return factories.draft_pledge(promises=(factories.promised("tours", 6), factories.promised("mentors", 2)))
+    return factories.draft_pledge(promises=(factories.promise_data("tours", 6), factories.promise_data("mentors", 2)))
 
 
 def name_of(code: str) -> str:
@@ -35,8 +35,8 @@ def met(response) -> tuple[str, dict]:
 
 def test_second_editor_sees_both_changes_and_who_made_them(pledge):
     second = untouched(pledge.token)
-    submit(pledge.token, tick("tours", "8"), signature("Ben Ochoa"))
-    words, page = met(post(pledge, second, tick("tours", "9", note="Ask us")))
+    submit(pledge.token, selected("tours", "8"), signature("Ben Ochoa"))
+    words, page = met(post(pledge, second, selected("tours", "9", note="Ask us")))
     assert "Somebody changed this while you had it open" in words
     assert "by Ben Ochoa." in words
     said = "theirs 8 visits; wherever it is needed most, yours 9 visits; wherever it is needed most; Ask us"
@@ -47,28 +47,28 @@ def test_second_editor_sees_both_changes_and_who_made_them(pledge):
 
 def test_form_error_in_between_does_not_hide_the_conflict(pledge):
     second = untouched(pledge.token)
-    submit(pledge.token, tick("tours", "8"))
-    wrong = post(pledge, second, tick("tours", "lots"))
+    submit(pledge.token, selected("tours", "8"))
+    wrong = post(pledge, second, selected("tours", "lots"))
     assert wrong.status_code == 422
-    words, _page = met(post(pledge, web_client.form_fields(wrong), tick("tours", "9")))
+    words, _page = met(post(pledge, web_client.form_fields(wrong), selected("tours", "9")))
     assert "theirs 8 visits; wherever it is needed most, yours 9 visits" in words
     assert snapshots.promised_amounts(pledge) == {"tours": 8, "mentors": 2}
 
 
 def test_submitting_the_conflict_page_saves_what_was_typed(pledge):
     second = untouched(pledge.token)
-    submit(pledge.token, tick("tours", "8"))
-    _words, page = met(post(pledge, second, tick("tours", "9")))
+    submit(pledge.token, selected("tours", "8"))
+    _words, page = met(post(pledge, second, selected("tours", "9")))
     assert post(pledge, page).status_code == 302
     assert snapshots.promised_amounts(pledge) == {"tours": 9, "mentors": 2}
 
 
 def test_changes_made_only_by_the_first_editor_are_kept(pledge):
     second = untouched(pledge.token)
-    first = untouched(pledge.token) | tick("teachers", "12", grades=["1-3", "4-6"]) | tick("tours", "7")
+    first = untouched(pledge.token) | selected("teachers", "12", grades=["1-3", "4-6"]) | selected("tours", "7")
     del first[f"{name_of('mentors')}-ticked"]
     post(pledge, first, {"website": "example.org", "wants_listing": "on", "contact-phone": "209 555 0100"})
-    words, page = met(post(pledge, second, tick("advisory", "4"), {"description": "We ship."}))
+    words, page = met(post(pledge, second, selected("advisory", "4"), {"description": "We ship."}))
     assert "Only they changed this. It stands below as they left it." in words
     assert "Both of you" not in words
     assert "Collaborate with teachers : 12 hours; 1–3, 4–6" in words
@@ -99,14 +99,14 @@ def test_checkbox_cleared_by_the_first_editor_stays_cleared(pledge):
     second, first = untouched(pledge.token), untouched(pledge.token)
     del first["wants_listing"]
     post(pledge, first)
-    _words, page = met(post(pledge, second, tick("tours", "9")))
+    _words, page = met(post(pledge, second, selected("tours", "9")))
     assert "wants_listing" not in page
 
 
 def test_same_changes_by_both_editors_do_not_conflict(pledge):
     second = untouched(pledge.token)
-    submit(pledge.token, tick("tours", "8"))
-    assert post(pledge, second, tick("tours", "8")).status_code == 302
+    submit(pledge.token, selected("tours", "8"))
+    assert post(pledge, second, selected("tours", "8")).status_code == 302
     assert snapshots.promised_amounts(pledge) == {"tours": 8, "mentors": 2}
 
 
@@ -115,7 +115,7 @@ def test_profile_changed_by_staff_shows_the_conflict_page(pledge, staff):
     edit = f"/imagine/admin/partners/organization/{pledge.organization_id}/change/"
     form = web_client.form_fields(staff.get(edit)) | {"phone": "209 555 0199", "_save": "Save"}
     assert staff.post(edit, form).status_code == 302
-    words, page = met(post(pledge, second, tick("tours", "9")))
+    words, page = met(post(pledge, second, selected("tours", "9")))
     assert "by our staff." in words
     assert page["phone"] == "209 555 0199"
 
@@ -129,7 +129,7 @@ def test_line_endings_are_normalized_and_do_not_withdraw_approval(pledge, staff)
     }
     assert staff.post(edit, form).status_code == 302
     profiles.approve_listing(pledge.organization, by="staff")
-    sent = untouched(pledge.token) | tick("tours", "9")
+    sent = untouched(pledge.token) | selected("tours", "9")
     assert post(pledge, sent | {"description": sent["description"].replace("\n", "\r\n")}).status_code == 302
     pledge.organization.refresh_from_db()
     assert (pledge.organization.description, pledge.organization.is_listed) == ("We ship.\nWe grow.", True)
@@ -137,8 +137,8 @@ def test_line_endings_are_normalized_and_do_not_withdraw_approval(pledge, staff)
 
 def test_signature_on_an_outdated_page_must_be_submitted_again(pledge):
     second = untouched(pledge.token)
-    submit(pledge.token, tick("tours", "8"))
-    _words, page = met(post(pledge, second, tick("tours", "9"), signature("Alma Reyes")))
+    submit(pledge.token, selected("tours", "8"))
+    _words, page = met(post(pledge, second, selected("tours", "9"), signature("Alma Reyes")))
     assert (page["sign-name"], page["sign-may"]) == ("Alma Reyes", "on")
     assert pledge.signatures.count() == 0
     assert post(pledge, page, {"sign": "1"}).status_code == 302
@@ -148,8 +148,8 @@ def test_signature_on_an_outdated_page_must_be_submitted_again(pledge):
 def test_two_first_saves_of_one_link_conflict():
     token = factories.pledge_request().token
     second = untouched(token)
-    assert submit(token, tick("tours", "6")).status_code == 302
-    response = Client().post(pledge_url(token), second | tick("mentors", "2") | {"save": "1"})
+    assert submit(token, selected("tours", "6")).status_code == 302
+    response = Client().post(pledge_url(token), second | selected("mentors", "2") | {"save": "1"})
     _words, page = met(response)
     assert Client().post(pledge_url(token), page | {"save": "1"}).status_code == 302
     assert snapshots.pledges() == [(factories.ORGANIZATION, 2027, "draft", 2)]
@@ -158,8 +158,8 @@ def test_two_first_saves_of_one_link_conflict():
 def test_saved_name_that_looks_like_a_link_is_no_error_on_conflict_page(pledge):
     Organization.objects.update(name="delta.farm")
     second = untouched(pledge.token)
-    submit(pledge.token, tick("tours", "8"))
-    words, page = met(post(pledge, second, tick("tours", "9")))
+    submit(pledge.token, selected("tours", "8"))
+    words, page = met(post(pledge, second, selected("tours", "9")))
     assert "need another look" not in words
     assert "needs another look" not in words
     assert page["name"] == "delta.farm"
@@ -167,9 +167,9 @@ def test_saved_name_that_looks_like_a_link_is_no_error_on_conflict_page(pledge):
 
 def test_conflict_page_asks_for_the_logo_again_in_an_open_group(pledge):
     second = untouched(pledge.token)
-    submit(pledge.token, tick("tours", "8"))
+    submit(pledge.token, selected("tours", "8"))
     logo = SimpleUploadedFile("logo.png", factories.png(), "image/png")
-    response = post(pledge, second, tick("tours", "9"), {"logo": logo})
+    response = post(pledge, second, selected("tours", "9"), {"logo": logo})
     content = response.content.decode()
     closed_group = content[: content.index("Choose the picture once more")].rpartition("<details")[2]
     assert closed_group.partition(">")[0].endswith("open")
@@ -178,13 +178,13 @@ def test_conflict_page_asks_for_the_logo_again_in_an_open_group(pledge):
 def test_logo_change_alone_does_not_conflict(pledge):
     second = untouched(pledge.token)
     profiles.set_logo(pledge.organization, factories.png())
-    assert post(pledge, second, tick("tours", "9")).status_code == 302
+    assert post(pledge, second, selected("tours", "9")).status_code == 302
     assert pledge.organization.logo.png
 
 
 def test_nested_json_in_the_hidden_field_shows_the_conflict_page(pledge):
     second = untouched(pledge.token)
-    submit(pledge.token, tick("tours", "8"))
+    submit(pledge.token, selected("tours", "8"))
     for shown in ("[" * 100_000, '{"profile":' * 20_000, '{"promises": {"1": ' + "[" * 500 + "]" * 500 + "}}"):
-        words, _page = met(post(pledge, second | {"shown": shown}, tick("tours", "9")))
+        words, _page = met(post(pledge, second | {"shown": shown}, selected("tours", "9")))
         assert "Somebody changed this while you had it open" in words

@@ -43,7 +43,7 @@ from summit.models import Audience, Event, Guest, Invitation, Rsvp
 from tests import factories, web_client
 from tests.mail import reports
 from tests.partners.import_files import as_csv, as_xlsx, row, table
-from tests.partners.pledge_form import pledge_url, signature, submit, tick
+from tests.partners.pledge_form import pledge_url, selected, signature, submit
 from tests.privacy.test_people import everywhere
 from tests.spreadsheets import read_rows
 
@@ -207,7 +207,7 @@ def pledge_forms(guest: RecordingClient) -> None:
     for pk in PledgeRequest.objects.values_list("pk", flat=True):
         factories.pledge_signup.answer_pledge_request(pk)
     token = PledgeRequest.objects.filter(source="").latest("pk").token
-    answers = tick(note=PROMISE_NOTE) | {"contact-phone": PHONE}
+    answers = selected(note=PROMISE_NOTE) | {"contact-phone": PHONE}
     submit(token, answers, client=guest)
     submit(token, answers, signature(NAME, role="Owner"), client=guest)
     guest.get(pledge_url(token, "pledge_certificate"))

@@ -104,7 +104,7 @@ def nora_everywhere() -> None:
 
 
 def sign_again(pledge: Pledge) -> None:
-    typed = factories.pledge_data(pledge.token, factories.promised("tours", 9))
+    typed = factories.pledge_data(pledge.token, factories.promise_data("tours", 9))
     pledge_editing.sign_pledge(pledge.token, **typed, name=NAME, role="Owner")
 
 
@@ -299,7 +299,7 @@ def signed_versions() -> list[str]:
 
 
 def sign_as(name: str, pledge: Pledge, quantity: int) -> None:
-    typed = factories.pledge_data(pledge.token, factories.promised("tours", quantity))
+    typed = factories.pledge_data(pledge.token, factories.promise_data("tours", quantity))
     pledge_editing.sign_pledge(pledge.token, **typed, name=name, role="Owner")
 
 
@@ -347,7 +347,9 @@ def test_erasing_deletes_an_unverified_draft_with_its_request():
     factories.pledge_year()
     typed = factories.unsaved_pledge_request("Vic Works", "vic@example.org", source="rsvp:1")
     start = pledge_signup.open_pledge_request(typed)
-    pledge_editing.save_draft(start.browser_token, **factories.pledge_data(start.browser_token, factories.promised()))
+    pledge_editing.save_draft(
+        start.browser_token, **factories.pledge_data(start.browser_token, factories.promise_data())
+    )
     erasing.erase(Person("vic@example.org"), by="office")
     assert [model.objects.count() for model in (PledgeRequest, Pledge, Organization)] == [0, 0, 0]
 

@@ -38,8 +38,8 @@ def rsvp(of: Event, name: str = "Alma Reyes", *, made: datetime | None = None, c
 
 def sent_reminders() -> list[str]:
     """What reminders say to whom, without the number of the RSVP or invitation: week alma.reyes@example.org"""
-    found = Message.objects.filter(queue=Message.Queue.BULK, reminder__isnull=False)
-    return [f"{kind} {to}" for to, kind in sorted(found.values_list("recipient", "reminder__kind"))]
+    reminders = Message.objects.filter(queue=Message.Queue.BULK, reminder__isnull=False)
+    return [f"{kind} {to}" for to, kind in sorted(reminders.values_list("recipient", "reminder__kind"))]
 
 
 def run_reminders(*moments: datetime, sent: bool = True) -> list[str]:
@@ -64,8 +64,8 @@ def only_reminder(kind: str) -> Message:
 
 def reminder_rows() -> list[tuple]:
     """What is written down of reminders: kind, day, how many, whether it was too late, whether it is done."""
-    found = Reminder.objects.order_by("event_date", "kind")
+    reminders = Reminder.objects.order_by("event_date", "kind")
     return [
         (row.kind, f"{row.event_date:%m-%d}", row.recipient_count, row.too_late, row.completed_at is not None)
-        for row in found
+        for row in reminders
     ]

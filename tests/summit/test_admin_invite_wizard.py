@@ -340,7 +340,7 @@ def test_missing_or_wrong_fingerprint_invites_no_one(staff, kickoff, mark):
 
 
 def off(event: Event) -> None:
-    factories.cancel_event_unnoticed(event)
+    factories.mark_event_canceled(event)
 
 
 def hidden(event: Event) -> None:

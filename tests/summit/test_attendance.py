@@ -78,7 +78,7 @@ def test_attendance_is_refused_before_the_day_and_when_canceled(rule):
     with pytest.raises(attendance.CheckInNotOpen, match="from the day of the event on"):
         rule(early)
     canceled = party("Ben Ochoa")
-    factories.cancel_event_unnoticed(canceled.event)
+    factories.mark_event_canceled(canceled.event)
     with pytest.raises(attendance.CheckInNotOpen, match="called off"):
         rule(canceled)
     cancelled = factories.rsvp(factories.event(), "Chue Vang")

@@ -36,10 +36,10 @@ def contact(name: str, of: Organization | None = None, **fields) -> Contact:
 def delta():
     """Four partners: two signed for 2027, one of them for a school; one draft; one signed for the year before."""
     school = factories.school()
-    factories.pledge_signed_last_year("Yesterday Farms", "yes@example.org", (factories.promised("tours"),))
-    factories.signed_pledge("Port Gate", "port@example.org", (factories.promised("tours", schools=(school,)),))
-    factories.signed_pledge("Union Hall", "union@example.org", (factories.promised("mentors"),))
-    factories.draft_pledge("Slow Bank", "slow@example.org", (factories.promised("tours"),))
+    factories.pledge_signed_last_year("Yesterday Farms", "yes@example.org", (factories.promise_data("tours"),))
+    factories.signed_pledge("Port Gate", "port@example.org", (factories.promise_data("tours", schools=(school,)),))
+    factories.signed_pledge("Union Hall", "union@example.org", (factories.promise_data("mentors"),))
+    factories.draft_pledge("Slow Bank", "slow@example.org", (factories.promise_data("tours"),))
     Organization.objects.filter(name="Port Gate").update(sector="business")
     Organization.objects.filter(name="Union Hall").update(sector="labor")
     return school
@@ -74,11 +74,11 @@ def test_all_criteria_must_match(delta):
 
 @pytest.mark.slow
 def test_promise_type_and_school_must_match_the_same_promise(delta):
-    factories.renewed_pledge(
+    factories.renew_pledge(
         Organization.objects.get(name="Port Gate"),
         2028,
-        factories.promised("tours"),
-        factories.promised("mentors", schools=(delta,)),
+        factories.promise_data("tours"),
+        factories.promise_data("mentors", schools=(delta,)),
     )
     tours = PromiseType.objects.filter(code="tours")
     event = factories.event()

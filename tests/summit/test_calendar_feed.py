@@ -69,7 +69,7 @@ def test_events_page_shows_rsvp_status_of_each_event(client):
     factories.rsvp(factories.event(title="Full", capacity=1))
     factories.event(title="Soon", rsvp_opens_at=datetime(now.year + 1, 3, 5, 20, tzinfo=UTC), starts_at=now + 500 * DAY)
     factories.event(title="Closed", rsvp_closes_at=now - DAY)
-    factories.cancel_event_unnoticed(factories.event(title="Off"))
+    factories.mark_event_canceled(factories.event(title="Off"))
     page = web_client.page_text(client.get(PAGE))
     for said in (
         "7 seats left.",

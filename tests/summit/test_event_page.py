@@ -358,7 +358,7 @@ def test_no_confirmation_when_no_one_would_be_notified(staff, which):
     if which == "over":
         factories.end_event(event)
     if which == "called off":
-        factories.cancel_event_unnoticed(event)
+        factories.mark_event_canceled(event)
     letters = snapshots.emails()
     assert answer(staff, event, **changed).status_code == 302
     assert snapshots.emails() == letters
@@ -423,7 +423,7 @@ def test_saving_a_missing_event_says_so(staff):
 def test_canceling_previews_the_email_and_lists_refused_events(staff, full):
     over, off = factories.event(), factories.event()
     factories.end_event(over)
-    factories.cancel_event_unnoticed(off)
+    factories.mark_event_canceled(off)
     picked = [event.pk for event in (full, over, off)]
     before = snapshots.tables(but=UNCHANGED)
     response = staff.post(LIST, {"action": "cancel_events", "_selected_action": picked})

@@ -59,7 +59,7 @@ def test_page_shows_due_and_sent_reminders(staff):
 
 def test_page_explains_why_no_reminders_are_sent(staff):
     hidden, canceled = factories.event(is_published=False), factories.event()
-    factories.cancel_event_unnoticed(canceled)
+    factories.mark_event_canceled(canceled)
     assert "Nothing is said before the event is published." in text(staff, hidden)
     assert "This event was called off: nothing more is said of it." in text(staff, canceled)
 

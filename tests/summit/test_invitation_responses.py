@@ -196,7 +196,7 @@ def test_decline_message_is_truncated_to_500_characters(asked):
     assert answer(asked)[1] == "x" * 500
 
 
-@pytest.mark.parametrize("change", [factories.close_rsvp, factories.cancel_event_unnoticed, factories.end_event])
+@pytest.mark.parametrize("change", [factories.close_rsvp, factories.mark_event_canceled, factories.end_event])
 def test_declining_after_rsvp_closes_or_event_is_canceled_or_over_is_refused(asked, change):
     change(asked.event)
     assert refused(responses.decline_invitation, asked, "No.") == "This event does not take RSVPs now."
@@ -254,7 +254,7 @@ def test_accepted_guest_can_decline_after_rsvp_closes(asked):
     assert snapshots.seats(asked.event) == [("Alma Reyes", 0, 0)]
 
 
-@pytest.mark.parametrize("change", [factories.cancel_event_unnoticed, factories.end_event])
+@pytest.mark.parametrize("change", [factories.mark_event_canceled, factories.end_event])
 def test_accepted_guest_cannot_decline_once_the_event_is_over_or_canceled(asked, change):
     accept(asked)
     change(asked.event)

@@ -101,7 +101,7 @@ def test_starting_the_same_audience_again_is_refused():
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (factories.cancel_event_unnoticed, "This event was cancelled, so nobody can be invited."),
+        (factories.mark_event_canceled, "This event was cancelled, so nobody can be invited."),
         (factories.end_event, "This event is over, so nobody can be invited."),
         (factories.close_rsvp, "RSVP for this event is closed, so nobody could answer. Give it a later end first."),
         (
@@ -248,7 +248,7 @@ def test_unsubscribed_suppressed_and_rsvped_contacts_are_skipped():
     assert (mailing.recipient_count, mailing.skipped_count, bool(mailing.rendered_at)) == (4, 3, True)
 
 
-@pytest.mark.parametrize("change", [factories.cancel_event_unnoticed, factories.close_rsvp])
+@pytest.mark.parametrize("change", [factories.mark_event_canceled, factories.close_rsvp])
 def test_writing_stops_the_mailing_if_the_event_no_longer_takes_rsvps(change):
     event = factories.event()
     mailing = start_mailing(event, person("Alma"))
@@ -340,7 +340,7 @@ def test_stop_keeps_a_sent_invitation_with_queued_follow_up_emails():
 def test_stop_closed_mailings_stops_those_of_canceled_and_closed_events():
     canceled, closed, open_one = factories.event(), factories.event(), factories.event()
     mailings = {event: write_mailing(event, person(f"Person {event.pk}")) for event in (canceled, closed, open_one)}
-    factories.cancel_event_unnoticed(canceled)
+    factories.mark_event_canceled(canceled)
     factories.close_rsvp(closed)
     invitations_writing.stop_closed_mailings()
     assert [message.mailing for message in Message.objects.all()] == [mailings[open_one]]

@@ -322,7 +322,7 @@ def test_sent_or_sending_new_link_is_followed_by_another_email(state):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("end", [factories.end_event, factories.cancel_event_unnoticed, None])
+@pytest.mark.parametrize("end", [factories.end_event, factories.mark_event_canceled, None])
 def test_new_link_is_not_rewritten_if_unsubscribed_or_event_over_or_canceled(end):
     invitation = replaced()
     if end:

@@ -168,7 +168,7 @@ def test_resending_a_queued_or_sending_message_does_nothing(state):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (factories.cancel_event_unnoticed, "This event was cancelled, so nobody can be invited."),
+        (factories.mark_event_canceled, "This event was cancelled, so nobody can be invited."),
         (factories.end_event, "This event is over, so nobody can be invited."),
         (factories.close_rsvp, "RSVP for this event is closed, so nobody could answer. Give it a later end first."),
     ],

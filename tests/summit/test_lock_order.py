@@ -82,7 +82,7 @@ def make_partners(made: SimpleNamespace) -> None:
     made.leaving = factories.contact(made.third, "zeta@example.org")
     factories.backdate_pledge(made.draft, 30)
     years.remind_draft(made.draft)
-    made.page = factories.pledge_data(made.draft.token, factories.promised("mentors", 2))
+    made.page = factories.pledge_data(made.draft.token, factories.promise_data("mentors", 2))
     made.pledge_request = factories.unsaved_pledge_request("Port Gate Logistics", "alma@example.org")
     signup.request_pledge(made.pledge_request)
     duplicates.scan_for_duplicates()
@@ -95,7 +95,9 @@ def make_guests(made: SimpleNamespace) -> None:
     made.typed = factories.rsvp(made.event, "Cara", organization_name="Harbor Bakery")
     promise_from_rsvp(made.rsvps[1])
     stale = promise_from_rsvp(made.rsvps[0])
-    draft = editing.save_draft(stale.browser_token, **factories.pledge_data(stale.browser_token, factories.promised()))
+    draft = editing.save_draft(
+        stale.browser_token, **factories.pledge_data(stale.browser_token, factories.promise_data())
+    )
     PledgeRequest.objects.filter(pk=stale.pk).update(created_at=timezone.now() - signup.REQUEST_LIFETIME)
     Rsvp.objects.filter(pk=made.rsvps[3].pk).update(organization=draft.organization)
 
@@ -438,7 +440,7 @@ def run_crosswise(first: Callable, second: Callable, *held: QuerySet) -> None:
         return run
 
     started: list[bool] = []
-    run_at_once([release, after(first), after(second)], may_happen=())
+    run_at_once([release, after(first), after(second)], expected=())
 
 
 def test_answering_two_link_requests_that_share_events_does_not_deadlock():

@@ -227,7 +227,7 @@ def test_merge_is_refused_if_an_rsvp_was_matched_since_the_plan_was_shown(event,
 
 @pytest.mark.parametrize("act", [seats.cancel, seats.delete_rsvp])
 def test_canceling_or_deleting_an_rsvp_leaves_pledge_and_promises_unchanged(event, act):
-    pledge = factories.signed_pledge(GATE, promises=(factories.promised("tours", 6),))
+    pledge = factories.signed_pledge(GATE, promises=(factories.promise_data("tours", 6),))
     rsvp = factories.rsvp(event, email="alma@example.org", organization_name=GATE)
     organization_matching.match_by_email()
     assert partners(rsvp) == [GATE]

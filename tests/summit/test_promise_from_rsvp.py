@@ -104,7 +104,9 @@ def test_click_requires_a_csrf_token_and_an_existing_rsvp_link(rsvp):
 def test_canceling_the_rsvp_leaves_the_pledge_signed(rsvp):
     click(rsvp)
     token = PledgeRequest.objects.get().token
-    pledge = pledge_editing.sign_pledge(token, **factories.pledge_data(token, factories.promised()), name="Alma Reyes")
+    pledge = pledge_editing.sign_pledge(
+        token, **factories.pledge_data(token, factories.promise_data()), name="Alma Reyes"
+    )
     seats.cancel(rsvp)
     pledge.refresh_from_db()
     assert pledge.state == "signed"

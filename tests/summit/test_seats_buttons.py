@@ -115,7 +115,7 @@ def test_take_available_seats_is_refused_while_the_waitlist_is_open():
 
 
 @pytest.mark.parametrize("press", BUTTONS.values(), ids=BUTTONS)
-@pytest.mark.parametrize("stop", [factories.end_event, factories.cancel_event_unnoticed])
+@pytest.mark.parametrize("stop", [factories.end_event, factories.mark_event_canceled])
 def test_no_button_works_once_the_event_is_over_or_canceled(press, stop):
     event = factories.event(capacity=1)
     rsvp = factories.rsvp(event, size=2, accepts_partial=True)

@@ -44,7 +44,7 @@ def test_cancel_after_the_waitlist_closes_is_late_only_if_seats_were_held(capaci
 def test_cancel_after_the_event_was_canceled_is_not_late():
     event = factories.event()
     rsvp = factories.rsvp(event)
-    factories.cancel_event_unnoticed(event)
+    factories.mark_event_canceled(event)
     assert seats.cancel(rsvp).canceled_late is False
 
 

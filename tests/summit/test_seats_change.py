@@ -119,7 +119,7 @@ def test_only_staff_can_grow_a_party_after_rsvps_close():
     assert seats.change_party_size(rsvp, size=3, by_staff=True).held_seats == 3
 
 
-@pytest.mark.parametrize("stop", [factories.end_event, factories.cancel_event_unnoticed])
+@pytest.mark.parametrize("stop", [factories.end_event, factories.mark_event_canceled])
 def test_nothing_changes_once_the_event_is_over_or_canceled(stop):
     event = factories.event()
     rsvp = factories.rsvp(event, size=3)

@@ -265,7 +265,7 @@ def test_moving_is_refused_for_canceled_rsvps_and_past_or_canceled_events():
     rsvp, gone = factories.rsvp(event), seats.cancel(factories.rsvp(other))
     with pytest.raises(seats.RsvpClosed, match="This RSVP is cancelled"):
         seats.move_to_waitlist(gone)
-    for end in (factories.end_event, factories.cancel_event_unnoticed):
+    for end in (factories.end_event, factories.mark_event_canceled):
         end(event)
         with pytest.raises(seats.RsvpClosed, match="This event is over or was cancelled"):
             seats.move_to_waitlist(rsvp)

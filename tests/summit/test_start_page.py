@@ -32,7 +32,7 @@ def test_coming_events_are_listed_first_with_seats_and_links(staff):
     factories.rsvp(event, "Waits", size=4)
     past, off = factories.event(title="Long ago"), factories.event(title="Never", is_published=False)
     factories.end_event(past)
-    factories.cancel_event_unnoticed(off)
+    factories.mark_event_canceled(off)
     response = staff.get(START)
     page, words = response.content.decode(), web_client.page_text(response)
     assert "Coming events Kick-off" in words

@@ -57,7 +57,7 @@ def test_interrupted_mailings_are_resumed(sent_tasks):
 def test_mailings_of_canceled_events_are_stopped(sent_tasks):
     event = factories.event()
     factories.write_mailing(event, person("Alma"))
-    factories.cancel_event_unnoticed(event)
+    factories.mark_event_canceled(event)
     tasks.resume_interrupted_mailings()
     assert Mailing.objects.get().stopped_at
     assert not Invitation.objects.exists()

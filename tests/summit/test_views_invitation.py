@@ -95,7 +95,7 @@ def test_contact_without_an_organization_can_accept(client, kickoff):
     ("change", "said"),
     [
         (factories.close_rsvp, "Closed Answers are closed"),
-        (factories.cancel_event_unnoticed, "Cancelled This event will not take place"),
+        (factories.mark_event_canceled, "Cancelled This event will not take place"),
         (factories.end_event, "Thank you This event is over"),
         (lambda event: Event.objects.update(rsvp_opens_at=timezone.now() + timedelta(days=2)), "You can answer from"),
         (lambda event: Event.objects.update(is_published=False), "This invitation takes no answer now"),
@@ -203,7 +203,7 @@ def test_accept_with_invalid_input_changes_nothing_and_keeps_the_input(client, a
     assert snapshots.tables(but=BUT_LIMITS) == before
 
 
-@pytest.mark.parametrize("change", [factories.close_rsvp, factories.cancel_event_unnoticed, factories.end_event])
+@pytest.mark.parametrize("change", [factories.close_rsvp, factories.mark_event_canceled, factories.end_event])
 def test_accept_is_refused_when_the_event_takes_no_answers(client, asked, change):
     change(asked.event)
     before = snapshots.tables(but=BUT_LIMITS)
@@ -213,7 +213,7 @@ def test_accept_is_refused_when_the_event_takes_no_answers(client, asked, change
     assert snapshots.tables(but=BUT_LIMITS) == before
 
 
-@pytest.mark.parametrize("change", [factories.close_rsvp, factories.cancel_event_unnoticed])
+@pytest.mark.parametrize("change", [factories.close_rsvp, factories.mark_event_canceled])
 def test_accept_is_refused_if_the_event_closes_in_the_meantime(client, asked, monkeypatch, change):
     rule = responses.accept_invitation
 
@@ -306,7 +306,7 @@ def test_html_in_a_decline_message_is_escaped(client, asked):
     assert "&lt;script&gt;alert(1)" in shown
 
 
-@pytest.mark.parametrize("change", [factories.close_rsvp, factories.cancel_event_unnoticed, factories.end_event])
+@pytest.mark.parametrize("change", [factories.close_rsvp, factories.mark_event_canceled, factories.end_event])
 def test_decline_is_refused_when_the_event_takes_no_answers(client, asked, change):
     change(asked.event)
     before = snapshots.tables(but=BUT_LIMITS)
@@ -374,7 +374,7 @@ def test_after_rsvps_close_declining_works_and_accepting_is_refused(client, aske
     assert accept(client, asked).status_code == 409
 
 
-@pytest.mark.parametrize("change", [factories.cancel_event_unnoticed, factories.end_event])
+@pytest.mark.parametrize("change", [factories.mark_event_canceled, factories.end_event])
 def test_accepted_invitation_of_a_canceled_or_past_event_is_read_only(client, asked, change):
     accept(client, asked, size="2")
     change(asked.event)

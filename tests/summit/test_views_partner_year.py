@@ -160,7 +160,7 @@ def test_year_is_linked_from_the_pledge_and_its_thank_you_page(client, pledge):
 def test_link_of_an_older_pledge_redirects_to_the_newest(client):
     before = factories.pledge_signed_last_year()
     assert client.get(address(before)).status_code == 200
-    newest = factories.renewed_pledge(before.organization, 2027)
+    newest = factories.renew_pledge(before.organization, 2027)
     assert client.get(address(before))["Location"] == address(newest)
 
 

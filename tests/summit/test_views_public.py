@@ -62,7 +62,7 @@ def test_page_of_a_past_summit_links_to_the_coming_one(client):
     page = client.get(past.get_absolute_url()).content.decode()
     assert "The next summit has a date already." in page
     assert f'href="{coming.get_absolute_url()}"' in page
-    factories.cancel_event_unnoticed(coming)
+    factories.mark_event_canceled(coming)
     assert coming.get_absolute_url() not in client.get(past.get_absolute_url()).content.decode()
 
 

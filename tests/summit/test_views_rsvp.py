@@ -39,7 +39,7 @@ def test_rsvp_page_in_each_state(client):
     assert "Waiting list You are waiting for 2 seats" in page(client, waiting)
     assert "Cancelled Your RSVP is cancelled" in page(client, cancelled)
     assert "You can come back" in page(client, cancelled)
-    factories.cancel_event_unnoticed(event)
+    factories.mark_event_canceled(event)
     assert "Cancelled This event will not take place" in page(client, confirmed)
     Event.objects.update(canceled_at=None)
     factories.end_event(event)
@@ -292,7 +292,7 @@ def test_reinstate_with_an_invalid_party_size_shows_an_error(client, size):
     assert rsvp.status == "canceled"
 
 
-@pytest.mark.parametrize("stop", [factories.end_event, factories.cancel_event_unnoticed])
+@pytest.mark.parametrize("stop", [factories.end_event, factories.mark_event_canceled])
 @pytest.mark.parametrize("name", CHANGES)
 def test_changes_by_link_are_refused_after_the_event_except_canceling(client, name, stop):
     event = factories.event()
@@ -304,7 +304,7 @@ def test_changes_by_link_are_refused_after_the_event_except_canceling(client, na
     post(client, name, rsvp, size="1")
     if (name, stop) == (
         "cancel_rsvp",
-        factories.cancel_event_unnoticed,
+        factories.mark_event_canceled,
     ):  # harmless: nobody is called up, and a guest may always leave
         assert snapshots.seats(event) == [("Alma Reyes", 0, 0)]
     else:

@@ -1,4 +1,4 @@
-"""A real mail server on this machine that keeps what it takes, and can be told to refuse."""
+"""An SMTP server on this machine that keeps received email, and functions that queue messages for it."""
 
 import asyncio
 import socket
@@ -13,20 +13,20 @@ from imagine.mail.models import Message, SendRate
 from imagine.mail.queue import enqueue
 
 
-class PostOffice:
-    """`at_sender`, `at_recipient` and `at_data` are what it answers there instead of 250. `on_mail` is called with each
-    mail that it took, before it says so; when that returns False, it hangs up without a word."""
+class MailServer:
+    """`at_sender`, `at_recipient` and `at_data` replace the reply to that command. `on_email` is called with each
+    received email before the reply; if it returns False, the connection is dropped without one."""
 
     def __init__(self):
-        self.mails: list[EmailMessage] = []
+        self.emails: list[EmailMessage] = []
         self.at_sender = self.at_recipient = self.at_data = ""
-        self.on_mail: Callable[[EmailMessage], object] = lambda mail: True
-        self.visits = 0
+        self.on_email: Callable[[EmailMessage], object] = lambda email: True
+        self.connection_count = 0
         self.port = free_port()
         self.controller: Controller | None = None
 
     async def handle_EHLO(self, server, session, envelope, hostname, responses):
-        self.visits += 1
+        self.connection_count += 1
         session.host_name = hostname
         return responses
 
@@ -36,7 +36,7 @@ class PostOffice:
         envelope.mail_from = address
         return "250 OK"
 
-    async def handle_RCPT(self, server, session, envelope, address, options):  # the name is aiosmtpd's
+    async def handle_RCPT(self, server, session, envelope, address, options):  # aiosmtpd's name
         if self.at_recipient:
             return self.at_recipient
         envelope.rcpt_tos.append(address)
@@ -45,9 +45,9 @@ class PostOffice:
     async def handle_DATA(self, server, session, envelope):
         if self.at_data:
             return self.at_data
-        mail = message_from_bytes(envelope.content, policy=policy.default)
-        self.mails.append(mail)
-        if await asyncio.to_thread(self.on_mail, mail) is False:
+        email = message_from_bytes(envelope.content, policy=policy.default)
+        self.emails.append(email)
+        if await asyncio.to_thread(self.on_email, email) is False:
             server.transport.abort()
         return "250 OK"
 
@@ -62,14 +62,14 @@ class PostOffice:
 
 
 def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return sock.getsockname()[1]
 
 
 def new_message(idempotency_key: str = "rsvp_confirmed:17:1", **fields) -> Message:
-    """One message in the queue, about whatever has a row."""
-    words = {
+    """Queue a message about some existing row."""
+    defaults = {
         "kind": "rsvp_confirmed",
         "about": SendRate(pk=17),
         "recipient": "alma@example.org",
@@ -78,12 +78,12 @@ def new_message(idempotency_key: str = "rsvp_confirmed:17:1", **fields) -> Messa
         "body_text": "We expect you for breakfast.\n",
         "body_html": "<p>We expect you for breakfast.</p>",
     }
-    enqueue(idempotency_key=idempotency_key, **(words | fields))
+    enqueue(idempotency_key=idempotency_key, **(defaults | fields))
     return Message.objects.get(idempotency_key=idempotency_key)
 
 
 def drawing(rate: SendRate, language: str) -> bytes:
-    """The attachment of a message of the kind "drawing": what the one row of the send rate says."""
+    """Build the attachment of messages of the kind "drawing" from the row of the send rate."""
     return f"%PDF {rate.per_second} {language}".encode()
 
 
@@ -96,6 +96,6 @@ attachments.register_builder("broken drawing", broken_drawing)
 
 
 def outcome(message: Message) -> tuple[str, int, str, bool]:
-    """State, attempts, reason, and whether it may have been sent more than once."""
+    """Return the state, attempts, error, and whether the message may have been sent more than once."""
     message.refresh_from_db()
     return (message.state, message.attempts, message.last_error, message.possible_duplicate)
