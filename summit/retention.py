@@ -64,6 +64,7 @@ def anonymize_rsvps(rsvps: Iterable[Rsvp]) -> None:
 
 
 def anonymize(rsvps: list[Rsvp]) -> None:
+    end_invitation_links(rsvps)
     for rsvp in rsvps:
         rsvp.name, rsvp.email = REMOVED_NAME, f"removed-{rsvp.pk}@removed.invalid"
         rsvp.phone = rsvp.organization_name = rsvp.note = ""
@@ -75,6 +76,16 @@ def anonymize(rsvps: list[Rsvp]) -> None:
     Guest.objects.filter(rsvp__in=rsvps).exclude(name="").update(name=REMOVED_NAME)
     clear_needs_of(rsvps)
     hide_values(rsvps, LOGGED_PERSONAL_FIELDS)
+
+
+def end_invitation_links(rsvps: list[Rsvp]) -> None:
+    """Give the invitations that these RSVPs answer new links, because their pages show the party."""
+    answered = Invitation.objects.filter(rsvp__in=rsvps)
+    answered.lock()
+    invitations = list(answered)
+    for invitation in invitations:
+        invitation.renew_link()
+    Invitation.objects.bulk_update(invitations, Invitation.LINK_FIELDS)
 
 
 def in_batch(rsvps: QuerySet[Rsvp], remove) -> int:

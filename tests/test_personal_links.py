@@ -15,6 +15,8 @@ from imagine.mail import queue
 from imagine.mail.models import EmailPreference, Message
 from imagine.mail.preferences import get_preference
 from imagine.mail.queue import CannotResend
+from imagine.privacy import erasing
+from imagine.privacy.people import Person
 from partners.models import Contact, Organization, Pledge, PledgeRequest
 from partners.organizations import contacts
 from partners.pledges import editing as pledge_editing
@@ -24,8 +26,9 @@ from partners.pledges import years as pledge_years
 from summit import rsvp_links, seats
 from summit.invitations import links as invitation_links
 from summit.invitations import responses
-from summit.models import Invitation, Rsvp
+from summit.models import Event, Invitation, Rsvp
 from tests import factories, web_client
+from tests.privacy.test_retention import carry_out, ended
 from tests.test_golden import patterns
 
 pytestmark = pytest.mark.django_db
@@ -447,6 +450,103 @@ def test_email_preferences_still_open_after_the_contact_is_deleted(story, invita
     Client().post(f"{preference.get_absolute_url()}invitations/", {"List-Unsubscribe": "One-Click"})
     contacts.delete_contact(invitation.contact)
     assert story.who_gets_in() == {("mail", "wrong@example.org")}
+
+
+# Erased, and deleted on schedule ---------------------------------------------------------------------------------
+
+
+def erase(email: str) -> None:
+    """Without the proof of who it was that a page would show."""
+    erasing.erase(Person(email), by="office")
+
+
+def age(days: int) -> None:
+    """Everything happened so long ago, and the nights since have deleted what they should."""
+    long_ago = timezone.now() - timedelta(days=days)
+    for event in Event.objects.all():
+        ended(days, event=event)
+    for model in (Contact, Message, PledgeRequest):
+        model.objects.update(created_at=long_ago)
+    Message.objects.filter(state="sent").update(sent_at=long_ago)
+    carry_out()
+
+
+@pytest.mark.parametrize("is_over", [False, True])
+def test_rsvp_of_an_erased_person_opens_for_no_one(story, browser_rsvp, is_over):
+    if is_over:
+        ended(1, event=browser_rsvp.event)
+    erase("rosa@example.org")
+    story.deliver()
+    story.resend_everything()
+    assert story.who_gets_in() == set()
+
+
+def test_anonymized_rsvp_opens_for_no_one(story, browser_rsvp):
+    age(395)
+    assert story.who_gets_in() == {("rsvp", "browser"), ("rsvp", "rosa@example.org")}
+    age(397)
+    story.resend_everything()
+    assert story.who_gets_in() == set()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("is_erased", [True, False])
+def test_pledge_request_opens_for_no_one_after_erasure_or_60_days(story, browser_rsvp, is_erased):
+    factories.pledge_year()
+    page = Client().post(f"/imagine/rsvp/{browser_rsvp.browser_token}/promise/", follow=True)
+    story.note(f"{page.redirect_chain} {page.content.decode()}", "browser")
+    story.deliver()
+    request = PledgeRequest.objects.get()
+    typed = factories.pledge_data(request.browser_token, factories.promised(), name="Port Gate")
+    pledge_editing.save_draft(request.browser_token, **typed)
+    assert {kind for kind, _who in story.who_gets_in()} == {"rsvp", "promise"}
+    if is_erased:
+        erase("rosa@example.org")
+    else:
+        age(397)
+    story.deliver()
+    story.resend_everything()
+    assert story.who_gets_in() == set()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("accepts", [True, False])
+@pytest.mark.parametrize("is_over", [True, False])
+def test_invitation_and_preferences_of_an_erased_person_open_for_no_one(story, invitation, accepts, is_over):
+    if accepts:
+        accept(story, invitation)
+    if is_over:
+        ended(1, event=invitation.event)
+    erase("wrong@example.org")
+    story.deliver()
+    story.resend_everything()
+    assert story.who_gets_in() == set()
+
+
+@pytest.mark.slow
+def test_invitation_of_an_anonymized_rsvp_opens_for_no_one(story, invitation):
+    """The contact is still invited to other events, so the preferences open until nothing is left of the person."""
+    accept(story, invitation)
+    age(397)
+    story.resend_everything()
+    assert story.who_gets_in() == {("mail", "wrong@example.org")}
+    age(2 * 365 + 1)
+    age(2 * 365 + 1)  # the contact and the emails first, then the preferences that nothing needs
+    assert story.who_gets_in() == set()
+
+
+@pytest.mark.slow
+def test_pledge_of_an_erased_signer_opens_only_for_the_others(story, pledge):
+    pledge_links.email_link(pledge)  # hasn't left
+    old = forget(story)
+    erase("wrong@example.org")
+    story.deliver()
+    story.resend_everything()
+    assert not any(map(opens, old))
+    assert story.who_gets_in() <= {("promise", "chue@example.org")}
+    erase("chue@example.org")
+    story.resend_everything()
+    assert story.who_gets_in() == set()
 
 
 # Wrong links -----------------------------------------------------------------------------------------------------
