@@ -10,6 +10,7 @@ from imagine.core import views as core_views
 from imagine.core.converters import TokenConverter
 from imagine.mail import health_views
 from imagine.privacy import views as privacy_views
+from summit.views import public as public_views
 
 admin.site.enable_nav_sidebar = False  # the start page leads everywhere, and lists need the room
 admin.site.index_title = _("Where things stand")
@@ -18,6 +19,7 @@ register_converter(TokenConverter, "token")
 
 under_imagine = [
     path("", include("partners.urls")),
+    path("", public_views.landing, name="landing"),  # the home page
     path("", include("summit.urls")),
     path("", include("imagine.mail.urls")),
     path("language/", set_language, name="language"),

@@ -2,7 +2,11 @@
 
 Each signal is sent in the transaction of the change, so an exception in a receiver undoes the change. The first three
 signals let receivers lock their rows before anything is written, in the order given in docs/rules.md.
+
+The last two ask for pages of other apps that ours link to. Receivers return a PageLink.
 """
+
+from typing import NamedTuple
 
 from django.dispatch import Signal
 
@@ -15,3 +19,11 @@ contact_email_changed = Signal()  # contact: with its new address; before: the o
 address_proofs_asked = Signal()
 contact_deleted = Signal()  # contact: right before it is deleted
 contact_merged = Signal()  # contact, duplicate: right before the duplicate is deleted
+
+contact_page_asked = Signal()  # contact: in the admin
+pledge_page_asked = Signal()  # token: of the pledge's link
+
+
+class PageLink(NamedTuple):
+    url: str
+    title: str

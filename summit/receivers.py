@@ -1,18 +1,24 @@
-"""Receivers of signals from partners and mail: contacts that change, emails to resend, languages of addresses."""
+"""Receivers of signals from partners and mail: contacts that change, pages of ours that theirs link to, emails to
+resend, languages of addresses."""
 
 from django.dispatch import receiver
+from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from imagine.mail.models import Message
 from imagine.mail.signals import language_asked, language_chosen, resend_requested
 from partners.models import Contact
 from partners.signals import (
+    PageLink,
     address_proofs_asked,
     contact_deleted,
     contact_email_changed,
     contact_emails_changing,
     contact_merged,
+    contact_page_asked,
     contacts_locked,
     organizations_leaving,
+    pledge_page_asked,
 )
 from summit import rsvp_language, rsvp_links, rsvp_resend, seats
 from summit.invitations import contact_changes
@@ -54,6 +60,17 @@ def on_contact_merged(contact: Contact, duplicate: Contact, **kwargs) -> None:
 @receiver(address_proofs_asked)
 def on_address_proofs_asked(contact: Contact, **kwargs) -> list[str]:
     return rsvp_links.address_proofs(contact)
+
+
+@receiver(contact_page_asked)
+def on_contact_page_asked(contact: Contact, **kwargs) -> PageLink:
+    url = reverse("admin:summit_invitation_changelist", query={"contact__id__exact": contact.pk})
+    return PageLink(url, _("Invitations of this person"))
+
+
+@receiver(pledge_page_asked)
+def on_pledge_page_asked(token: str, **kwargs) -> PageLink:
+    return PageLink(reverse("partner_year", args=[token]), _("Your year: events, invitations, promises"))
 
 
 @receiver(resend_requested)

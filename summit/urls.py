@@ -7,7 +7,6 @@ from summit.views import public as public_views
 from summit.views import rsvp as rsvp_views
 
 urlpatterns = [
-    path("", public_views.landing, name="landing"),
     path("events/", calendar_views.events, name="events"),
     path("events/calendar.ics", calendar_views.events_feed, name="events_feed"),
     path("events/<slug:slug>/", public_views.event, name="event"),

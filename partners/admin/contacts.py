@@ -6,9 +6,8 @@ from django.contrib import admin
 from django.contrib.admin.widgets import AdminEmailInputWidget
 from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Lower
-from django.template.loader import render_to_string
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.timezone import localdate
 from django.utils.translation import gettext_lazy as _
 
@@ -23,6 +22,7 @@ from partners.admin import components
 from partners.admin.filters import ChoiceFilter
 from partners.models import Contact, normalize_name
 from partners.organizations import contacts
+from partners.signals import contact_page_asked
 
 MAX_SEARCH_WORDS = 10
 DUPLICATE_EMAIL = _("This address is a contact already.")
@@ -143,7 +143,8 @@ class ContactAdmin(GuardedAdmin, ActionsAdmin):
 
     @admin.display(description=_("invitations"))
     def invitations(self, contact: Contact) -> str:
-        return render_to_string("admin/_contact_invitations.html", {"contact": contact})
+        pages = [page for _receiver, page in contact_page_asked.send(Contact, contact=contact)]
+        return format_html_join(" ", '<a href="{}">{}</a>', pages)
 
     @admin.display(description=_("history"))
     def history(self, contact: Contact) -> str:

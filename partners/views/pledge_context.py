@@ -8,12 +8,13 @@ from django.utils.translation import gettext as _
 
 from partners import formatting as partner_formatting
 from partners.forms import ContactForm, ProfileForm, SignForm
-from partners.models import Logo, PledgeYear, PromiseType, School
+from partners.models import Logo, Pledge, PledgeYear, PromiseType, School
 from partners.pledges import edit_conflicts
 from partners.pledges.form_data import PledgeAnswers
 from partners.pledges.page_state import PageState
 from partners.pledges.promise_form import PromiseForm
 from partners.pledges.promises import localized_field, signed_amount
+from partners.signals import PageLink, pledge_page_asked
 
 
 def pledge_page_context(state: PageState, answers: PledgeAnswers | None = None) -> dict:
@@ -37,6 +38,7 @@ def pledge_page_context(state: PageState, answers: PledgeAnswers | None = None) 
         "cards": cards,
         **page_forms(state, answers),
         "email": getattr(state.answering_contact or state.pledge_request, "email", ""),
+        "more_pages": more_pages(state),
     }
     return page | page_errors(page, answers)
 
@@ -98,6 +100,7 @@ def thanks_page_context(state: PageState) -> dict:
         "year": state.year,
         "signature": signature,
         "email": getattr(state.answering_contact, "email", ""),
+        "more_pages": more_pages(state),
         "lines": lines,
         "needs_clearance": any(line["needs_clearance"] for line in lines),
     }
@@ -110,6 +113,11 @@ def closed_page_context(state: PageState) -> dict:
         if state.is_signed
         else {"state": state, "year": state.year, "next_year": next_year()}
     )
+
+
+def more_pages(state: PageState) -> list[PageLink]:
+    """Return the pages of other apps that the same link opens."""
+    return [page for _receiver, page in pledge_page_asked.send(Pledge, token=state.token)]
 
 
 def next_year() -> PledgeYear | None:

@@ -157,6 +157,15 @@ def test_year_is_linked_from_the_pledge_and_its_thank_you_page(client, pledge):
 # Which links open it ------------------------------------------------------------------------------------------------
 
 
+def test_pages_of_a_pledge_link_here(client, pledge):
+    pages = [pledge.get_absolute_url(), reverse("pledge_thanks", args=[pledge.token])]
+    found = [client.get(page).content.decode() for page in pages]
+    factories.close_year()
+    found.append(client.get(pledge.get_absolute_url()).content.decode())
+    link = f'<a href="{address(pledge)}">Your year: events, invitations, promises</a>'
+    assert [link in page for page in found] == [True, True, True]
+
+
 def test_link_of_an_older_pledge_redirects_to_the_newest(client):
     before = factories.pledge_signed_last_year()
     assert client.get(address(before)).status_code == 200
