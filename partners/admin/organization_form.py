@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from imagine.core.admin.concurrent_edit import CHANGED, ConcurrentEditForm
 from imagine.core.deletion import reasons_to_keep
 from imagine.core.forms import TextField
-from partners.forms import LogoField
+from partners.forms.pledge import LogoField
 from partners.models import Contact, Organization
 from partners.organizations import contacts, profiles
 

@@ -12,7 +12,7 @@ from imagine.core.page_cache import render_cached
 from partners.directory import presenters as directory_presenters
 from partners.directory import queries as directory_queries
 from partners.directory.queries import MAX_LENGTH_SEARCH, DirectoryQuery
-from partners.forms import SearchForm
+from partners.forms.directory import SearchForm
 from partners.models import Logo, Organization, Sector
 
 LOGO_MINUTES = 10  # that browsers and other sites may cache a logo

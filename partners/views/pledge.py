@@ -12,12 +12,12 @@ from imagine.core.errors import RuleViolation
 from imagine.core.rate_limit import limit_posts, too_many_requests
 from imagine.core.uploads import takes_files
 from imagine.core.views import personal_page
+from partners.forms.edit_conflicts import merge_edits
+from partners.forms.pledge_answers import PledgeAnswers
 from partners.models import Logo
 from partners.organizations import logos
 from partners.pledges import editing as pledge_editing
 from partners.pledges import page_state
-from partners.pledges.edit_conflicts import merge_edits
-from partners.pledges.form_data import PledgeAnswers
 from partners.pledges.page_state import PageState
 from partners.views.pledge_context import closed_page_context, pledge_page_context, thanks_page_context
 from partners.views.signup import page_or_post

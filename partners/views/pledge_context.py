@@ -7,12 +7,12 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
 from partners import formatting as partner_formatting
-from partners.forms import ContactForm, ProfileForm, SignForm
+from partners.forms import edit_conflicts
+from partners.forms.pledge import ContactForm, ProfileForm, SignForm
+from partners.forms.pledge_answers import PledgeAnswers
+from partners.forms.promise import PromiseForm
 from partners.models import Logo, Pledge, PledgeYear, PromiseType, School
-from partners.pledges import edit_conflicts
-from partners.pledges.form_data import PledgeAnswers
 from partners.pledges.page_state import PageState
-from partners.pledges.promise_form import PromiseForm
 from partners.pledges.promises import localized_field, signed_amount
 from partners.signals import PageLink, pledge_page_asked
 

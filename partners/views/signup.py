@@ -6,7 +6,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
 from imagine.core.rate_limit import limit_posts
-from partners.forms import BeginForm
+from partners.forms.signup import BeginForm
 from partners.models import PledgeYear
 from partners.pledges import page_state
 from partners.pledges import signup as pledge_signup

@@ -8,12 +8,12 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 
 from imagine.core.errors import RuleViolation
-from partners.forms import ContactForm, ProfileForm, SignForm
+from partners.forms.pledge import ContactForm, ProfileForm, SignForm
+from partners.forms.promise import PromiseForm
 from partners.models import Pledge
 from partners.pledges import editing as pledge_editing
 from partners.pledges import promises
 from partners.pledges.page_state import PageState
-from partners.pledges.promise_form import PromiseForm
 from partners.pledges.promises import Checklist, Problem, PromiseData
 
 TICKED = re.compile(r"promise-([0-9]{1,9})-ticked")

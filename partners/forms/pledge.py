@@ -1,74 +1,18 @@
-"""Forms for partners. They validate the syntax of the answers; partners.pledges checks the rest."""
+"""Forms on the page of a pledge. They validate the syntax of the answers; partners.pledges checks the rest."""
 
 from crispy_forms.helper import FormHelper
 from django import forms
 from django.conf import settings
 from django.core.validators import URLValidator
 from django.utils.functional import cached_property
-from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
-from imagine.core.form_layout import Checkbox, Chips, Collapsible, Field, Include, form_helper
-from imagine.core.forms import AddressField, LineField, NameField, TextField, check_characters
-from partners.directory.queries import MAX_LENGTH_SEARCH
-from partners.models import Contact, Organization, PledgeRequest, Sector
+from imagine.core.form_layout import Checkbox, Chips, Collapsible, Include, form_helper
+from imagine.core.forms import LineField, NameField, TextField, check_characters
+from partners.models import Contact, Organization, Sector
 from partners.organizations import logos
 
 WEB_ADDRESS = _("A web address looks like https://www.example.org.")
-
-
-class BeginForm(forms.Form):
-    """Request the link to start a pledge."""
-
-    organization = NameField(
-        label=_("Organization"),
-        max_length=120,
-        widget=forms.TextInput(attrs={"autocomplete": "organization"}),
-        error_messages={"required": _("Write the name of your organization.")},
-    )
-    name = NameField(
-        label=_("Your name"),
-        max_length=100,
-        widget=forms.TextInput(attrs={"autocomplete": "name"}),
-        error_messages={"required": _("Write your name, so that we know who asks.")},
-    )
-    email = AddressField(
-        label=_("Email"),
-        max_length=254,
-        help_text=_("Your private link goes here."),
-        widget=forms.EmailInput(attrs={"autocomplete": "email"}),
-        error_messages={"required": _("Write your e-mail address: your link goes there.")},
-    )
-
-    helper = form_helper("organization", "name", "email")
-
-    def pledge_request(self) -> PledgeRequest:
-        """Return the unsaved request, in the page's language."""
-        return PledgeRequest(language=get_language(), **self.cleaned_data)
-
-
-class SearchForm(forms.Form):
-    """Search the public directory within the current year and sector."""
-
-    year = forms.CharField(widget=forms.HiddenInput)
-    sector = forms.CharField(widget=forms.HiddenInput)
-    q = forms.CharField(
-        label=_("Name of a partner"),
-        max_length=MAX_LENGTH_SEARCH,
-        required=False,
-        widget=forms.SearchInput(attrs={"autocomplete": "off"}),
-    )
-    kind = forms.ChoiceField(label=_("Promise"), required=False)
-
-    def __init__(self, parameters: dict, promise_types: list[tuple[str, str]]):
-        """`parameters` are the parameters of the current URL."""
-        super().__init__(initial=parameters, auto_id="%s")
-        self.fields["kind"].choices = [("", _("All kinds")), *promise_types]
-
-    @cached_property
-    def helper(self) -> FormHelper:
-        kept = [name for name in ("year", "sector") if name in self.initial]
-        return form_helper(*kept, Field("q", label_note=""), Field("kind", label_note=""))
 
 
 class WebAddressField(forms.URLField):

@@ -15,12 +15,12 @@ from django.utils.translation import gettext as _
 
 from imagine.core.admin import concurrent_edit
 from imagine.core.models import AuditEntry
+from partners.forms.pledge_answers import PledgeAnswers
+from partners.forms.promise import overwrite_answers
 from partners.models import Contact, Organization
 from partners.pledges import promises
 from partners.pledges.editing import Difference, field_difference
-from partners.pledges.form_data import PledgeAnswers
 from partners.pledges.page_state import PageState
-from partners.pledges.promise_form import overwrite_answers
 from partners.pledges.promises import Checklist, PromiseData, by_type
 
 FORMS = {"profile": (Organization, ""), "contact": (Contact, "contact-")}
