@@ -7,6 +7,7 @@ GENERATED_REQUESTS=20000 .venv/bin/python -m pytest tests/test_generated_request
 import ipaddress
 import os
 import random
+import re
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from urllib.parse import quote, urlencode
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import Group, User
-from django.db import transaction
+from django.db import connection, transaction
 from django.test import Client
 
 from tests import web_client
@@ -144,6 +145,20 @@ class Page:
 
 
 @dataclass
+class QueryTime:
+    """Sums how long queries take: PostgreSQL works in a process of its own."""
+
+    seconds: float = 0
+
+    def __call__(self, execute, sql, params, many, context):
+        began = time.perf_counter()
+        try:
+            return execute(sql, params, many, context)
+        finally:
+            self.seconds += time.perf_counter() - began
+
+
+@dataclass
 class Requests:
     """Makes the requests and asks for the answers."""
 
@@ -165,10 +180,11 @@ class Requests:
         content_type = headers.pop("content-type", content_type)
         url = self.url(page, chance)
         with transaction.atomic():
-            began = time.process_time()
-            response = client.generic(method, url, body, content_type=content_type, headers=headers)
-            content = b"".join(response.streaming_content) if response.streaming else response.content
-            seconds = time.process_time() - began
+            began, queries = time.process_time(), QueryTime()
+            with connection.execute_wrapper(queries):
+                response = client.generic(method, url, body, content_type=content_type, headers=headers)
+                content = b"".join(response.streaming_content) if response.streaming else response.content
+            seconds = time.process_time() - began + queries.seconds
             transaction.set_rollback(True)
         self.statuses[response.status_code] += 1
         problems = [mark.decode() for mark in TRACES if mark in content]
@@ -252,8 +268,17 @@ def test_no_request_gets_a_5xx_takes_a_second_or_shows_a_trace(requests, part):
 
 
 @pytest.mark.slow
-def test_control_failing_page_is_detected(requests, monkeypatch, settings):
+def test_control_failing_page_and_slow_query_are_detected(requests, monkeypatch, settings):
     settings.DEBUG = True
     monkeypatch.setattr("summit.views.public.page_state", lambda event: {}["no such state"])
     problems = [problem for number in range(len(requests.pages)) if (problem := requests.send(number))]
     assert any("500" in problem and "site-packages" in problem for problem in problems)
+    monkeypatch.setattr("summit.views.public.page_state", sleep)
+    place = next(place for place, page in enumerate(requests.pages) if re.search(r"/events/[\w-]+/$", page.url))
+    numbers = [(place + turn * len(requests.pages)) * PARTS for turn in range(20)]
+    assert any("1.1 s" in requests.send(number) for number in numbers)
+
+
+def sleep(event) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_sleep(1.1)")
