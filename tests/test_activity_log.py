@@ -22,7 +22,7 @@ from partners.organizations import contacts, merging
 from partners.pledges import editing as pledge_editing
 from partners.pledges import links as pledge_links
 from partners.pledges import years as pledge_years
-from summit import rsvp_links, seats
+from summit import organization_matching, rsvp_links, seats
 from summit.invitations import responses, writing
 from tests import factories
 
@@ -191,6 +191,33 @@ def test_action_on_several_records_is_logged(chief):
     chief.post(page, {"action": "cancel_rsvps", "_selected_action": [rsvp.pk for rsvp in rsvps[:2]]})  # nothing to do
     chief.post(page, {"action": "cancel_rsvps", "_selected_action": [rsvps[2].pk]})  # one alone
     assert SecurityEvent.objects.filter(kind=Kind.SEVERAL_CHANGED).count() == 1
+
+
+@pytest.mark.parametrize("decision", ["choose", "none", "new"])
+def test_matching_several_rsvps_is_logged(chief, decision):
+    event, gate = factories.event(), factories.organization("Port Gate Logistics")
+    rsvps = [factories.rsvp(event, name, organization_name="Port Gate") for name in ("Alma Reyes", "Ben Cho")]
+    page = reverse("admin:summit_match", args=[rsvps[0].pk])
+    sent = {"choose": gate.pk} if decision == "choose" else {decision: "1", "name": "Gate"}
+    chief.post(page, {"was": ""} | sent)
+    [line] = SecurityEvent.objects.filter(kind=Kind.SEVERAL_CHANGED)
+    assert line.facts == {"list": "summit.rsvp", "rows": 2, "action": "match_organization"}
+    rsvps[0].refresh_from_db()
+    chief.post(page, {"was": rsvps[0].organization_id or "none", "again": "1"})  # one alone
+    assert organization_matching.names_to_match().get()["number"] == 1
+    assert SecurityEvent.objects.filter(kind=Kind.SEVERAL_CHANGED).count() == 1
+
+
+@pytest.mark.parametrize("button", ["arrived", "resend"])
+def test_resolving_several_unknown_emails_is_logged(chief, button):
+    mailing = factories.write_mailing(factories.event(), *(factories.person(f"Person {n}") for n in range(3)))
+    mailing.messages.update(state=Message.State.UNKNOWN)
+    page = reverse("admin:mail_mailing_change", args=[mailing.pk])
+    chief.post(page, {button: "1", "message": [mailing.messages.first().pk]})  # one alone
+    assert not SecurityEvent.objects.filter(kind=Kind.SEVERAL_CHANGED).exists()
+    chief.post(page, {button: "1", "all": "1"})
+    [line] = SecurityEvent.objects.filter(kind=Kind.SEVERAL_CHANGED)
+    assert line.facts == {"list": "mail.message", "rows": 2, "action": button}
 
 
 def test_changes_to_a_hold_are_logged(chief):

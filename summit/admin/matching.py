@@ -16,7 +16,8 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods, require_safe
 
 from imagine.core.admin.pagination import page_with_links
-from imagine.core.admin.permissions import current_user_may
+from imagine.core.admin.permissions import ACT_ON_MANY, current_user_may
+from imagine.core.security_events import Kind, record_event
 from partners.models import Organization, Sector, normalize_name
 from summit import organization_matching
 from summit.models import Rsvp, RsvpQuerySet
@@ -52,13 +53,13 @@ def names_page(page: admin.ModelAdmin, request: HttpRequest) -> HttpResponse:
         "opts": page.opts,
         "page": shown,
         "groups": organization_matching.groups_with_proposals(list(shown)),
-        "may_match": page.has_change_permission(request),
+        "may_match": page.has_change_permission(request) and request.user.has_perm(ACT_ON_MANY),
     }
     return render(request, "admin/summit/rsvp/to_match.html", context)
 
 
 def rsvp_page(page: admin.ModelAdmin, request: HttpRequest, pk: int) -> HttpResponse:
-    """Match one RSVP and, with it, the others with the same name."""
+    """Match one RSVP and, with it, the others with the same name, for those who may act on many."""
     if not page.has_change_permission(request):
         raise PermissionDenied
     rsvp = get_object_or_404(Rsvp.objects.select_related("organization", "event"), pk=pk)
@@ -79,6 +80,7 @@ def render_rsvp_page(
         "opts": page.opts,
         "rsvp": rsvp,
         "group": organization_matching.group_with_proposals(rsvp),
+        "number": rsvps_to_decide(request, rsvp).count(),
         "was": match_state(rsvp),
         "form": form,
         "doubled": doubled,
@@ -100,10 +102,17 @@ def match_state(rsvp: Rsvp) -> str:
     return "none" if rsvp.no_organization else str(rsvp.organization_id or "")
 
 
-def rsvps_to_decide(rsvp: Rsvp, was: str) -> RsvpQuerySet:
+def rsvps_to_decide(request: HttpRequest, rsvp: Rsvp) -> RsvpQuerySet:
+    """Return the RSVPs that a decision on this one's page is for."""
+    rsvps = organization_matching.rsvps_with_same_name(rsvp)
+    return rsvps if request.user.has_perm(ACT_ON_MANY) else rsvps.filter(pk=rsvp.pk)
+
+
+def unchanged_rsvps_to_decide(request: HttpRequest, rsvp: Rsvp) -> RsvpQuerySet:
     """Return the RSVPs that a decision is for, unless someone has matched them since the page was shown."""
+    was = request.POST.get("was", "")
     if not was:
-        return organization_matching.rsvps_with_same_name(rsvp).filter(organization=None, no_organization=False)
+        return rsvps_to_decide(request, rsvp).filter(organization=None, no_organization=False)
     this = Rsvp.objects.filter(pk=rsvp.pk)
     return (
         this.filter(no_organization=True)
@@ -113,7 +122,7 @@ def rsvps_to_decide(rsvp: Rsvp, was: str) -> RsvpQuerySet:
 
 
 def save_decision(page, request, rsvp: Rsvp) -> HttpResponse:
-    rsvps, data = rsvps_to_decide(rsvp, request.POST.get("was", "")), request.POST
+    rsvps, data = unchanged_rsvps_to_decide(request, rsvp), request.POST
     try:
         if "new" in data:
             return create_organization_from_form(page, request, rsvp, rsvps)
@@ -154,7 +163,9 @@ def create_organization_from_form(page, request, rsvp: Rsvp, rsvps: RsvpQuerySet
 
 
 def report_and_redirect(page, request, rsvp: Rsvp, number: int) -> HttpResponse:
-    """Report what was decided and go back to the page it was decided on."""
+    """Record and report what was decided, and go back to the page it was decided on."""
+    if number > 1:
+        record_event(Kind.SEVERAL_CHANGED, list="summit.rsvp", rows=number, action="match_organization")
     rsvp.refresh_from_db(fields=["organization", "no_organization"])
     if rsvp.organization:
         message = ngettext("%(number)d RSVP is of %(name)s.", "%(number)d RSVPs are of %(name)s.", number)

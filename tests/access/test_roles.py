@@ -10,7 +10,9 @@ from django.urls import reverse
 
 from imagine.access import roles
 from imagine.core.admin.actions import only_reads
+from imagine.mail.models import Message
 from tests import factories, snapshots
+from tests.web_client import page_text
 
 pytestmark = pytest.mark.django_db
 
@@ -162,3 +164,28 @@ def test_changing_several_records_requires_its_own_permission():
     assert event.rsvps.filter(canceled_at=None).count() == 3
     client.post(address, cancel | {"_selected_action": [rsvps[2].pk]})  # as the button on a record's page does
     assert event.rsvps.filter(canceled_at=None).count() == 2
+
+
+def test_matching_several_rsvps_requires_its_own_permission():
+    event, gate = factories.event(), factories.organization("Port Gate Logistics")
+    rsvps = [factories.rsvp(event, name, organization_name="Port Gate") for name in ("Alma Reyes", "Ben Cho")]
+    client, page = without("core.act_on_many"), reverse("admin:summit_match", args=[rsvps[0].pk])
+    assert "What you say here is for this RSVP." in page_text(client.get(page))
+    assert b'action="/imagine/admin/summit/rsvp/' not in client.get(reverse("admin:summit_to_match")).content
+    client.post(page, {"was": "", "choose": gate.pk})
+    assert [rsvp.name for rsvp in gate.rsvps.all()] == ["Alma Reyes"]
+
+
+@pytest.mark.parametrize("button", ["arrived", "resend"])
+def test_resolving_several_unknown_emails_requires_its_own_permission(button):
+    mailing = factories.write_mailing(factories.event(), *(factories.person(f"Person {n}") for n in range(3)))
+    mailing.messages.update(state=Message.State.UNKNOWN)
+    client, page = without("core.act_on_many"), reverse("admin:mail_mailing_change", args=[mailing.pk])
+    assert b'name="all"' not in client.get(page).content
+    pks = list(mailing.messages.values_list("pk", flat=True))
+    for sent in ({"all": "1"}, {"message": pks[:2]}):
+        assert client.post(page, {button: "1"} | sent).status_code == 403
+    unknown = mailing.messages.filter(state=Message.State.UNKNOWN)
+    assert unknown.count() == 3
+    client.post(page, {button: "1", "message": pks[:1]})
+    assert unknown.count() == 2

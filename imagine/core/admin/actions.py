@@ -97,11 +97,11 @@ def report_outcomes(
         page.message_user(request, f"{shorten_names(names)}: {why}", messages.ERROR)
 
 
-def record_many(request: HttpRequest, outcomes: list[tuple[Model, Outcome]]) -> None:
+def record_many(request: HttpRequest, outcomes: list[tuple[Model, Outcome]], action: str = "") -> None:
     """Record an action that changed rows out of several, with its name in code."""
     changed = [row for row, outcome in outcomes if outcome is True]
     if changed and len(outcomes) > 1:
-        action = request.POST.get("action", "")
+        action = action or request.POST.get("action", "")
         name = {"action": action} if action.isidentifier() else {}
         record_event(Kind.SEVERAL_CHANGED, list=changed[0]._meta.label_lower, rows=len(changed), **name)
 

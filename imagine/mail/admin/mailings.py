@@ -18,8 +18,9 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
-from imagine.core.admin.actions import Outcome, outcome_text
+from imagine.core.admin.actions import Outcome, outcome_text, record_many
 from imagine.core.admin.pagination import page_with_links
+from imagine.core.admin.permissions import ACT_ON_MANY
 from imagine.mail.bulk import control, progress, send_rate
 from imagine.mail.bulk.kinds import get_mailing_kind
 from imagine.mail.models import Mailing, Message, SendRate
@@ -128,6 +129,7 @@ def render_page(
         **base_context(page, request, mailing),
         **kind.page_context(mailing),
         "can_change": page.has_change_permission(request),
+        "can_act_on_many": request.user.has_perm(ACT_ON_MANY),
         "rate_form": rate_form,
         "unknown": page_with_links(request, "page", Paginator(unknown, PAGE_SIZE)),
         "failed": messages_in_state(mailing, State.REJECTED, State.FAILED)[:MAX_FAILED],
@@ -210,12 +212,17 @@ def stop(request: HttpRequest, mailing: Mailing) -> str:
 
 
 def resolve_unknown(request: HttpRequest, mailing: Mailing) -> str:
-    """Mark the selected emails, or all of those whose delivery is unknown, as arrived or send them again."""
+    """Mark the selected emails, or all of those whose delivery is unknown, as arrived or send them again. Raise
+    PermissionDenied for more than one, without the right to act on many."""
     arrived = "arrived" in request.POST
     unknown = messages_in_state(mailing, State.UNKNOWN)
     if "all" not in request.POST:
         unknown = unknown.filter(pk__in=valid_uuids(request.POST.getlist("message")))
-    outcomes = [resolve_outcome(message, arrived) for message in unknown]
+    if len(unknown) > 1 and not request.user.has_perm(ACT_ON_MANY):
+        raise PermissionDenied
+    resolved_messages = [(message, resolve_outcome(message, arrived)) for message in unknown]
+    record_many(request, resolved_messages, action="arrived" if arrived else "resend")
+    outcomes = [outcome for _message, outcome in resolved_messages]
     for reason, number in Counter(str(each) for each in outcomes if isinstance(each, Exception)).items():
         warning = ngettext("%(n)d message is not sent again.", "%(n)d messages are not sent again.", number)
         messages.warning(request, f"{warning % {'n': number}} {reason}")
