@@ -98,8 +98,8 @@ def match_rsvp(rsvp: int, organizations: set[int]) -> bool:
 
 @transaction.atomic
 def assign_organization(rsvps: RsvpQuerySet, organization: int, *, adds_contacts: bool = False) -> int:
-    """Match these RSVPs with the organization of this primary key and, with `adds_contacts`, add their people to its
-    contacts. Return the number of RSVPs. Raise OrganizationMissing."""
+    """Match these RSVPs with the organization of this primary key and, with `adds_contacts`, add their guests with a
+    verified address to its contacts. Return the number of RSVPs. Raise OrganizationMissing."""
     rsvps = lock_events_of_rsvps(rsvps)
     locked = Organization.objects.select_for_update(no_key=True).filter(pk=organization).first()
     if locked is None:
@@ -109,8 +109,8 @@ def assign_organization(rsvps: RsvpQuerySet, organization: int, *, adds_contacts
 
 @transaction.atomic
 def create_organization_for(rsvps: RsvpQuerySet, *, name: str, sector: str = "", is_sure: bool = False) -> Organization:
-    """Create an organization for these RSVPs and add their people to its contacts. Raise AlreadyMatched if they have
-    been matched, and NameTaken if there is one with the same name, unless `is_sure`."""
+    """Create an organization for these RSVPs and add their guests with a verified address to its contacts. Raise
+    AlreadyMatched if they have been matched, and NameTaken if there is one with the same name, unless `is_sure`."""
     rsvps = lock_events_of_rsvps(rsvps)
     if not list(rsvps.select_for_update(no_key=True).order_by("pk").values_list("pk")):
         raise AlreadyMatched
@@ -152,7 +152,7 @@ def save_match(
         rsvp.organization, rsvp.no_organization = organization, no_organization
         rsvp.save(update_fields=["organization", "no_organization"])
         audit.log_change(rsvp, before, match_for_history(rsvp))
-        if organization and adds_contacts:
+        if organization and adds_contacts and rsvp.verified_at:  # else anyone could have typed the address
             person = {"name": rsvp.name, "phone": rsvp.phone, "language": rsvp.language}
             profiles.get_or_add_contact(organization, email=rsvp.email, **person)
     return len(rows)

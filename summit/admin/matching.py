@@ -24,6 +24,7 @@ from summit.models import Rsvp, RsvpQuerySet
 
 NAMES_PER_PAGE = 25
 MAX_SEARCH_RESULTS = 20
+MAX_RSVPS_SHOWN = 100
 
 
 class NewOrganizationForm(forms.Form):
@@ -74,6 +75,7 @@ def render_rsvp_page(
     page, request, rsvp: Rsvp, form: NewOrganizationForm, doubled: Organization | None = None
 ) -> HttpResponse:
     query = request.GET.get("q", "").replace("\0", "").strip()[:120]
+    rsvps = list(organization_matching.rsvps_with_same_name(rsvp).order_by("-created_at", "-pk")[:MAX_RSVPS_SHOWN])
     context = {
         **page.admin_site.each_context(request),
         "title": _("Which organization is it?"),
@@ -82,6 +84,8 @@ def render_rsvp_page(
         "group": organization_matching.group_with_proposals(rsvp),
         "number": rsvps_to_decide(request, rsvp).count(),
         "was": match_state(rsvp),
+        "rsvps": rsvps,
+        "new_contacts": [each.name for each in rsvps if each.verified_at],
         "form": form,
         "doubled": doubled,
         "q": query,

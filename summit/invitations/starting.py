@@ -121,17 +121,18 @@ def are_confirmed(people: list[Person], count: int, mark: str | None) -> bool:
 
 
 def make_contacts(guests: Iterable[Person]) -> int:
-    """Turn guests into contacts of the organization their RSVP was matched with, or without one. Return how many."""
+    """Turn guests into contacts of the organization their RSVP was matched with, or without one if their address isn't
+    verified. They typed the organization's name, so they may not open its pledge. Return how many."""
     guests = list(guests)
-    partners = dict(
-        Rsvp.objects.filter(pk__in=[guest.rsvp_id for guest in guests]).values_list("pk", "organization_id")
-    )
+    verified = Rsvp.objects.filter(pk__in=[guest.rsvp_id for guest in guests], verified_at__isnull=False)
+    partners = dict(verified.values_list("pk", "organization_id"))
     contacts.add_contacts(
         Contact(
             organization_id=partners.get(guest.rsvp_id) if guest.rsvp_id else None,
             name=guest.name,
             email=guest.email,
             language=guest.language,
+            may_open_pledge=False,
         )
         for guest in guests
     )

@@ -116,6 +116,22 @@ def test_searched_organization_can_be_chosen_with_guest_as_contact(staff, gate, 
     assert list(church.contacts.values_list("name", "email")) == [("Ben Ochoa", "ben.ochoa@example.org")]
 
 
+def test_pages_say_whose_address_is_not_verified_and_who_becomes_a_contact(staff, event, gate, rsvp):
+    everyone = "Also add these guests as contacts, and let them open its pledge"
+    factories.rsvp(event, "Chue Vang", organization_name="port gate logistcs", verified_at=None)
+    listed = web_client.page_text(staff.get(LIST))
+    assert "chue.vang@example.org, address not verified; Ben" in listed
+    assert "ben.ochoa@example.org, address not verified" not in listed
+    page = web_client.page_text(staff.get(page_of(rsvp)))
+    assert "Chue Vang , chue.vang@example.org, address not verified" in page
+    assert f"{everyone}: Ben Ochoa" in page
+    assert "Ben Ochoa becomes its contact." in page
+    Rsvp.objects.update(verified_at=None)
+    page = web_client.page_text(staff.get(page_of(rsvp)))
+    assert everyone not in page
+    assert page.count("No one here has a verified address, so no one becomes a contact.") == 2
+
+
 def test_new_organization_is_created_from_typed_values(staff, rsvp):
     sent = web_client.form_fields(staff.get(page_of(rsvp)))
     assert (sent["name"], sent["sector"]) == ("Port Gate Logistcs", "labor")

@@ -11,6 +11,7 @@ from imagine.mail.bulk import control, progress
 from imagine.mail.bulk import delivery as bulk_delivery
 from imagine.mail.models import Mailing, Message
 from partners.models import Contact
+from partners.pledges import page_state
 from summit.emails import invitation as invitation_emails
 from summit.invitations import audience_query, responses, starting, writing
 from summit.invitations import writing as invitations_writing
@@ -143,6 +144,21 @@ def test_invited_guests_of_a_past_event_become_contacts():
         "email": ["", "Jun@Example.org"],
     }
     assert made.invitations.count() == 1
+
+
+def test_invited_guests_get_no_link_of_the_pledge_of_their_matched_organization():
+    """They typed its name. Only a verified address becomes a contact of it, and only staff let a contact open a
+    pledge."""
+    past, pledge = factories.event(), factories.signed_pledge("Port Gate", "main@example.org")
+    factories.rsvp(past, "Jun")
+    factories.rsvp(past, "Mallory", verified_at=None)
+    past.rsvps.update(organization=pledge.organization)
+    start(factories.event(), factories.audience(attended_event=past), 2)
+    found = Contact.objects.exclude(email="main@example.org").order_by("name")
+    assert list(found.values_list("name", "organization")) == [("Jun", pledge.organization_id), ("Mallory", None)]
+    for name in ("Jun", "Mallory"):
+        request = factories.pledge_request("Port Gate", f"{name.lower()}@example.org")
+        assert page_state.load_page_state(request.token).organization is None
 
 
 def test_guest_is_not_primary_if_the_organization_has_a_primary_contact():

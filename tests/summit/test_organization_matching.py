@@ -4,8 +4,11 @@ import pytest
 from django.db.models import ProtectedError
 
 from imagine.core.models import AuditEntry
+from imagine.mail.models import Message
 from partners.models import Contact, Organization, Pledge
 from partners.organizations import merging, profiles
+from partners.pledges import links as pledge_links
+from partners.pledges import page_state
 from summit import organization_matching, seats
 from summit.models import Rsvp
 from tests import factories, snapshots
@@ -119,6 +122,20 @@ def test_assigning_can_add_guests_as_contacts(event, gate):
     assert not contact.is_primary
 
 
+def test_guest_with_an_unverified_address_is_not_added_as_contact(event):
+    """Whoever typed it, and the partner's name, could be emailed the link of the partner's pledge."""
+    pledge = factories.signed_pledge(GATE)
+    rsvp = factories.rsvp(event, "Mallory", email="mallory@example.net", organization_name=GATE, verified_at=None)
+    organization_matching.assign_organization(this(rsvp), pledge.organization_id, adds_contacts=True)
+    assert partners(rsvp) == [GATE]
+    assert not Contact.objects.filter(email="mallory@example.net").exists()
+    pledge_links.email_link(pledge)
+    request = factories.pledge_request(GATE, "mallory@example.net")
+    sent = Message.objects.filter(recipient="mallory@example.net")
+    assert not any(pledge.token in message.body_text for message in sent)
+    assert page_state.load_page_state(request.token).organization is None
+
+
 def test_assigning_another_organization_replaces_it_and_logs_it_once(event, gate):
     rsvp, other = factories.rsvp(event, organization_name="PGL"), factories.organization("Zeta Freight")
     for organization in (gate, other, other):
@@ -145,6 +162,16 @@ def test_creating_an_organization_adds_its_guests_as_contacts(event):
     )
     assert (made.name, made.sector, made.slug) == ("Zeta Freight", "business", "zeta-freight")
     assert list(made.contacts.values_list("name", "is_primary")) == [("Ben Ochoa", True), ("Chue Vang", False)]
+    assert made.rsvps.count() == 2
+
+
+def test_creating_an_organization_leaves_out_unverified_guests(event):
+    one = factories.rsvp(event, "Ben Ochoa", organization_name="Zeta Freight", verified_at=None)
+    factories.rsvp(event, "Chue Vang", organization_name="ZETA FREIGHT")
+    made = organization_matching.create_organization_for(
+        organization_matching.rsvps_with_same_name(one), name="Zeta Freight"
+    )
+    assert made.contacts.get().name == "Chue Vang"
     assert made.rsvps.count() == 2
 
 
