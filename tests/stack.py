@@ -317,4 +317,4 @@ def wait_for(condition: Callable[[], object], seconds: float, what: str) -> floa
                 return time.monotonic() - started
         if time.monotonic() - started > seconds:
             raise AssertionError(f"waited {seconds} seconds in vain until {what}")
-        time.sleep(0.05)
+        time.sleep(0.1)

@@ -27,7 +27,7 @@ from summit.models import Rsvp
 from tests import factories
 from tests.summit.seat_model import MAX_PARTY_SIZE, Party, SeatModel
 
-SEQUENCES = int(os.environ.get("SEAT_SEQUENCES", "60"))
+SEQUENCES = int(os.environ.get("SEAT_SEQUENCES", "40"))
 PARTS = 4  # side by side under xdist, each with a seed of its own
 STEPS = 41  # the first makes the event
 
