@@ -103,7 +103,6 @@ class SecurityEvent(models.Model):
         permissions = [
             ("export_many", "Can export more than 500 rows"),
             ("replace_links", "Can replace personal links"),
-            ("merge_organizations", "Can merge organizations"),
             ("act_on_many", "Can change several records at once"),
         ]
         indexes = [

@@ -18,7 +18,6 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from imagine.core.admin.actions import ActionsAdmin, report_outcomes
-from imagine.core.admin.permissions import MERGE_ORGANIZATIONS
 from imagine.core.admin.read_only import ReadOnlyMixin
 from imagine.mail import dispatch
 from partners.admin import components
@@ -198,7 +197,8 @@ class DuplicateCandidateAdmin(ReadOnlyMixin, ActionsAdmin):
 
 
 def can_merge(request: HttpRequest) -> bool:
-    return request.user.has_perms(["partners.change_organization", "partners.delete_organization", MERGE_ORGANIZATIONS])
+    permissions = ("change_organization", "delete_organization", "merge_organizations")
+    return request.user.has_perms([f"partners.{permission}" for permission in permissions])
 
 
 @admin.action(description=_("Merge two …"), permissions=["merge"])

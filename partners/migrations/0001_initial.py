@@ -123,6 +123,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'organization',
                 'verbose_name_plural': 'organizations',
                 'ordering': ['name', 'pk'],
+                'permissions': [('merge_organizations', 'Can merge organizations')],
             },
         ),
         migrations.CreateModel(

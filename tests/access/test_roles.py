@@ -135,7 +135,7 @@ def test_replacing_links_requires_its_own_permission(page):
 
 def test_merging_requires_its_own_permission():
     kept, other = factories.organization("Port Gate"), factories.organization("Port Gate Logistics")
-    client, address = without("core.merge_organizations"), reverse("admin:partners_merge", args=[kept.pk, other.pk])
+    client, address = without("partners.merge_organizations"), reverse("admin:partners_merge", args=[kept.pk, other.pk])
     assert client.post(address, {"shown": "x"}).status_code == 403
     assert b'value="merge_two"' not in client.get(reverse("admin:partners_organization_changelist")).content
 

@@ -6,7 +6,6 @@ from imagine.core.security_events import current_user
 
 ACT_ON_MANY = "core.act_on_many"
 EXPORT_MANY = "core.export_many"
-MERGE_ORGANIZATIONS = "core.merge_organizations"
 REPLACE_LINKS = "core.replace_links"
 
 

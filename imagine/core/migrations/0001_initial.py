@@ -59,7 +59,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'activity entry',
                 'verbose_name_plural': 'activity entries',
-                'permissions': [('export_many', 'Can export more than 500 rows'), ('replace_links', 'Can replace personal links'), ('merge_organizations', 'Can merge organizations'), ('act_on_many', 'Can change several records at once')],
+                'permissions': [('export_many', 'Can export more than 500 rows'), ('replace_links', 'Can replace personal links'), ('act_on_many', 'Can change several records at once')],
                 'default_permissions': ('view',),
                 'indexes': [models.Index(fields=['created_at'], name='security_event_created_at'), models.Index(fields=['content_type', 'object_id'], name='security_event_of_one_object')],
             },
