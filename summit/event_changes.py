@@ -153,6 +153,7 @@ def change_notices_to(event: Event, rsvps: list[Rsvp]) -> list[Message]:
     messages = []
     for rsvp in rsvps:
         before = versions.get(rsvp.notified_version, event)
+        rsvp.ics_sequence += 1
         if event.canceled_at:
             rsvp.event = before  # as they know it, but canceled
             messages.append(rsvp_emails.event_canceled_message(rsvp))

@@ -11,7 +11,8 @@ from summit import seats
 from summit.emails import invitation as invitation_emails
 from summit.emails import rsvp as rsvp_emails
 from summit.emails.kinds import EmailKind
-from summit.models import Rsvp
+from summit.models import Reminder, Rsvp
+from summit.reminders.resend import fresh_reminder
 
 # These say what seats the party has.
 STATUS_KINDS = (
@@ -19,50 +20,83 @@ STATUS_KINDS = (
     *(EmailKind.RSVP_PROMOTED, EmailKind.RSVP_CHANGED),
 )
 LINK_KINDS = (EmailKind.RSVP_LINK, EmailKind.RSVP_NEW_LINK)
-# These are about one change or one day: sent as they are while they are still true.
-DATED_KINDS = (
-    *(EmailKind.EVENT_RESCHEDULED, EmailKind.EVENT_CANCELED),
-    *(EmailKind.REMINDER_WEEK, EmailKind.REMINDER_DAY, EmailKind.REMINDER_NAMES, EmailKind.THANKS),
+REMINDER_KINDS = {
+    EmailKind.REMINDER_WEEK: Reminder.Kind.WEEK,
+    EmailKind.REMINDER_DAY: Reminder.Kind.DAY,
+    EmailKind.REMINDER_NAMES: Reminder.Kind.NAMES,
+    EmailKind.THANKS: Reminder.Kind.THANKS,
+}
+KINDS = (
+    *(*STATUS_KINDS, *LINK_KINDS, *REMINDER_KINDS),
+    *(EmailKind.RSVP_CANCELED, EmailKind.EVENT_RESCHEDULED, EmailKind.EVENT_CANCELED),
 )
-KINDS = (*STATUS_KINDS, *LINK_KINDS, EmailKind.RSVP_CANCELED, *DATED_KINDS)
+# What an email about a new time or place says.
+STATED_ABOUT_EVENT = (*invitation_emails.SCHEDULE_CHANGES, "title", "title_es", "meal")
+STATED_ABOUT_RSVP = (*seats.LOGGED_FIELDS, "guests", "needs", "link")
 
 
 @transaction.atomic
 def resend_rsvp_email(message: Message) -> bool:
     """Raise CannotResend, and Rsvp.DoesNotExist or Message.DoesNotExist if one is gone."""
     rsvp = seats.lock_rsvp(Rsvp.objects.get(messages__pk=message.pk))
-    if message.kind in DATED_KINDS:
+    if message.kind == EmailKind.EVENT_RESCHEDULED:
+        check_has_seats(rsvp)
         check_unchanged(message, rsvp)
-        return requeue(message)
+        return requeue(message)  # it also says what was before
     return requeue(message, fresh_email(message, rsvp))
 
 
 def fresh_email(message: Message, rsvp: Rsvp) -> Message:
     """Return the email as it should read today, unsaved, to today's address."""
     if message.kind in LINK_KINDS:
-        return rsvp_emails.rsvp_message(rsvp, message.kind, occasion=timezone.now().isoformat(), shows_party=False)
+        return fresh_link(message, rsvp)
     if message.kind == EmailKind.RSVP_CANCELED:
-        if not rsvp.canceled_at:
-            raise CannotResend(_("The guest has RSVP'd again since, so this email isn't true anymore."))
-        had_seats = bool(message.ics_method)
-        return rsvp_emails.next_message(
-            rsvp, message.kind, method="CANCEL" if had_seats else "", had_seats=had_seats, shows_party=False
-        )
-    if rsvp.canceled_at:
-        raise CannotResend(_("This RSVP was canceled since, so there are no seats to confirm."))
-    if not rsvp.event.is_editable:
-        raise CannotResend(_("The event is over or was canceled, so there are no seats to confirm."))
+        return fresh_cancellation(message, rsvp)
+    check_not_canceled(rsvp)
+    if message.kind == EmailKind.EVENT_CANCELED:
+        if rsvp.event.is_over:
+            raise CannotResend(_("The canceled event would be over by now, so its guests need no email about it."))
+        return rsvp_emails.event_canceled_message(rsvp)
+    if message.kind in REMINDER_KINDS:
+        return fresh_reminder(rsvp, REMINDER_KINDS[EmailKind(message.kind)])
+    check_has_seats(rsvp)
     return rsvp_emails.status_message(rsvp, list(rsvp.guests.order_by("position")))
 
 
+def fresh_link(message: Message, rsvp: Rsvp) -> Message:
+    if rsvp.event.is_over:
+        raise CannotResend(_("This event is over, so its links are not mailed again."))
+    return rsvp_emails.rsvp_message(rsvp, message.kind, occasion=timezone.now().isoformat(), shows_party=False)
+
+
+def fresh_cancellation(message: Message, rsvp: Rsvp) -> Message:
+    if not rsvp.canceled_at:
+        raise CannotResend(_("The guest has RSVP'd again since, so this email isn't true anymore."))
+    had_seats = bool(message.ics_method)
+    return rsvp_emails.next_message(
+        rsvp, message.kind, method="CANCEL" if had_seats else "", had_seats=had_seats, shows_party=False
+    )
+
+
+def check_not_canceled(rsvp: Rsvp) -> None:
+    if rsvp.canceled_at:
+        raise CannotResend(_("This RSVP was canceled since, so there are no seats to confirm."))
+
+
+def check_has_seats(rsvp: Rsvp) -> None:
+    check_not_canceled(rsvp)
+    if not rsvp.event.is_editable:
+        raise CannotResend(_("The event is over or was canceled, so there are no seats to confirm."))
+
+
 def check_unchanged(message: Message, rsvp: Rsvp) -> None:
-    """Raise CannotResend if the event, the personal link or the address changed since the email was written."""
-    moved = audit.has_changed_since(message.created_at, rsvp.event, *invitation_emails.SCHEDULE_CHANGES)
-    changed = moved or audit.has_changed_since(message.created_at, rsvp, "link")
-    if changed or message.recipient.lower() != rsvp.email.lower():
+    """Raise CannotResend if anything that an email about a new time or place says changed since it was written."""
+    changed = audit.has_changed_since(message.created_at, rsvp.event, *STATED_ABOUT_EVENT)
+    changed = changed or audit.has_changed_since(message.created_at, rsvp, *STATED_ABOUT_RSVP)
+    if changed or message.recipient.lower() != rsvp.email.lower() or message.language != rsvp.language:
         raise CannotResend(
             _(
-                "The event, the link or the address changed since, so this email isn't true anymore. Resend the "
-                "confirmation instead: we'll write it with today's details."
+                "The event or the RSVP changed since, so this email isn't true anymore. Resend the confirmation "
+                "instead: we'll write it with today's details."
             )
         )

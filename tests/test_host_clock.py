@@ -129,20 +129,6 @@ def test_emails_to_one_address_are_due_in_order(set_host_clock):
     assert 0 <= health.seconds_overdue() < 60
 
 
-def test_email_with_a_replaced_link_cannot_be_resent(set_host_clock):
-    pledge = factories.signed_pledge()
-    set_host_clock(AHEAD)
-    pledge_links.email_link(pledge)
-    message = pledge.messages.get(kind="pledge_link")
-    Message.objects.update(state=Message.State.SENT, sent_at=true_now())
-    assert not audit.has_changed_since(message.created_at, pledge, "link")
-    set_host_clock(BEHIND)
-    pledge_links.replace_link(pledge)
-    message.refresh_from_db()
-    with pytest.raises(CannotResend):
-        queue.resend(message)
-
-
 # The summit ---------------------------------------------------------------------------------------------------------
 
 
@@ -162,6 +148,22 @@ def test_rsvp_and_invitation_links_are_emailed_once_in_ten_minutes(set_host_cloc
     set_host_clock(-wrong)
     assert not rsvp_links.mail_rsvp_link(rsvp)
     assert not invitation_links.mail_invitation_link(invitation)
+
+
+def test_email_about_another_place_is_not_resent_with_a_replaced_link(set_host_clock):
+    event = event_in(300)
+    rsvp = factories.rsvp(event)
+    set_host_clock(AHEAD)
+    event.venue = "Stockton Civic Auditorium"
+    factories.save_event(event)
+    message = rsvp.messages.get(kind="event_rescheduled")
+    Message.objects.update(state=Message.State.SENT, sent_at=true_now())
+    assert not audit.has_changed_since(message.created_at, rsvp, "link")
+    set_host_clock(BEHIND)
+    rsvp_links.replace_rsvp_link(rsvp)
+    message.refresh_from_db()
+    with pytest.raises(CannotResend):
+        queue.resend(message)
 
 
 def test_waitlist_order_follows_the_database_clock(set_host_clock):

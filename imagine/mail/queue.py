@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from imagine.core.database import database_now
 from imagine.core.rows import insert_rows
 from imagine.core.security_events import Kind, record_event
+from imagine.mail import preferences
 from imagine.mail.dispatch import wake_workers
 from imagine.mail.models import Message, default_retry_until
 from imagine.mail.signals import resend_requested
@@ -84,6 +85,8 @@ def resend(message: Message) -> bool:
     something to send. Raise CannotResend, and DoesNotExist if the message or what it is about is gone."""
     if message.mailing and message.mailing.stopped_at:
         raise CannotResend(_("Its mailing was stopped: nothing of it is sent any more."))
+    if Message.objects.filter(pk=message.pk, state__in=Message.PENDING).exists():
+        return False  # rather than why it can't be resent
     answers = (answer for _receiver, answer in resend_requested.send(sender=Message, message=message))
     answer = next((answer for answer in answers if answer is not None), None)
     is_resent = requeue(message) if answer is None else bool(answer)
@@ -103,8 +106,9 @@ def requeue(message: Message, fresh: Message | None = None) -> bool:
         return False
     if message.mailing and message.mailing.stopped_at:
         return False
-    if not (fresh or message).body_text:
-        raise CannotResend(_("We deleted the text of this email 30 days after it was sent, so it can't be resent."))
+    check_can_send(fresh or message)
+    if fresh and message.state == Message.State.UNKNOWN:
+        check_reads_the_same(message, fresh)
     if message.state == Message.State.SENT or message.bounced_at:
         enqueue_copy(message, fresh or message)
         return True
@@ -118,6 +122,27 @@ def requeue(message: Message, fresh: Message | None = None) -> bool:
     message.save()
     wake_workers_on_commit(message.queue)
     return True
+
+
+def check_can_send(content: Message) -> None:
+    if not content.body_text:
+        raise CannotResend(_("We deleted the text of this email 30 days after it was sent, so it can't be resent."))
+    if content.topic and not preferences.may_email(content.recipient, content.topic):
+        raise CannotResend(
+            _("This address doesn't want email of this kind, or it bounces. Its page under “Addresses” says which.")
+        )
+
+
+def check_reads_the_same(message: Message, fresh: Message) -> None:
+    """Raise CannotResend if another text would be sent under the Message-ID of an email that may have arrived: a
+    mailbox may not show it."""
+    if any(getattr(message, name) != getattr(fresh, name) for name in ("recipient", "subject", "body_text")):
+        raise CannotResend(
+            _(
+                "This email may have arrived, and it would say something else today. Say that it arrived: then "
+                "resending it writes it with today's details."
+            )
+        )
 
 
 def overwrite(message: Message, fresh: Message) -> None:

@@ -1,10 +1,12 @@
-"""Queue the emails about pledges, in the transaction of what they report. Their text is in templates/mail/partners/."""
+"""The emails about pledges. Functions named queue_… store one, in the transaction of what it reports; those named
+…_message return it unsaved, or None if the pledge has no contact. Their text is in templates/mail/partners/."""
 
 from django.conf import settings
 from django.utils import timezone, translation
 
 from imagine.mail import editable_templates, preferences
-from imagine.mail.queue import enqueue, enqueue_many, message_key
+from imagine.mail.models import Message
+from imagine.mail.queue import enqueue_many, message_key
 from imagine.mail.rendering import marker, render_email
 from partners import certificates
 from partners.emails.kinds import EmailKind as Kind
@@ -17,10 +19,14 @@ CERTIFICATE = "certificate"  # a kind of attachment
 
 
 def queue_start_link(request: PledgeRequest) -> None:
-    """Queue the link to start a pledge, to the address that was entered."""
+    enqueue_many([start_link_message(request)])
+
+
+def start_link_message(request: PledgeRequest) -> Message:
+    """Return the email with the link to start a pledge, to the address that was entered."""
     year = PledgeYear.objects.current()
     with translation.override(request.language):
-        queue_email(
+        return build_message(
             Kind.PLEDGE_REQUEST,
             about=request,
             idempotency_key=message_key(Kind.PLEDGE_REQUEST, request),
@@ -33,32 +39,50 @@ def queue_start_link(request: PledgeRequest) -> None:
 
 
 def queue_link(pledge: Pledge, *, to: Contact | None = None, request: PledgeRequest | None = None) -> bool:
-    """Queue a pledge's link, to its contact or to another one of the organization. Return whether there is a contact.
+    """Queue a pledge's link. Return whether there is a contact."""
+    return queue_if_any(link_message(pledge, to=to, request=request))
+
+
+def link_message(pledge: Pledge, *, to: Contact | None = None, request: PledgeRequest | None = None) -> Message | None:
+    """Return the email with a pledge's link, to its contact or to another one of the organization, if there is one.
 
     With `request`, add the link to start a pledge for the other organization that the same person entered.
     """
     personal = {"other_link": full_url(request.get_absolute_url())} if request else {}
     current = PledgeYear.objects.current()
     year = current if current and current.pk > pledge.year_id else pledge.year
-    return queue_pledge_email(pledge, Kind.PLEDGE_LINK, timezone.now().isoformat(), to=to, personal=personal, year=year)
+    return pledge_message(pledge, Kind.PLEDGE_LINK, timezone.now().isoformat(), to=to, personal=personal, year=year)
 
 
 def queue_started_by_staff(pledge: Pledge) -> bool:
     """Return whether there is a contact."""
-    return queue_pledge_email(pledge, Kind.PLEDGE_BEGUN, 1)
+    return queue_if_any(started_by_staff_message(pledge))
+
+
+def started_by_staff_message(pledge: Pledge, *, to: Contact | None = None) -> Message | None:
+    return pledge_message(pledge, Kind.PLEDGE_BEGUN, 1, to=to)
 
 
 def queue_new_link(pledge: Pledge, *, to: Contact | None = None) -> bool:
     """Queue the link that replaces one that no longer works. Return whether there is a contact."""
-    return queue_pledge_email(pledge, Kind.PLEDGE_NEW_LINK, timezone.now().isoformat(), to=to)
+    return queue_if_any(new_link_message(pledge, to=to))
+
+
+def new_link_message(pledge: Pledge, *, to: Contact | None = None) -> Message | None:
+    return pledge_message(pledge, Kind.PLEDGE_NEW_LINK, timezone.now().isoformat(), to=to)
 
 
 def queue_signed(pledge: Pledge, signature: Signature) -> bool:
     """Queue the confirmation of a signature, with its certificate. Return whether there is a contact."""
-    return queue_pledge_email(
+    return queue_if_any(signed_message(pledge, signature))
+
+
+def signed_message(pledge: Pledge, signature: Signature, *, to: Contact | None = None) -> Message | None:
+    return pledge_message(
         pledge,
         Kind.PLEDGE_SIGNED,
         signature.number,
+        to=to,
         promises=signature.content["promises"],
         attachment=signature,
         attachment_name=f"imagine-promise-{pledge.school_years.replace('–', '-')}.pdf",
@@ -68,23 +92,26 @@ def queue_signed(pledge: Pledge, signature: Signature) -> bool:
 
 def queue_draft_reminder(pledge: Pledge) -> bool:
     """Queue the reminder that a draft isn't signed yet. Return whether there is a contact."""
-    contact, organization, year = contact_for(pledge), pledge.organization.name, pledge.year
+    return queue_if_any(draft_reminder_message(pledge))
+
+
+def draft_reminder_message(pledge: Pledge, *, to: Contact | None = None) -> Message | None:
+    contact, year = to or contact_for(pledge), pledge.year
     if contact is None:
-        return False
-    with translation.override(pledge.language):
-        message = editable_templates.load_template(DRAFT.code).build_message(
+        return None
+    language = to.language if to else pledge.language
+    with translation.override(language):
+        return editable_templates.load_template(DRAFT.code).build_message(
             about=pledge,
             idempotency_key=message_key(Kind.PLEDGE_DRAFT, pledge),
             recipient=contact.email,
             preference=preferences.get_preference(contact.email),
-            language=pledge.language,
-            personal={"organization": organization, "link": full_url(pledge.get_absolute_url())},
+            language=language,
+            personal={"organization": pledge.organization.name, "link": full_url(pledge.get_absolute_url())},
             facts=year_facts(year),
             card=pledge_card(marker("organization"), year),
             notes=(pledge_note(),),
         )
-    enqueue_many([message])
-    return True
 
 
 def build_certificate(signature: Signature, language: str) -> bytes:
@@ -105,7 +132,13 @@ def full_url(path: str) -> str:
     return settings.SITE_URL + path
 
 
-def queue_pledge_email(
+def queue_if_any(message: Message | None) -> bool:
+    if message:
+        enqueue_many([message])
+    return message is not None
+
+
+def pledge_message(
     pledge: Pledge,
     kind: str,
     occasion: int | str,
@@ -115,17 +148,17 @@ def queue_pledge_email(
     personal: dict | None = None,
     promises: list[dict] | None = None,
     **facts,
-) -> bool:
-    """Queue an email in the pledge's language, or in that of the contact in `to`. Return whether there is a contact.
+) -> Message | None:
+    """Return an unsaved email in the pledge's language, or in that of the contact in `to`, if there is a contact.
 
     `year` is the school year that the link leads to, if it isn't the pledge's own.
     """
     contact, year = to or contact_for(pledge), year or pledge.year
     if contact is None:
-        return False
+        return None
     with translation.override(to.language if to else pledge.language):
         promise_lines = {f"promise_{n}": promise_line(promise) for n, promise in enumerate(promises or [], start=1)}
-        queue_email(
+        return build_message(
             kind,
             about=pledge,
             idempotency_key=message_key(kind, pledge, occasion),
@@ -138,7 +171,6 @@ def queue_pledge_email(
             other=bool(personal),
             **facts,
         )
-    return True
 
 
 def promise_line(promise: dict) -> str:
@@ -146,7 +178,7 @@ def promise_line(promise: dict) -> str:
     return f"{localized_field(promise, 'name')}: {signed_amount(promise)}"
 
 
-def queue_email(
+def build_message(
     kind: str,
     *,
     about: Pledge | PledgeRequest,
@@ -157,19 +189,17 @@ def queue_email(
     attachment: Signature | None = None,
     attachment_name: str = "",
     **facts,
-) -> None:
-    """Render an email in the current language and queue it."""
+) -> Message:
+    """Render an email in the current language and return it unsaved."""
     facts |= {"attachment": bool(attachment)}
     rendered = render_email(FOLDER + kind, facts, personal | {"link": full_url(link)}, layout=f"mail/{FOLDER}layout")
-    enqueue(
+    return Message(
         kind=kind,
         about=about,
         idempotency_key=idempotency_key,
         recipient=recipient,
         language=translation.get_language(),
-        subject=rendered.subject,
-        body_text=rendered.body_text,
-        body_html=rendered.body_html,
+        **rendered._asdict(),
         attachment_kind=CERTIFICATE if attachment else "",
         attached=attachment,
         attachment_name=attachment_name,

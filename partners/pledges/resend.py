@@ -1,15 +1,14 @@
-"""Resend emails about a pledge, or refuse with instructions if what they say is no longer true."""
+"""Resend emails about a pledge: written anew for today's facts, or refused with what to do instead."""
 
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from imagine.core import audit
 from imagine.core.links import LinkNotFound
 from imagine.mail.models import Message
 from imagine.mail.queue import CannotResend, requeue
 from partners.emails import pledge as pledge_emails
 from partners.emails.kinds import EmailKind
-from partners.models import Pledge, PledgeRequest, Signature
+from partners.models import Contact, Pledge, PledgeRequest, PledgeYear, Signature
 from partners.organizations import profiles
 from partners.pledges import page_state
 
@@ -21,54 +20,83 @@ KINDS = (
 
 @transaction.atomic
 def resend_pledge_email(message: Message) -> bool:
-    """Resend an email with its organization locked. Return whether it was queued.
+    """Resend an email with its organization or pledge request locked. Return whether it was queued.
 
     Raise CannotResend, Pledge.DoesNotExist or Message.DoesNotExist.
     """
     if message.kind == EmailKind.PLEDGE_REQUEST:
-        check_link_works(message)
-        return requeue(message)
+        return requeue(message, fresh_start_link(message))
     pledge = Pledge.objects.get(messages__pk=message.pk)
-    pledge = profiles.lock_owning_organization(pledge).pledges.get(pk=pledge.pk)
-    check_still_true(message, pledge)
-    return requeue(message)
+    organization = profiles.lock_owning_organization(pledge)
+    return requeue(
+        message, fresh_email(message, organization.pledges.select_related("contact", "year").get(pk=pledge.pk))
+    )
 
 
-def check_link_works(message: Message) -> None:
+def fresh_start_link(message: Message) -> Message:
+    """Return the email with the link to start a pledge as it should read today, unsaved."""
+    request = PledgeRequest.objects.select_for_update(of=("self",)).filter(pk=message.object_id or 0).first()
+    check_link_works(request)
+    if request is None or PledgeYear.objects.current() is None:
+        raise CannotResend(_("No school year is open for promises now."))
+    return pledge_emails.start_link_message(request)
+
+
+def check_link_works(request: PledgeRequest | None) -> None:
     """Raise CannotResend if the link to start a pledge was used, replaced or deleted since."""
-    request = message.about
     try:
-        page_state.load_page_state(request.token if isinstance(request, PledgeRequest) else "")
+        page_state.load_page_state(request.token if request else "")
     except LinkNotFound:
         raise CannotResend(
             _("The link in this email doesn't work anymore. If there's a pledge, email its link from its page instead.")
         ) from None
 
 
-def check_still_true(message: Message, pledge: Pledge) -> None:
-    """Raise CannotResend if the email's text, link or recipient is outdated."""
-    if audit.has_changed_since(message.created_at, pledge, "link") or not is_contact(message, pledge):
-        raise CannotResend(
-            _(
-                "The link or the contact's address changed since, so this email isn't true anymore. Email the link "
-                "again from the pledge's page instead."
-            )
-        )
-    if message.kind == EmailKind.PLEDGE_SIGNED:
-        check_last_version(message, pledge)
-    if message.kind == EmailKind.PLEDGE_DRAFT and pledge.signed_at:
-        raise CannotResend(_("This pledge was signed since, so there is no draft to remind anyone of."))
+def fresh_email(message: Message, pledge: Pledge) -> Message:
+    """Return the email as it should read today, unsaved, to today's address."""
+    to = other_contact(message, pledge)
+    if message.kind == EmailKind.PLEDGE_LINK:
+        fresh = pledge_emails.link_message(pledge, to=to, request=other_request(message))
+    elif message.kind == EmailKind.PLEDGE_NEW_LINK:
+        fresh = pledge_emails.new_link_message(pledge, to=to)
+    elif message.kind == EmailKind.PLEDGE_SIGNED:
+        fresh = pledge_emails.signed_message(pledge, last_signature(message, pledge), to=to)
+    else:
+        check_can_sign(pledge)
+        is_reminder = message.kind == EmailKind.PLEDGE_DRAFT
+        build = pledge_emails.draft_reminder_message if is_reminder else pledge_emails.started_by_staff_message
+        fresh = build(pledge, to=to)
+    if fresh is None:
+        raise CannotResend(_("Nobody answers for this pledge. Give its organization a main contact first."))
+    return fresh
 
 
-def is_contact(message: Message, pledge: Pledge) -> bool:
-    """Return whether the recipient is the contact of the pledge or another contact of its organization."""
-    contact = pledge_emails.contact_for(pledge)
-    if contact and contact.email.lower() == message.recipient.lower():
-        return True
-    return pledge.organization.contacts.filter(email__iexact=message.recipient).exists()
+def other_contact(message: Message, pledge: Pledge) -> Contact | None:
+    """Return the contact whom the email went to, if it's another one of the organization than the pledge's own."""
+    contacts = pledge.organization.contacts.with_email(message.recipient).with_pledge_access()
+    contact = contacts.first()
+    return contact if contact != pledge_emails.contact_for(pledge) else None
 
 
-def check_last_version(message: Message, pledge: Pledge) -> None:
-    last = Signature.objects.filter(pledge=pledge).order_by("-number").first()
+def other_request(message: Message) -> PledgeRequest | None:
+    """Return the request whose link the email has beside the pledge's, to start a pledge for another organization."""
+    requests = PledgeRequest.objects.with_email(message.recipient)
+    return next((request for request in requests if request.get_absolute_url() in message.body_text), None)
+
+
+def last_signature(message: Message, pledge: Pledge) -> Signature:
+    last = pledge.signatures.order_by("-number").first()
     if last is None or message.attachment_object_id != last.pk:
         raise CannotResend(_("This pledge was signed again since. Resend the email about the last version instead."))
+    return last
+
+
+def check_can_sign(pledge: Pledge) -> None:
+    """Raise CannotResend if a draft was signed since or can't be signed now."""
+    if pledge.signed_at:
+        raise CannotResend(_("This pledge was signed since. Email its link from its page instead."))
+    year = page_state.lock_current_year_for_share()
+    if year is None or year.pk != pledge.year_id:
+        raise CannotResend(
+            _("Promises for this school year can't be signed now. Email the pledge's link from its page instead.")
+        )

@@ -66,15 +66,12 @@ def queue_canceled(rsvp: Rsvp, *, had_seats: bool) -> None:
 
 
 def event_rescheduled_message(rsvp: Rsvp, before: Event) -> Message:
-    """Return the unsaved email about a new time or place; `before` is the event as the party knows it. The RSVP's new
-    sequence is unsaved, too."""
-    rsvp.ics_sequence += 1
+    """Return the unsaved email about a new time or place; `before` is the event as the party knows it."""
     return next_message(rsvp, Kind.EVENT_RESCHEDULED, **schedule_changes(before, rsvp.event))
 
 
 def event_canceled_message(rsvp: Rsvp) -> Message:
-    """Return the unsaved email about a canceled event. The RSVP keeps its seats. Its new sequence is unsaved, too."""
-    rsvp.ics_sequence += 1
+    """Return the unsaved email about a canceled event. The RSVP keeps its seats."""
     return next_message(
         rsvp, Kind.EVENT_CANCELED, method="CANCEL" if rsvp.held_seats else "", link=landing_url(), shows_party=False
     )

@@ -33,8 +33,6 @@ def resend_invitation_email(message: Message) -> bool:
     address. Other emails, and those that may have arrived, are sent as they are if they're still true. Raise
     CannotResend, Message.DoesNotExist, or Invitation.DoesNotExist."""
     invitation = lock_invitation(Invitation.objects.get(messages__pk=message.pk))
-    if Message.objects.filter(pk=message.pk, state__in=Message.PENDING).exists():
-        return False  # rather than why it can't be sent
     check_can_resend(message, invitation)
     if keeps_its_text(message):
         return requeue(message)

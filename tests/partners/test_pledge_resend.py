@@ -1,22 +1,24 @@
-"""An email about a pledge that staff resend is true, or is refused with what to do instead."""
+"""An email about a pledge that staff resend has today's facts, or is refused with what to do instead."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from django.utils import timezone
 
-from imagine.mail import queue
+from imagine.mail import editable_templates, preferences, queue
+from imagine.mail.editable_templates import TemplateText
 from imagine.mail.models import Message
 from imagine.mail.queue import CannotResend
 from partners.emails.kinds import EmailKind
-from partners.models import Pledge
+from partners.models import Contact, Organization, Pledge, PledgeRequest, PledgeYear
 from partners.organizations import contacts
 from partners.pledges import editing as pledge_editing
 from partners.pledges import links as pledge_links
-from tests import factories, snapshots
+from tests import factories, snapshots, web_client
 
 pytestmark = pytest.mark.django_db
 State = Message.State
+OUTDATED = "What it said yesterday"
 
 
 @pytest.fixture
@@ -26,6 +28,28 @@ def pledge() -> Pledge:
     yesterday = timezone.now() - timedelta(days=1)
     Message.objects.update(state=State.SENT, sent_at=yesterday, created_at=yesterday)
     return pledge
+
+
+def sent(message: Message) -> Message:
+    Message.objects.filter(pk=message.pk).update(state=State.SENT, sent_at=timezone.now())
+    return Message.objects.get(pk=message.pk)
+
+
+def outdated(about: Pledge | PledgeRequest, kind: str) -> Message:
+    """An email of this kind that was sent, of which nothing is true anymore."""
+    message = Message.objects.about(about).filter(kind=EmailKind.PLEDGE_SIGNED).first()
+    if message is None:
+        message = Message(kind=kind, about=about, idempotency_key="outdated", recipient=factories.EMAIL, language="en")
+    message.body_text = OUTDATED
+    message.save()
+    return sent(message)
+
+
+def resent(message: Message) -> Message:
+    """The one email that resending wrote."""
+    known = set(Message.objects.values_list("pk", flat=True))
+    assert queue.resend(message)
+    return Message.objects.exclude(pk__in=known).get()
 
 
 def refusal(message: Message) -> str:
@@ -49,19 +73,124 @@ def test_email_of_an_earlier_version_is_refused(pledge):
     assert "signed again" in refusal(message)
 
 
-def test_email_with_a_replaced_link_is_refused(pledge):
-    message = pledge.messages.get(kind="pledge_signed")
-    pledge_links.replace_link(pledge)
-    assert "Email the link again" in refusal(message)
-
-
-def test_email_to_an_old_address_is_refused(pledge):
-    message = pledge.messages.get(kind="pledge_signed")
-    contacts.correct_contact(pledge.contact, email="right@example.org")
-    Message.objects.filter(pk=message.pk).update(recipient="alma@example.org")
-    assert "Email the link again" in refusal(Message.objects.get(pk=message.pk))
-
-
 def test_reminder_of_a_draft_is_refused_once_it_is_signed(pledge):
     Message.objects.filter(kind="pledge_signed").update(kind=EmailKind.PLEDGE_DRAFT)
     assert "signed since" in refusal(pledge.messages.get(kind=EmailKind.PLEDGE_DRAFT))
+
+
+@pytest.mark.parametrize("kind", [EmailKind.PLEDGE_DRAFT, EmailKind.PLEDGE_BEGUN])
+@pytest.mark.parametrize("newer_year", [True, False])
+def test_email_about_a_draft_is_refused_once_its_year_is_over(kind, newer_year):
+    message = outdated(factories.draft_pledge(), kind)
+    if newer_year:
+        factories.pledge_year(2028)
+    else:
+        factories.close_year()
+    assert refusal(message) == (
+        "Promises for this school year can't be signed now. Email the pledge's link from its page instead."
+    )
+
+
+def test_link_to_start_a_pledge_is_refused_while_no_year_is_open():
+    message = outdated(factories.pledge_request(), EmailKind.PLEDGE_REQUEST)
+    factories.close_year()
+    assert refusal(message) == "No school year is open for promises now."
+
+
+def test_link_to_start_a_pledge_is_refused_once_it_was_used():
+    token = factories.pledge_request().token
+    message = sent(Message.objects.get())
+    pledge_editing.save_draft(token, **factories.pledge_data(token, factories.promise_data()))
+    assert "email its link from its page instead" in refusal(message)
+
+
+def test_reminder_is_refused_to_someone_who_unsubscribed():
+    pledge = factories.draft_pledge()
+    message = outdated(pledge, EmailKind.PLEDGE_DRAFT)
+    preferences.set_topics(preferences.get_preference(pledge.contact.email), reminders=False)
+    assert refusal(message).startswith("This address doesn't want email of this kind, or it bounces.")
+
+
+def test_email_is_refused_while_nobody_answers_for_the_pledge(pledge):
+    message = pledge.messages.get(kind="pledge_signed")
+    Contact.objects.update(may_open_pledge=False)
+    assert refusal(message).startswith("Nobody answers for this pledge.")
+
+
+def test_email_to_another_contact_of_the_organization_is_resent_to_them(pledge):
+    other = factories.contact(pledge.organization, "chue@example.org", "Chue Vang")
+    Contact.objects.filter(pk=other.pk).update(language="es")
+    pledge_links.email_link(pledge, to=other)
+    email = resent(sent(pledge.messages.get(recipient="chue@example.org")))
+    assert (email.recipient, email.language) == ("chue@example.org", "es")
+
+
+def test_resent_link_still_has_the_link_for_another_organization(pledge):
+    start = factories.pledge_request("Harbor Bakery")
+    email = resent(sent(pledge.messages.get(kind="pledge_link")))
+    assert pledge.get_absolute_url() in email.body_text
+    assert start.get_absolute_url() in email.body_text
+
+
+def test_email_that_may_have_arrived_is_resent_only_while_it_reads_the_same(pledge):
+    message = pledge.messages.get(kind="pledge_signed")
+    Message.objects.filter(pk=message.pk).update(state=State.UNKNOWN, sent_at=None)
+    message = Message.objects.get(pk=message.pk)
+    Organization.objects.update(name="Harbor Freight")
+    assert refusal(message) == (
+        "This email may have arrived, and it would say something else today. Say that it arrived: then resending it "
+        "writes it with today's details."
+    )
+    Organization.objects.update(name=factories.ORGANIZATION)
+    assert queue.resend(message)
+    assert Message.objects.get(pk=message.pk).possible_duplicate
+
+
+# Every kind ------------------------------------------------------------------------------------------------------
+
+
+def pledge_for(kind: EmailKind) -> Pledge:
+    return factories.signed_pledge() if kind == EmailKind.PLEDGE_SIGNED else factories.draft_pledge()
+
+
+@pytest.mark.parametrize("kind", [kind for kind in EmailKind if kind != EmailKind.PLEDGE_REQUEST])
+def test_resent_email_has_the_current_facts(kind):
+    pledge = pledge_for(kind)
+    message = outdated(pledge, kind)
+    contacts.correct_contact(pledge.contact, email="right@example.org")  # and its link is replaced
+    Organization.objects.update(name="Harbor Freight")
+    Pledge.objects.update(language="es")
+    PledgeYear.objects.update(announced_deadline=date(2061, 4, 7))
+    template = editable_templates.TEMPLATES[EmailKind.PLEDGE_DRAFT]
+    editable_templates.save_text(template, "es", TemplateText("Por firmar", "Texto nuevo para {organization}"))
+    email = resent(message)
+    pledge.refresh_from_db()
+    assert (email.kind, email.recipient, email.language) == (kind, "right@example.org", "es")
+    for fact in ("Harbor Freight", "7 de abril de 2061", pledge.get_absolute_url()):
+        assert fact in email.body_text
+    assert OUTDATED not in email.body_text
+    assert ("Texto nuevo para Harbor Freight" in email.body_text) == (kind == EmailKind.PLEDGE_DRAFT)
+    assert bool(email.attachment_kind) == (kind == EmailKind.PLEDGE_SIGNED)
+
+
+def test_resent_link_to_start_a_pledge_has_the_current_facts():
+    request = factories.pledge_request()
+    message = outdated(request, EmailKind.PLEDGE_REQUEST)
+    PledgeRequest.objects.update(language="es")
+    PledgeYear.objects.update(announced_deadline=date(2061, 4, 7))
+    email = resent(message)
+    assert (email.recipient, email.language) == (request.email, "es")
+    assert "7 de abril de 2061" in email.body_text
+    assert request.get_absolute_url() in email.body_text
+
+
+def test_message_page_says_why_a_pledge_email_is_not_resent(staff):
+    message = outdated(factories.draft_pledge(), EmailKind.PLEDGE_DRAFT)
+    factories.close_year()
+    address = f"/imagine/admin/mail/message/{message.pk}/change/"
+    for language, sentence in (
+        ("en", "Promises for this school year can't be signed now."),
+        ("es", "Las promesas de este año escolar no se pueden firmar ahora."),
+    ):
+        page = staff.post(address, {"_resend": "1"}, follow=True, headers={"accept-language": language})
+        assert sentence in web_client.page_text(page)

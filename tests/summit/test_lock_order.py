@@ -64,7 +64,7 @@ def world() -> SimpleNamespace:
     made.link_request = LinkRequest.objects.create(email="asha@example.org")
     made.audience = factories.audience(uploaded_contacts=[made.leaving, factories.person("New")])
     failed = {"state": Message.State.FAILED, "claim_id": None, "claim_expires_at": None}
-    for name, about in (("rsvp_email", made.rsvps[0]), ("pledge_email", made.pledge), ("asked", made.invitation)):
+    for name, about in (("rsvp_email", made.rsvps[0]), ("pledge_email", made.draft), ("asked", made.invitation)):
         message = about.messages.order_by("created_at").first()
         Message.objects.filter(pk=message.pk).update(**failed)
         setattr(made, name, Message.objects.get(pk=message.pk))

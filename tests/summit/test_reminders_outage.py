@@ -189,14 +189,14 @@ def test_unsent_names_reminder_is_rewritten_when_the_event_moves():
     assert ("names", "04-07", 1, False, True) in reminder_rows()
 
 
-def test_expired_reminder_is_not_due_unless_staff_resend_it(django_capture_on_commit_callbacks):
+def test_expired_reminder_is_not_due_unless_it_is_queued_again(django_capture_on_commit_callbacks):
     party = reminder_fixtures.rsvp(reminder_fixtures.event())
     run_reminders(moment(4, 6, 9), sent=False)
     assert Message.objects.due("bulk").count() == 1
     Message.objects.update(expires_at=moment(4, 6, 9).replace(year=2020))
     assert Message.objects.due("bulk").count() == 0
     Message.objects.filter(queue="bulk").update(state="failed")
-    assert queue.resend(only_reminder("day"))  # staff know better
+    assert queue.requeue(only_reminder("day"))
     assert Message.objects.due("bulk").count() == 1
     assert run_reminders(moment(4, 6, 10), sent=False) == [f"day {party.email}"]
 

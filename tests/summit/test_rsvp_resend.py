@@ -3,17 +3,30 @@
 from datetime import timedelta
 
 import pytest
-from django.utils import timezone
+from django.utils import timezone, translation
 
-from imagine.mail import queue
+from imagine.mail import editable_templates, preferences, queue
+from imagine.mail.editable_templates import TEMPLATES, TemplateText
 from imagine.mail.models import Message
 from imagine.mail.queue import CannotResend
-from summit import rsvp_links, seats
-from summit.models import Event, Rsvp
-from tests import factories, snapshots
+from summit import rsvp_links, rsvp_resend, seats
+from summit.emails.kinds import EmailKind
+from summit.emails.templates import how_soon
+from summit.invitations import resend as invitation_resend
+from summit.models import Event, Guest, Rsvp
+from tests import factories, snapshots, web_client
 
 pytestmark = pytest.mark.django_db
 State = Message.State
+OUTDATED = "What it said yesterday"
+# How far ahead an event is when its reminders are sent, at whatever hour of the day.
+AHEAD = {
+    EmailKind.REMINDER_WEEK: timedelta(days=5),
+    EmailKind.REMINDER_NAMES: timedelta(days=2),
+    EmailKind.REMINDER_DAY: timedelta(hours=14),
+    EmailKind.THANKS: timedelta(days=-3),
+}
+REMINDERS = tuple(AHEAD)[:3]
 
 
 @pytest.fixture
@@ -27,6 +40,30 @@ def rsvp() -> Rsvp:
 def sent_yesterday(rsvp: Rsvp) -> None:
     yesterday = timezone.now() - timedelta(days=1)
     rsvp.messages.update(state=State.SENT, sent_at=yesterday, created_at=yesterday)
+
+
+def starts_in(ahead: timedelta) -> None:
+    starts_at = timezone.now() + ahead
+    times = {"starts_at": starts_at, "ends_at": starts_at + timedelta(hours=2), "rsvp_closes_at": starts_at}
+    Event.objects.update(rsvp_opens_at=starts_at - timedelta(days=60), **times)
+
+
+def outdated(rsvp: Rsvp, kind: str) -> Message:
+    """An email of this kind that was sent yesterday, of which nothing is true anymore."""
+    message = rsvp.messages.earliest("created_at")
+    Message.objects.filter(pk=message.pk).update(kind=kind, body_text=OUTDATED)
+    return Message.objects.get(pk=message.pk)
+
+
+def happened(rsvp: Rsvp, kind: str) -> None:
+    """What an email of this kind is about."""
+    if kind in AHEAD:
+        starts_in(AHEAD[kind])
+    if kind == EmailKind.RSVP_CANCELED:
+        seats.cancel(rsvp)
+    if kind == EmailKind.EVENT_CANCELED:
+        factories.mark_event_canceled(rsvp.event)
+    rsvp.refresh_from_db()
 
 
 def resent(message: Message) -> Message:
@@ -100,13 +137,196 @@ def test_cancellation_is_refused_once_the_guest_rsvps_again(rsvp):
     assert "RSVP'd again" in refusal(message)
 
 
-def test_reschedule_email_is_refused_after_another_change(rsvp):
+@pytest.fixture
+def rescheduled(rsvp) -> Message:
+    """The email about another place."""
     event = Event.objects.get()
     event.venue = "Stockton Civic Auditorium"
     factories.save_event(event)
     message = rsvp.messages.get(kind="event_rescheduled")
     Message.objects.filter(pk=message.pk).update(state=State.SENT, sent_at=timezone.now())
-    assert queue.resend(Message.objects.get(pk=message.pk))
+    return Message.objects.get(pk=message.pk)
+
+
+def moves_again(rsvp: Rsvp) -> None:
+    event = Event.objects.get()
     event.venue = "Another Hall"
     factories.save_event(event)
-    assert "Resend the confirmation instead" in refusal(Message.objects.get(pk=message.pk))
+
+
+def test_email_about_another_place_is_resent_while_it_is_true(rescheduled):
+    assert resent(rescheduled).body_text == rescheduled.body_text
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        moves_again,
+        lambda rsvp: seats.grow_party(rsvp, size=3),
+        lambda rsvp: seats.update_contact(rsvp, name="Alma Vang"),
+        lambda rsvp: Rsvp.objects.update(language="es"),
+        rsvp_links.replace_rsvp_link,
+    ],
+)
+def test_email_about_another_place_is_refused_once_what_it_says_changed(rsvp, rescheduled, change):
+    change(Rsvp.objects.get())
+    assert refusal(rescheduled) == (
+        "The event or the RSVP changed since, so this email isn't true anymore. Resend the confirmation instead: we'll "
+        "write it with today's details."
+    )
+
+
+# Refused ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [*AHEAD, EmailKind.EVENT_CANCELED, EmailKind.EVENT_RESCHEDULED])
+def test_email_to_a_canceled_rsvp_is_refused(rsvp, kind):
+    seats.cancel(rsvp)
+    happened(rsvp, kind)
+    assert "was canceled since" in refusal(outdated(rsvp, kind))
+
+
+@pytest.mark.parametrize("kind", REMINDERS)
+@pytest.mark.parametrize(
+    "change", [factories.mark_event_canceled, lambda event: Event.objects.update(is_published=False)]
+)
+def test_reminder_is_refused_if_the_event_was_canceled_or_hidden(rsvp, kind, change):
+    happened(rsvp, kind)
+    change(rsvp.event)
+    assert refusal(outdated(rsvp, kind)) == (
+        "The event was canceled or hidden since, so its guests aren't reminded of it."
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "ahead", "sentence"),
+    [
+        (EmailKind.REMINDER_WEEK, timedelta(days=9), "It's too early for this email."),
+        (
+            EmailKind.REMINDER_WEEK,
+            timedelta(days=2),
+            "It's too late for this reminder. Resend the confirmation instead",
+        ),
+        (EmailKind.REMINDER_WEEK, timedelta(days=-1), "The event is over"),
+        (EmailKind.REMINDER_NAMES, timedelta(days=5), "It's too early for this email."),
+        (EmailKind.REMINDER_NAMES, timedelta(hours=14), "It's too late for this reminder."),
+        (EmailKind.REMINDER_NAMES, timedelta(days=-1), "The event is over"),
+        (EmailKind.REMINDER_DAY, timedelta(days=3), "It's too early for this email."),
+        (EmailKind.REMINDER_DAY, timedelta(hours=1), "It's too late for this reminder."),
+        (EmailKind.REMINDER_DAY, timedelta(days=-1), "The event is over"),
+        (EmailKind.THANKS, timedelta(days=1), "It's too early for this email."),
+        (EmailKind.THANKS, timedelta(days=-10), "It's too late to thank anyone for this event."),
+        (EmailKind.RSVP_LINK, timedelta(days=-1), "This event is over"),
+        (EmailKind.RSVP_NEW_LINK, timedelta(days=-1), "This event is over"),
+        (EmailKind.EVENT_RESCHEDULED, timedelta(days=-1), "The event is over or was canceled"),
+    ],
+)
+def test_email_is_refused_at_the_wrong_time(rsvp, kind, ahead, sentence):
+    starts_in(ahead)
+    assert refusal(outdated(rsvp, kind)).startswith(sentence)
+
+
+def test_email_about_a_canceled_event_is_refused_once_it_would_be_over(rsvp):
+    starts_in(timedelta(days=-1))
+    factories.mark_event_canceled(rsvp.event)
+    assert refusal(outdated(rsvp, EmailKind.EVENT_CANCELED)).startswith("The canceled event would be over by now")
+
+
+@pytest.mark.parametrize("kind", REMINDERS)
+def test_reminder_is_refused_once_the_party_is_on_the_waitlist(rsvp, kind):
+    happened(rsvp, kind)
+    Rsvp.objects.update(held_seats=0, waitlisted_seats=2, waitlisted_since=timezone.now())
+    assert "is on the waitlist now" in refusal(outdated(rsvp, kind))
+
+
+def test_reminder_of_missing_names_is_refused_once_all_are_named(rsvp):
+    happened(rsvp, EmailKind.REMINDER_NAMES)
+    Guest.objects.filter(position=2).update(name="Jun Reyes")
+    assert "Every guest has a name now" in refusal(outdated(rsvp, EmailKind.REMINDER_NAMES))
+
+
+def test_thanks_are_refused_to_a_party_that_did_not_come(rsvp):
+    other = factories.rsvp(rsvp.event, "Jun Reyes")
+    other.guests.update(checked_in_at=timezone.now())
+    happened(rsvp, EmailKind.THANKS)
+    assert "Nobody in this party came" in refusal(outdated(rsvp, EmailKind.THANKS))
+
+
+def test_reminder_is_refused_to_someone_who_unsubscribed(rsvp):
+    happened(rsvp, EmailKind.REMINDER_DAY)
+    preferences.set_topics(preferences.get_preference(rsvp.email), reminders=False)
+    assert refusal(outdated(rsvp, EmailKind.REMINDER_DAY)).startswith("This address doesn't want email of this kind")
+
+
+def test_email_that_may_have_arrived_is_refused_if_it_would_read_otherwise(rsvp):
+    message = rsvp.messages.get()
+    Message.objects.update(state=State.UNKNOWN, sent_at=None)
+    Event.objects.update(venue="Stockton Civic Auditorium")
+    assert "Say that it arrived: then resending it" in refusal(Message.objects.get(pk=message.pk))
+
+
+def test_message_page_says_why_a_reminder_is_not_resent(staff, rsvp):
+    happened(rsvp, EmailKind.REMINDER_DAY)
+    message = outdated(rsvp, EmailKind.REMINDER_DAY)
+    starts_in(timedelta(hours=1))
+    address = f"/imagine/admin/mail/message/{message.pk}/change/"
+    for language, sentence in (
+        (
+            "en",
+            "It's too late for this reminder. Resend the confirmation instead: we'll write it with today's details.",
+        ),
+        (
+            "es",
+            "Ya es tarde para este recordatorio. Reenvíe mejor la confirmación: la escribiremos con los datos de hoy.",
+        ),
+    ):
+        page = staff.post(address, {"_resend": "1"}, follow=True, headers={"accept-language": language})
+        assert sentence in web_client.page_text(page)
+
+
+# Every kind ------------------------------------------------------------------------------------------------------
+
+STATUS = {EmailKind.RSVP_CONFIRMED, EmailKind.RSVP_WAITLISTED, EmailKind.RSVP_PROMOTED, EmailKind.RSVP_CHANGED}
+
+
+@pytest.mark.parametrize("kind", [kind for kind in rsvp_resend.KINDS if kind != EmailKind.EVENT_RESCHEDULED])
+def test_resent_email_has_the_current_facts(rsvp, kind):
+    happened(rsvp, kind)
+    message = outdated(rsvp, kind)
+    rsvp_links.change_email(rsvp, "right@example.org")  # and its link is replaced
+    seats.update_contact(rsvp, name="Alma Vang", language="es")
+    Event.objects.update(venue="Stockton Civic Auditorium", title_es="Cumbre nueva")
+    if kind in STATUS or kind in REMINDERS:
+        seats.grow_party(rsvp, size=3)
+    for code, template in TEMPLATES.items():
+        if code in AHEAD:
+            editable_templates.save_text(template, "es", TemplateText("Texto", "{name}: texto nuevo, {event}, {where}"))
+    email = resent(message)
+    rsvp.refresh_from_db()
+    assert (email.kind, email.recipient, email.language) == (
+        EmailKind.RSVP_CONFIRMED if kind in STATUS else kind,
+        "right@example.org",
+        "es",
+    )
+    for fact in ("Alma Vang", "Stockton Civic Auditorium", "Cumbre nueva"):
+        assert fact in email.body_text
+    assert (rsvp.get_absolute_url() in email.body_text) == (kind not in {EmailKind.EVENT_CANCELED, EmailKind.THANKS})
+    assert ("texto nuevo" in email.body_text) == (kind in AHEAD)
+    assert ("Tiene 3 lugares" in email.body_text) == (kind in STATUS)
+    assert bool(email.ics) == (kind in STATUS or kind in {EmailKind.RSVP_CANCELED, EmailKind.EVENT_CANCELED})
+    assert OUTDATED not in email.body_text
+
+
+def test_every_kind_of_email_can_be_resent_or_refused():
+    assert set(rsvp_resend.KINDS) | set(invitation_resend.KINDS) == set(EmailKind)
+
+
+@pytest.mark.parametrize("kind", REMINDERS)
+def test_resent_reminder_says_how_many_days_and_seats_are_left(rsvp, kind):
+    starts_in(AHEAD[kind])
+    message = outdated(rsvp, kind)
+    seats.grow_party(rsvp, size=3)
+    editable_templates.save_text(TEMPLATES[kind], "en", TemplateText("Hello", "{soon}, {seats}"))
+    with translation.override("en"):
+        soon = how_soon(Event.objects.get(), timezone.now())
+    assert f"{soon}, 3 seats" in resent(message).body_text
