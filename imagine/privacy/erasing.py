@@ -24,7 +24,6 @@ from imagine.accounts.models import StaffSession
 from imagine.core.database import database_now
 from imagine.core.errors import RuleViolation
 from imagine.core.models import SecurityEvent
-from imagine.core.relations import about_rows
 from imagine.core.security_events import record_event
 from imagine.mail.models import EmailPreference, Message
 from imagine.privacy.models import Erasure, Hold
@@ -209,11 +208,14 @@ def delete_requests_and_files(person: Person) -> None:
     LinkRequest.objects.filter(email__iexact=person.email).delete()
     ContactListUpload.objects.filter(naming_uploads(person)).delete()
     partners_retention.remove_from_imports(person.email)
-    with transaction.atomic():
-        requests = PledgeRequest.objects.with_email(person.email).order_by("pk").select_for_update()
-        pks = list(requests.values_list("pk", flat=True))
-        Message.objects.filter(about_rows(PledgeRequest, pks)).delete()
-        pledge_signup.delete_requests(pks)
+    delete_pledge_requests(person)
+
+
+@transaction.atomic
+def delete_pledge_requests(person: Person) -> None:
+    requests = PledgeRequest.objects.with_email(person.email).order_by("pk").select_for_update()
+    pks = list(requests.values_list("pk", flat=True))
+    pledge_signup.delete_requests(pks)
 
 
 def delete_rsvps(person: Person) -> None:
@@ -237,16 +239,13 @@ def remove_mentions(person: Person, model: type[Model], pks: Iterable) -> None:
     label = model._meta.label
     pattern = re.compile(person.mentioned(names=label in WITH_NAMES), re.IGNORECASE)
     columns = [column.name for column in personal_columns()[label] if is_text(column)]
-    changed = []
-    for row in model._default_manager.filter(pk__in=list(pks)).only("pk", *columns):
-        values = {name: getattr(row, name) for name in columns}
-        cleaned = {name: without_mentions(value, pattern) for name, value in values.items()}
-        if cleaned != values:
-            for name, value in cleaned.items():
-                setattr(row, name, value)
-            changed.append(row)
-    if changed:
-        model._default_manager.bulk_update(changed, columns, batch_size=BATCH_SIZE)
+    for pk in pks:  # one at a time, so that nobody waits for one while this waits for another
+        row = model._default_manager.filter(pk=pk)
+        with transaction.atomic():
+            for values in row.order_by("pk").select_for_update(of=("self",)).values(*columns):
+                cleaned = {name: without_mentions(value, pattern) for name, value in values.items()}
+                if cleaned != values:
+                    row.update(**cleaned)
 
 
 def without_mentions(value, pattern: re.Pattern):

@@ -171,8 +171,10 @@ def delete_stale_requests(held: Collection[str] = ()) -> int:
 
 
 def delete_requests(pks: Collection[int]) -> None:
-    """Delete locked requests with their drafts whose address was never verified, which nothing else leads to."""
+    """Delete locked requests with the emails about them, and with their drafts whose address was never verified, which
+    nothing else leads to."""
     organizations = delete_unverified_drafts(Pledge.objects.filter(requests__in=pks))
+    Message.objects.filter(about_rows(PledgeRequest, pks)).delete()
     PledgeRequest.objects.filter(pk__in=pks).delete()
     delete_unused_organizations(organizations)
 
