@@ -497,7 +497,7 @@ def test_pledge_request_opens_for_no_one_after_erasure_or_60_days(story, browser
     story.note(f"{page.redirect_chain} {page.content.decode()}", "browser")
     story.deliver()
     request = PledgeRequest.objects.get()
-    typed = factories.pledge_data(request.browser_token, factories.promised(), name="Port Gate")
+    typed = factories.pledge_data(request.browser_token, factories.promise_data(), name="Port Gate")
     pledge_editing.save_draft(request.browser_token, **typed)
     assert {kind for kind, _who in story.who_gets_in()} == {"rsvp", "promise"}
     if is_erased:
