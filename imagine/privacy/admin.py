@@ -109,7 +109,8 @@ def find_person(request: HttpRequest, context: dict) -> HttpResponse:
     if form.is_valid():
         person = Person(form.cleaned_data["email"].lower())
         if row := row_of(person):
-            return redirect("admin:privacy_person", row._meta.label_lower, row.pk)
+            page = "admin:privacy_erase" if request.POST.get("step") == "plan" else "admin:privacy_person"
+            return redirect(page, row._meta.label_lower, row.pk)
         if everything_about(person):
             return show_mentioned_person(request, PersonPage(person), context)
         form.add_error("email", _("We have nothing about this address."))

@@ -12,15 +12,17 @@ from django.contrib.auth.models import Group, User
 from django.db import transaction
 from django.http import HttpResponse
 from django.test import Client
-from django.urls import Resolver404, resolve
+from django.urls import Resolver404, resolve, reverse
 from django.utils import timezone
 
 from imagine.access import roles
 from imagine.access.pages import ANONYMOUS, EVERYONE, PAGES, STAFF, SUPERUSER
 from imagine.core.models import SecurityEvent
-from imagine.mail.models import TemplateOverride
+from imagine.mail.models import Message, TemplateOverride
 from imagine.privacy.models import Erasure, Hold
+from partners.models import Contact
 from partners.organizations import profiles
+from summit.invitations import contact_import
 from summit.models import Guest
 from tests import factories, test_golden, web_client
 from tests.golden import sample
@@ -216,6 +218,61 @@ def test_pages_link_only_to_pages_the_role_may_open(rows, clients):
     if wrong:
         pytest.fail("\n".join(wrong), pytrace=False)
     assert len(asked) > 200
+
+
+# Everything about a person ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_everything_about_a_person_is_two_clicks_from_each_page_that_shows_them(rows, clients):
+    """From the page of a record by its own links, from every other page by finding the person. The preview of an email
+    is a part of the email's page."""
+    contact_import.store_upload(rows["audience"], b"Email\nchue.vang@example.org", "list.csv")
+    people = {email.lower() for email in Message.objects.values_list("recipient", flat=True)}
+    people |= {email.lower() for email in Contact.objects.values_list("email", flat=True)}
+    shown, wrong = set(), []
+    for role in (roles.COMMUNITY_RELATIONS, SUPERUSER):
+        for name, url in pages(rows):
+            if not url.startswith(ADMIN) or role not in PAGES[name].get or name == "admin:mail_message_preview":
+                continue
+            response = ask(clients[role], "get", url)
+            if not response.get("Content-Type", "").startswith("text/html"):
+                continue
+            text = response.content.decode().lower().replace("<wbr>", "")
+            if any(email in text for email in people):
+                shown.add(name)
+                if f'href="{ADMIN}privacy/erasure/find/"' not in text:
+                    wrong.append(f"{role}: {name} {url}")
+    assert wrong == []
+    expected = {
+        *("admin:summit_audience_list", "admin:summit_to_match", "admin:summit_rsvp_changelist"),
+        *("admin:partners_merge", "admin:mail_message_changelist"),
+    }
+    assert expected - shown == set()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("step", "heading"), [("", "Everything about this person"), ("plan", "Erase this person?")])
+def test_found_person_is_shown_or_asked_about_at_once(rows, clients, step, heading):
+    contact = Contact.objects.first()
+    page = clients[roles.COMMUNITY_RELATIONS].post(
+        f"{ADMIN}privacy/erasure/find/", {"email": contact.email, "step": step}, follow=True
+    )
+    assert web_client.page_title(page).startswith(heading)
+    assert contact.email.lower() in web_client.page_text(page)
+
+
+def test_recipients_and_those_who_may_open_a_pledge_are_links_to_their_pages(clients):
+    office, past = clients[roles.COMMUNITY_RELATIONS], factories.event(title="Past")
+    guest, port, bay = factories.rsvp(past), factories.organization("Port Gate"), factories.organization("Port Gates")
+    contact, other = factories.contact(port, "ben@example.org"), factories.contact(bay, "chue@example.org")
+    audience = factories.audience(attended_event=past, uploaded_contacts=[contact])
+    review = office.get(f"{ADMIN}summit/event/{factories.event().pk}/invite/{audience.pk}/").content.decode()
+    assert f'href="{ADMIN}partners/contact/{contact.pk}/change/"' in review
+    assert f'href="{ADMIN}summit/rsvp/{guest.pk}/change/"' in review
+    merge = office.get(reverse("admin:partners_merge", args=[port.pk, bay.pk])).content.decode()
+    for each in (contact, other):
+        assert f'href="{ADMIN}partners/contact/{each.pk}/change/"' in merge
 
 
 # What a viewer doesn't see ---------------------------------------------------------------------------------------
