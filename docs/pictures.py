@@ -117,7 +117,7 @@ def doubts() -> dict[str, str]:
         other = profiles.create_organization(name=f"{kept.name}, Inc.", phone="(209) 555-0142", sector=kept.sector)
         profiles.get_or_add_contact(other, email=contact.email, name=contact.name, role="Treasurer")
         profiles.set_logo(profiles.lock_organization(kept.pk), logo())
-    duplicates.scan_for_duplicates(force=True)
+    duplicates.scan_organizations(force=True)
     event = Event.objects.upcoming().first()
     names = [kept.name.replace("a", "e", 1), kept.name.upper(), "Delta Tule Weavers"]
     for number, name in enumerate(names):

@@ -21,7 +21,7 @@ from imagine.mail.reports.mailbox_url import parse_mailbox_url
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 
-def stop(sentence: str) -> NoReturn:
+def stop_start(sentence: str) -> NoReturn:
     sys.exit(f"Imagine Promise cannot start: {sentence}")
 
 
@@ -29,7 +29,7 @@ def variable(name: str, meaning: str, default: str | None = None) -> str:
     """Return the variable's value, stripped. End the process if it is missing and has no default."""
     value = stored_value(name) or default
     if value is None:
-        stop(f"{name} is not set. It is {meaning}.")
+        stop_start(f"{name} is not set. It is {meaning}.")
     return value
 
 
@@ -40,11 +40,11 @@ def stored_value(name: str) -> str:
     if not path:
         return value
     if value:
-        stop(f"{name} must not be set together with {name}_FILE.")
+        stop_start(f"{name} must not be set together with {name}_FILE.")
     try:
         return Path(path).read_text(encoding="utf-8").strip()
     except (OSError, ValueError):
-        stop(f"{name}_FILE must name a text file that this process can read.")
+        stop_start(f"{name}_FILE must name a text file that this process can read.")
 
 
 def is_loopback(host: str) -> bool:
@@ -60,14 +60,14 @@ def address(name: str, meaning: str) -> str:
     try:
         urlsplit(value).port  # noqa: B018  reading it raises the error
     except ValueError:
-        stop(f"{name} must be a well-formed address. It is {meaning}.")
+        stop_start(f"{name} must be a well-formed address. It is {meaning}.")
     return value
 
 
 def whole_number(name: str, meaning: str, default: str) -> int:
     value = variable(name, meaning, default)
     if not (value.isascii() and value.isdigit()):
-        stop(f"{name} must be a whole number, zero or more. It is {meaning}.")
+        stop_start(f"{name} must be a whole number, zero or more. It is {meaning}.")
     return int(value)
 
 
@@ -75,17 +75,19 @@ def whole_number(name: str, meaning: str, default: str) -> int:
 
 debug = variable("DEBUG", "1 for development, 0 otherwise", "0")
 if debug not in {"0", "1"}:
-    stop("DEBUG must be 1 for development or 0.")
+    stop_start("DEBUG must be 1 for development or 0.")
 DEBUG = debug == "1"
 SECRET_KEY = variable("SECRET_KEY", "a long random string that signs cookies and stays secret")
 if len(SECRET_KEY) < 50 or len(set(SECRET_KEY)) < 10:
-    stop("SECRET_KEY must have at least 50 characters, chosen at random.")
+    stop_start("SECRET_KEY must have at least 50 characters, chosen at random.")
 SITE_URL = address("SITE_URL", "the public address: scheme and host, without /imagine").rstrip("/")
 site = urlsplit(SITE_URL)
 if site.scheme not in {"http", "https"} or not site.hostname or site.path or site.query:
-    stop("SITE_URL must look like https://www.example.org, without a path.")
+    stop_start("SITE_URL must look like https://www.example.org, without a path.")
 if DEBUG and not is_loopback(site.hostname):
-    stop("DEBUG must be 0 unless SITE_URL is on this machine, because error pages would show settings to the public.")
+    stop_start(
+        "DEBUG must be 0 unless SITE_URL is on this machine, because error pages would show settings to the public."
+    )
 
 try:
     database = dj_database_url.parse(
@@ -94,14 +96,16 @@ try:
         conn_health_checks=True,
     )
 except (dj_database_url.ParseError, dj_database_url.UnknownSchemeError, ValueError):
-    stop("DATABASE_URL must look like postgresql://user:password@host:port/name.")
+    stop_start("DATABASE_URL must look like postgresql://user:password@host:port/name.")
 if database["ENGINE"] != "django.db.backends.postgresql":
-    stop("DATABASE_URL must name a PostgreSQL database: postgresql://user:password@host:port/name.")
+    stop_start("DATABASE_URL must name a PostgreSQL database: postgresql://user:password@host:port/name.")
 options = database.setdefault("OPTIONS", {})
 options.setdefault("connect_timeout", 3)  # seconds after which a lost host is noticed
 DATABASE_POOL_MODE = options.pop("pool_mode", "session")
 if DATABASE_POOL_MODE not in {"session", "transaction"}:
-    stop("DATABASE_URL must end with ?pool_mode=transaction behind a pooler in that mode, else without a pool_mode.")
+    stop_start(
+        "DATABASE_URL must end with ?pool_mode=transaction behind a pooler in that mode, else without a pool_mode."
+    )
 database["DISABLE_SERVER_SIDE_CURSORS"] = DATABASE_POOL_MODE == "transaction"
 # No statement or transaction waits or idles forever: imagine.core.database.
 DATABASE_TIMEOUTS = {"lock_timeout": "10s", "statement_timeout": "20s", "idle_in_transaction_session_timeout": "30s"}
@@ -109,7 +113,7 @@ DATABASES = {"default": database}
 
 REDIS_URL = address("REDIS_URL", "the broker's address, redis://host:port/0 or redis+socket:///path")
 if urlsplit(REDIS_URL).scheme not in {"redis", "rediss", "redis+socket"}:
-    stop("REDIS_URL must begin with redis://, rediss:// or redis+socket://.")
+    stop_start("REDIS_URL must begin with redis://, rediss:// or redis+socket://.")
 
 mail_url = urlsplit(address("EMAIL_URL", "where mail goes: smtp://…, smtps://… or file:///folder"))
 EMAIL_TIMEOUT = 10
@@ -125,14 +129,14 @@ elif mail_url.scheme in {"smtp", "smtps"} and mail_url.hostname:
     EMAIL_HOST_PASSWORD = unquote(mail_url.password or "")
     EMAIL_USE_TLS = "starttls" in mail_url.query
 else:
-    stop("EMAIL_URL must look like smtp://user:password@host:port, smtps://… or file:///folder.")
+    stop_start("EMAIL_URL must look like smtp://user:password@host:port, smtps://… or file:///folder.")
 
 MAIL_FROM = variable("MAIL_FROM", "the sender of every mail, a name and an address")
 MAIL_REPLY_TO = variable("MAIL_REPLY_TO", "the address whose mail a person reads")
 MAIL_POSTAL_ADDRESS = variable("MAIL_POSTAL_ADDRESS", "the district's postal address, for the foot of every mail")
 for name, value in {"MAIL_FROM": MAIL_FROM, "MAIL_REPLY_TO": MAIL_REPLY_TO}.items():
     if "@" not in value or "\n" in value:
-        stop(f"{name} must hold one e-mail address.")
+        stop_start(f"{name} must hold one e-mail address.")
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = MAIL_FROM
 
 # Delivery reports: read from a mailbox, posted to a webhook, both, or neither.
@@ -140,18 +144,18 @@ report_url = variable("BOUNCE_IMAP_URL", "the mailbox of delivery reports, imaps
 try:
     BOUNCE_MAILBOX = parse_mailbox_url(report_url) if report_url else None
 except ValueError:
-    stop("BOUNCE_IMAP_URL must look like imaps://user:password@host/INBOX, with @ in the user name as %40.")
+    stop_start("BOUNCE_IMAP_URL must look like imaps://user:password@host/INBOX, with @ in the user name as %40.")
 if BOUNCE_MAILBOX and not BOUNCE_MAILBOX.is_encrypted and not is_loopback(BOUNCE_MAILBOX.host):
-    stop("BOUNCE_IMAP_URL must begin with imaps://.")
+    stop_start("BOUNCE_IMAP_URL must begin with imaps://.")
 BOUNCE_WEBHOOK_SECRET = variable("BOUNCE_WEBHOOK_SECRET", "the secret that signs posted delivery reports", "")
 if 0 < len(BOUNCE_WEBHOOK_SECRET) < 32:
-    stop("BOUNCE_WEBHOOK_SECRET must have at least 32 characters, chosen at random.")
+    stop_start("BOUNCE_WEBHOOK_SECRET must have at least 32 characters, chosen at random.")
 
 ADMIN_URL_HOST = variable("ADMIN_URL_HOST", "the admin's host name if it isn't SITE_URL's", "").lower()
 if ADMIN_URL_HOST and not re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)+", ADMIN_URL_HOST):
-    stop("ADMIN_URL_HOST must be a host name such as admin.example.org.")
+    stop_start("ADMIN_URL_HOST must be a host name such as admin.example.org.")
 if site.hostname == ADMIN_URL_HOST:
-    stop("ADMIN_URL_HOST must be another host than SITE_URL's.")
+    stop_start("ADMIN_URL_HOST must be another host than SITE_URL's.")
 ADMIN_SITE_URL = SITE_URL.replace(site.hostname, ADMIN_URL_HOST, 1) if ADMIN_URL_HOST else SITE_URL
 
 TRUSTED_PROXIES = whole_number("TRUSTED_PROXIES", "how many proxies stand in front of the web server", "0")
@@ -249,14 +253,14 @@ OIDC_CLIENT_ID = variable("OIDC_CLIENT_ID", "the name that the district gave thi
 OIDC_CLIENT_SECRET = variable("OIDC_CLIENT_SECRET", "the secret that the district gave this site", "")
 groups = variable("OIDC_GROUPS", "which of the district's groups has which role, group=role, separated by ;", "")
 if len({bool(value) for value in (OIDC_ISSUER, OIDC_CLIENT_ID, OIDC_CLIENT_SECRET, groups)}) > 1:
-    stop("OIDC_ISSUER, OIDC_CLIENT_ID, OIDC_CLIENT_SECRET and OIDC_GROUPS must be set together or not at all.")
+    stop_start("OIDC_ISSUER, OIDC_CLIENT_ID, OIDC_CLIENT_SECRET and OIDC_GROUPS must be set together or not at all.")
 if OIDC_ISSUER and not OIDC_ISSUER.startswith("https://") and not is_loopback(urlsplit(OIDC_ISSUER).hostname or ""):
-    stop("OIDC_ISSUER must begin with https://.")
+    stop_start("OIDC_ISSUER must begin with https://.")
 OIDC_GROUPS = {}
 for pair in filter(None, groups.split(";")):
     group, equals, role = (part.strip() for part in pair.partition("="))
     if not (group and equals and role):
-        stop("OIDC_GROUPS must look like promise-office=Community Relations;promise-board=Viewer.")
+        stop_start("OIDC_GROUPS must look like promise-office=Community Relations;promise-board=Viewer.")
     OIDC_GROUPS[group] = role
 
 # Our forms are a few kilobytes. The refuse_unreadable middleware answers 413 above this.
@@ -408,13 +412,13 @@ CELERY_BEAT_SCHEDULE = {
     },
     "remind about unsigned pledges": {"task": "partners.tasks.remind_drafts", "schedule": 60 * 60},
     "record transactional heartbeat": {
-        "task": "imagine.mail.tasks.record_heartbeat",
+        "task": "imagine.mail.tasks.heartbeat",
         "schedule": 20,
         "args": ("transactional",),
         "options": {"queue": "transactional", "expires": 20},
     },
     "record bulk heartbeat": {
-        "task": "imagine.mail.tasks.record_heartbeat",
+        "task": "imagine.mail.tasks.heartbeat",
         "schedule": 20,
         "args": ("bulk",),
         "options": {"queue": "bulk", "expires": 20},

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from imagine.core import audit
-from imagine.core.security_events import Kind, record_event
+from imagine.core.security_events import SecurityEventKind, record_event
 from partners.models import PledgeYear, PromiseType, School
 
 Row = PromiseType | School | PledgeYear
@@ -26,7 +26,7 @@ def lock_row(row: R) -> R:
 def add_row(row: Row) -> None:
     row.save(force_insert=True)
     audit.log_change(row, {}, row_facts(row, [field.name for field in row._meta.fields]))
-    record_event(Kind.SETTING_CHANGED, row, fields=["added"])
+    record_event(SecurityEventKind.SETTING_CHANGED, row, fields=["added"])
 
 
 @transaction.atomic
@@ -40,7 +40,7 @@ def change_row(row: R, **fields) -> R:
     if changed:
         row.save(update_fields=changed)
         audit.log_change(row, before, row_facts(row, list(fields)))
-        record_event(Kind.SETTING_CHANGED, row, fields=changed)
+        record_event(SecurityEventKind.SETTING_CHANGED, row, fields=changed)
     return row
 
 
@@ -61,7 +61,7 @@ def open_year(year: PledgeYear) -> PledgeYear:
 @transaction.atomic
 def delete_row(row: Row) -> None:
     """Delete a row. Raise ProtectedError if a pledge refers to it."""
-    record_event(Kind.SETTING_CHANGED, row, fields=["deleted"])
+    record_event(SecurityEventKind.SETTING_CHANGED, row, fields=["deleted"])
     row.delete()
 
 

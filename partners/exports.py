@@ -1,7 +1,6 @@
 """Exports for staff: pledges with a row per promise or per organization, organizations, and coverage."""
 
 from collections.abc import Iterable, Iterator
-from datetime import date, datetime
 from functools import cache, partial
 from itertools import groupby
 from operator import itemgetter
@@ -10,11 +9,11 @@ from django.conf import settings
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Exists, FilteredRelation, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce
-from django.utils import timezone
 from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from imagine.core.formatting import district_date
 from imagine.core.spreadsheets.writer import Cell, Export
 from partners.coverage import Coverage
 from partners.models import Grade, Organization, PledgeYear, Promise, PromiseType, School, Sector, listing_status_of
@@ -106,13 +105,8 @@ def sector_labels() -> dict[str, str]:
 
 
 @cache
-def school_years(year: int) -> str:
+def school_years_label(year: int) -> str:
     return PledgeYear(school_year=year).school_years
-
-
-def district_date(moment: datetime | None) -> date | None:
-    """Return the date in the district's time zone."""
-    return moment and moment.astimezone(timezone.get_default_timezone()).date()
 
 
 def promise_rows(promises: QuerySet[Promise]) -> Iterator[tuple[Cell, ...]]:
@@ -135,7 +129,7 @@ def promise_row(labels: ExportLabels, promise: tuple) -> tuple[Cell, ...]:
     ) = promise  # fmt: skip
     label, unit, units, clearance = labels.promise_types[promise_type]
     return (
-        school_years(year),
+        school_years_label(year),
         organization,
         labels.sectors[sector],
         contact,
@@ -149,7 +143,7 @@ def promise_row(labels: ExportLabels, promise: tuple) -> tuple[Cell, ...]:
         labels.months(tuple(months)),
         clearance,
         signed_by,
-        district_date(signed_at),
+        signed_at and district_date(signed_at),
         note,
     )
 
@@ -173,8 +167,8 @@ def pledge_row(sectors: dict, promise_types: list[int], pledge: tuple[int, Itera
     promises = list(pledge[1])
     _pledge, year, organization, sector, *contact, signed_by, signed_at, _promise_type, _quantity = promises[0]
     quantities = {promise_type: quantity for *_of_pledge, promise_type, quantity in promises}
-    partner = (school_years(year), organization, sectors[sector], *contact)
-    return (*partner, signed_by, district_date(signed_at), *map(quantities.get, promise_types))
+    partner = (school_years_label(year), organization, sectors[sector], *contact)
+    return (*partner, signed_by, signed_at and district_date(signed_at), *map(quantities.get, promise_types))
 
 
 # Coverage --------------------------------------------------------------------------------------------------------

@@ -64,7 +64,7 @@ def read_schools(content: bytes) -> list[SchoolRow]:
             raise SchoolFileInvalid(
                 1, f"there must be one column {missing[0]}; the file's are: {', '.join(header) or 'none'}."
             )
-        rows = list(parse_schools(lines, header))
+        rows = list(parse_school_file(lines, header))
     except csv.Error as error:
         raise SchoolFileInvalid(lines.line_num, f"this is no CSV: {error}.") from None
     if not rows:
@@ -79,7 +79,7 @@ def decode(content: bytes) -> str:
         raise SchoolFileInvalid(content[: error.start].count(b"\n") + 1, "the file is not UTF-8.") from None
 
 
-def parse_schools(lines, header: list[str]) -> Iterator[SchoolRow]:
+def parse_school_file(lines, header: list[str]) -> Iterator[SchoolRow]:
     seen: dict[str, int] = {}
     for cells in lines:
         if not any(cell.strip() for cell in cells):
@@ -119,16 +119,16 @@ def compare_schools(rows: list[SchoolRow]) -> list[SchoolChange]:
 def school_changes(rows: list[SchoolRow], schools: dict[str, School]) -> Iterator[SchoolChange]:
     for row in rows:
         after = {"name": row.name, "level": row.level, "is_charter": row.is_charter, "is_retired": False}
-        before = field_values(schools[row.code]) if row.code in schools else None
+        before = school_values(schools[row.code]) if row.code in schools else None
         if before != after:
             yield SchoolChange(row.code, before, after)
     for code in sorted(schools.keys() - {row.code for row in rows}):
         if not schools[code].is_retired:
-            before = field_values(schools[code])
+            before = school_values(schools[code])
             yield SchoolChange(code, before, before | {"is_retired": True})
 
 
-def field_values(school: School) -> dict:
+def school_values(school: School) -> dict:
     return {field: getattr(school, field) for field in FIELDS}
 
 

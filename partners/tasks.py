@@ -12,7 +12,7 @@ from partners.pledges import years as pledge_years
 
 @shared_task
 def answer_pledge_request(pk: int) -> None:
-    pledge_signup.answer_pledge_request(pk)
+    pledge_signup.answer_request_once(pk)
 
 
 @shared_task
@@ -25,12 +25,12 @@ def answer_pledge_requests() -> None:
 
 @shared_task
 def remind_drafts() -> None:
-    pledge_years.remind_drafts()
+    pledge_years.remind_unchanged_drafts()
 
 
 @shared_task
 def scan_for_duplicates() -> None:
-    duplicates.scan_for_duplicates()
+    duplicates.scan_organizations()
 
 
 @shared_task
@@ -40,4 +40,4 @@ def run_import(pk: int) -> None:
 
 @shared_task
 def resume_imports() -> None:
-    import_workflow.resume_imports()
+    import_workflow.resume_abandoned_imports()

@@ -114,7 +114,7 @@ def mark_notices_pending(before: Event, event: Event) -> None:
     transaction.on_commit(lambda: dispatch.send_task("summit.tasks.notify_guests", event.pk), robust=True)
 
 
-def notify_guests(event_pk: int) -> bool:
+def notify_next_guests(event_pk: int) -> bool:
     """Write the pending emails for up to NOTIFY_SECONDS. Return whether all are written.
 
     Continue where an earlier call was interrupted. Two calls at once take turns, and nothing is written twice.

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from imagine.core import links
 from imagine.core.formatting import short_date
-from imagine.core.security_events import Kind, record_event
+from imagine.core.security_events import SecurityEventKind, record_event
 from imagine.mail import dispatch
 from imagine.mail.models import Message
 from partners.models import Contact
@@ -18,7 +18,7 @@ from summit import seats
 from summit.emails import invitation as invitation_emails
 from summit.emails import reminder as reminder_emails
 from summit.emails import rsvp as rsvp_emails
-from summit.emails.kinds import EmailKind
+from summit.emails.kinds import SummitEmailKind
 from summit.models import Invitation, LinkRequest, Rsvp
 from summit.models.invitations import InvitationQuerySet
 
@@ -31,7 +31,7 @@ def mail_rsvp_link(rsvp: Rsvp, *, by_staff: bool = False) -> bool:
     """Email the link of an RSVP to its address, at most once in ten minutes unless the last email failed, and ten times
     a day unless staff ask. Return whether it was queued."""
     rsvp = seats.lock_rsvp(rsvp)
-    messages = rsvp.messages.filter(kind=EmailKind.RSVP_LINK)
+    messages = rsvp.messages.filter(kind=SummitEmailKind.RSVP_LINK)
     if not may_mail_link(messages, rsvp.email, by_staff=by_staff):
         return False
     rsvp_emails.queue_rsvp_link(rsvp)
@@ -55,7 +55,7 @@ def mail_link_by_staff(rsvp: Rsvp) -> bool:
         raise seats.RsvpClosed(_("This event is over, so its links are not mailed again."))
     is_emailed = mail_rsvp_link(rsvp, by_staff=True)
     if is_emailed:
-        record_event(Kind.EMAIL_RESENT, rsvp)
+        record_event(SecurityEventKind.EMAIL_RESENT, rsvp)
     return is_emailed
 
 
@@ -71,7 +71,7 @@ def change_email(rsvp: Rsvp, email: str) -> Rsvp:
         return rsvp
     Rsvp.objects.filter(pk=rsvp.pk).update(verified_at=None)
     rsvp.verified_at = None
-    end_links(rsvp, Invitation.objects.filter(rsvp=rsvp))
+    end_rsvp_links(rsvp, Invitation.objects.filter(rsvp=rsvp))
     if rsvp.event.is_editable and not rsvp.canceled_at:
         rsvp_emails.queue_status(rsvp)
     elif not rsvp.event.is_over:
@@ -84,7 +84,7 @@ def follow_contact(rsvp: Rsvp, email: str) -> None:
     end the old links. The event must be locked before the contact's organization."""
     rsvp = seats.lock_rsvp(rsvp)
     if rsvp.event.rsvps.with_email(email).exclude(pk=rsvp.pk).exists():
-        end_links(rsvp, Invitation.objects.filter(rsvp=rsvp))
+        end_rsvp_links(rsvp, Invitation.objects.filter(rsvp=rsvp))
     else:
         change_email(rsvp, email)
 
@@ -92,16 +92,16 @@ def follow_contact(rsvp: Rsvp, email: str) -> None:
 @transaction.atomic
 def replace_rsvp_link(rsvp: Rsvp) -> Rsvp:
     """Give the RSVP a new link and email it. The old ones stop working in every browser."""
-    end_browser_links(rsvp)
+    end_rsvp_browser_links(rsvp)
     rsvp = seats.lock_rsvp(rsvp)  # its emails are numbered: one writer at a time
-    unsent = end_links(rsvp, Invitation.objects.leading_to(rsvp))
+    unsent = end_rsvp_links(rsvp, Invitation.objects.leading_to(rsvp))
     rsvp_emails.queue_new_rsvp_link(rsvp)
-    if not rsvp.canceled_at and rsvp.event.is_editable and not unsent.isdisjoint(EmailKind.with_seats()):
+    if not rsvp.canceled_at and rsvp.event.is_editable and not unsent.isdisjoint(SummitEmailKind.with_seats()):
         rsvp_emails.queue_status(rsvp)
     return rsvp
 
 
-def end_browser_links(rsvp: Rsvp) -> None:
+def end_rsvp_browser_links(rsvp: Rsvp) -> None:
     """End the links of browsers that promised from the RSVP's page."""
     pledge_signup.end_browser_links(rsvp_source(rsvp))
 
@@ -111,7 +111,7 @@ def rsvp_source(rsvp: Rsvp) -> str:
     return f"rsvp:{rsvp.pk}"
 
 
-def end_links(rsvp: Rsvp, invitations: InvitationQuerySet) -> set[str]:
+def end_rsvp_links(rsvp: Rsvp, invitations: InvitationQuerySet) -> set[str]:
     """Replace the link of a locked RSVP, and those of invitations, whose pages lead to it. Delete unsent email with the
     old links, and return its kinds."""
     invitations.lock()
@@ -120,7 +120,9 @@ def end_links(rsvp: Rsvp, invitations: InvitationQuerySet) -> set[str]:
         invitation_emails.delete_unsent_links(invitation)
     links.replace_link(rsvp)
     reminder_emails.recall_party_reminders(rsvp)
-    unsent = rsvp.messages.filter(state=Message.State.QUEUED).exclude(kind=EmailKind.EVENT_CANCELED)  # has no link
+    unsent = rsvp.messages.filter(state=Message.State.QUEUED).exclude(
+        kind=SummitEmailKind.EVENT_CANCELED
+    )  # has no link
     kinds = set(unsent.values_list("kind", flat=True))
     unsent.delete()
     rsvp.messages.filter(state=Message.State.QUEUED).update(recipient=rsvp.email)
@@ -135,7 +137,7 @@ def request_links(email: str) -> None:
 
 
 @transaction.atomic
-def answer_link_request(request_pk: int) -> None:
+def email_requested_links(request_pk: int) -> None:
     """Email the link of each RSVP that the address has for an upcoming event, then delete the request. Skip a request
     that another worker has or that was answered."""
     request = LinkRequest.objects.select_for_update(skip_locked=True).filter(pk=request_pk).first()

@@ -10,25 +10,25 @@ from imagine.mail.queue import CannotResend, requeue
 from summit import seats
 from summit.emails import invitation as invitation_emails
 from summit.emails import rsvp as rsvp_emails
-from summit.emails.kinds import EmailKind
+from summit.emails.kinds import SummitEmailKind
 from summit.models import Reminder, Rsvp
 from summit.reminders.resend import fresh_reminder
 
 # These say what seats the party has.
 STATUS_KINDS = (
-    *(EmailKind.RSVP_CONFIRMED, EmailKind.RSVP_WAITLISTED),
-    *(EmailKind.RSVP_PROMOTED, EmailKind.RSVP_CHANGED),
+    *(SummitEmailKind.RSVP_CONFIRMED, SummitEmailKind.RSVP_WAITLISTED),
+    *(SummitEmailKind.RSVP_PROMOTED, SummitEmailKind.RSVP_CHANGED),
 )
-LINK_KINDS = (EmailKind.RSVP_LINK, EmailKind.RSVP_NEW_LINK)
+LINK_KINDS = (SummitEmailKind.RSVP_LINK, SummitEmailKind.RSVP_NEW_LINK)
 REMINDER_KINDS = {
-    EmailKind.REMINDER_WEEK: Reminder.Kind.WEEK,
-    EmailKind.REMINDER_DAY: Reminder.Kind.DAY,
-    EmailKind.REMINDER_NAMES: Reminder.Kind.NAMES,
-    EmailKind.THANKS: Reminder.Kind.THANKS,
+    SummitEmailKind.REMINDER_WEEK: Reminder.Kind.WEEK,
+    SummitEmailKind.REMINDER_DAY: Reminder.Kind.DAY,
+    SummitEmailKind.REMINDER_NAMES: Reminder.Kind.NAMES,
+    SummitEmailKind.THANKS: Reminder.Kind.THANKS,
 }
 KINDS = (
     *(*STATUS_KINDS, *LINK_KINDS, *REMINDER_KINDS),
-    *(EmailKind.RSVP_CANCELED, EmailKind.EVENT_RESCHEDULED, EmailKind.EVENT_CANCELED),
+    *(SummitEmailKind.RSVP_CANCELED, SummitEmailKind.EVENT_RESCHEDULED, SummitEmailKind.EVENT_CANCELED),
 )
 # What an email about a new time or place says.
 STATED_ABOUT_EVENT = (*invitation_emails.SCHEDULE_CHANGES, "title", "title_es", "meal")
@@ -39,26 +39,26 @@ STATED_ABOUT_RSVP = (*seats.LOGGED_FIELDS, "guests", "needs", "link")
 def resend_rsvp_email(message: Message) -> bool:
     """Raise CannotResend, and Rsvp.DoesNotExist or Message.DoesNotExist if one is gone."""
     rsvp = seats.lock_rsvp(Rsvp.objects.get(messages__pk=message.pk))
-    if message.kind == EmailKind.EVENT_RESCHEDULED:
+    if message.kind == SummitEmailKind.EVENT_RESCHEDULED:
         check_has_seats(rsvp)
         check_unchanged(message, rsvp)
         return requeue(message)  # it also says what was before
-    return requeue(message, fresh_email(message, rsvp))
+    return requeue(message, fresh_rsvp_email(message, rsvp))
 
 
-def fresh_email(message: Message, rsvp: Rsvp) -> Message:
+def fresh_rsvp_email(message: Message, rsvp: Rsvp) -> Message:
     """Return the email as it should read today, unsaved, to today's address."""
     if message.kind in LINK_KINDS:
         return fresh_link(message, rsvp)
-    if message.kind == EmailKind.RSVP_CANCELED:
+    if message.kind == SummitEmailKind.RSVP_CANCELED:
         return fresh_cancellation(message, rsvp)
     check_not_canceled(rsvp)
-    if message.kind == EmailKind.EVENT_CANCELED:
+    if message.kind == SummitEmailKind.EVENT_CANCELED:
         if rsvp.event.is_over:
             raise CannotResend(_("The canceled event would be over by now, so its guests need no email about it."))
         return rsvp_emails.event_canceled_message(rsvp)
     if message.kind in REMINDER_KINDS:
-        return fresh_reminder(rsvp, REMINDER_KINDS[EmailKind(message.kind)])
+        return fresh_reminder(rsvp, REMINDER_KINDS[SummitEmailKind(message.kind)])
     check_has_seats(rsvp)
     return rsvp_emails.status_message(rsvp, list(rsvp.guests.order_by("position")))
 

@@ -29,7 +29,7 @@ from imagine.core.database import database_now
 from imagine.core.deletion import check_deletable
 from imagine.core.errors import RuleViolation
 from imagine.core.rows import row_values, select_row
-from imagine.core.security_events import Kind, record_event
+from imagine.core.security_events import SecurityEventKind, record_event
 from imagine.mail.models import Message
 from imagine.mail.queue import enqueue_many
 from summit.emails import rsvp as rsvp_emails
@@ -623,6 +623,6 @@ def delete_many(rsvps: Iterable[Rsvp]) -> None:
             Invitation.objects.filter(rsvp__in=leaving).lock()
             Message.objects.about_any(leaving).lock()
             for rsvp in leaving:
-                record_event(Kind.RECORD_DELETED, rsvp)
+                record_event(SecurityEventKind.RECORD_DELETED, rsvp)
                 event.rsvps.filter(pk=rsvp.pk).delete()
             promote_waitlist(event)

@@ -144,10 +144,10 @@ class WaitlistRow:
 def first_on_waitlist(event: Event) -> list[WaitlistRow]:
     """Return the first parties of the waitlist. Skipped parties are among them, because only parties that have waited
     longer than a promoted one can be skipped."""
-    return [WaitlistRow(rsvp, skip_reason(rsvp)) for rsvp in event.rsvps.waitlist()[:MAX_WAITLIST_ROWS]]
+    return [WaitlistRow(rsvp, waitlist_skip_reason(rsvp)) for rsvp in event.rsvps.waitlist()[:MAX_WAITLIST_ROWS]]
 
 
-def skip_reason(rsvp: Rsvp) -> str:
+def waitlist_skip_reason(rsvp: Rsvp) -> str:
     if not rsvp.skipped_at:
         return ""
     message = ngettext(

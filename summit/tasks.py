@@ -12,7 +12,7 @@ from summit.reminders import sending as reminder_sending
 
 @shared_task
 def answer_link_request(pk: int) -> None:
-    rsvp_links.answer_link_request(pk)
+    rsvp_links.email_requested_links(pk)
 
 
 @shared_task
@@ -42,7 +42,7 @@ def write_invitations(mailing_pk: int) -> None:
 @shared_task
 def notify_guests(event_pk: int) -> None:
     """Write the next batch of emails about a changed event. If more are left, another task writes them."""
-    if not event_changes.notify_guests(event_pk):
+    if not event_changes.notify_next_guests(event_pk):
         dispatch.send_task("summit.tasks.notify_guests", event_pk)
 
 

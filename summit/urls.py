@@ -20,8 +20,8 @@ urlpatterns = [
     path("rsvp/<token:token>/promise/", rsvp_views.promise_from_rsvp, name="promise_from_rsvp"),
     path("rsvp/<token:token>/calendar.ics", rsvp_views.rsvp_calendar, name="rsvp_calendar"),
     path("invitation/<token:token>/", invitation_views.invitation, name="invitation"),
-    path("invitation/<token:token>/accept/", invitation_views.accept_invitation, name="accept_invitation"),
-    path("invitation/<token:token>/decline/", invitation_views.decline_invitation, name="decline_invitation"),
+    path("invitation/<token:token>/accept/", invitation_views.invitation_accept, name="accept_invitation"),
+    path("invitation/<token:token>/decline/", invitation_views.invitation_decline, name="decline_invitation"),
     path("promise/<token:token>/year/", partner_year_views.partner_year, name="partner_year"),
     path("promise/<token:token>/year/link/", partner_year_views.mail_year_link, name="mail_year_link"),
 ]

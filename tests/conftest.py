@@ -73,7 +73,7 @@ def short_way_in():
     def mark_forced_login(request, **kwargs):
         if request.resolver_match is None:
             request.session[sign_in.FACTOR] = second_factor.TOTP
-            sign_in.confirm(request)
+            sign_in.mark_confirmed(request)
 
     user_logged_in.connect(mark_forced_login)
     yield

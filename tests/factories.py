@@ -72,7 +72,7 @@ def cancel_event(event: Event) -> Event:
 def notify_guests() -> None:
     """Write all pending notices, as the worker does."""
     for pk in event_changes.events_with_pending_notices():
-        event_changes.notify_guests(pk)
+        event_changes.notify_next_guests(pk)
 
 
 def end_event(event: Event) -> None:
@@ -196,7 +196,7 @@ def pledge_request(organization: str = ORGANIZATION, email: str = EMAIL, **field
     pledge_year()
     begun = unsaved_pledge_request(organization, email, **fields)
     pledge_signup.request_pledge(begun)
-    pledge_signup.answer_pledge_request(begun.pk)
+    pledge_signup.answer_request_once(begun.pk)
     return PledgeRequest.objects.get(pk=begun.pk)
 
 

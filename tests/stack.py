@@ -219,7 +219,7 @@ class Stack:
         started = self.now()
 
         def heart_beats() -> bool:
-            self.send_task("imagine.mail.tasks.record_heartbeat", "ours", queue="transactional")
+            self.send_task("imagine.mail.tasks.heartbeat", "ours", queue="transactional")
             with contextlib.suppress(AssertionError):
                 return bool(wait_for(lambda: self.heartbeat("ours") > started, 1, "a heartbeat came through"))
             return False

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from imagine.core.models import SecurityEvent
-from imagine.core.security_events import Kind
+from imagine.core.security_events import SecurityEventKind
 from imagine.mail import editable_templates, queue
 from imagine.mail.bulk import control, send_rate
 from imagine.mail.models import Mailing, Message, SendRate, TemplateOverride
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.django_db
 
 def recorded(*, since: int = 0) -> list[tuple]:
     """Kind, model and number of what it is about, and facts of each event, oldest first, without those of accounts."""
-    accounts = (Kind.ACCOUNT_CREATED, Kind.SIGNED_IN, Kind.ROLE_CHANGED)
+    accounts = (SecurityEventKind.ACCOUNT_CREATED, SecurityEventKind.SIGNED_IN, SecurityEventKind.ROLE_CHANGED)
     events = SecurityEvent.objects.filter(pk__gt=since).exclude(kind__in=accounts).select_related("content_type")
     return [(e.kind, e.content_type.model, int(e.object_id), e.facts) for e in events.order_by("pk")]
 
@@ -41,7 +41,7 @@ def last_event() -> int:
     return newest.pk if newest else 0
 
 
-def one(kind: Kind, about, **facts) -> list[tuple]:
+def one(kind: SecurityEventKind, about, **facts) -> list[tuple]:
     return [(kind, about._meta.model_name, about.pk, facts)]
 
 
@@ -61,21 +61,21 @@ def invited():
 def test_replaced_links_are_logged():
     rsvp = factories.rsvp(factories.event())
     rsvp_links.replace_rsvp_link(rsvp)
-    assert recorded() == one(Kind.LINK_REPLACED, rsvp)
+    assert recorded() == one(SecurityEventKind.LINK_REPLACED, rsvp)
     pledge, before = factories.signed_pledge(), last_event()
-    pledge_links.replace_link(pledge)
-    assert recorded(since=before) == one(Kind.LINK_REPLACED, pledge)
+    pledge_links.replace_pledge_link(pledge)
+    assert recorded(since=before) == one(SecurityEventKind.LINK_REPLACED, pledge)
     event, _mailing = invited()
     invitation, before = event.invitations.get(), last_event()
     responses.replace_invitation_link(invitation)
-    assert recorded(since=before) == one(Kind.LINK_REPLACED, invitation)
+    assert recorded(since=before) == one(SecurityEventKind.LINK_REPLACED, invitation)
 
 
 def test_merge_is_logged():
     kept, other = factories.organization("Port Gate"), factories.organization("Port Gate Logistics")
     number = other.pk
     merging.merge_organizations(kept, other)
-    assert recorded() == one(Kind.ORGANIZATIONS_MERGED, kept, merged=number)
+    assert recorded() == one(SecurityEventKind.ORGANIZATIONS_MERGED, kept, merged=number)
 
 
 def test_refused_merge_is_not_logged():
@@ -87,13 +87,13 @@ def test_refused_merge_is_not_logged():
 
 def test_mailing_approval_pause_resume_and_stop_are_logged_once():
     _event, mailing = invited()
-    approved = one(Kind.MAILING_APPROVED, mailing, template="invitation", recipients=1)
+    approved = one(SecurityEventKind.MAILING_APPROVED, mailing, template="invitation", recipients=1)
     assert recorded() == approved
     before = last_event()
-    for act in (control.pause, control.resume, writing.stop_mailing):
+    for act in (control.pause_mailing, control.resume_mailing, writing.stop_invitations):
         act(mailing)
         act(mailing)  # twice does no harm and is recorded once
-    kinds = (Kind.MAILING_PAUSED, Kind.MAILING_RESUMED, Kind.MAILING_STOPPED)
+    kinds = (SecurityEventKind.MAILING_PAUSED, SecurityEventKind.MAILING_RESUMED, SecurityEventKind.MAILING_STOPPED)
     assert recorded(since=before) == [row for kind in kinds for row in one(kind, mailing)]
 
 
@@ -105,25 +105,31 @@ def test_change_notice_mailing_is_logged():
     event.venue = "Elsewhere"
     factories.save_event(event)
     notice = Mailing.objects.latest("pk")
-    assert recorded(since=before) == one(Kind.MAILING_CREATED, notice, template="invitation_moved", recipients=1)
+    assert recorded(since=before) == one(
+        SecurityEventKind.MAILING_CREATED, notice, template="invitation_moved", recipients=1
+    )
     event.venue = "Elsewhere again"  # before it was written
     factories.save_event(event)
     again = Mailing.objects.latest("pk")
     assert [row[:3] for row in recorded(since=before)[1:]] == [
-        (Kind.MAILING_STOPPED, "mailing", notice.pk),
-        (Kind.MAILING_CREATED, "mailing", again.pk),
+        (SecurityEventKind.MAILING_STOPPED, "mailing", notice.pk),
+        (SecurityEventKind.MAILING_CREATED, "mailing", again.pk),
     ]
 
 
 def test_deleted_records_are_logged():
     rsvp = factories.rsvp(factories.event())
-    was = one(Kind.RECORD_DELETED, rsvp)
+    was = one(SecurityEventKind.RECORD_DELETED, rsvp)
     seats.delete_rsvp(rsvp)
     assert recorded() == was
     pledge, before = factories.signed_pledge(), last_event()
     organization = pledge.organization
     contact = organization.contacts.get()
-    was = one(Kind.RECORD_DELETED, pledge) + one(Kind.RECORD_DELETED, organization) + one(Kind.RECORD_DELETED, contact)
+    was = (
+        one(SecurityEventKind.RECORD_DELETED, pledge)
+        + one(SecurityEventKind.RECORD_DELETED, organization)
+        + one(SecurityEventKind.RECORD_DELETED, contact)
+    )
     pledge_editing.delete_pledge(pledge)
     contacts.delete_organization(organization)
     assert recorded(since=before) == was
@@ -136,7 +142,7 @@ def test_deletions_in_the_admin_are_logged(chief):
     chief.post(reverse("admin:summit_event_delete", args=[events[0].pk]), sure)
     chosen = {"action": "delete_selected", "_selected_action": [event.pk for event in events[1:]]}
     chief.post(reverse("admin:summit_event_changelist"), chosen | sure)
-    deleted = SecurityEvent.objects.filter(kind=Kind.RECORD_DELETED, user_name="anna").order_by("pk")
+    deleted = SecurityEvent.objects.filter(kind=SecurityEventKind.RECORD_DELETED, user_name="anna").order_by("pk")
     about = [(event.content_type.model, int(event.object_id)) for event in deleted]
     assert about[:2] == [("audience", audience.pk), ("event", events[0].pk)]
     assert sorted(about[2:]) == [("event", event.pk) for event in events[1:]]
@@ -146,22 +152,22 @@ def test_changed_settings_are_logged():
     send_rate.set_send_rate(30)
     send_rate.set_send_rate(30)
     rate = SendRate.objects.get()
-    assert recorded() == one(Kind.SETTING_CHANGED, rate, fields=["per_second"], value=30)
+    assert recorded() == one(SecurityEventKind.SETTING_CHANGED, rate, fields=["per_second"], value=30)
     before, template = last_event(), next(iter(editable_templates.TEMPLATES.values()))
     text = template.default_text("en")
     editable_templates.save_text(template, "en", text._replace(subject=f"{text.subject} Really."))
     editable_templates.restore_default_text(template)
     row = TemplateOverride.objects.get(template=template.code, language="en")
-    changed = one(Kind.SETTING_CHANGED, row, template=template.code, language="en")
+    changed = one(SecurityEventKind.SETTING_CHANGED, row, template=template.code, language="en")
     assert recorded(since=before) == changed * 2
     before, promise_type = last_event(), PromiseType.objects.first()
     checklist.retire(promise_type)
     checklist.retire(promise_type)
-    assert recorded(since=before) == one(Kind.SETTING_CHANGED, promise_type, fields=["is_retired"])
+    assert recorded(since=before) == one(SecurityEventKind.SETTING_CHANGED, promise_type, fields=["is_retired"])
     before, year = last_event(), factories.pledge_year()
     pledge_years.close_year(year)
     pledge_years.close_year(year)
-    assert recorded(since=before) == one(Kind.SETTING_CHANGED, year, fields=["closed_at"])
+    assert recorded(since=before) == one(SecurityEventKind.SETTING_CHANGED, year, fields=["closed_at"])
 
 
 def test_resent_emails_are_logged_once():
@@ -176,7 +182,7 @@ def test_resent_emails_are_logged_once():
         pledge_links.resend_link(pledge)
     events = SecurityEvent.objects.filter(pk__gt=before).order_by("pk")
     assert [(event.kind, event.about) for event in events] == [
-        (Kind.EMAIL_RESENT, about) for about in (message, rsvp, pledge)
+        (SecurityEventKind.EMAIL_RESENT, about) for about in (message, rsvp, pledge)
     ]
 
 
@@ -186,11 +192,11 @@ def test_action_on_several_records_is_logged(chief):
     seats.cancel(rsvps[0])
     page = reverse("admin:summit_rsvp_changelist")
     chief.post(page, {"action": "cancel_rsvps", "_selected_action": [rsvp.pk for rsvp in rsvps[:2]]})
-    [line] = SecurityEvent.objects.filter(kind=Kind.SEVERAL_CHANGED)
+    [line] = SecurityEvent.objects.filter(kind=SecurityEventKind.SEVERAL_CHANGED)
     assert (line.user_name, line.facts) == ("anna", {"list": "summit.rsvp", "rows": 1, "action": "cancel_rsvps"})
     chief.post(page, {"action": "cancel_rsvps", "_selected_action": [rsvp.pk for rsvp in rsvps[:2]]})  # nothing to do
     chief.post(page, {"action": "cancel_rsvps", "_selected_action": [rsvps[2].pk]})  # one alone
-    assert SecurityEvent.objects.filter(kind=Kind.SEVERAL_CHANGED).count() == 1
+    assert SecurityEvent.objects.filter(kind=SecurityEventKind.SEVERAL_CHANGED).count() == 1
 
 
 @pytest.mark.parametrize("decision", ["choose", "none", "new"])
@@ -200,12 +206,12 @@ def test_matching_several_rsvps_is_logged(chief, decision):
     page = reverse("admin:summit_match", args=[rsvps[0].pk])
     sent = {"choose": gate.pk} if decision == "choose" else {decision: "1", "name": "Gate"}
     chief.post(page, {"was": ""} | sent)
-    [line] = SecurityEvent.objects.filter(kind=Kind.SEVERAL_CHANGED)
+    [line] = SecurityEvent.objects.filter(kind=SecurityEventKind.SEVERAL_CHANGED)
     assert line.facts == {"list": "summit.rsvp", "rows": 2, "action": "match_organization"}
     rsvps[0].refresh_from_db()
     chief.post(page, {"was": rsvps[0].organization_id or "none", "again": "1"})  # one alone
     assert organization_matching.names_to_match().get()["number"] == 1
-    assert SecurityEvent.objects.filter(kind=Kind.SEVERAL_CHANGED).count() == 1
+    assert SecurityEvent.objects.filter(kind=SecurityEventKind.SEVERAL_CHANGED).count() == 1
 
 
 @pytest.mark.parametrize("button", ["arrived", "resend"])
@@ -214,9 +220,9 @@ def test_resolving_several_unknown_emails_is_logged(chief, button):
     mailing.messages.update(state=Message.State.UNKNOWN)
     page = reverse("admin:mail_mailing_change", args=[mailing.pk])
     chief.post(page, {button: "1", "message": [mailing.messages.first().pk]})  # one alone
-    assert not SecurityEvent.objects.filter(kind=Kind.SEVERAL_CHANGED).exists()
+    assert not SecurityEvent.objects.filter(kind=SecurityEventKind.SEVERAL_CHANGED).exists()
     chief.post(page, {button: "1", "all": "1"})
-    [line] = SecurityEvent.objects.filter(kind=Kind.SEVERAL_CHANGED)
+    [line] = SecurityEvent.objects.filter(kind=SecurityEventKind.SEVERAL_CHANGED)
     assert line.facts == {"list": "mail.message", "rows": 2, "action": button}
 
 
@@ -226,7 +232,9 @@ def test_changes_to_a_hold_are_logged(chief):
     assert chief.post(page, fields).status_code == 302
     hold = Hold.objects.get()
     chief.post(reverse("admin:privacy_hold_change", args=[hold.pk]), fields | {"ends_on": "2020-01-01"})
-    was = one(Kind.SETTING_CHANGED, hold, fields=["added"]) + one(Kind.SETTING_CHANGED, hold, fields=["ends_on"])
+    was = one(SecurityEventKind.SETTING_CHANGED, hold, fields=["added"]) + one(
+        SecurityEventKind.SETTING_CHANGED, hold, fields=["ends_on"]
+    )
     assert recorded() == was
 
 
@@ -234,7 +242,7 @@ def test_email_preview_is_logged(chief):
     factories.rsvp(factories.event())
     message = Message.objects.get()
     chief.get(reverse("admin:mail_message_preview", args=[message.pk]))
-    event = SecurityEvent.objects.get(kind=Kind.EMAIL_VIEWED)
+    event = SecurityEvent.objects.get(kind=SecurityEventKind.EMAIL_VIEWED)
     assert (event.user.username, event.network, event.about) == ("anna", "203.0.113.0/24", message)
 
 

@@ -65,7 +65,7 @@ def test_pledge_request_is_answered_once_in_ten_minutes(set_host_clock, wrong):
     set_host_clock(-wrong)
     again = factories.unsaved_pledge_request()
     signup.request_pledge(again)
-    signup.answer_pledge_request(again.pk)
+    signup.answer_request_once(again.pk)
     assert PledgeRequest.objects.count() == 1
     assert Message.objects.count() == 1
 
@@ -82,7 +82,7 @@ def test_draft_is_not_reminded_too_early(set_host_clock):
     set_host_clock(BEHIND)
     draft = factories.draft_pledge()
     set_host_clock(AHEAD)
-    years.remind_drafts()
+    years.remind_unchanged_drafts()
     draft.refresh_from_db()
     assert draft.reminded_at is None
 
@@ -104,7 +104,7 @@ def test_running_import_is_not_resumed(set_host_clock, monkeypatch):
     Import.objects.update(state=Import.State.WRITING)
     assert workflow.claim_step(run.pk)
     set_host_clock(AHEAD)
-    workflow.resume_imports()
+    workflow.resume_abandoned_imports()
     assert woken == []
 
 
@@ -124,7 +124,7 @@ def test_emails_to_one_address_are_due_in_order(set_host_clock):
     pledge_links.email_link(pledge)
     first = Message.objects.get()
     set_host_clock(BEHIND)
-    pledge_emails.queue_new_link(pledge)
+    pledge_emails.queue_new_pledge_link(pledge)
     assert list(Message.objects.due(Message.Queue.TRANSACTIONAL)) == [first]
     assert 0 <= health.seconds_overdue() < 60
 

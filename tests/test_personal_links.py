@@ -350,7 +350,7 @@ def test_pledge_opens_only_by_new_links_after_a_colleague_is_corrected(story, pl
 
 def test_pledge_with_replaced_link_opens_only_by_the_new_link(story, pledge):
     old = forget(story)
-    pledge_links.replace_link(Pledge.objects.get(year=2027))
+    pledge_links.replace_pledge_link(Pledge.objects.get(year=2027))
     story.deliver()
     story.resend_everything()
     assert not any(map(opens, old))
@@ -359,7 +359,7 @@ def test_pledge_with_replaced_link_opens_only_by_the_new_link(story, pledge):
 
 @pytest.mark.slow
 def test_pledge_link_can_be_requested_again_after_it_was_replaced(story, pledge):
-    pledge_links.replace_link(pledge)
+    pledge_links.replace_pledge_link(pledge)
     story.deliver()
     later()
     forget(story)
@@ -434,10 +434,10 @@ def test_draft_reminder_is_queued_again_with_the_new_link(story):
     pledge = factories.draft_pledge(email="wrong@example.org")
     story.deliver()
     factories.backdate_pledge(pledge, 6)
-    pledge_years.remind_drafts()
-    pledge_links.replace_link(pledge)
+    pledge_years.remind_unchanged_drafts()
+    pledge_links.replace_pledge_link(pledge)
     assert not Message.objects.filter(kind="draft").exists()
-    pledge_years.remind_drafts()
+    pledge_years.remind_unchanged_drafts()
     story.deliver()
     assert Message.objects.filter(kind="draft").count() == 1
 

@@ -18,7 +18,7 @@ from imagine.mail.rendering import render_email
 FOLDER = "accounts/"
 
 
-class EmailKind(TextChoices):
+class AccountEmailKind(TextChoices):
     ACCOUNT_CREATED = "account_created"
     PASSWORD_RESET = "password_reset"  # noqa: S105 (a kind of email)
     FACTOR_ADDED = "factor_added"
@@ -31,35 +31,37 @@ class EmailKind(TextChoices):
 
 def queue_account_created(user: User, *, by: User) -> None:
     """Queue the link to choose a password. It works for PASSWORD_RESET_TIMEOUT, and once."""
-    queue_email(EmailKind.ACCOUNT_CREATED, user, link=set_password_path(user), by=by.get_full_name() or by.username)
+    queue_account_email(
+        AccountEmailKind.ACCOUNT_CREATED, user, link=set_password_path(user), by=by.get_full_name() or by.username
+    )
 
 
 def queue_password_reset(user: User) -> None:
-    queue_email(EmailKind.PASSWORD_RESET, user, link=set_password_path(user))
+    queue_account_email(AccountEmailKind.PASSWORD_RESET, user, link=set_password_path(user))
 
 
 def queue_factor_added(user: User, factor: str) -> None:
-    queue_email(EmailKind.FACTOR_ADDED, user, link=reverse("account"), factor=factor)
+    queue_account_email(AccountEmailKind.FACTOR_ADDED, user, link=reverse("account"), factor=factor)
 
 
 def queue_factor_removed(user: User, factor: str) -> None:
-    queue_email(EmailKind.FACTOR_REMOVED, user, link=reverse("account"), factor=factor)
+    queue_account_email(AccountEmailKind.FACTOR_REMOVED, user, link=reverse("account"), factor=factor)
 
 
 def queue_factors_reset(user: User, *, by: User | None) -> None:
-    queue_email(EmailKind.FACTORS_RESET, user, link=reverse("sign_in"), by=name_of(by))
+    queue_account_email(AccountEmailKind.FACTORS_RESET, user, link=reverse("sign_in"), by=name_of(by))
 
 
 def queue_password_changed(user: User, *, by: User | None) -> None:
-    queue_email(EmailKind.PASSWORD_CHANGED, user, link=reverse("forgot_password"), by=name_of(by))
+    queue_account_email(AccountEmailKind.PASSWORD_CHANGED, user, link=reverse("forgot_password"), by=name_of(by))
 
 
 def queue_recovery_codes_replaced(user: User) -> None:
-    queue_email(EmailKind.RECOVERY_CODES_REPLACED, user, link=reverse("account"))
+    queue_account_email(AccountEmailKind.RECOVERY_CODES_REPLACED, user, link=reverse("account"))
 
 
 def queue_many_wrong_codes(user: User) -> None:
-    queue_email(EmailKind.MANY_WRONG_CODES, user, link=reverse("forgot_password"))
+    queue_account_email(AccountEmailKind.MANY_WRONG_CODES, user, link=reverse("forgot_password"))
 
 
 def name_of(by: User | None) -> str:
@@ -71,7 +73,7 @@ def set_password_path(user: User) -> str:
     return reverse("set_password", args=(uid, default_token_generator.make_token(user)))
 
 
-def queue_email(kind: EmailKind, user: User, *, link: str, by: str = "", factor: str = "") -> None:
+def queue_account_email(kind: AccountEmailKind, user: User, *, link: str, by: str = "", factor: str = "") -> None:
     """Accounts without an address, such as one made on the command line, get none."""
     if not user.email:
         return

@@ -30,7 +30,7 @@ MOST_ACCOUNTS_PER_BROWSER = 5
 SIGNER = TimestampSigner(salt="imagine.accounts.known_browser")
 
 
-def record(request: HttpRequest, name: str) -> int:
+def count_wrong_password(request: HttpRequest, name: str) -> int:
     """Count a wrong password for what was typed as a name. Return how many seconds to wait before the next try."""
     count_try(address_key(request), minutes=ADDRESS_WINDOW)
     here = count_try(pair_key(request, name), minutes=WINDOW) - FREE_HERE
@@ -39,7 +39,7 @@ def record(request: HttpRequest, name: str) -> int:
     return min(2**beyond, LONGEST_WAIT) if beyond > 0 else 0
 
 
-def forget(request: HttpRequest, name: str) -> None:
+def clear_wrong_passwords(request: HttpRequest, name: str) -> None:
     """The right password came: typing errors before it no longer count."""
     RateLimitCount.objects.filter(key__in=[pair_key(request, name), account_key(name)]).delete()
 
@@ -87,16 +87,16 @@ def browser_mark(user: User) -> str:
 
 
 def address_key(request: HttpRequest) -> str:
-    return hashed("address", client_network(request))
+    return count_key("address", client_network(request))
 
 
 def pair_key(request: HttpRequest, name: str) -> str:
-    return hashed("pair", f"{client_network(request)} {name.strip().lower()}")
+    return count_key("pair", f"{client_network(request)} {name.strip().lower()}")
 
 
 def account_key(name: str) -> str:
-    return hashed("account", name.strip().lower())
+    return count_key("account", name.strip().lower())
 
 
-def hashed(scope: str, value: str) -> str:
+def count_key(scope: str, value: str) -> str:
     return f"sign-in {scope}:{salted_hmac('imagine.accounts.failures', value).hexdigest()[:32]}"

@@ -89,7 +89,7 @@ def add(session: SessionBase, user: User, response: str, *, name: str) -> Passke
 
 
 @transaction.atomic
-def check(session: SessionBase, user: User, response: str) -> None:
+def check_passkey(session: SessionBase, user: User, response: str) -> None:
     """Check a passkey of the account. Raise WrongPasskey."""
     state, parsed = session.pop(STATE, None), parse(response)
     rows = {bytes(row.credential_id): row for row in user.passkeys.select_for_update().order_by("pk")}

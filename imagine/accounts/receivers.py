@@ -6,7 +6,7 @@ from django.dispatch import receiver
 from django.utils.translation import gettext as _
 
 from imagine.accounts import sessions
-from imagine.accounts.emails import EmailKind
+from imagine.accounts.emails import AccountEmailKind
 from imagine.accounts.models import StaffSession
 from imagine.mail.models import Message
 from imagine.mail.queue import CannotResend
@@ -15,7 +15,7 @@ from imagine.mail.signals import resend_requested
 
 @receiver(user_logged_in)
 def on_user_logged_in(request, **kwargs) -> None:
-    sessions.start(request)
+    sessions.start_session(request)
 
 
 @receiver(m2m_changed, sender=User.groups.through)
@@ -24,18 +24,18 @@ def on_roles_changed(instance: Model, action: str, pk_set: set[int] | None, **kw
     if action not in ("post_remove", "pre_clear"):
         return
     if isinstance(instance, Group):
-        end_sessions(instance.user_set.all() if pk_set is None else User.objects.filter(pk__in=pk_set))
+        end_sessions_of(instance.user_set.all() if pk_set is None else User.objects.filter(pk__in=pk_set))
     else:
-        end_sessions(User.objects.filter(pk=instance.pk))
+        end_sessions_of(User.objects.filter(pk=instance.pk))
 
 
 @receiver(pre_delete, sender=Group)
-def before_role_deleted(instance: Group, **kwargs) -> None:
+def on_role_deleted(instance: Group, **kwargs) -> None:
     """Deleting a role takes it from its people without another signal."""
-    end_sessions(instance.user_set.all())
+    end_sessions_of(instance.user_set.all())
 
 
-def end_sessions(users: QuerySet[User]) -> None:
+def end_sessions_of(users: QuerySet[User]) -> None:
     """A superuser loses nothing with a role."""
     for user in users.filter(is_superuser=False):
         sessions.end_sessions(user, StaffSession.objects.all())
@@ -44,5 +44,5 @@ def end_sessions(users: QuerySet[User]) -> None:
 @receiver(resend_requested)
 def on_resend_requested(message: Message, **kwargs) -> None:
     """A link to choose a password works once, and the rest is old news."""
-    if message.kind in EmailKind.values:
+    if message.kind in AccountEmailKind.values:
         raise CannotResend(_("Emails about accounts can’t be sent again. “Forgot your password?” sends a new link."))

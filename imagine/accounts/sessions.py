@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from imagine.accounts.models import StaffSession
 from imagine.core.rate_limit import client_address
-from imagine.core.security_events import Kind, record_event, shorten_address
+from imagine.core.security_events import SecurityEventKind, record_event, shorten_address
 
 LONGEST = timedelta(hours=12)
 IDLE = timedelta(minutes=30)
@@ -72,7 +72,7 @@ def as_datetime(seconds: float | None) -> datetime | None:
     return datetime.fromtimestamp(seconds, UTC) if seconds else None
 
 
-def start(request: HttpRequest) -> None:
+def start_session(request: HttpRequest) -> None:
     """Note when and where the session of a person who just signed in begins."""
     session = request.session
     session[SIGNED_IN_AT] = session[LAST_USED_AT] = int(time.time())
@@ -90,7 +90,7 @@ def end_sessions(user: User, sessions: QuerySet[StaffSession]) -> int:
     """End some of an account's sessions. Return how many there were."""
     count = sessions.filter(user=user).delete()[0]
     if count:
-        record_event(Kind.SESSION_ENDED, user, account=user.get_username(), count=count)
+        record_event(SecurityEventKind.SESSION_ENDED, user, account=user.get_username(), count=count)
     return count
 
 

@@ -24,7 +24,7 @@ PENDING_SECONDS = 15 * 60  # enough to install an app and scan a code
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
-def begin(request: HttpRequest, user: User, *, shared_computer: bool = False, next_url: str = "") -> None:
+def begin_sign_in(request: HttpRequest, user: User, *, shared_computer: bool = False, next_url: str = "") -> None:
     """The first step succeeded: remember who it is until the second."""
     request.session.flush()
     request.session[PENDING] = {
@@ -45,17 +45,17 @@ def pending_user(request: HttpRequest) -> User | None:
     return user if user and user.get_session_auth_hash() == pending["hash"] else None
 
 
-def complete(request: HttpRequest, user: User, factor: str) -> str:
+def complete_sign_in(request: HttpRequest, user: User, factor: str) -> str:
     """Both steps succeeded: sign the person in. Return where they wanted to go, "" if nowhere in particular."""
     pending = request.session.pop(PENDING)
     login(request, user, backend=BACKEND)
     request.session[FACTOR] = factor
-    confirm(request)
+    mark_confirmed(request)
     request.session[sessions.SHARED_COMPUTER] = pending["shared_computer"]
     return pending["next"]
 
 
-def confirm(request: HttpRequest) -> None:
+def mark_confirmed(request: HttpRequest) -> None:
     """The person at the browser has just given a second factor."""
     request.session[CONFIRMED_AT] = int(time.time())
 

@@ -37,11 +37,11 @@ ENTRA_TENANT = re.compile(r"https://login\.microsoftonline\.(com|us)/[0-9a-f]{8}
 REQUIRED = ["iss", "sub", "aud", "exp", "iat", "nonce"]
 
 
-class Refused(Exception):
+class SignInRejected(Exception):
     """The answer isn't the district's, or isn't about a member of staff."""
 
 
-def start(session: SessionBase, *, next_url: str, shared_computer: bool = False) -> str:
+def start_single_sign_on(session: SessionBase, *, next_url: str, shared_computer: bool = False) -> str:
     """Return where to send the browser."""
     endpoint, verifier = provider()["authorization_endpoint"], secrets.token_urlsafe(48)
     session[STATE] = sent = {
@@ -66,14 +66,14 @@ def start(session: SessionBase, *, next_url: str, shared_computer: bool = False)
     return f"{endpoint}?{urlencode(parameters)}"
 
 
-def finish(session: SessionBase, answer: dict[str, str]) -> tuple[User, str, bool]:
+def finish_single_sign_on(session: SessionBase, answer: dict[str, str]) -> tuple[User, str, bool]:
     """Return who came back from the district, where they wanted to go, and whether others use the computer, too.
-    Raise Refused."""
+    Raise SignInRejected."""
     sent = session.pop(STATE, None)
     if not sent or time.time() - sent["since"] > MAX_AGE:
-        raise Refused
+        raise SignInRejected
     if not secrets.compare_digest(answer.get("state", "").encode(), sent["state"].encode()) or not answer.get("code"):
-        raise Refused
+        raise SignInRejected
     claims = verified_claims(id_token(answer["code"], sent["verifier"]), nonce=sent["nonce"])
     return account_of(claims), sent["next"], sent["shared_computer"]
 
@@ -94,7 +94,7 @@ def provider() -> dict[str, Any]:
 def _provider(issuer: str, hour: int) -> dict[str, Any]:
     found = ask(f"{issuer}/.well-known/openid-configuration")
     if str(found.get("issuer", "")).rstrip("/") != issuer:
-        raise Refused
+        raise SignInRejected
     return found
 
 
@@ -116,7 +116,7 @@ def id_token(code: str, verifier: str) -> str:
     }
     token = ask(provider()["token_endpoint"], urlencode(form).encode()).get("id_token")
     if not isinstance(token, str):
-        raise Refused
+        raise SignInRejected
     return token
 
 
@@ -127,20 +127,22 @@ def ask(address: str, form: bytes | None = None) -> dict[str, Any]:
         with urlopen(request, timeout=TIMEOUT) as response:  # noqa: S310  # nosec (checked above)
             found = json.loads(response.read(MAX_ANSWER))
     except (OSError, HTTPException, ValueError, RecursionError) as error:
-        raise Refused from error
+        raise SignInRejected from error
     if not isinstance(found, dict):
-        raise Refused
+        raise SignInRejected
     return found
 
 
 def check_address(address: str) -> None:
     """Answers travel encrypted, except on this machine."""
     if not address.startswith(("https://", "http://127.0.0.1:", "http://localhost:")):
-        raise Refused
+        raise SignInRejected
 
 
 def verified_claims(token: str, *, nonce: str) -> dict[str, Any]:
-    """Return what a token says, if the district signed it for us, lately, and for this sign-in. Raise Refused."""
+    """Return what a token says, if the district signed it for us, lately, and for this sign-in.
+
+    Raise SignInRejected."""
     try:
         claims = jwt.decode(
             token,
@@ -152,11 +154,11 @@ def verified_claims(token: str, *, nonce: str) -> dict[str, Any]:
             options={"require": REQUIRED},
         )
     except (jwt.PyJWTError, KeyError, TypeError, ValueError) as error:
-        raise Refused from error
+        raise SignInRejected from error
     if not isinstance(claims["nonce"], str) or not secrets.compare_digest(claims["nonce"].encode(), nonce.encode()):
-        raise Refused
+        raise SignInRejected
     if claims.get("azp", settings.OIDC_CLIENT_ID) != settings.OIDC_CLIENT_ID:
-        raise Refused
+        raise SignInRejected
     return claims
 
 
@@ -165,12 +167,12 @@ def verified_claims(token: str, *, nonce: str) -> dict[str, Any]:
 
 def account_of(claims: dict[str, Any]) -> User:
     """Return the account that the claims are about, with the roles of its groups; a new one for a new person. Raise
-    Refused for who is in none of the groups, and take the roles they had."""
+    SignInRejected for who is in none of the groups, and take the roles they had."""
     roles = roles_of(claims)
     try:
         return account_with_roles(claims, roles)
     except IntegrityError as error:  # another browser of theirs came back at the same moment
-        raise Refused from error
+        raise SignInRejected from error
 
 
 def account_with_roles(claims: dict[str, Any], roles: list[Group]) -> User:
@@ -181,20 +183,20 @@ def account_with_roles(claims: dict[str, Any], roles: list[Group]) -> User:
         if identity:
             identity.user.groups.clear()
             sessions.end_sessions(identity.user, StaffSession.objects.all())
-    raise Refused
+    raise SignInRejected
 
 
 def roles_of(claims: dict[str, Any]) -> list[Group]:
     groups = claims.get("groups", [])
     if not isinstance(groups, list) or not all(isinstance(group, str) for group in groups):
-        raise Refused  # "groups": "staff" would hold every group whose name is a part of it
+        raise SignInRejected  # "groups": "staff" would hold every group whose name is a part of it
     names = {settings.OIDC_GROUPS[group] for group in groups if group in settings.OIDC_GROUPS}
     return list(Group.objects.filter(name__in=names))
 
 
 def updated_account(user: User, roles: list[Group]) -> User:
     if not user.is_active:
-        raise Refused
+        raise SignInRejected
     if not user.is_staff:
         user.is_staff = True
         user.save(update_fields=["is_staff"])
@@ -216,7 +218,7 @@ def linked_account(claims: dict[str, Any]) -> User:
     """Link the person to the account with their address, or to a new one. The district must say that it verified it."""
     email = claims.get("email")
     if not isinstance(email, str) or "@" not in email or not is_email_verified(claims):
-        raise Refused
+        raise SignInRejected
     user = User.objects.filter(email__iexact=email).order_by("pk").first()
     if user is None:
         name = claims.get("name")
@@ -224,6 +226,6 @@ def linked_account(claims: dict[str, Any]) -> User:
         user.set_unusable_password()
         user.save()
     elif user.is_superuser or hasattr(user, "sso_identity"):
-        raise Refused  # superusers sign in here; the other address is someone else's now
+        raise SignInRejected  # superusers sign in here; the other address is someone else's now
     SsoIdentity.objects.create(user=user, issuer=claims["iss"], subject=claims["sub"])
     return user

@@ -74,6 +74,10 @@ def to_district_time(moment: datetime) -> datetime:
     return localtime(moment, get_default_timezone())
 
 
+def district_date(moment: datetime) -> date:
+    return to_district_time(moment).date()
+
+
 def format_in_district(moment: datetime | date | None, pattern: str) -> str:
     if moment is None:
         return ""

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy
 
 from imagine.core import audit
 from imagine.core.errors import RuleViolation
-from imagine.core.security_events import Kind, record_event
+from imagine.core.security_events import SecurityEventKind, record_event
 
 
 class LinkNotFound(RuleViolation):
@@ -112,7 +112,7 @@ def replace_link(row: PersonalLink) -> None:
     row.renew_link()
     row.save(update_fields=row.LINK_FIELDS)
     audit.log_change(row, {"link": ""}, {"link": "replaced"})
-    record_event(Kind.LINK_REPLACED, row)
+    record_event(SecurityEventKind.LINK_REPLACED, row)
 
 
 def is_same_address(one: str, other: str) -> bool:

@@ -11,7 +11,7 @@ from django.db.models import Model, QuerySet
 from django.db.models.signals import m2m_changed, post_delete, post_save, pre_delete, pre_save
 from django.dispatch import receiver
 
-from imagine.core.security_events import Kind, record_event, record_failure
+from imagine.core.security_events import SecurityEventKind, record_event, record_failure
 
 ACCOUNT_FIELDS = ("username", "email", "first_name", "last_name", "is_active", "is_staff", "is_superuser")
 ROLE_ACTIONS = {"post_add": "added", "post_remove": "removed", "pre_clear": "removed"}
@@ -19,13 +19,13 @@ ROLE_ACTIONS = {"post_add": "added", "post_remove": "removed", "pre_clear": "rem
 
 @receiver(user_logged_in)
 def on_signed_in(request, user, **kwargs) -> None:
-    record_event(Kind.SIGNED_IN, user, user=user, request=request)
+    record_event(SecurityEventKind.SIGNED_IN, user, user=user, request=request)
 
 
 @receiver(user_logged_out)
 def on_signed_out(request, user, **kwargs) -> None:
     if user is not None:
-        record_event(Kind.SIGNED_OUT, user, user=user, request=request)
+        record_event(SecurityEventKind.SIGNED_OUT, user, user=user, request=request)
 
 
 @receiver(user_login_failed)
@@ -34,7 +34,7 @@ def on_sign_in_failed(credentials, request=None, **kwargs) -> None:
     name = credentials.get(User.USERNAME_FIELD) or ""
     account = User.objects.filter(**{User.USERNAME_FIELD: name}).first()
     facts: dict[str, Any] = {"account": account.get_username()} if account else {}
-    record_failure(Kind.SIGN_IN_FAILED, account, request=request, **facts)
+    record_failure(SecurityEventKind.SIGN_IN_FAILED, account, request=request, **facts)
 
 
 # Accounts and roles ----------------------------------------------------------------------------------------------
@@ -46,20 +46,20 @@ def before_account_saved(instance: User, update_fields=None, **kwargs) -> None:
     stored = User.objects.filter(pk=instance.pk).values(*names).first() if instance.pk and names else None
     changed = [name for name in names if stored and stored[name] != getattr(instance, name)]
     if changed:
-        record_event(Kind.ACCOUNT_CHANGED, instance, account=instance.get_username(), fields=changed)
+        record_event(SecurityEventKind.ACCOUNT_CHANGED, instance, account=instance.get_username(), fields=changed)
     if instance.pk and getattr(instance, "_password", None) is not None:  # None when Django only renews the hash
-        record_event(Kind.PASSWORD_CHANGED, instance, account=instance.get_username())
+        record_event(SecurityEventKind.PASSWORD_CHANGED, instance, account=instance.get_username())
 
 
 @receiver(post_save, sender=User)
 def on_account_saved(instance: User, created: bool, **kwargs) -> None:
     if created:
-        record_event(Kind.ACCOUNT_CREATED, instance, account=instance.get_username())
+        record_event(SecurityEventKind.ACCOUNT_CREATED, instance, account=instance.get_username())
 
 
 @receiver(post_delete, sender=User)
 def on_account_deleted(instance: User, **kwargs) -> None:
-    record_event(Kind.ACCOUNT_DELETED, instance, account=instance.get_username())
+    record_event(SecurityEventKind.ACCOUNT_DELETED, instance, account=instance.get_username())
 
 
 @receiver(m2m_changed, sender=User.groups.through)
@@ -75,7 +75,7 @@ def on_role_changed(instance: Model, action: str, reverse: bool, model, pk_set, 
         if given:
             label = "account" if isinstance(holder, User) else "role"
             facts: dict[str, Any] = {label: str(holder), ROLE_ACTIONS[action]: names(given)}
-            record_event(Kind.ROLE_CHANGED, holder, **facts)
+            record_event(SecurityEventKind.ROLE_CHANGED, holder, **facts)
 
 
 @receiver(pre_save, sender=Group)
@@ -83,15 +83,15 @@ def before_role_saved(instance: Group, **kwargs) -> None:
     """The district's groups name a role."""
     stored = Group.objects.filter(pk=instance.pk).first()
     if stored and stored.name != instance.name:
-        record_event(Kind.ROLE_CHANGED, instance, role=stored.name, renamed=instance.name)
+        record_event(SecurityEventKind.ROLE_CHANGED, instance, role=stored.name, renamed=instance.name)
 
 
 @receiver(pre_delete, sender=Group)
 def before_role_deleted(instance: Group, **kwargs) -> None:
     """Deleting it takes it from its people without another signal."""
     if people := list(instance.user_set.all()):
-        record_event(Kind.ROLE_CHANGED, instance, role=instance.name, removed=names(people))
-    record_event(Kind.RECORD_DELETED, instance, role=instance.name)
+        record_event(SecurityEventKind.ROLE_CHANGED, instance, role=instance.name, removed=names(people))
+    record_event(SecurityEventKind.RECORD_DELETED, instance, role=instance.name)
 
 
 def linked(instance: Model, through: type[Model], model: type[Model]) -> QuerySet:

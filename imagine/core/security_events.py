@@ -17,14 +17,14 @@ from django.http import HttpRequest, HttpResponse
 from imagine.core.models import SecurityEvent
 from imagine.core.rate_limit import client_address, hashed_network, wait_for_try
 
-Kind = SecurityEvent.Kind
+SecurityEventKind = SecurityEvent.Kind
 MOST_FAILURES = 100  # that one network's sign-ins record in an hour
 
 _request: ContextVar[HttpRequest | None] = ContextVar("request", default=None)
 
 
 def record_event(
-    kind: Kind,
+    kind: SecurityEventKind,
     about: Model | None = None,
     *,
     user: User | None = None,
@@ -46,7 +46,7 @@ def record_event(
 
 
 def record_failure(
-    kind: Kind, about: Model | None = None, *, request: HttpRequest | None = None, **others: Any
+    kind: SecurityEventKind, about: Model | None = None, *, request: HttpRequest | None = None, **others: Any
 ) -> None:
     """Record that a sign-in failed, unless its network filled the log with such rows in the last hour."""
     if request and wait_for_try(f"recorded failures:{hashed_network(request)}", most=MOST_FAILURES, minutes=60):

@@ -1,9 +1,9 @@
 """Deliver email that a person waits for: claim a message, transmit it, record the outcome, sweep up after a crash.
 
 A message is stored in the transaction of what it reports. Celery is only its alarm clock: if the broker, the worker or
-the mail server is down, the message waits in the database and `sweep` sends it later. An email is sent twice only if
-nobody knows whether it was: after a crash between the mail server's "250" and our commit, or when that reply was lost.
-Then all copies have the same Message-ID, and staff see "maybe sent more than once".
+the mail server is down, the message waits in the database and `requeue_abandoned` sends it later. An email is sent
+twice only if nobody knows whether it was: after a crash between the mail server's "250" and our commit, or when that
+reply was lost. Then all copies have the same Message-ID, and staff see "maybe sent more than once".
 """
 
 import logging
@@ -36,14 +36,14 @@ SWEEP_SECONDS = 20
 # Deliver -------------------------------------------------------------------------------------------------------
 
 
-def deliver() -> None:
+def deliver_messages() -> None:
     """Send what is due, oldest first, for at most DELIVER_SECONDS. The first message found wakes another worker, which
     helps or carries on when this one ends."""
     clear_wakeup()
     send_due(DELIVER_SECONDS, needs_help=True)
 
 
-def sweep() -> None:
+def requeue_abandoned() -> None:
     """Queue again what a dead sender left behind, and send what is due."""
     with transaction.atomic():
         abandoned = Message.objects.abandoned().filter(queue=Message.Queue.TRANSACTIONAL).lock(skip_locked=True)
@@ -56,7 +56,7 @@ def sweep() -> None:
 def send_due(seconds: float, *, needs_help: bool = False) -> None:
     """Send what is due for so many seconds. If this worker `needs_help`, the first message wakes another."""
     stop_at = time.monotonic() + seconds
-    while time.monotonic() < stop_at and not server_backoff.is_active and (message := claim()):
+    while time.monotonic() < stop_at and not server_backoff.is_active and (message := claim_message()):
         if needs_help:
             wake_workers()
             needs_help = False
@@ -64,7 +64,7 @@ def send_due(seconds: float, *, needs_help: bool = False) -> None:
 
 
 @transaction.atomic
-def claim() -> Message | None:
+def claim_message() -> Message | None:
     """Claim the first due message for this process."""
     due = Message.objects.due(Message.Queue.TRANSACTIONAL).order_by("send_after")
     message = due.select_for_update(skip_locked=True, of=("self",)).first()

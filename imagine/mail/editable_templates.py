@@ -22,7 +22,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
 from imagine.core import audit
-from imagine.core.security_events import Kind, record_event
+from imagine.core.security_events import SecurityEventKind, record_event
 from imagine.mail import preferences, rendering
 from imagine.mail.models import EmailPreference, Message, TemplateOverride
 from imagine.mail.rendering import RenderedEmail, marker
@@ -319,7 +319,7 @@ def save_text(template: EditableTemplate, language: str, text: TemplateText, *, 
     row.subject, row.text = ("", "") if text == template.default_text(language) else text
     row.changed_at, row.changed_by = timezone.now(), changed_by
     row.save()
-    record_event(Kind.SETTING_CHANGED, row, template=template.code, language=language)
+    record_event(SecurityEventKind.SETTING_CHANGED, row, template=template.code, language=language)
     return True
 
 
@@ -331,6 +331,6 @@ def restore_default_text(template: EditableTemplate) -> bool:
     for row in rows:
         before = TemplateText(row.subject, row.text)
         audit.log_change(row, before._asdict(), template.default_text(row.language)._asdict())
-        record_event(Kind.SETTING_CHANGED, row, template=template.code, language=row.language)
+        record_event(SecurityEventKind.SETTING_CHANGED, row, template=template.code, language=row.language)
     TemplateOverride.objects.filter(template=template.code).update(subject="", text="")
     return bool(rows)

@@ -9,22 +9,22 @@ from imagine.mail.reports import mailbox
 
 @shared_task
 def deliver() -> None:
-    delivery.deliver()
+    delivery.deliver_messages()
 
 
 @shared_task
 def deliver_bulk() -> None:
-    bulk_delivery.deliver()
+    bulk_delivery.deliver_batches()
 
 
 @shared_task
 def sweep() -> None:
-    bulk_delivery.sweep()
-    delivery.sweep()
+    bulk_delivery.release_abandoned()
+    delivery.requeue_abandoned()
 
 
 @shared_task
-def record_heartbeat(queue: str) -> None:
+def heartbeat(queue: str) -> None:
     health.record_heartbeat(queue)
 
 

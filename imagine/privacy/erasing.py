@@ -1,7 +1,7 @@
 """Erase a person: through the rules of each table, then wherever the address is still mentioned.
 
 Each rule has its own transaction, so that locks are taken in their order (docs/rules.md). Erasing is safe to repeat,
-and what was interrupted is finished by the next night's `erase_again`.
+and what was interrupted is finished by the next night's `finish_erasures`.
 """
 
 import logging
@@ -122,7 +122,7 @@ def read_list() -> list[Erasure]:
     return [Erasure(erased_at=datetime.fromisoformat(line[1]), email_hash=line[2]) for line in found if line]
 
 
-def erase_again() -> int:
+def finish_erasures() -> int:
     """Finish each erasure that was interrupted, or that only the list knows because a backup was restored. Someone who
     came back later stays, and someone on hold as long as the hold lasts. Return how many people.
 

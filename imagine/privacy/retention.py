@@ -50,7 +50,7 @@ def clear_expired_sessions(held: Held) -> int:
     return 0
 
 
-def delete_old_counts(held: Held) -> int:
+def delete_rate_limit_counts(held: Held) -> int:
     rate_limit.delete_old_counts()
     return 0
 
@@ -249,7 +249,7 @@ RULES = [
         _("A day."),
         DELETED,
         {"core.RateLimitCount": ("key",)},
-        delete_old_counts,
+        delete_rate_limit_counts,
         HOURLY,
     ),
     Rule(

@@ -9,7 +9,7 @@ from imagine.privacy import erasing, retention
 @shared_task
 def erase_again() -> None:
     """Erase again who came back with a restored backup, and who was only half erased."""
-    erasing.erase_again()
+    erasing.finish_erasures()
 
 
 @shared_task

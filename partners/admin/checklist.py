@@ -52,13 +52,13 @@ class RowAdmin(ActionsAdmin):
 
 
 @admin.action(description=_("Retire: offer them no more"), permissions=["change"])
-def retire(page, request, rows):
+def retire_rows(page, request, rows):
     done = ngettext_lazy("%(number)d is retired now.", "%(number)d are retired now.", "number")
     report_outcomes(page, request, [(row, outcome_of(checklist.retire, row, "is_retired")) for row in rows], done)
 
 
 @admin.action(description=_("Bring back: offer them again"), permissions=["change"])
-def bring_back(page, request, rows):
+def unretire_rows(page, request, rows):
     done = ngettext_lazy("%(number)d is offered again.", "%(number)d are offered again.", "number")
     report_outcomes(page, request, [(row, outcome_of(checklist.unretire, row, "is_retired")) for row in rows], done)
 
@@ -71,7 +71,7 @@ class PromiseTypeAdmin(RowAdmin):
     list_filter = ("is_retired", "needs_clearance", "work_based_learning")
     search_fields = ("name", "name_es", "code")
     prepopulated_fields = {"code": ("name",)}
-    actions = (retire, bring_back)
+    actions = (retire_rows, unretire_rows)
     parts = [
         (None, {"fields": ["code", "order", "is_retired"]}),
         (
@@ -135,7 +135,7 @@ class SchoolAdmin(RowAdmin):
     list_filter = ("level", "is_charter", "is_retired")
     search_fields = ("name", "code")
     list_per_page = 200
-    actions = (retire, bring_back)
+    actions = (retire_rows, unretire_rows)
     readonly_fields = ("code", "name", "level", "is_charter", "history")
     parts = [(None, {"fields": ["name", "code", "level", "is_charter", "is_retired"]})]
 

@@ -70,7 +70,7 @@ def pledge_state(pledge: Pledge) -> str:
     return _("never signed") if pledge.year.closed_at else _("draft")
 
 
-def promise_row(promise: Promise) -> dict[str, str]:
+def promise_texts(promise: Promise) -> dict[str, str]:
     """Return the texts that describe a promise."""
     return {
         "promise_type": promise.promise_type.localized_name,

@@ -76,7 +76,7 @@ def upload_page(page: ImportAdmin, request: HttpRequest) -> HttpResponse:
             language=get_language(),
         )
         return redirect("admin:partners_import_change", run.pk)
-    context = base_context(page, request, _("Import a spreadsheet"))
+    context = import_context(page, request, _("Import a spreadsheet"))
     context |= {"form": form, "has_years": PledgeYear.objects.exists()} | column_names()
     return render(request, "admin/partners/import/upload.html", context, status=422 if form.errors else 200)
 
@@ -87,9 +87,9 @@ def import_page(page: ImportAdmin, request: HttpRequest, pk: int) -> HttpRespons
         raise PermissionDenied
     run = get_object_or_404(Import.objects.select_related("year").defer("file"), pk=pk)
     if request.method == "POST":
-        return handle_post(page, request, run)
+        return handle_import_post(page, request, run)
     can_change = page.has_add_permission(request)
-    context = base_context(page, request, _("Import of %(file)s") % {"file": run.file_name})
+    context = import_context(page, request, _("Import of %(file)s") % {"file": run.file_name})
     context |= {
         "run": run,
         "can_change": can_change,
@@ -104,7 +104,7 @@ def import_page(page: ImportAdmin, request: HttpRequest, pk: int) -> HttpRespons
     return render(request, "admin/partners/import/page.html", context)
 
 
-def base_context(page: ImportAdmin, request: HttpRequest, title: str) -> dict:
+def import_context(page: ImportAdmin, request: HttpRequest, title: str) -> dict:
     return {**page.admin_site.each_context(request), "title": title, "opts": page.opts}
 
 
@@ -189,7 +189,7 @@ def file_choices(imported: ImportedOrganization, names: dict[int, str]) -> list[
 # Actions ---------------------------------------------------------------------------------------------------------
 
 
-def handle_post(page: ImportAdmin, request: HttpRequest, run: Import) -> HttpResponse:
+def handle_import_post(page: ImportAdmin, request: HttpRequest, run: Import) -> HttpResponse:
     if not page.has_add_permission(request):
         raise PermissionDenied
     action = next((action for name, action in ACTIONS.items() if name in request.POST), None)

@@ -134,7 +134,7 @@ class DuplicateCandidateAdmin(ReadOnlyMixin, ActionsAdmin):
         if not self.has_dismiss_permission(request):
             raise PermissionDenied
         if Organization.objects.count() <= SMALL_BATCH:
-            duplicates.scan_for_duplicates()
+            duplicates.scan_organizations()
             message = _("All organizations were compared.")
         else:
             dispatch.send_task("partners.tasks.scan_for_duplicates")

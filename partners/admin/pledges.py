@@ -81,9 +81,11 @@ def mail_links(page, request, rows):
 
 
 @admin.action(description=_("Replace a private link that others saw, and mail the new one"), permissions=["link"])
-def replace_links(page, request, rows):
+def replace_pledge_links(page, request, rows):
     done = ngettext_lazy("%(number)d link was replaced.", "%(number)d links were replaced.", "number")
-    report_outcomes(page, request, [(pledge, outcome(pledge_links.replace_link, pledge)) for pledge in rows], done)
+    report_outcomes(
+        page, request, [(pledge, outcome(pledge_links.replace_pledge_link, pledge)) for pledge in rows], done
+    )
 
 
 def outcome(act, pledge: Pledge) -> Outcome:
@@ -105,7 +107,7 @@ class PledgeAdmin(GuardedAdmin, ReadAdmin):
         filters.SchoolFilter,
     )
     list_select_related = ("organization", "year", "contact")
-    actions = (mail_links, replace_links)
+    actions = (mail_links, replace_pledge_links)
     files = files(lambda shown: Promise.objects.filter(pledge__in=shown))
     fieldsets = [
         (
@@ -197,7 +199,7 @@ class PledgeAdmin(GuardedAdmin, ReadAdmin):
     @admin.display(description=_("promises"))
     def promises(self, pledge: Pledge) -> str:
         promises = pledge.promises.select_related("promise_type").prefetch_related("schools")
-        rows = {"promises": [components.promise_row(promise) for promise in promises], "label": _("What is promised")}
+        rows = {"promises": [components.promise_texts(promise) for promise in promises], "label": _("What is promised")}
         return render_to_string("admin/partners/pledge/promises.html", rows)
 
     @admin.display(description=_("versions"))
@@ -325,15 +327,15 @@ class PromiseAdmin(ReadAdmin):
 
     @admin.display(description=_("grades"))
     def for_grades(self, promise: Promise) -> str:
-        return components.promise_row(promise)["grades"]
+        return components.promise_texts(promise)["grades"]
 
     @admin.display(description=_("months"))
     def in_months(self, promise: Promise) -> str:
-        return components.promise_row(promise)["months"]
+        return components.promise_texts(promise)["months"]
 
     @admin.display(description=_("schools"))
     def at_schools(self, promise: Promise) -> str:
-        return components.promise_row(promise)["schools"]
+        return components.promise_texts(promise)["schools"]
 
     # Other pages -----------------------------------------------------------------------------------------------
 

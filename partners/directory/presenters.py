@@ -64,7 +64,7 @@ class Card:
     lines: list[Line]
 
 
-def school_years(year: int | None) -> str:
+def school_years_or_blank(year: int | None) -> str:
     return PledgeYear(school_year=year).school_years if year else ""
 
 
@@ -76,7 +76,7 @@ def sector_label(sector: str) -> str:
 
 
 def last_page(version: tuple, query: DirectoryQuery) -> int:
-    return max(1, ceil(sum(directory_queries.partners_by_sector(version, query.replace()).values()) / PAGE_SIZE))
+    return max(1, ceil(sum(directory_queries.partner_counts_by_sector(version, query.replace()).values()) / PAGE_SIZE))
 
 
 def directory_page(version: tuple, query: DirectoryQuery) -> dict:
@@ -86,7 +86,7 @@ def directory_page(version: tuple, query: DirectoryQuery) -> dict:
         return {"title": _("Imagine Promise Partners"), "about": about, "path": query.url()}
     totals, found = (
         directory_queries.year_totals(version, query.year),
-        directory_queries.partners_by_sector(version, query.replace()),
+        directory_queries.partner_counts_by_sector(version, query.replace()),
     )
     words = {
         "title": page_title(version, query),
@@ -117,7 +117,7 @@ def directory_page(version: tuple, query: DirectoryQuery) -> dict:
 
 
 def page_title(version: tuple, query: DirectoryQuery) -> str:
-    title = _("Imagine Promise Partners %(year)s") % {"year": school_years(query.year)}
+    title = _("Imagine Promise Partners %(year)s") % {"year": school_years_or_blank(query.year)}
     if filters := active_filters(version, query):
         title = f"{', '.join(filters)}: {title}"
     return _("%(title)s, page %(page)s") % {"title": title, "page": query.page} if query.page > 1 else title
@@ -129,7 +129,7 @@ def year_description(year: int, totals: YearTotals) -> str:
         "%(partners)s partners made promises to Stockton’s students for %(year)s. See who promised what.",
         totals.partners,
     )
-    return description % {"partners": f"{totals.partners:,}", "year": school_years(year)}
+    return description % {"partners": f"{totals.partners:,}", "year": school_years_or_blank(year)}
 
 
 def active_filters(version: tuple, query: DirectoryQuery) -> list[str]:
@@ -150,7 +150,7 @@ def year_overview(query: DirectoryQuery, totals: YearTotals) -> dict:
     )
     return {
         "chart": charts.draw(current, previous),
-        "year_before": school_years(query.year and query.year - 1),
+        "year_before": school_years_or_blank(query.year and query.year - 1),
         "bands": list(GRADE_BANDS),
         "coverage": [coverage_row(query, row) for row in totals.rows],
         "has_gaps": any(not number for row in totals.rows for number in row.bands),

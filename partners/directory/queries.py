@@ -147,7 +147,7 @@ def search_names(words: str, pledges: PledgeQuerySet) -> PledgeQuerySet:
 
 
 @lru_cache(maxsize=256)
-def partners_by_sector(version: tuple, query: DirectoryQuery) -> dict[str, int]:
+def partner_counts_by_sector(version: tuple, query: DirectoryQuery) -> dict[str, int]:
     """Return the number of partners by sector on all pages, in the order of the sectors."""
     rows = filtered_pledges(query).values_list("organization__sector").annotate(partners=Count("pk")).order_by(SECTORS)
     return dict(rows)
@@ -203,8 +203,8 @@ def year_totals(version: tuple, year: int) -> YearTotals:
     named = Promise.schools.through.objects.filter(promise__in=promises, school=OuterRef("pk"))
     return YearTotals(
         rows=promise_type_totals(promises, promise_types(version)),
-        sectors=partners_by_sector(version, DirectoryQuery(year)),
-        before=partners_by_sector(version, DirectoryQuery(year - 1)),
+        sectors=partner_counts_by_sector(version, DirectoryQuery(year)),
+        before=partner_counts_by_sector(version, DirectoryQuery(year - 1)),
         **School.objects.active().aggregate(schools=Count("pk"), named_schools=Count("pk", filter=Exists(named))),
     )
 

@@ -5,7 +5,7 @@ from django.db.models import TextChoices
 from partners.emails import templates
 
 
-class EmailKind(TextChoices):
+class PledgeEmailKind(TextChoices):
     PLEDGE_REQUEST = "pledge_request"
     PLEDGE_BEGUN = "pledge_begun"
     PLEDGE_LINK = "pledge_link"

@@ -9,7 +9,7 @@ from imagine.mail.models import Message
 from imagine.mail.queue import enqueue_many, message_key
 from imagine.mail.rendering import marker, render_email
 from partners import certificates
-from partners.emails.kinds import EmailKind as Kind
+from partners.emails.kinds import PledgeEmailKind
 from partners.emails.templates import DRAFT, pledge_card, pledge_note, year_facts
 from partners.models import Contact, Pledge, PledgeRequest, PledgeYear, Signature
 from partners.pledges.promises import localized_field, signed_amount
@@ -27,9 +27,9 @@ def start_link_message(request: PledgeRequest) -> Message:
     year = PledgeYear.objects.current()
     with translation.override(request.language):
         return build_message(
-            Kind.PLEDGE_REQUEST,
+            PledgeEmailKind.PLEDGE_REQUEST,
             about=request,
-            idempotency_key=message_key(Kind.PLEDGE_REQUEST, request),
+            idempotency_key=message_key(PledgeEmailKind.PLEDGE_REQUEST, request),
             recipient=request.email,
             link=request.get_absolute_url(),
             personal={},  # nothing that a stranger may have typed
@@ -51,7 +51,9 @@ def link_message(pledge: Pledge, *, to: Contact | None = None, request: PledgeRe
     personal = {"other_link": full_url(request.get_absolute_url())} if request else {}
     current = PledgeYear.objects.current()
     year = current if current and current.pk > pledge.year_id else pledge.year
-    return pledge_message(pledge, Kind.PLEDGE_LINK, timezone.now().isoformat(), to=to, personal=personal, year=year)
+    return pledge_message(
+        pledge, PledgeEmailKind.PLEDGE_LINK, timezone.now().isoformat(), to=to, personal=personal, year=year
+    )
 
 
 def queue_started_by_staff(pledge: Pledge) -> bool:
@@ -60,16 +62,16 @@ def queue_started_by_staff(pledge: Pledge) -> bool:
 
 
 def started_by_staff_message(pledge: Pledge, *, to: Contact | None = None) -> Message | None:
-    return pledge_message(pledge, Kind.PLEDGE_BEGUN, 1, to=to)
+    return pledge_message(pledge, PledgeEmailKind.PLEDGE_BEGUN, 1, to=to)
 
 
-def queue_new_link(pledge: Pledge, *, to: Contact | None = None) -> bool:
+def queue_new_pledge_link(pledge: Pledge, *, to: Contact | None = None) -> bool:
     """Queue the link that replaces one that no longer works. Return whether there is a contact."""
     return queue_if_any(new_link_message(pledge, to=to))
 
 
 def new_link_message(pledge: Pledge, *, to: Contact | None = None) -> Message | None:
-    return pledge_message(pledge, Kind.PLEDGE_NEW_LINK, timezone.now().isoformat(), to=to)
+    return pledge_message(pledge, PledgeEmailKind.PLEDGE_NEW_LINK, timezone.now().isoformat(), to=to)
 
 
 def queue_signed(pledge: Pledge, signature: Signature) -> bool:
@@ -80,7 +82,7 @@ def queue_signed(pledge: Pledge, signature: Signature) -> bool:
 def signed_message(pledge: Pledge, signature: Signature, *, to: Contact | None = None) -> Message | None:
     return pledge_message(
         pledge,
-        Kind.PLEDGE_SIGNED,
+        PledgeEmailKind.PLEDGE_SIGNED,
         signature.number,
         to=to,
         promises=signature.content["promises"],
@@ -103,7 +105,7 @@ def draft_reminder_message(pledge: Pledge, *, to: Contact | None = None) -> Mess
     with translation.override(language):
         return editable_templates.load_template(DRAFT.code).build_message(
             about=pledge,
-            idempotency_key=message_key(Kind.PLEDGE_DRAFT, pledge),
+            idempotency_key=message_key(PledgeEmailKind.PLEDGE_DRAFT, pledge),
             recipient=contact.email,
             preference=preferences.get_preference(contact.email),
             language=language,
@@ -157,7 +159,9 @@ def pledge_message(
     if contact is None:
         return None
     with translation.override(to.language if to else pledge.language):
-        promise_lines = {f"promise_{n}": promise_line(promise) for n, promise in enumerate(promises or [], start=1)}
+        promise_lines = {
+            f"promise_{n}": signed_promise_text(promise) for n, promise in enumerate(promises or [], start=1)
+        }
         return build_message(
             kind,
             about=pledge,
@@ -173,7 +177,7 @@ def pledge_message(
         )
 
 
-def promise_line(promise: dict) -> str:
+def signed_promise_text(promise: dict) -> str:
     """Describe a promise of a signature, in the current language: Host tours and field trips: 6 visits."""
     return f"{localized_field(promise, 'name')}: {signed_amount(promise)}"
 

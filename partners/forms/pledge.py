@@ -121,7 +121,7 @@ class ProfileForm(forms.Form):
             self.cleaned_data["name"] = name
 
 
-class ContactForm(forms.Form):
+class PledgeContactForm(forms.Form):
     """The contact of the pledge. The email address is verified and can't be changed here."""
 
     name = NameField(

@@ -8,7 +8,7 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 
 from imagine.core.errors import RuleViolation
-from partners.forms.pledge import ContactForm, ProfileForm, SignForm
+from partners.forms.pledge import PledgeContactForm, ProfileForm, SignForm
 from partners.forms.promise import PromiseForm
 from partners.models import Pledge
 from partners.pledges import editing as pledge_editing
@@ -26,7 +26,7 @@ class PledgeAnswers:
         self.data, self.version, self.shown = data, data.get("version", ""), data.get("shown", "")
         self.is_signing, self.has_file = "sign" in data, bool(files.get("logo"))
         self.profile = ProfileForm(data, files, auto_id="id_%s")
-        self.contact = ContactForm(data, prefix="contact") if "contact-name" in data else None
+        self.contact = PledgeContactForm(data, prefix="contact") if "contact-name" in data else None
         self.signer = SignForm(data, prefix="sign") if self.is_signing else unsent_signature(data)
         submitted = (PromiseForm(int(found[1]), data) for name in data if (found := TICKED.fullmatch(name)))
         self.promise_forms = {form.promise_type_id: form for form in submitted if form.is_ticked}

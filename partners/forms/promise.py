@@ -23,7 +23,7 @@ NO_STUDENTS = gettext_lazy("Please don't name students.")
 FIELDS_OF_PROBLEMS = {"promise_type": "ticked", "schools": "where"}
 
 
-def whole_number(text: str) -> int:
+def parse_whole_number(text: str) -> int:
     """Return the number, or 0 if the text is none; the rules reject 0."""
     return int(text.replace(",", "")) if WITH_COMMAS.fullmatch(text) else 0
 
@@ -37,7 +37,7 @@ class QuantityField(forms.Field):
         return (data or "").strip()
 
     def clean(self, value: str | None) -> int:
-        return whole_number(self.bound_data(value, None))
+        return parse_whole_number(self.bound_data(value, None))
 
 
 class UncheckedChoicesField(forms.TypedMultipleChoiceField):
@@ -76,10 +76,10 @@ class PromiseForm(forms.Form):
         required=False,
         widget=forms.RadioSelect,
     )
-    schools = UncheckedChoicesField(coerce=whole_number, required=False)
+    schools = UncheckedChoicesField(coerce=parse_whole_number, required=False)
     grades = UncheckedChoicesField(label=gettext_lazy("For which grades"), choices=Grade.choices, required=False)
     months = UncheckedChoicesField(
-        label=gettext_lazy("In which months"), choices=month_choices, coerce=whole_number, required=False
+        label=gettext_lazy("In which months"), choices=month_choices, coerce=parse_whole_number, required=False
     )
     note = TextField(
         label=NOTE,

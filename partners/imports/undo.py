@@ -71,7 +71,7 @@ def undo_contacts(created: dict[int, str]) -> KeptRecords:
     # Locked against new invitations, too.
     locked = contacts.select_for_update(of=("self",)).select_related("organization").order_by("pk")
     existing = {contact.pk: contact for contact in locked}
-    kept = reasons_to_keep(existing, created, fingerprints.contact_fingerprint, contact_label)
+    kept = records_to_keep(existing, created, fingerprints.contact_fingerprint, contact_label)
     deleted = existing.keys() - kept.keys()
     Contact.objects.filter(pk__in=deleted).delete()
     owners = {owner for pk in deleted if (owner := existing[pk].organization)}
@@ -85,7 +85,7 @@ def contact_label(contact: Contact) -> str:
 
 def undo_organizations(created: dict[int, str]) -> KeptRecords:
     existing = profiles.lock_organizations(created, to_delete=True)
-    kept = reasons_to_keep(existing, created, fingerprints.organization_fingerprint, str)
+    kept = records_to_keep(existing, created, fingerprints.organization_fingerprint, str)
     redirects = SlugRedirect.objects.filter(organization__in=existing.keys() - kept.keys())
     for redirect in redirects.select_related("organization"):
         kept[redirect.organization_id] = [redirect.organization.name, _("another was merged into it")]
@@ -95,7 +95,7 @@ def undo_organizations(created: dict[int, str]) -> KeptRecords:
     return kept
 
 
-def reasons_to_keep(
+def records_to_keep(
     existing: Mapping[int, Model], created: dict[int, str], fingerprint: Callable, label: Callable
 ) -> KeptRecords:
     dependent, held = names_of_dependents(existing), about_people_on_hold(existing.values())

@@ -193,7 +193,7 @@ def run_step(pk: int) -> bool:
     return run.is_in_progress
 
 
-def resume_imports() -> None:
+def resume_abandoned_imports() -> None:
     """Wake workers for abandoned imports, and give up files that can't be read."""
     Import.objects.filter(
         state=State.READING, attempts__gte=MAX_ATTEMPTS, last_step_at__lt=Now() - ABANDONED_AFTER

@@ -29,13 +29,13 @@ def access_lines(plan: MergePlan) -> Iterator[AccessLine]:
     """Yield all contacts that there are afterwards. Those of the kept organization are proposed if they have access
     today, others if their address is at the same domain."""
     mine, _theirs = plan.contacts
-    domains = {domain_of(contact) for contact in mine} - MAIL_PROVIDERS
+    domains = {domain_of_contact(contact) for contact in mine} - MAIL_PROVIDERS
     for contact in plan.remaining_contacts:
-        is_ours = contact.organization_id == plan.kept.pk or domain_of(contact) in domains
+        is_ours = contact.organization_id == plan.kept.pk or domain_of_contact(contact) in domains
         yield AccessLine(contact, proofs_of(contact), is_ours and contact.may_open_pledge)
 
 
-def domain_of(contact: Contact) -> str:
+def domain_of_contact(contact: Contact) -> str:
     return contact.email.rpartition("@")[2].lower()
 
 

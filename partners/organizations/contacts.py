@@ -13,7 +13,7 @@ from django.utils import timezone
 from imagine.core import audit, links
 from imagine.core.deletion import check_deletable
 from imagine.core.relations import about_rows
-from imagine.core.security_events import Kind, record_event
+from imagine.core.security_events import SecurityEventKind, record_event
 from imagine.mail import preferences
 from imagine.mail.models import Message, MessageQuerySet
 from partners.models import Contact, DuplicateCandidate, Organization, Pledge
@@ -133,11 +133,11 @@ def correct_contact(contact: Contact, **fields) -> Contact:
         pledge_links.end_links_of_address(organization, before, had_access=had_access or answers)
     elif organization and had_access and not contact.may_open_pledge:
         organization.pledges.filter(contact=contact).update(contact=None)
-        pledge_links.end_links(organization)
+        pledge_links.end_pledge_links(organization)
     return contact
 
 
-def messages_about(organization: Organization) -> MessageQuerySet:
+def emails_about_pledges(organization: Organization) -> MessageQuerySet:
     """Return the emails about an organization's pledges."""
     return Message.objects.filter(about_rows(Pledge, organization.pledges.order_by().values("pk")))
 
@@ -164,7 +164,7 @@ def delete_contact(contact: Contact) -> None:
     delete_locked_contacts([current])
     pledge_links.end_links_of_address(organization, contact.email, had_access=had_access)
     if organization:
-        messages_about(organization).filter(recipient=contact.email).delete()
+        emails_about_pledges(organization).filter(recipient=contact.email).delete()
         audit.log_change(organization, {"contact": "…"}, {"contact": ""})
 
 
@@ -175,7 +175,7 @@ def delete_organization(organization: Organization) -> None:
     organizations_leaving.send(Organization, organizations=[organization.pk])
     organization = Organization.objects.select_for_update().get(pk=organization.pk)
     check_deletable(organization)
-    record_event(Kind.RECORD_DELETED, organization)
+    record_event(SecurityEventKind.RECORD_DELETED, organization)
     delete_locked_contacts(lock_contacts(organization))
     DuplicateCandidate.objects.of_organizations([organization.pk]).lock()
     organization.delete()
@@ -189,7 +189,7 @@ def delete_locked_contacts(contacts: Sequence[Contact]) -> None:
     """
     for contact in contacts:
         contact_deleted.send(Contact, contact=contact)
-        record_event(Kind.RECORD_DELETED, contact)
+        record_event(SecurityEventKind.RECORD_DELETED, contact)
         contact.delete()
     emails = [contact.email for contact in contacts if not Contact.objects.with_email(contact.email).exists()]
     messages = {email: Message.objects.filter(recipient__iexact=email) for email in sorted(emails)}

@@ -273,7 +273,7 @@ def organizations_at_domains(domains: Collection[str]) -> tuple[dict[str, set[in
 
 
 @transaction.atomic
-def scan_for_duplicates(*, force: bool = False) -> bool:
+def scan_organizations(*, force: bool = False) -> bool:
     """Compare all organizations and store the possible duplicates. Return False if nothing changed since the last scan,
     unless `force`."""
     fingerprint = scan_fingerprint()

@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 from imagine.core import audit
 from imagine.core.errors import RuleViolation
 from imagine.core.relations import foreign_keys_to
-from imagine.core.security_events import Kind, record_event
+from imagine.core.security_events import SecurityEventKind, record_event
 from imagine.mail.models import Message
 from partners.models import (
     Contact,
@@ -254,7 +254,7 @@ def merge_organizations(
     plan = MergePlan(*lock_both(kept.pk, other.pk))
     if shown and shown != plan.fingerprint:
         raise MergePlanOutdated
-    record_event(Kind.ORGANIZATIONS_MERGED, plan.kept, merged=plan.other.pk)
+    record_event(SecurityEventKind.ORGANIZATIONS_MERGED, plan.kept, merged=plan.other.pk)
     kept, other = plan.both
     before, description = profiles.field_values(kept, [*PROFILE_FIELDS, "approved_at"]), plan.description()
     merge_profiles(plan)
@@ -340,7 +340,7 @@ def grant_access(organization: Organization, may_open: Collection[int]) -> None:
         if not contact.may_open_pledge:
             pledge_links.end_requests_of_address(contact.email)
     organization.pledges.exclude(contact=None).exclude(contact__in=may_open).update(contact=None)
-    pledge_links.end_links(organization, to=[contact for contact in contacts if contact.may_open_pledge])
+    pledge_links.end_pledge_links(organization, to=[contact for contact in contacts if contact.may_open_pledge])
 
 
 def move_pledge(pledge: Pledge, kept: Organization, other: Organization) -> None:

@@ -14,7 +14,7 @@ from imagine.core import audit
 from imagine.core.database import database_now
 from imagine.core.deletion import check_deletable
 from imagine.core.errors import RuleViolation
-from imagine.core.security_events import Kind, record_event
+from imagine.core.security_events import SecurityEventKind, record_event
 from partners.emails import pledge as pledge_emails
 from partners.models import Contact, Organization, Pledge, Signature
 from partners.organizations import profiles
@@ -311,5 +311,5 @@ def delete_pledge(pledge: Pledge) -> None:
     lock_requests_about(Pledge.objects.filter(pk=pledge.pk))
     profiles.lock_owning_organization(pledge)
     check_deletable(pledge)
-    record_event(Kind.RECORD_DELETED, pledge)
+    record_event(SecurityEventKind.RECORD_DELETED, pledge)
     Pledge.objects.filter(pk=pledge.pk).delete()

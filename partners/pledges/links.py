@@ -11,10 +11,10 @@ from django.utils.translation import gettext as _
 from imagine.core import links
 from imagine.core.errors import RuleViolation
 from imagine.core.relations import about_rows
-from imagine.core.security_events import Kind, record_event
+from imagine.core.security_events import SecurityEventKind, record_event
 from imagine.mail.models import Message
 from partners.emails import pledge as pledge_emails
-from partners.emails.kinds import EmailKind
+from partners.emails.kinds import PledgeEmailKind
 from partners.models import Contact, Organization, Pledge, PledgeRequest
 from partners.organizations import profiles
 from partners.pledges import years as pledge_years
@@ -43,7 +43,7 @@ def email_link(
     contact = to or pledge_emails.contact_for(pledge)
     if contact is None:
         return False
-    messages = pledge.messages.filter(kind__in=(EmailKind.PLEDGE_LINK, EmailKind.PLEDGE_BEGUN))
+    messages = pledge.messages.filter(kind__in=(PledgeEmailKind.PLEDGE_LINK, PledgeEmailKind.PLEDGE_BEGUN))
     today = messages.filter(created_at__gt=Now() - timedelta(days=1)).count()
     recent = messages.filter(recipient=contact.email, created_at__gt=Now() - MIN_INTERVAL).exclude(
         state__in=Message.UNDELIVERED
@@ -62,20 +62,20 @@ def resend_link(pledge: Pledge) -> bool:
         raise NoContact(_("Nobody answers for this pledge. Give its organization a main contact first."))
     is_emailed = email_link(pledge, by_staff=True)
     if is_emailed:
-        record_event(Kind.EMAIL_RESENT, pledge)
+        record_event(SecurityEventKind.EMAIL_RESENT, pledge)
     return is_emailed
 
 
 @transaction.atomic
-def replace_link(pledge: Pledge) -> Pledge:
+def replace_pledge_link(pledge: Pledge) -> Pledge:
     """Give every pledge of the organization a new link and email the newest one; the old links stop working. Raise
     Pledge.DoesNotExist."""
     organization = profiles.lock_owning_organization(pledge)
-    end_links(organization)
+    end_pledge_links(organization)
     return organization.pledges.get(pk=pledge.pk)
 
 
-def end_links(organization: Organization, *, to: Iterable[Contact] | None = None) -> None:
+def end_pledge_links(organization: Organization, *, to: Iterable[Contact] | None = None) -> None:
     """Replace the links of all pledges of a locked organization, because the link of one leads to the newest, and end
     those of pledge requests, which lead there too. Email the new one to these contacts, by default to that of the
     newest pledge. Unsent email with the old links is written anew."""
@@ -87,12 +87,12 @@ def end_links(organization: Organization, *, to: Iterable[Contact] | None = None
         links.replace_link(pledge)
     messages = Message.objects.about_any(pledges)
     unsent = messages.filter(state=Message.State.QUEUED, queue=Message.Queue.TRANSACTIONAL)
-    unsent_certificates = set(unsent.filter(kind=EmailKind.PLEDGE_SIGNED).values_list("object_id", flat=True))
+    unsent_certificates = set(unsent.filter(kind=PledgeEmailKind.PLEDGE_SIGNED).values_list("object_id", flat=True))
     unsent.delete()
     pledge_years.renew_reminders(messages)
     if pledges:
         for contact in [None] if to is None else to:
-            pledge_emails.queue_new_link(pledges[-1], to=contact)
+            pledge_emails.queue_new_pledge_link(pledges[-1], to=contact)
     for pledge in pledges:
         last = pledge.signatures.order_by("-number").first()
         if last and pledge.pk in unsent_certificates:
@@ -106,7 +106,7 @@ def end_links_of_address(organization: Organization | None, email: str, *, had_a
     """
     end_requests_of_address(email)
     if organization and (had_access or was_emailed_link(organization, email)):
-        end_links(organization)
+        end_pledge_links(organization)
 
 
 def lock_requests_about(pledges: QuerySet[Pledge]) -> None:
@@ -137,5 +137,5 @@ def end_requests(requests: QuerySet[PledgeRequest]) -> None:
 
 
 def was_emailed_link(organization: Organization, email: str) -> bool:
-    about = about_rows(Pledge, organization.pledges.order_by().values("pk")) | Q(kind=EmailKind.PLEDGE_REQUEST)
+    about = about_rows(Pledge, organization.pledges.order_by().values("pk")) | Q(kind=PledgeEmailKind.PLEDGE_REQUEST)
     return Message.objects.filter(about, recipient__iexact=email).exists()

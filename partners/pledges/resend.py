@@ -7,14 +7,19 @@ from imagine.core.links import LinkNotFound
 from imagine.mail.models import Message
 from imagine.mail.queue import CannotResend, requeue
 from partners.emails import pledge as pledge_emails
-from partners.emails.kinds import EmailKind
+from partners.emails.kinds import PledgeEmailKind
 from partners.models import Contact, Pledge, PledgeRequest, PledgeYear, Signature
 from partners.organizations import profiles
 from partners.pledges import page_state
 
 KINDS = (
-    *(EmailKind.PLEDGE_REQUEST, EmailKind.PLEDGE_BEGUN, EmailKind.PLEDGE_LINK, EmailKind.PLEDGE_NEW_LINK),
-    *(EmailKind.PLEDGE_SIGNED, EmailKind.PLEDGE_DRAFT),
+    *(
+        PledgeEmailKind.PLEDGE_REQUEST,
+        PledgeEmailKind.PLEDGE_BEGUN,
+        PledgeEmailKind.PLEDGE_LINK,
+        PledgeEmailKind.PLEDGE_NEW_LINK,
+    ),
+    *(PledgeEmailKind.PLEDGE_SIGNED, PledgeEmailKind.PLEDGE_DRAFT),
 )
 
 
@@ -24,12 +29,12 @@ def resend_pledge_email(message: Message) -> bool:
 
     Raise CannotResend, Pledge.DoesNotExist or Message.DoesNotExist.
     """
-    if message.kind == EmailKind.PLEDGE_REQUEST:
+    if message.kind == PledgeEmailKind.PLEDGE_REQUEST:
         return requeue(message, fresh_start_link(message))
     pledge = Pledge.objects.get(messages__pk=message.pk)
     organization = profiles.lock_owning_organization(pledge)
     return requeue(
-        message, fresh_email(message, organization.pledges.select_related("contact", "year").get(pk=pledge.pk))
+        message, fresh_pledge_email(message, organization.pledges.select_related("contact", "year").get(pk=pledge.pk))
     )
 
 
@@ -52,18 +57,18 @@ def check_link_works(request: PledgeRequest | None) -> None:
         ) from None
 
 
-def fresh_email(message: Message, pledge: Pledge) -> Message:
+def fresh_pledge_email(message: Message, pledge: Pledge) -> Message:
     """Return the email as it should read today, unsaved, to today's address."""
     to = other_contact(message, pledge)
-    if message.kind == EmailKind.PLEDGE_LINK:
+    if message.kind == PledgeEmailKind.PLEDGE_LINK:
         fresh = pledge_emails.link_message(pledge, to=to, request=other_request(message))
-    elif message.kind == EmailKind.PLEDGE_NEW_LINK:
+    elif message.kind == PledgeEmailKind.PLEDGE_NEW_LINK:
         fresh = pledge_emails.new_link_message(pledge, to=to)
-    elif message.kind == EmailKind.PLEDGE_SIGNED:
-        fresh = pledge_emails.signed_message(pledge, last_signature(message, pledge), to=to)
+    elif message.kind == PledgeEmailKind.PLEDGE_SIGNED:
+        fresh = pledge_emails.signed_message(pledge, attached_signature(message, pledge), to=to)
     else:
         check_can_sign(pledge)
-        is_reminder = message.kind == EmailKind.PLEDGE_DRAFT
+        is_reminder = message.kind == PledgeEmailKind.PLEDGE_DRAFT
         build = pledge_emails.draft_reminder_message if is_reminder else pledge_emails.started_by_staff_message
         fresh = build(pledge, to=to)
     if fresh is None:
@@ -84,7 +89,7 @@ def other_request(message: Message) -> PledgeRequest | None:
     return next((request for request in requests if request.get_absolute_url() in message.body_text), None)
 
 
-def last_signature(message: Message, pledge: Pledge) -> Signature:
+def attached_signature(message: Message, pledge: Pledge) -> Signature:
     last = pledge.signatures.order_by("-number").first()
     if last is None or message.attachment_object_id != last.pk:
         raise CannotResend(_("This pledge was signed again since. Resend the email about the last version instead."))

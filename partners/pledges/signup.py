@@ -43,7 +43,7 @@ def check_any_year_open() -> None:
 
 
 @transaction.atomic
-def answer_pledge_request(pk: int) -> None:
+def answer_request_once(pk: int) -> None:
     """Answer a request unless it was answered or another worker is answering it."""
     unanswered = PledgeRequest.objects.select_for_update(skip_locked=True).filter(answered_at__isnull=True)
     if pledge_request := unanswered.filter(pk=pk).first():

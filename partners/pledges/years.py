@@ -9,11 +9,11 @@ from django.utils import timezone
 
 from imagine.core import audit
 from imagine.core.relations import about_rows
-from imagine.core.security_events import Kind, record_event
+from imagine.core.security_events import SecurityEventKind, record_event
 from imagine.mail import preferences
 from imagine.mail.models import Message, MessageQuerySet
 from partners.emails import pledge as pledge_emails
-from partners.emails.kinds import EmailKind
+from partners.emails.kinds import PledgeEmailKind
 from partners.models import Pledge, PledgeYear
 from partners.models.pledges import PledgeQuerySet
 from partners.organizations import profiles
@@ -44,11 +44,11 @@ def set_closed(year: PledgeYear, is_closed: bool) -> PledgeYear:
         audit.log_change(year, {"closed_at": not is_closed}, {"closed_at": is_closed})
         year.closed_at = timezone.now() if is_closed else None
         year.save(update_fields=["closed_at"])
-        record_event(Kind.SETTING_CHANGED, year, fields=["closed_at"])
+        record_event(SecurityEventKind.SETTING_CHANGED, year, fields=["closed_at"])
     return year
 
 
-def remind_drafts() -> None:
+def remind_unchanged_drafts() -> None:
     """Email one reminder about each draft of the current school year that hasn't changed for five days."""
     for pledge in drafts_to_remind().order_by("changed_at")[:500]:
         remind_draft(pledge)
@@ -89,5 +89,5 @@ def renew_reminders(messages: MessageQuerySet) -> None:
 
 def cancel_reminders(pledges: Iterable[int]) -> None:
     """Delete queued reminders about pledges that were signed or can no longer be signed."""
-    reminders = Message.objects.filter(about_rows(Pledge, pledges), kind=EmailKind.PLEDGE_DRAFT)
+    reminders = Message.objects.filter(about_rows(Pledge, pledges), kind=PledgeEmailKind.PLEDGE_DRAFT)
     reminders.filter(state=Message.State.QUEUED).delete()

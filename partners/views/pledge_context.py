@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from partners import formatting as partner_formatting
 from partners.forms import edit_conflicts
-from partners.forms.pledge import ContactForm, ProfileForm, SignForm
+from partners.forms.pledge import PledgeContactForm, ProfileForm, SignForm
 from partners.forms.pledge_answers import PledgeAnswers
 from partners.forms.promise import PromiseForm
 from partners.models import Logo, Pledge, PledgeYear, PromiseType, School
@@ -21,7 +21,7 @@ def pledge_page_context(state: PageState, answers: PledgeAnswers | None = None) 
     """Return the context of the page with the saved values or the submitted ones."""
     kept = {promise.promise_type: promise for promise in state.promises}
     promise_types = PromiseType.objects.filter(Q(is_retired=False) | Q(pk__in=kept))
-    schools = list(School.objects.filter(Q(is_retired=False) | Q(pk__in=schools_of(state))))
+    schools = list(School.objects.filter(Q(is_retired=False) | Q(pk__in=chosen_schools(state))))
     cards = []
     for promise_type in promise_types:
         pk = promise_type.pk
@@ -79,15 +79,15 @@ def retired_promises(state: PageState) -> list[str]:
     ]
 
 
-def schools_of(state: PageState) -> set[int]:
+def chosen_schools(state: PageState) -> set[int]:
     return {school for promise in state.promises for school in promise.schools}
 
 
-def contact_form(state: PageState, answers: PledgeAnswers | None) -> ContactForm | None:
+def contact_form(state: PageState, answers: PledgeAnswers | None) -> PledgeContactForm | None:
     """Return the contact's form, or None if staff deleted the contact."""
     if not (state.answering_contact or state.pledge_request):
         return None
-    return (answers and answers.contact) or ContactForm(prefix="contact", initial=state.contact)
+    return (answers and answers.contact) or PledgeContactForm(prefix="contact", initial=state.contact)
 
 
 def thanks_page_context(state: PageState) -> dict:

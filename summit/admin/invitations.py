@@ -24,7 +24,7 @@ from imagine.mail.queue import key_expression
 from partners.admin.contacts import search_contacts
 from partners.admin.filters import ChoiceFilter
 from summit import exports
-from summit.emails.kinds import EmailKind
+from summit.emails.kinds import SummitEmailKind
 from summit.invitations import responses
 from summit.models import Invitation, Rsvp
 
@@ -104,7 +104,7 @@ class InvitationAdmin(ReadOnlyMixin, GuardedAdmin, ActionsAdmin, ExportAdmin):
         )
 
     def get_queryset(self, request):
-        mail = Message.objects.filter(idempotency_key=key_expression(EmailKind.INVITATION)).order_by()
+        mail = Message.objects.filter(idempotency_key=key_expression(SummitEmailKind.INVITATION)).order_by()
         return super().get_queryset(request).annotate(email_state=Subquery(mail.values("state")))
 
     def get_search_results(self, request, queryset, search_term):

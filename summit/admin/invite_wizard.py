@@ -23,7 +23,7 @@ from summit import seats
 from summit.admin.audience_form import describe_audience
 from summit.emails import invitation as invitation_emails
 from summit.invitations import audience_query, audiences, starting
-from summit.invitations.audience_query import AudienceCounts, Person, Reason
+from summit.invitations.audience_query import AudienceCounts, AudienceMember, Reason
 from summit.models import Audience, Event
 
 VIEW_PERMISSIONS = ("summit.view_event", "summit.view_audience", "summit.view_invitation")
@@ -225,19 +225,19 @@ def recipient_filters(counts: AudienceCounts, selected: RecipientFilter) -> list
     ]
 
 
-def person_key(person: Person) -> str:
+def person_key(person: AudienceMember) -> str:
     """Return a key for a person that can be in a URL, because it contains no name."""
     return f"c{person.contact_id}" if person.contact_id else f"r{person.rsvp_id}"
 
 
-def preview_url(request: HttpRequest, person: Person) -> str:
+def preview_url(request: HttpRequest, person: AudienceMember) -> str:
     """Return the URL that shows the email as this person would get it."""
     query = request.GET.copy()
     query["as"] = person_key(person)
     return f"?{query.urlencode()}#mail"
 
 
-def preview_reader(request: HttpRequest, people: list[Person]) -> Person | None:
+def preview_reader(request: HttpRequest, people: list[AudienceMember]) -> AudienceMember | None:
     """Return the person to preview the email for: the one chosen on this page, or its first."""
     chosen = [person for person in people if person_key(person) == request.GET.get("as")]
     return next(iter(chosen or people), None)

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from imagine.core.admin.pagination import page_with_links
 from imagine.core.admin.permissions import ACT_ON_MANY, current_user_may
-from imagine.core.security_events import Kind, record_event
+from imagine.core.security_events import SecurityEventKind, record_event
 from partners.models import Organization, Sector, normalize_name
 from summit import organization_matching
 from summit.models import Rsvp, RsvpQuerySet
@@ -169,7 +169,7 @@ def create_organization_from_form(page, request, rsvp: Rsvp, rsvps: RsvpQuerySet
 def report_and_redirect(page, request, rsvp: Rsvp, number: int) -> HttpResponse:
     """Record and report what was decided, and go back to the page it was decided on."""
     if number > 1:
-        record_event(Kind.SEVERAL_CHANGED, list="summit.rsvp", rows=number, action="match_organization")
+        record_event(SecurityEventKind.SEVERAL_CHANGED, list="summit.rsvp", rows=number, action="match_organization")
     rsvp.refresh_from_db(fields=["organization", "no_organization"])
     if rsvp.organization:
         message = ngettext("%(number)d RSVP is of %(name)s.", "%(number)d RSVPs are of %(name)s.", number)

@@ -45,7 +45,7 @@ def promote_over_capacity(page, request, rsvps):
 
 
 @admin.action(description=_("Put on the waiting list, at the end of the line"), permissions=["change"])
-def move_to_waitlist(page, request, rsvps):
+def move_rsvps_to_waitlist(page, request, rsvps):
     done = ngettext_lazy("%(number)d RSVP waits now.", "%(number)d RSVPs wait now.", "number")
     report_outcomes(page, request, seats.apply_to_many(seats.move_to_waitlist, rsvps.order_by("pk")), done)
 
@@ -62,7 +62,7 @@ def resend_links(page, request, rsvps):
 
 
 @admin.action(description=_("Replace a private link that others saw, and mail the new one"), permissions=["link"])
-def replace_links(page, request, rsvps):
+def replace_rsvp_links(page, request, rsvps):
     done = ngettext_lazy("%(number)d link was replaced.", "%(number)d links were replaced.", "number")
     report_outcomes(page, request, apply_one_by_one(rsvp_links.replace_rsvp_link, rsvps), done)
 
@@ -96,9 +96,9 @@ ACTIONS = (
     reinstate_rsvps,
     promote_rsvps,
     promote_over_capacity,
-    move_to_waitlist,
+    move_rsvps_to_waitlist,
     check_in_parties,
     mark_no_shows,
     resend_links,
-    replace_links,
+    replace_rsvp_links,
 )

@@ -12,15 +12,15 @@ from imagine.mail.models import EmailPreference, Mailing, Message
 from imagine.mail.queue import message_key
 from summit.calendar import entries as calendar_entries
 from summit.emails import templates as email_templates
-from summit.emails.kinds import EmailKind
+from summit.emails.kinds import SummitEmailKind
 from summit.emails.rsvp import LANGUAGES, Preview, landing_url
 from summit.models import Event, Invitation
 
-KINDS = (EmailKind.INVITATION_MOVED, EmailKind.INVITATION_CANCELED)
+KINDS = (SummitEmailKind.INVITATION_MOVED, SummitEmailKind.INVITATION_CANCELED)
 
 
 def kind_of(event: Event) -> str:
-    return EmailKind.INVITATION_CANCELED if event.canceled_at else EmailKind.INVITATION_MOVED
+    return SummitEmailKind.INVITATION_CANCELED if event.canceled_at else SummitEmailKind.INVITATION_MOVED
 
 
 def change_notice_messages(

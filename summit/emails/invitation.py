@@ -13,7 +13,7 @@ from imagine.mail.models import EmailPreference, Mailing, Message, MessageQueryS
 from imagine.mail.queue import message_key
 from summit.calendar import entries as calendar_entries
 from summit.emails import templates as email_templates
-from summit.emails.kinds import EmailKind as Kind
+from summit.emails.kinds import SummitEmailKind
 from summit.emails.rsvp import LANGUAGES, Preview
 from summit.models import Event, Invitation
 
@@ -38,12 +38,12 @@ def invitation_messages(
     event: Event, invitations: Sequence[Invitation], known_preferences: Mapping[str, EmailPreference]
 ) -> list[Message]:
     """Return unsaved messages about some invitations to one event, in two queries."""
-    template, sequence = editable_templates.load_template(Kind.INVITATION), sequence_of(event)
+    template, sequence = editable_templates.load_template(SummitEmailKind.INVITATION), sequence_of(event)
     content = {language: invitation_content(event, language) for language in LANGUAGES}
     return [
         template.build_message(
             about=invitation,
-            idempotency_key=message_key(Kind.INVITATION, invitation),
+            idempotency_key=message_key(SummitEmailKind.INVITATION, invitation),
             recipient=invitation.contact.email,
             preference=known_preferences[invitation.contact.email.lower()],
             language=invitation.contact.language,
@@ -73,16 +73,16 @@ def single_invitation_message(invitation: Invitation) -> Message:
 def rewrite_unsent_invitations(event: Event) -> None:
     """Let invitations that haven't been sent be written again, because the event was rescheduled, moved or canceled.
     After a cancellation none are written. Call it in the transaction of the change."""
-    mailings = Mailing.objects.about(event).filter(template=Kind.INVITATION, stopped_at=None).order_by("pk")
+    mailings = Mailing.objects.about(event).filter(template=SummitEmailKind.INVITATION, stopped_at=None).order_by("pk")
     for mailing in mailings.select_for_update(no_key=True):
-        unsent = [pk for kind, pk in control.recall(mailing) if kind == Kind.INVITATION]
+        unsent = [pk for kind, pk in control.recall(mailing) if kind == SummitEmailKind.INVITATION]
         if Invitation.objects.filter(pk__in=unsent).update(emailed_at=None):
             Mailing.objects.filter(pk=mailing.pk).update(rendered_at=None)
 
 
 def messages_with_link(invitation: Invitation) -> MessageQuerySet:
     """Return the invitation's messages that contain its link. The notice of a cancellation doesn't."""
-    return invitation.messages.exclude(kind=Kind.INVITATION_CANCELED)
+    return invitation.messages.exclude(kind=SummitEmailKind.INVITATION_CANCELED)
 
 
 def delete_unsent_links(invitation: Invitation) -> None:
@@ -94,7 +94,7 @@ def delete_unsent_links(invitation: Invitation) -> None:
 def preview_invitation(event: Event, name: str, organization: str = "") -> list[Preview]:
     """Return the invitation as someone with this name will read it, in each language and without a link. Nothing is
     stored."""
-    template, previews = editable_templates.load_template(Kind.INVITATION), []
+    template, previews = editable_templates.load_template(SummitEmailKind.INVITATION), []
     for language in LANGUAGES:
         with translation.override(language):
             link_texts = dict.fromkeys(("unsubscribe_url", "preferences_url"), _("(the link of this person alone)"))

@@ -3,7 +3,7 @@ from django.db.models import TextChoices
 from summit.emails import templates
 
 
-class EmailKind(TextChoices):
+class SummitEmailKind(TextChoices):
     RSVP_CONFIRMED = "rsvp_confirmed"
     RSVP_WAITLISTED = "rsvp_waitlisted"
     RSVP_PROMOTED = "rsvp_promoted"
@@ -26,6 +26,6 @@ class EmailKind(TextChoices):
     THANKS = templates.THANKS.code
 
     @classmethod
-    def with_seats(cls) -> "set[EmailKind]":
+    def with_seats(cls) -> "set[SummitEmailKind]":
         """Emails that say what seats a party has, or that the event changed."""
         return {cls.RSVP_CONFIRMED, cls.RSVP_WAITLISTED, cls.RSVP_PROMOTED, cls.RSVP_CHANGED, cls.EVENT_RESCHEDULED}

@@ -21,7 +21,7 @@ from imagine.mail.models import Message, MessageQuerySet
 from imagine.mail.queue import message_key
 from partners.models import Contact, Pledge, PledgeYear
 from summit.emails import templates as email_templates
-from summit.emails.kinds import EmailKind as Kind
+from summit.emails.kinds import SummitEmailKind
 from summit.models import Event, Invitation, Reminder, Rsvp
 
 KINDS = {
@@ -160,7 +160,7 @@ def unanswered_reminders(event: Event, invitations: Sequence[Invitation], *, exp
         messages.append(
             template.build_message(
                 about=invitation,
-                idempotency_key=message_key(Kind.INVITATION_UNANSWERED, invitation),
+                idempotency_key=message_key(SummitEmailKind.INVITATION_UNANSWERED, invitation),
                 recipient=contact.email,
                 preference=rows[contact.email.lower()],
                 language=contact.language,

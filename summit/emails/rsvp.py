@@ -22,7 +22,7 @@ from imagine.mail.models import Message
 from imagine.mail.rendering import RenderedEmail, marker, render_email
 from summit.calendar import entries as calendar_entries
 from summit.calendar.entries import Method
-from summit.emails.kinds import EmailKind as Kind
+from summit.emails.kinds import SummitEmailKind
 from summit.models import Event, Guest, Rsvp, status_of
 
 LANGUAGES = [code for code, _name in settings.LANGUAGES]
@@ -31,60 +31,76 @@ LANGUAGES = [code for code, _name in settings.LANGUAGES]
 def status_message(rsvp: Rsvp, guests: Sequence[Guest]) -> Message:
     """Return the email that says whether an RSVP with these guests is confirmed, waitlisted or partly confirmed. It is
     unsaved, like a new RSVP."""
-    return next_message(rsvp, Kind.RSVP_WAITLISTED if rsvp.waitlisted_seats else Kind.RSVP_CONFIRMED, guests=guests)
+    return next_message(
+        rsvp,
+        SummitEmailKind.RSVP_WAITLISTED if rsvp.waitlisted_seats else SummitEmailKind.RSVP_CONFIRMED,
+        guests=guests,
+    )
 
 
 def queue_status(rsvp: Rsvp) -> None:
     """What the party has now, because an earlier email with it was deleted or went to another address."""
-    queue_next(rsvp, Kind.RSVP_WAITLISTED if rsvp.waitlisted_seats else Kind.RSVP_CONFIRMED)
+    queue_next(rsvp, SummitEmailKind.RSVP_WAITLISTED if rsvp.waitlisted_seats else SummitEmailKind.RSVP_CONFIRMED)
 
 
 def queue_confirmed(rsvp: Rsvp) -> None:
     """The party holds all the seats it asked for."""
-    queue_next(rsvp, Kind.RSVP_CONFIRMED)
+    queue_next(rsvp, SummitEmailKind.RSVP_CONFIRMED)
 
 
 def queue_waitlisted(rsvp: Rsvp, *, had_seats: bool = False) -> None:
     """The party is waitlisted or partly confirmed. With `had_seats`, staff moved it there and its calendar entry is
     removed."""
-    queue_next(rsvp, Kind.RSVP_WAITLISTED, method="CANCEL" if had_seats else None, had_seats=had_seats)
+    queue_next(rsvp, SummitEmailKind.RSVP_WAITLISTED, method="CANCEL" if had_seats else None, had_seats=had_seats)
 
 
 def queue_promoted(rsvp: Rsvp, seats: int) -> None:
     """The party got `seats` more seats; it may still wait for others."""
-    queue_next(rsvp, Kind.RSVP_PROMOTED, seats=seats)
+    queue_next(rsvp, SummitEmailKind.RSVP_PROMOTED, seats=seats)
 
 
 def queue_changed(rsvp: Rsvp) -> None:
     """The size of the party changed; says what it has now."""
-    queue_next(rsvp, Kind.RSVP_CHANGED)
+    queue_next(rsvp, SummitEmailKind.RSVP_CHANGED)
 
 
 def queue_canceled(rsvp: Rsvp, *, had_seats: bool) -> None:
     """The RSVP was canceled. With `had_seats`, its calendar entry is removed."""
-    queue_next(rsvp, Kind.RSVP_CANCELED, method="CANCEL" if had_seats else "", had_seats=had_seats, shows_party=False)
+    queue_next(
+        rsvp,
+        SummitEmailKind.RSVP_CANCELED,
+        method="CANCEL" if had_seats else "",
+        had_seats=had_seats,
+        shows_party=False,
+    )
 
 
 def event_rescheduled_message(rsvp: Rsvp, before: Event) -> Message:
     """Return the unsaved email about a new time or place; `before` is the event as the party knows it."""
-    return next_message(rsvp, Kind.EVENT_RESCHEDULED, **schedule_changes(before, rsvp.event))
+    return next_message(rsvp, SummitEmailKind.EVENT_RESCHEDULED, **schedule_changes(before, rsvp.event))
 
 
 def event_canceled_message(rsvp: Rsvp) -> Message:
     """Return the unsaved email about a canceled event. The RSVP keeps its seats."""
     return next_message(
-        rsvp, Kind.EVENT_CANCELED, method="CANCEL" if rsvp.held_seats else "", link=landing_url(), shows_party=False
+        rsvp,
+        SummitEmailKind.EVENT_CANCELED,
+        method="CANCEL" if rsvp.held_seats else "",
+        link=landing_url(),
+        shows_party=False,
     )
 
 
 def queue_rsvp_link(rsvp: Rsvp) -> None:
     """The personal link again, to the stored address. summit.rsvp_links limits how often."""
-    queue.enqueue_many([rsvp_message(rsvp, Kind.RSVP_LINK, occasion=timezone.now().isoformat(), shows_party=False)])
+    queue.enqueue_many(
+        [rsvp_message(rsvp, SummitEmailKind.RSVP_LINK, occasion=timezone.now().isoformat(), shows_party=False)]
+    )
 
 
 def queue_new_rsvp_link(rsvp: Rsvp) -> None:
     """Staff replaced the personal link; the old one no longer works."""
-    queue_next(rsvp, Kind.RSVP_NEW_LINK, method="", shows_party=False)
+    queue_next(rsvp, SummitEmailKind.RSVP_NEW_LINK, method="", shows_party=False)
 
 
 # Previews -----------------------------------------------------------------------------------------------------
@@ -103,7 +119,10 @@ def preview_event_rescheduled(rsvp: Rsvp, before: Event) -> list[Preview]:
     """Return `event_rescheduled_message` in each language. Nothing is stored."""
     method = "REQUEST" if rsvp.held_seats else ""
     changes = schedule_changes(before, rsvp.event)
-    return [preview_rsvp_email(rsvp, Kind.EVENT_RESCHEDULED, code, method=method, **changes) for code in LANGUAGES]
+    return [
+        preview_rsvp_email(rsvp, SummitEmailKind.EVENT_RESCHEDULED, code, method=method, **changes)
+        for code in LANGUAGES
+    ]
 
 
 def preview_event_canceled(rsvp: Rsvp) -> list[Preview]:
@@ -112,7 +131,7 @@ def preview_event_canceled(rsvp: Rsvp) -> list[Preview]:
     rsvp.event.canceled_at = timezone.now()
     link, method = landing_url(), "CANCEL" if rsvp.held_seats else ""
     return [
-        preview_rsvp_email(rsvp, Kind.EVENT_CANCELED, code, link=link, shows_party=False, method=method)
+        preview_rsvp_email(rsvp, SummitEmailKind.EVENT_CANCELED, code, link=link, shows_party=False, method=method)
         for code in LANGUAGES
     ]
 

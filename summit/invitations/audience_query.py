@@ -29,7 +29,7 @@ class Reason(TextChoices):
     DUPLICATE = "duplicate", _("same address as another person here")
 
 
-class Person(NamedTuple):
+class AudienceMember(NamedTuple):
     """Someone in an audience: a contact, or a guest who isn't one yet. `reason` is "" for people who will be
     invited."""
 
@@ -187,13 +187,13 @@ class AudiencePeople:
 
     __len__ = count
 
-    def __iter__(self) -> Iterator[Person]:
+    def __iter__(self) -> Iterator[AudienceMember]:
         return iter(self[:])
 
-    def __getitem__(self, part: slice) -> list[Person]:
+    def __getitem__(self, part: slice) -> list[AudienceMember]:
         first = part.start or 0
         limit = None if part.stop is None else max(0, part.stop - first)
-        return [Person(*row) for row in self.ask(ROWS + ORDER, offset=first, limit=limit)]
+        return [AudienceMember(*row) for row in self.ask(ROWS + ORDER, offset=first, limit=limit)]
 
     def ask(self, sql: str, **also) -> list[tuple]:
         return run_query(sql.format(found=self.found), self.facts | also)
@@ -213,7 +213,7 @@ def count_people(audience: Audience, event: Event) -> AudienceCounts:
     return AudienceCounts(invited, {reason: rows[reason][0] for reason in Reason if reason in rows}, mark)
 
 
-def fingerprint_people(people: Iterable[Person]) -> str:
+def fingerprint_people(people: Iterable[AudienceMember]) -> str:
     """Return a mark that changes when the people do. `count_people` returns the same mark for those who will be
     invited."""
     emails = "\n".join(sorted(person.email for person in people))

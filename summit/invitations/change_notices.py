@@ -14,13 +14,13 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from imagine.core import audit
-from imagine.core.security_events import Kind, record_event
+from imagine.core.security_events import SecurityEventKind, record_event
 from imagine.mail import dispatch, preferences, queue
 from imagine.mail.bulk import control
 from imagine.mail.models import Mailing, Message
 from summit.emails import change_notice as change_notice_emails
 from summit.emails import invitation as invitation_emails
-from summit.emails.kinds import EmailKind
+from summit.emails.kinds import SummitEmailKind
 from summit.emails.queries import has_email, opted_out
 from summit.models import Event, Invitation, Rsvp
 
@@ -38,7 +38,7 @@ def invitations_to_notify(event: Event, *states: State) -> QuerySet[Invitation]:
     people who opted out. Their email is in one of these states; by default, in any but failed. After `recall_notices`,
     an outdated email that remains is with the mail server, which may still deliver it."""
     states = states or (*MAY_HAVE_ARRIVED, State.QUEUED)
-    invited = has_email(Invitation, EmailKind.INVITATION, EmailKind.INVITATION_NEW_LINK, state__in=states)
+    invited = has_email(Invitation, SummitEmailKind.INVITATION, SummitEmailKind.INVITATION_NEW_LINK, state__in=states)
     coming = Rsvp.objects.active().filter(event=event).alias(folded=Lower("email"))
     return (
         event.invitations.unanswered()
@@ -77,7 +77,7 @@ def start_notices(event: Event) -> None:
             recipient_count=count,
             started_by=audit.current_actor().name,
         )
-        record_event(Kind.MAILING_CREATED, mailing, template=mailing.template, recipients=count)
+        record_event(SecurityEventKind.MAILING_CREATED, mailing, template=mailing.template, recipients=count)
         transaction.on_commit(lambda: dispatch.send_task("summit.tasks.write_invitations", mailing.pk), robust=True)
 
 
@@ -95,7 +95,7 @@ def recall_notices(event: Event) -> None:
         if recalled or not mailing.rendered_at:
             mailing.stopped_at = timezone.now()
             mailing.save(update_fields=["stopped_at"])
-            record_event(Kind.MAILING_STOPPED, mailing)
+            record_event(SecurityEventKind.MAILING_STOPPED, mailing)
 
 
 def restore_notified_versions(messages: Iterable[tuple[str, int | None]]) -> None:
@@ -175,7 +175,7 @@ def unsent_notices(invitation: Invitation) -> QuerySet[Message]:
 def stop_notices(mailing: Mailing) -> None:
     """Stop a mailing for good. Safe to repeat."""
     lock_invitations_of_mailing(mailing)
-    restore_notified_versions(control.stop(mailing))
+    restore_notified_versions(control.stop_mailing(mailing))
 
 
 def stop_notices_of_past_events() -> None:

@@ -17,7 +17,7 @@ from partners.pledges import signup as pledge_signup
 from summit import rsvp_links, seats
 from summit.emails import invitation as invitation_emails
 from summit.emails import reminder as reminder_emails
-from summit.emails.kinds import EmailKind
+from summit.emails.kinds import SummitEmailKind
 from summit.invitations import change_notices, responses
 from summit.invitations import resend as invitation_resend
 from summit.models import Event, Invitation, Rsvp
@@ -35,8 +35,8 @@ def merge_invitations(contact: Contact, duplicate: Contact) -> None:
         both = Invitation.objects.filter(event=event, contact__in=[contact, duplicate])
         kept, dropped = sorted(both.select_related("rsvp"), key=merge_priority, reverse=True)
         invitation_emails.delete_unsent_links(dropped)
-        kinds = (EmailKind.INVITATION, EmailKind.INVITATION_NEW_LINK)
-        dropped.messages.filter(kind__in=kinds).update(kind=EmailKind.INVITATION_MERGED)
+        kinds = (SummitEmailKind.INVITATION, SummitEmailKind.INVITATION_NEW_LINK)
+        dropped.messages.filter(kind__in=kinds).update(kind=SummitEmailKind.INVITATION_MERGED)
         merging.move_generic_relations(dropped, kept)
         dropped.delete()
 
@@ -49,7 +49,7 @@ def merge_priority(invitation: Invitation) -> tuple:
 def delivery_progress(invitation: Invitation) -> int:
     """Return how far an email with the invitation's link has come: 3 if it was sent, 2 if it may have been, 1 if it is
     queued, 0 if it failed or was never written."""
-    messages = invitation_emails.messages_with_link(invitation).exclude(kind=EmailKind.INVITATION_MERGED)
+    messages = invitation_emails.messages_with_link(invitation).exclude(kind=SummitEmailKind.INVITATION_MERGED)
     uncertain = messages.filter(state__in=UNCERTAIN).exclude(pk__in=messages.not_handed_over().values("pk"))
     steps = {3: messages.filter(state=State.SENT), 2: uncertain, 1: messages.filter(state__in=Message.PENDING)}
     return next((number for number, found in steps.items() if found.exists()), 0)
@@ -58,7 +58,7 @@ def delivery_progress(invitation: Invitation) -> int:
 def readdress_invitations(contact: Contact, before: str) -> None:
     """The contact's address was corrected: the links that the old one got stop working, and nothing more is sent there.
     Whoever hasn't answered gets the invitation with its new link at the new address; who has accepted, the RSVP's."""
-    messages = messages_about([contact])
+    messages = emails_about_invitations([contact])
     reminder_emails.delete_unsent_reminders(messages.filter(reminder__isnull=False, expires_at__isnull=False))
     contact.invitations.update(verified_at=None)
     for invitation in contact.invitations.select_related("event", "mailing", "rsvp", "contact__organization"):
@@ -68,7 +68,7 @@ def readdress_invitations(contact: Contact, before: str) -> None:
         invitation_emails.delete_unsent_links(invitation)
         invitation_resend.delete_undelivered_own_messages(invitation)
         if invitation.emailed_at and not is_written_again and is_waiting(invitation):
-            responses.queue_new_link(invitation)
+            responses.queue_new_invitation_link(invitation)
         if invitation.rsvp and links.is_same_address(invitation.rsvp.email, before):
             rsvp_links.follow_contact(invitation.rsvp, contact.email)
 
@@ -82,7 +82,7 @@ def reset_undelivered(invitation: Invitation) -> bool:
     if invitation.mailing.stopped_at:
         return False
     if invitation.emailed_at:
-        messages = Message.objects.filter(idempotency_key=message_key(EmailKind.INVITATION, invitation))
+        messages = Message.objects.filter(idempotency_key=message_key(SummitEmailKind.INVITATION, invitation))
         if not (messages.not_handed_over() | messages.filter(state__in=UNDELIVERED)).delete()[0]:
             return False
         Invitation.objects.filter(pk=invitation.pk).update(emailed_at=None)
@@ -112,9 +112,9 @@ def lock_invitations_of_contacts(contacts: Sequence[Contact]) -> None:
     invitations = Invitation.objects.filter(contact__in=contacts)
     Mailing.objects.filter(about_rows(Event, invitations.order_by().values("event"))).lock()
     invitations.lock()
-    messages_about(contacts).lock()
+    emails_about_invitations(contacts).lock()
 
 
-def messages_about(contacts: Sequence[Contact]) -> MessageQuerySet:
+def emails_about_invitations(contacts: Sequence[Contact]) -> MessageQuerySet:
     invitations = Invitation.objects.filter(contact__in=contacts)
     return Message.objects.filter(about_rows(Invitation, invitations.order_by().values("pk")))

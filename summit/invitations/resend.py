@@ -8,21 +8,21 @@ from imagine.mail import preferences
 from imagine.mail.models import Message
 from imagine.mail.queue import CannotResend, requeue
 from summit.emails import invitation as invitation_emails
-from summit.emails.kinds import EmailKind
+from summit.emails.kinds import SummitEmailKind
 from summit.invitations.responses import lock_invitation
 from summit.invitations.starting import EventNotInvitable, check_invitable
 from summit.models import Invitation
 
 State = Message.State
 INVITATION_KINDS = (
-    EmailKind.INVITATION,
-    EmailKind.INVITATION_NEW_LINK,
-    EmailKind.INVITATION_MERGED,
+    SummitEmailKind.INVITATION,
+    SummitEmailKind.INVITATION_NEW_LINK,
+    SummitEmailKind.INVITATION_MERGED,
 )  # with the same text
 KINDS = (
     *INVITATION_KINDS,
-    *(EmailKind.INVITATION_LINK, EmailKind.INVITATION_UNANSWERED),
-    *(EmailKind.INVITATION_MOVED, EmailKind.INVITATION_CANCELED),
+    *(SummitEmailKind.INVITATION_LINK, SummitEmailKind.INVITATION_UNANSWERED),
+    *(SummitEmailKind.INVITATION_MOVED, SummitEmailKind.INVITATION_CANCELED),
 )
 NOT_ACCEPTED = [State.QUEUED, State.REJECTED, State.FAILED]  # by a mail server
 
@@ -50,7 +50,7 @@ def keeps_its_text(message: Message) -> bool:
 def rewritten_message(message: Message, invitation: Invitation) -> Message:
     """Return the invitation as it should read today, unsaved."""
     written = invitation_emails.single_invitation_message(invitation)
-    if message.kind == EmailKind.INVITATION_NEW_LINK:
+    if message.kind == SummitEmailKind.INVITATION_NEW_LINK:
         written.kind = message.kind
     return written
 
@@ -62,7 +62,7 @@ def check_can_resend(message: Message, invitation: Invitation) -> None:
     if message.kind in INVITATION_KINDS:
         check_wanted(invitation)
     if keeps_its_text(message):
-        check_still_true(message, invitation)
+        check_unchanged_since(message, invitation)
 
 
 def check_wanted(invitation: Invitation) -> None:
@@ -78,7 +78,7 @@ def check_wanted(invitation: Invitation) -> None:
         )
 
 
-def check_still_true(message: Message, invitation: Invitation) -> None:
+def check_unchanged_since(message: Message, invitation: Invitation) -> None:
     """Raise CannotResend unless time, place and link are still those of the message."""
     moved = audit.has_changed_since(message.created_at, invitation.event, *invitation_emails.SCHEDULE_CHANGES)
     if not moved and not audit.has_changed_since(message.created_at, invitation, "link"):
@@ -101,7 +101,7 @@ def check_still_true(message: Message, invitation: Invitation) -> None:
 def delete_undelivered_own_messages(invitation: Invitation) -> None:
     """Delete emails of the invitation that were sent outside its mailing (with a new link, or resent by staff) and that
     no mail server accepted. They have an old link."""
-    kinds = (EmailKind.INVITATION, EmailKind.INVITATION_NEW_LINK)
+    kinds = (SummitEmailKind.INVITATION, SummitEmailKind.INVITATION_NEW_LINK)
     own = invitation.messages.filter(kind__in=kinds, queue=Message.Queue.TRANSACTIONAL)
     own.filter(state__in=NOT_ACCEPTED).delete()
 

@@ -15,7 +15,7 @@ from partners.models import Organization
 from summit import rsvp_links, seats
 from summit.calendar import entries as calendar_entries
 from summit.emails import invitation as invitation_emails
-from summit.emails.kinds import EmailKind
+from summit.emails.kinds import SummitEmailKind
 from summit.invitations import change_notices
 from summit.models import Guest, Invitation, Rsvp
 
@@ -90,7 +90,7 @@ def replace_invitation_link(invitation: Invitation) -> None:
     written with it anyway, the event is over or canceled, or the address has opted out. Raise
     Invitation.DoesNotExist."""
     if rsvp := invitation.rsvp or rsvp_of_contact(invitation):
-        rsvp_links.end_browser_links(rsvp)  # pledge requests are locked before the event
+        rsvp_links.end_rsvp_browser_links(rsvp)  # pledge requests are locked before the event
     invitation = lock_invitation(invitation)
     if rsvp := invitation.rsvp or rsvp_of_contact(invitation):
         rsvp_links.replace_rsvp_link(rsvp)
@@ -98,13 +98,13 @@ def replace_invitation_link(invitation: Invitation) -> None:
     links.replace_link(invitation)
     invitation_emails.delete_unsent_links(invitation)  # they have the old link
     if invitation.emailed_at and link_is_useful(invitation):
-        queue_new_link(invitation)
+        queue_new_invitation_link(invitation)
 
 
-def queue_new_link(invitation: Invitation) -> None:
+def queue_new_invitation_link(invitation: Invitation) -> None:
     """Email the invitation with its new link now, with what is true now."""
     message = invitation_emails.single_invitation_message(invitation)
-    message.kind = EmailKind.INVITATION_NEW_LINK
+    message.kind = SummitEmailKind.INVITATION_NEW_LINK
     message.idempotency_key = message_key(message.kind, invitation, timezone.now().isoformat())
     enqueue_many([message])
     Invitation.objects.filter(pk=invitation.pk).update(notified_version=invitation.event.schedule_version)

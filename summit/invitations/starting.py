@@ -8,15 +8,15 @@ from django.utils.translation import ngettext
 
 from imagine.core import audit
 from imagine.core.errors import RuleViolation
-from imagine.core.security_events import Kind, record_event
+from imagine.core.security_events import SecurityEventKind, record_event
 from imagine.mail import dispatch
 from imagine.mail.models import Mailing
 from partners.models import Contact
 from partners.organizations import contacts
 from summit import seats
-from summit.emails.kinds import EmailKind
+from summit.emails.kinds import SummitEmailKind
 from summit.invitations import audience_query
-from summit.invitations.audience_query import Person
+from summit.invitations.audience_query import AudienceMember
 from summit.models import Audience, Event, Invitation, Rsvp
 
 MAX_LENGTH_TITLE = Mailing._meta.get_field("title").max_length
@@ -84,14 +84,14 @@ def start_invitations(event: Event, audience: Audience, *, count: int, by: str, 
     people = confirmed_recipients(audience, event, count, mark)
     mailing = Mailing.objects.create(
         about=event,
-        template=EmailKind.INVITATION,
+        template=SummitEmailKind.INVITATION,
         title=f"{event.title}: {audience.name}"[:MAX_LENGTH_TITLE],
         recipient_count=count,
         started_by=by,
     )
     create_invitations(event, mailing, [person.contact_id for person in people if person.contact_id])
     audit.log_change(event, {"invited": ""}, {"invited": f"{audience.name}: {count}"})
-    record_event(Kind.MAILING_APPROVED, mailing, template=mailing.template, recipients=count)
+    record_event(SecurityEventKind.MAILING_APPROVED, mailing, template=mailing.template, recipients=count)
     transaction.on_commit(lambda: dispatch.send_task("summit.tasks.write_invitations", mailing.pk), robust=True)
     return mailing
 
@@ -102,7 +102,7 @@ def create_invitations(event: Event, mailing: Mailing, contacts: list[int]) -> N
     )
 
 
-def confirmed_recipients(audience: Audience, event: Event, count: int, mark: str | None) -> list[Person]:
+def confirmed_recipients(audience: Audience, event: Event, count: int, mark: str | None) -> list[AudienceMember]:
     """Return the confirmed people as contacts, locked so that they can't be deleted before the transaction ends."""
     people = list(audience_query.audience_people(audience, event, reason=""))
     if not people:
@@ -115,12 +115,12 @@ def confirmed_recipients(audience: Audience, event: Event, count: int, mark: str
     return people
 
 
-def are_confirmed(people: list[Person], count: int, mark: str | None) -> bool:
+def are_confirmed(people: list[AudienceMember], count: int, mark: str | None) -> bool:
     """Return whether there are as many people as confirmed and, given a mark, the same people."""
     return len(people) == count and (mark is None or mark == audience_query.fingerprint_people(people))
 
 
-def make_contacts(guests: Iterable[Person]) -> int:
+def make_contacts(guests: Iterable[AudienceMember]) -> int:
     """Turn guests into contacts of the organization their RSVP was matched with, or without one if their address isn't
     verified. They typed the organization's name, so they may not open its pledge. Return how many."""
     guests = list(guests)

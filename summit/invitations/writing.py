@@ -12,7 +12,7 @@ from imagine.mail import preferences, queue
 from imagine.mail.bulk import control
 from imagine.mail.models import Mailing, Message
 from summit.emails import invitation as invitation_emails
-from summit.emails.kinds import EmailKind
+from summit.emails.kinds import SummitEmailKind
 from summit.invitations import change_notices
 from summit.models import Event, Invitation
 
@@ -39,24 +39,24 @@ def write_next_batch(mailing_pk: int) -> bool:
     mailing = unrendered.filter(pk=mailing_pk).first()
     if mailing is None:
         return False
-    if mailing.template != EmailKind.INVITATION:
+    if mailing.template != SummitEmailKind.INVITATION:
         return change_notices.write_notice_batch(mailing, BATCH_SIZE)
     to_write = mailing.invitations.filter(emailed_at__isnull=True)
     event = change_notices.event_of_mailing(mailing)
     if not event.accepts_rsvps and to_write.exists():
-        stop_mailing(mailing)  # canceled or closed since: nobody could answer
+        stop_invitations(mailing)  # canceled or closed since: nobody could answer
         return False
     locked = to_write.select_for_update(skip_locked=True, of=("self",), no_key=True)
     invitations = list(locked.select_related("contact__organization").order_by("pk")[:BATCH_SIZE])
     if invitations:
-        write_invitations(mailing, event, invitations)
+        write_locked_invitations(mailing, event, invitations)
     if not to_write.exists():
         mailing.rendered_at = timezone.now()
     mailing.save(update_fields=["rendered_at", "skipped_count"])
     return bool(invitations) and not mailing.rendered_at
 
 
-def write_invitations(mailing: Mailing, event: Event, invitations: list[Invitation]) -> None:
+def write_locked_invitations(mailing: Mailing, event: Event, invitations: list[Invitation]) -> None:
     """Write locked invitations of a locked mailing. Skip and delete those of people who have opted out or RSVP'd
     since."""
     emails = {invitation.contact.email.lower() for invitation in invitations}
@@ -87,13 +87,13 @@ def emails_with_rsvp(event: Event, emails: Iterable[str]):
 
 
 @transaction.atomic
-def stop_mailing(mailing: Mailing) -> int:
+def stop_invitations(mailing: Mailing) -> int:
     """Stop a mailing for good. People not emailed yet were never invited and can be invited later. Return their number.
     Safe to repeat."""
     change_notices.lock_invitations_of_mailing(mailing)
-    recalled = control.stop(mailing)
+    recalled = control.stop_mailing(mailing)
     change_notices.restore_notified_versions(recalled)
-    unsent = [pk for kind, pk in recalled if kind == EmailKind.INVITATION]
+    unsent = [pk for kind, pk in recalled if kind == SummitEmailKind.INVITATION]
     never_asked = mailing.invitations.filter(Q(pk__in=unsent) | Q(emailed_at__isnull=True))
     # Keep answered ones: people can open the link before its email is marked as sent.
     locked = never_asked.filter(rsvp=None, declined_at=None).select_for_update(no_key=True).order_by("pk")
@@ -109,5 +109,5 @@ def stop_closed_mailings() -> None:
     invitations = Invitation.objects.filter(closed, mailing=OuterRef("pk"))
     unsent = Message.objects.filter(mailing=OuterRef("pk"), state=Message.State.QUEUED)
     for mailing in Mailing.objects.filter(Exists(invitations), Exists(unsent), stopped_at=None):
-        stop_mailing(mailing)
+        stop_invitations(mailing)
     change_notices.stop_notices_of_past_events()

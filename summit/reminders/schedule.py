@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 from django.utils import timezone
 
+from imagine.core.formatting import district_date
 from summit.models import Event, Reminder
 
-Kind = Reminder.Kind
+ReminderKind = Reminder.Kind
 HOUR = 9  # of the day, when reminders are due
 
 
@@ -17,10 +18,6 @@ class DuePeriod(NamedTuple):
 
     due: Callable[[Event], datetime]
     until: Callable[[Event], datetime]
-
-
-def district_date(moment: datetime) -> date:
-    return timezone.localdate(moment, timezone.get_default_timezone())
 
 
 def district_time(day: date, hour: int = HOUR) -> datetime:
@@ -37,17 +34,17 @@ def around_end(days: int, hour: int = HOUR) -> Callable[[Event], datetime]:
 
 
 DUE_PERIODS = {
-    Kind.WEEK: DuePeriod(around_start(-7), around_start(-3)),
-    Kind.NAMES: DuePeriod(around_start(-3), around_start(-1)),
-    Kind.DAY: DuePeriod(around_start(-1), lambda event: event.starts_at - timedelta(hours=2)),
-    Kind.THANKS: DuePeriod(around_end(1), around_end(8, hour=0)),
+    ReminderKind.WEEK: DuePeriod(around_start(-7), around_start(-3)),
+    ReminderKind.NAMES: DuePeriod(around_start(-3), around_start(-1)),
+    ReminderKind.DAY: DuePeriod(around_start(-1), lambda event: event.starts_at - timedelta(hours=2)),
+    ReminderKind.THANKS: DuePeriod(around_end(1), around_end(8, hour=0)),
 }
 
 
 def useful_until(kind: Reminder.Kind, event: Event, now: datetime) -> datetime:
     """Return until when a reminder written now may be sent. One that says "tomorrow" ends with its day."""
     until = DUE_PERIODS[kind].until(event)
-    says_how_soon = kind in {Kind.WEEK, Kind.DAY}
+    says_how_soon = kind in {ReminderKind.WEEK, ReminderKind.DAY}
     return min(until, district_time(district_date(now) + timedelta(days=1), hour=0)) if says_how_soon else until
 
 

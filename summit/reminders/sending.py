@@ -20,17 +20,18 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 
 from imagine.core.database import database_now
+from imagine.core.formatting import district_date
 from imagine.mail.models import Message
 from imagine.mail.queue import enqueue_many
 from summit import seats
 from summit.emails import reminder as reminder_emails
-from summit.emails.kinds import EmailKind
+from summit.emails.kinds import SummitEmailKind
 from summit.emails.queries import has_email, opted_out
 from summit.models import Event, Guest, Invitation, Reminder, Rsvp
-from summit.reminders.schedule import DUE_PERIODS, district_date, start_of_day_before, useful_until
+from summit.reminders.schedule import DUE_PERIODS, start_of_day_before, useful_until
 
 logger = logging.getLogger(__name__)
-Kind = Reminder.Kind
+ReminderKind = Reminder.Kind
 
 BATCH_SIZE = 50  # emails in one transaction, while the event is locked
 RUN_SECONDS = 30  # then the next run continues
@@ -38,9 +39,9 @@ UNANSWERED_DAYS = 7  # after the invitation was sent
 MAX_AGE = timedelta(days=12)  # of an ended event
 MAX_AHEAD = timedelta(days=9)
 FULLY_INFORMING_KINDS = (
-    EmailKind.RSVP_CONFIRMED,
-    EmailKind.RSVP_PROMOTED,
-    EmailKind.EVENT_RESCHEDULED,
+    SummitEmailKind.RSVP_CONFIRMED,
+    SummitEmailKind.RSVP_PROMOTED,
+    SummitEmailKind.EVENT_RESCHEDULED,
 )  # they say everything a reminder would
 
 
@@ -58,10 +59,10 @@ def rsvps_to_remind(event: Event, kind: Reminder.Kind) -> QuerySet[Rsvp]:
         "reminder__event_date": district_date(event.starts_at),
     }
     rsvps = rsvps.exclude(has_email(Rsvp, reminder_emails.KINDS[kind].code, **reminder))
-    if kind == Kind.THANKS:
+    if kind == ReminderKind.THANKS:
         return rsvps.filter(attended(event))
     rsvps = rsvps.filter(held_seats__gt=0)
-    if kind == Kind.NAMES:
+    if kind == ReminderKind.NAMES:
         return rsvps.filter(Exists(Guest.objects.filter(rsvp=OuterRef("pk"), position__gt=1, name="")))
     return rsvps.exclude(pk__in=informed_since(due))
 
@@ -173,12 +174,12 @@ def events_with_open_invitations(now: datetime) -> QuerySet[Event]:
 def invitations_to_remind(event: Event, now: datetime) -> QuerySet[Invitation]:
     """Return invitations sent long enough ago that weren't answered, to people who weren't reminded yet."""
     long_enough_ago = {"state": Message.State.SENT, "sent_at__lt": start_of_day_before(now, UNANSWERED_DAYS)}
-    sent = has_email(Invitation, EmailKind.INVITATION, **long_enough_ago)
+    sent = has_email(Invitation, SummitEmailKind.INVITATION, **long_enough_ago)
     coming = Rsvp.objects.active().filter(event=event).alias(folded=Lower("email"))
     return (
         event.invitations.filter(sent, declined_at__isnull=True, rsvp__isnull=True)
         .filter(
-            ~has_email(Invitation, EmailKind.INVITATION_UNANSWERED),
+            ~has_email(Invitation, SummitEmailKind.INVITATION_UNANSWERED),
             ~opted_out("contact__email", "invitations", "reminders"),
         )
         .filter(~Exists(coming.filter(folded=Lower(OuterRef("contact__email")))))
@@ -196,7 +197,7 @@ def write_unanswered_batch(loaded: Event, now: datetime) -> bool:
     )
     if not invitations:
         return False
-    reminder = lock_reminder(event, Kind.UNANSWERED)
+    reminder = lock_reminder(event, ReminderKind.UNANSWERED)
     queue_reminders(reminder, reminder_emails.unanswered_reminders(event, invitations, expires_at=event.rsvp_closes_at))
     reminder.completed_at = now
     reminder.save()
@@ -219,11 +220,11 @@ def delete_outdated_reminders(now: datetime) -> None:
 def current_recipients(reminder: Reminder) -> QuerySet:
     """Return the parties or invitations for which a reminder is still true."""
     event = reminder.event
-    if reminder.kind == Kind.UNANSWERED:
+    if reminder.kind == ReminderKind.UNANSWERED:
         return event.invitations.unanswered() if not event.canceled_at else event.invitations.none()
     takes_place = event.is_published and not event.canceled_at and district_date(event.starts_at) == reminder.event_date
     parties = event.rsvps.active() if takes_place else event.rsvps.none()
-    return parties if reminder.kind == Kind.THANKS else parties.filter(held_seats__gt=0)
+    return parties if reminder.kind == ReminderKind.THANKS else parties.filter(held_seats__gt=0)
 
 
 # The plan for staff --------------------------------------------------------------------------------------------
@@ -246,11 +247,14 @@ def reminder_plan(event: Event, now: datetime | None = None) -> list[PlannedRemi
     now = now or timezone.now()
     rows = {row.kind: row for row in event.reminders.filter(event_date=district_date(event.starts_at))}
     dues = sorted(((kind, span.due(event)) for kind, span in DUE_PERIODS.items()), key=itemgetter(1))
-    return [planned_reminder(kind, due, rows.get(kind), event, now) for kind, due in [(Kind.UNANSWERED, None), *dues]]
+    return [
+        planned_reminder(kind, due, rows.get(kind), event, now)
+        for kind, due in [(ReminderKind.UNANSWERED, None), *dues]
+    ]
 
 
 def planned_reminder(
-    kind: Kind, due: datetime | None, row: Reminder | None, event: Event, now: datetime
+    kind: ReminderKind, due: datetime | None, row: Reminder | None, event: Event, now: datetime
 ) -> PlannedReminder:
     count, sent_at = (row.recipient_count, row.completed_at) if row else (0, None)
     if row and sent_at and row.too_late:

@@ -110,7 +110,7 @@ def party_context(rsvp: Rsvp) -> dict:
 @page_or_post
 @limit_posts("change", most=300, minutes=10)
 @invitation_by_link
-def accept_invitation(request: HttpRequest, invitation: Invitation) -> HttpResponse:
+def invitation_accept(request: HttpRequest, invitation: Invitation) -> HttpResponse:
     """Reserve seats or a place on the waitlist; a party that had canceled is reinstated."""
     if request.method != "POST" or invitation.answer == Answer.ACCEPTED:
         return redirect(invitation)
@@ -119,7 +119,7 @@ def accept_invitation(request: HttpRequest, invitation: Invitation) -> HttpRespo
         return render_invitation(request, invitation, status=409)
     if not form.is_valid():
         return render_invitation(request, invitation, form=form, status=422)
-    if seconds := wait_for_email(invitation):
+    if seconds := wait_for_invitation_email(invitation):
         return too_many_requests(request, seconds)
     try:
         responses.accept_invitation(invitation, form.rsvp(), size=form.cleaned_data["size"], guests=form.guests())
@@ -136,14 +136,14 @@ def accept_invitation(request: HttpRequest, invitation: Invitation) -> HttpRespo
 @page_or_post
 @limit_posts("change", most=300, minutes=10)
 @invitation_by_link
-def decline_invitation(request: HttpRequest, invitation: Invitation) -> HttpResponse:
+def invitation_decline(request: HttpRequest, invitation: Invitation) -> HttpResponse:
     """Decline, with a message or without; seats are given back."""
     if request.method != "POST":
         return redirect(invitation)
     form = DeclineForm(request.POST)
     if not form.is_valid():
         return render_invitation(request, invitation, decline=form, status=422)
-    wait_for_email(invitation)  # counts it; declining is never refused
+    wait_for_invitation_email(invitation)  # counts it; declining is never refused
     try:
         responses.decline_invitation(invitation, form.cleaned_data["decline_message"])
     except seats.RsvpClosed as error:
@@ -151,7 +151,7 @@ def decline_invitation(request: HttpRequest, invitation: Invitation) -> HttpResp
     return redirect(invitation)
 
 
-def wait_for_email(invitation: Invitation) -> int:
+def wait_for_invitation_email(invitation: Invitation) -> int:
     """Count the email that an answer causes, or return how many seconds to wait. Views allow no more than a person
     needs."""
     return rate_limit.wait_for_try(f"invitation_emails:{invitation.pk}", most=MAX_EMAILS_PER_HOUR, minutes=60)

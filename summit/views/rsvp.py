@@ -93,7 +93,7 @@ def change_party(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
     if not all(form.is_valid() for form in submitted):
         return show_rsvp(request, rsvp, guests, status=422)
     pressed = next((name for name in BUTTONS if name in request.POST), None)
-    if pressed and (seconds := wait_for_email(rsvp)):
+    if pressed and (seconds := wait_for_rsvp_email(rsvp)):
         return too_many_requests(request, seconds)
     try:
         with transaction.atomic():
@@ -147,7 +147,7 @@ def parse_number(text: str) -> int:
     return int(text)
 
 
-def wait_for_email(rsvp: Rsvp) -> int:
+def wait_for_rsvp_email(rsvp: Rsvp) -> int:
     """Count the email that a change of seats causes, or return how many seconds to wait. The address may be a
     stranger's, so views allow no more than a person needs."""
     return rate_limit.wait_for_try(f"rsvp_emails:{rsvp.pk}", most=MAX_EMAILS_PER_HOUR, minutes=60)
@@ -162,7 +162,7 @@ def cancel_rsvp(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
         if rsvp.canceled_at or not rsvp.event.is_editable:
             return redirect(rsvp)
         return render(request, "summit/cancel.html", {"rsvp": rsvp, "event": rsvp.event})
-    wait_for_email(rsvp)  # counts it; canceling is never refused
+    wait_for_rsvp_email(rsvp)  # counts it; canceling is never refused
     try:
         seats.cancel(rsvp)
     except RuleViolation as error:
@@ -178,7 +178,7 @@ def reinstate_rsvp(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
     if request.method != "POST":
         return redirect(rsvp)
     size = parse_number(request.POST.get("size", ""))
-    if seconds := wait_for_email(rsvp):
+    if seconds := wait_for_rsvp_email(rsvp):
         return too_many_requests(request, seconds)
     try:
         seats.reinstate(rsvp, size=size)

@@ -113,8 +113,15 @@ def without(permission: str) -> Client:
     return client
 
 
-@pytest.mark.parametrize("page", ["summit_rsvp", "partners_pledge", "summit_invitation"])
-def test_replacing_links_requires_its_own_permission(page):
+@pytest.mark.parametrize(
+    ("page", "action"),
+    [
+        ("summit_rsvp", "replace_rsvp_links"),
+        ("partners_pledge", "replace_pledge_links"),
+        ("summit_invitation", "replace_links"),
+    ],
+)
+def test_replacing_links_requires_its_own_permission(page, action):
     event = factories.event()
     rows = {
         "summit_rsvp": factories.rsvp(event),
@@ -122,13 +129,13 @@ def test_replacing_links_requires_its_own_permission(page):
         "summit_invitation": factories.invite(event, factories.person("Ben Cho")),
     }
     row, address = rows[page], reverse(f"admin:{page}_changelist")
-    client, replace = without("core.replace_links"), {"action": "replace_links", "_selected_action": [row.pk]}
-    assert b'value="replace_links"' not in client.get(address).content
+    client, replace = without("core.replace_links"), {"action": action, "_selected_action": [row.pk]}
+    assert f'value="{action}"' not in client.get(address).content.decode()
     client.post(address, replace)
     assert type(row).objects.get(pk=row.pk).token == row.token
     role = Group.objects.get(name="Community Relations")
     role.permissions.add(roles.permissions_by_name()["core.replace_links"])
-    assert b'value="replace_links"' in client.get(address).content
+    assert f'value="{action}"' in client.get(address).content.decode()
     client.post(address, replace)
     assert type(row).objects.get(pk=row.pk).token != row.token
 

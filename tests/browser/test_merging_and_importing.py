@@ -26,7 +26,7 @@ def duplicates_to_merge() -> tuple[Organization, Organization]:
         f"{LONG}, Inc.", "ben@example.org", (promise_data("tours", 2), promise_data("mentors", 12))
     )
     factories.contact(theirs.organization, "alma@example.org", "A. Reyes", role="Directora de desarrollo")
-    duplicates.scan_for_duplicates()
+    duplicates.scan_organizations()
     return mine.organization, theirs.organization
 
 

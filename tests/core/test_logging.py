@@ -62,7 +62,7 @@ def test_requests_are_logged_by_route_and_status(log, mail_server):
     browser.get(f"/imagine/rsvp/{rsvp.token[:-1]}/")
     Client().post(event.get_absolute_url(), fields)
     browser.post("/imagine/rsvp/find/", {"email": "alma@example.org"})
-    delivery.sweep()
+    delivery.requeue_abandoned()
     mail_server.at_recipient = "550 no such user alma@example.org"
     found = lines(log, rsvp.token, rsvp.token[:-1], str(rsvp.ics_uid))
     requests = [line for line in found if line["logger"] == "imagine.core.request"]
@@ -85,7 +85,7 @@ def test_requests_are_logged_by_route_and_status(log, mail_server):
 def test_rejected_email_is_logged_without_its_address(log, mail_server):
     factories.rsvp(factories.event(), email="alma@example.org")
     mail_server.at_recipient = "550 no such user alma@example.org"
-    delivery.sweep()
+    delivery.requeue_abandoned()
     assert [line["state"] for line in lines(log) if line["logger"] == "imagine.mail.delivery"] == ["rejected"]
 
 

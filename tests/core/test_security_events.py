@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from imagine.core import security_events
 from imagine.core.models import SecurityEvent
-from imagine.core.security_events import Kind, record_event, shorten_address
+from imagine.core.security_events import SecurityEventKind, record_event, shorten_address
 from tests import factories, web_client
 from tests.accounts.people import SECOND_STEP, add_app, code_of
 
@@ -25,7 +25,7 @@ REFUSED = "The activity log cannot be changed"
 TABLE = "core_securityevent"
 
 
-def events(*kinds: Kind) -> list[tuple]:
+def events(*kinds: SecurityEventKind) -> list[tuple]:
     """Kind, who, about and facts of each event, oldest first."""
     rows = SecurityEvent.objects.filter(kind__in=kinds) if kinds else SecurityEvent.objects.all()
     return [(row.kind, row.user_name, row.about, row.facts) for row in rows.order_by("pk")]
@@ -65,7 +65,9 @@ def test_an_event_names_the_user_and_network_of_the_request(anna):
     request = RequestFactory().get("/", REMOTE_ADDR="203.0.113.77")
     request.user = anna
     recorded = []
-    security_events.remember_request(lambda _request: recorded.append(record_event(Kind.EXPORTED, rows=3)))(request)
+    security_events.remember_request(
+        lambda _request: recorded.append(record_event(SecurityEventKind.EXPORTED, rows=3))
+    )(request)
     event = SecurityEvent.objects.get()
     assert [event] == recorded
     assert (event.user, event.user_name, event.network, event.facts) == (anna, "anna", "203.0.113.0/24", {"rows": 3})
@@ -73,13 +75,13 @@ def test_an_event_names_the_user_and_network_of_the_request(anna):
 
 
 def test_event_outside_a_request_has_no_user():
-    event = record_event(Kind.MAILING_CREATED)
+    event = record_event(SecurityEventKind.MAILING_CREATED)
     assert (event.user, event.user_name, event.network) == (None, "", "")
 
 
 def test_event_is_rolled_back_with_its_transaction(anna):
     with transaction.atomic():
-        record_event(Kind.EXPORTED)
+        record_event(SecurityEventKind.EXPORTED)
         transaction.set_rollback(True)
     assert events() == []
 
@@ -93,24 +95,27 @@ def test_signing_in_and_out_is_recorded(anna):
     client.post(LOGIN, {"username": "anna", "password": PASSWORD})
     client.post(SECOND_STEP, {"code": code_of(device)})
     client.post("/imagine/admin/logout/")
-    assert events() == [(Kind.SIGNED_IN, "anna", anna, {}), (Kind.SIGNED_OUT, "anna", anna, {})]
+    assert events() == [
+        (SecurityEventKind.SIGNED_IN, "anna", anna, {}),
+        (SecurityEventKind.SIGNED_OUT, "anna", anna, {}),
+    ]
     assert set(SecurityEvent.objects.values_list("network", flat=True)) == {"203.0.113.0/24"}
 
 
 def test_a_failed_sign_in_names_the_account_that_was_tried(anna):
     Client().post(LOGIN, {"username": "anna", "password": "wrong"})
-    assert events() == [(Kind.SIGN_IN_FAILED, "", anna, {"account": "anna"})]
+    assert events() == [(SecurityEventKind.SIGN_IN_FAILED, "", anna, {"account": "anna"})]
 
 
 def test_unknown_username_is_not_recorded():
     """Somebody typed the password where the name belongs."""
     Client().post(LOGIN, {"username": PASSWORD, "password": "anna"})
-    assert events() == [(Kind.SIGN_IN_FAILED, "", None, {})]
+    assert events() == [(SecurityEventKind.SIGN_IN_FAILED, "", None, {})]
 
 
 def test_failed_sign_in_without_a_request_is_recorded(anna):
     authenticate(username="anna", password="wrong")
-    assert events() == [(Kind.SIGN_IN_FAILED, "", anna, {"account": "anna"})]
+    assert events() == [(SecurityEventKind.SIGN_IN_FAILED, "", anna, {"account": "anna"})]
 
 
 @pytest.mark.slow
@@ -133,10 +138,10 @@ def test_account_changes_are_recorded():
     pk = user.pk
     user.delete()
     assert [row[::3] for row in events()] == [
-        (Kind.ACCOUNT_CREATED, {"account": "bob"}),
-        (Kind.ACCOUNT_CHANGED, {"account": "bob", "fields": ["email", "is_staff"]}),
-        (Kind.PASSWORD_CHANGED, {"account": "bob"}),
-        (Kind.ACCOUNT_DELETED, {"account": "bob"}),
+        (SecurityEventKind.ACCOUNT_CREATED, {"account": "bob"}),
+        (SecurityEventKind.ACCOUNT_CHANGED, {"account": "bob", "fields": ["email", "is_staff"]}),
+        (SecurityEventKind.PASSWORD_CHANGED, {"account": "bob"}),
+        (SecurityEventKind.ACCOUNT_DELETED, {"account": "bob"}),
     ]
     assert set(SecurityEvent.objects.values_list("object_id", flat=True)) == {str(pk)}
 
@@ -148,8 +153,8 @@ def test_role_changes_are_recorded_from_both_sides(anna):
     role.user_set.add(anna)
     role.user_set.clear()
     added, removed = (
-        (Kind.ROLE_CHANGED, "", anna, {"account": "anna", "added": ["Readers"]}),
-        (Kind.ROLE_CHANGED, "", anna, {"account": "anna", "removed": ["Readers"]}),
+        (SecurityEventKind.ROLE_CHANGED, "", anna, {"account": "anna", "added": ["Readers"]}),
+        (SecurityEventKind.ROLE_CHANGED, "", anna, {"account": "anna", "removed": ["Readers"]}),
     )
     assert events() == [added, removed, added, removed]
 
@@ -162,9 +167,9 @@ def test_permission_changes_of_roles_and_accounts_are_recorded(anna):
     anna.user_permissions.add(may)
     anna.user_permissions.set([])
     assert events() == [
-        (Kind.ROLE_CHANGED, "", role, {"role": "Readers", "added": ["summit.view_rsvp"]}),
-        (Kind.ROLE_CHANGED, "", anna, {"account": "anna", "added": ["summit.view_rsvp"]}),
-        (Kind.ROLE_CHANGED, "", anna, {"account": "anna", "removed": ["summit.view_rsvp"]}),
+        (SecurityEventKind.ROLE_CHANGED, "", role, {"role": "Readers", "added": ["summit.view_rsvp"]}),
+        (SecurityEventKind.ROLE_CHANGED, "", anna, {"account": "anna", "added": ["summit.view_rsvp"]}),
+        (SecurityEventKind.ROLE_CHANGED, "", anna, {"account": "anna", "removed": ["summit.view_rsvp"]}),
     ]
 
 
@@ -178,17 +183,17 @@ def test_renaming_and_deleting_a_role_is_recorded(anna):
     role.save()
     role.delete()
     assert [(kind, facts) for kind, _who, _about, facts in events()] == [
-        (Kind.ROLE_CHANGED, {"role": "Readers", "renamed": "Viewers"}),
-        (Kind.ROLE_CHANGED, {"role": "Viewers", "removed": ["anna"]}),
-        (Kind.RECORD_DELETED, {"role": "Viewers"}),
+        (SecurityEventKind.ROLE_CHANGED, {"role": "Readers", "renamed": "Viewers"}),
+        (SecurityEventKind.ROLE_CHANGED, {"role": "Viewers", "removed": ["anna"]}),
+        (SecurityEventKind.RECORD_DELETED, {"role": "Viewers"}),
     ]
 
 
 @pytest.mark.slow
 def test_a_deleted_account_keeps_its_name_in_the_log(anna):
-    record_event(Kind.EXPORTED, user=anna)
+    record_event(SecurityEventKind.EXPORTED, user=anna)
     anna.delete()
-    event = SecurityEvent.objects.filter(kind=Kind.EXPORTED).get()
+    event = SecurityEvent.objects.filter(kind=SecurityEventKind.EXPORTED).get()
     assert event.user_name == "anna"
 
 
@@ -209,7 +214,7 @@ def execute(statement: str) -> None:
 @pytest.mark.parametrize("statement", STATEMENTS)
 def test_the_database_refuses_to_change_the_log(statement):
     """Even the owner of the table, and tests sign in as a superuser."""
-    event = record_event(Kind.EXPORTED)
+    event = record_event(SecurityEventKind.EXPORTED)
     with pytest.raises(ProgrammingError, match=rf"{REFUSED} \({statement} refused\)"):
         execute(STATEMENTS[statement])
     assert SecurityEvent.objects.get() == event
@@ -217,7 +222,7 @@ def test_the_database_refuses_to_change_the_log(statement):
 
 @pytest.mark.parametrize("change", [lambda rows: rows.update(user_name=""), lambda rows: rows.delete()])
 def test_the_orm_cannot_change_the_log(change):
-    record_event(Kind.EXPORTED)
+    record_event(SecurityEventKind.EXPORTED)
     with pytest.raises(ProgrammingError, match=REFUSED), transaction.atomic():
         change(SecurityEvent.objects.all())
     assert SecurityEvent.objects.count() == 1
@@ -225,14 +230,14 @@ def test_the_orm_cannot_change_the_log(change):
 
 def test_application_role_can_only_read_and_add_events():
     """As the README sets up an application's role of its own."""
-    record_event(Kind.EXPORTED)
+    record_event(SecurityEventKind.EXPORTED)
     with connection.cursor() as cursor:
         cursor.execute("CREATE ROLE imagine_app")
         cursor.execute("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO imagine_app")
         cursor.execute("GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO imagine_app")
         cursor.execute(f"REVOKE UPDATE, DELETE ON {TABLE} FROM imagine_app")
         cursor.execute("SET LOCAL ROLE imagine_app")
-    record_event(Kind.EXPORTED)
+    record_event(SecurityEventKind.EXPORTED)
     assert SecurityEvent.objects.count() == 2
     for statement in STATEMENTS.values():
         with pytest.raises(ProgrammingError, match="permission denied"):
@@ -242,8 +247,10 @@ def test_application_role_can_only_read_and_add_events():
 
 
 def test_events_older_than_two_years_are_deleted():
-    old = SecurityEvent.objects.create(kind=Kind.EXPORTED, created_at=timezone.now() - timedelta(days=732))
-    young = SecurityEvent.objects.create(kind=Kind.EXPORTED, created_at=timezone.now() - timedelta(days=729))
+    old = SecurityEvent.objects.create(kind=SecurityEventKind.EXPORTED, created_at=timezone.now() - timedelta(days=732))
+    young = SecurityEvent.objects.create(
+        kind=SecurityEventKind.EXPORTED, created_at=timezone.now() - timedelta(days=729)
+    )
     assert security_events.delete_old_events() == 1
     assert list(SecurityEvent.objects.all()) == [young]
     assert old not in SecurityEvent.objects.all()
@@ -262,7 +269,9 @@ def listed(client: Client, query: str = "") -> list[int]:
 
 
 def test_the_page_shows_who_did_what(reader, anna):
-    event = record_event(Kind.LINK_REPLACED, factories.rsvp(factories.event()), user=anna, filters={"sector": "labor"})
+    event = record_event(
+        SecurityEventKind.LINK_REPLACED, factories.rsvp(factories.event()), user=anna, filters={"sector": "labor"}
+    )
     text = web_client.page_text(reader.get(LIST))
     assert f"anna Personal link replaced RSVP {event.object_id} filters: sector = labor" in text
     assert "Alma" not in text
@@ -273,8 +282,8 @@ def test_the_page_shows_who_did_what(reader, anna):
 
 
 def test_page_can_be_searched_and_filtered(reader, anna):
-    exported = record_event(Kind.EXPORTED, user=anna)
-    merged = record_event(Kind.ORGANIZATIONS_MERGED)
+    exported = record_event(SecurityEventKind.EXPORTED, user=anna)
+    merged = record_event(SecurityEventKind.ORGANIZATIONS_MERGED)
     assert listed(reader, "?q=anna") == [exported.pk]
     assert listed(reader, f"?q={merged.pk}") == [merged.pk]
     assert listed(reader, "?kind__exact=organizations_merged") == [merged.pk]
@@ -284,7 +293,7 @@ def test_page_can_be_searched_and_filtered(reader, anna):
 
 
 def test_page_is_read_only(reader):
-    event = record_event(Kind.EXPORTED)
+    event = record_event(SecurityEventKind.EXPORTED)
     change = f"{LIST}{event.pk}/change/"
     for url in (f"{LIST}add/", f"{LIST}{event.pk}/delete/"):
         assert reader.get(url).status_code == 403
@@ -302,8 +311,8 @@ def test_page_is_forbidden_without_the_permission():
 
 @pytest.mark.slow
 def test_the_page_takes_the_same_queries_for_one_row_and_thirty(reader, anna):
-    record_event(Kind.SIGNED_IN, anna, user=anna)
+    record_event(SecurityEventKind.SIGNED_IN, anna, user=anna)
     few = web_client.query_counts(reader.get, [LIST])
     for _ in range(30):
-        record_event(Kind.SIGNED_IN, anna, user=anna)
+        record_event(SecurityEventKind.SIGNED_IN, anna, user=anna)
     assert web_client.query_counts(reader.get, [LIST]) == few

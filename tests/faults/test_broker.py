@@ -97,7 +97,7 @@ def test_workers_survive_a_broker_crash_while_they_hold_tasks(stack):
     with stack.suspended_pool(), stack.suspended_pool(stack.bulk):
         guest.rsvp("one")
         for _time in range(2):
-            stack.send_task("imagine.mail.tasks.record_heartbeat", "bulk", queue="bulk")
+            stack.send_task("imagine.mail.tasks.heartbeat", "bulk", queue="bulk")
         with stack.broker() as broker:
             wait_for(lambda: broker.hlen("unacked") >= 3, SOON, "the workers hold tasks, not acknowledged yet")
         stack.valkey.kill()

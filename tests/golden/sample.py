@@ -185,7 +185,7 @@ def pledge_emails(box: Mailbox) -> None:
     ]
     for pledge in drafts:
         factories.backdate_pledge(pledge, 6)
-    pledge_years.remind_drafts()
+    pledge_years.remind_unchanged_drafts()
     box.collect("Reminder that a pledge is not signed")
     for heading in ("Pledge signed", "Changed pledge signed"):
         for number, pledge in enumerate(drafts):
@@ -198,7 +198,7 @@ def pledge_emails(box: Mailbox) -> None:
         pledge_links.email_link(pledge)
     sent(*box.collect("Lost link of a pledge"), *(message for _heading, message in box.sent))
     for pledge in drafts:
-        pledge_links.replace_link(pledge)
+        pledge_links.replace_pledge_link(pledge)
     box.collect("New link of a pledge")
     for code in LANGUAGES:
         organization = factories.organization(f"{ORGANIZATIONS[code]} {code}")
@@ -215,7 +215,7 @@ def rows() -> dict[str, object]:
     pledge = factories.listed_partner(ORGANIZATIONS["en"]).pledges.get()
     twin = factories.organization(f"{ORGANIZATIONS['en']} Inc.")
     factories.school()
-    duplicates.scan_for_duplicates()
+    duplicates.scan_organizations()
     event = reminder_fixtures.event()
     rsvp = factories.rsvp(event, NAMES["en"], size=2, organization_name="Port Gate Logistcs")
     seats.cancel(factories.rsvp(event, "Ben Ochoa"))

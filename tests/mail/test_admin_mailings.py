@@ -167,7 +167,7 @@ def test_stop_asks_for_confirmation_and_removes_unsent_invitations(staff, kickof
 
 def test_page_shows_a_stopped_mailing_as_stopped(staff, kickoff):
     sending = mailing(kickoff)
-    invitations_writing.stop_mailing(sending)
+    invitations_writing.stop_invitations(sending)
     assert "Stopped 0 of 3 are sent" in web_client.page_text(staff.get(page_of(sending)))
 
 

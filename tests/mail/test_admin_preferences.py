@@ -7,7 +7,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from imagine.core.models import SecurityEvent
-from imagine.core.security_events import Kind
+from imagine.core.security_events import SecurityEventKind
 from imagine.mail import preferences
 from imagine.mail.models import EmailPreference
 from tests import snapshots, web_client
@@ -92,10 +92,10 @@ def test_saving_does_not_overwrite_what_the_person_just_chose(staff):
 def test_suppression_is_cleared_from_page_and_list(staff):
     one, other = suppressed(), suppressed("ben@example.org")
     assert "It takes mail again" in web_client.page_text(staff.get(page_of(one)))
-    said = staff.post(page_of(one), {"_unsuppress": "1"}, follow=True)
+    said = staff.post(page_of(one), {"_clear_bounces": "1"}, follow=True)
     assert "1 address takes mail again." in web_client.page_text(said)
     assert "It takes mail again" not in web_client.page_text(said)
-    sent = {"action": "unsuppress", "_selected_action": [one.pk, other.pk]}
+    sent = {"action": "clear_bounces", "_selected_action": [one.pk, other.pk]}
     page = web_client.page_text(staff.post(LIST, sent, follow=True))
     assert "1 address takes mail again." in page
     assert "1 was so already and stays as it is." in page
@@ -105,11 +105,11 @@ def test_suppression_is_cleared_from_page_and_list(staff):
 
 def test_address_is_marked_as_bouncing_from_page_and_list(staff):
     one, other = preferences.get_preference("alma@example.org"), preferences.get_preference("ben@example.org")
-    said = staff.post(page_of(one), {"_mark_bouncing": "1"}, follow=True)
+    said = staff.post(page_of(one), {"_mark_bounces": "1"}, follow=True)
     assert "1 address marked as bouncing. Mailings skip it." in web_client.page_text(said)
-    assert "_mark_bouncing" not in said.content.decode()
+    assert "_mark_bounces" not in said.content.decode()
     assert not preferences.may_email("alma@example.org", "invitations")
-    sent = {"action": "mark_bouncing", "_selected_action": [one.pk, other.pk]}
+    sent = {"action": "mark_bounces", "_selected_action": [one.pk, other.pk]}
     text = web_client.page_text(staff.post(LIST, sent, follow=True))
     assert "1 address marked as bouncing" in text
     assert "1 was so already" in text
@@ -125,7 +125,10 @@ def test_marking_and_clearing_are_in_the_activity_log_once_each():
         preferences.clear_bounce(preference)
     recorded = SecurityEvent.objects.order_by("pk").values_list("kind", "object_id", "facts")
     number = str(preference.pk)
-    assert list(recorded) == [(Kind.BOUNCE_MARKED, number, {}), (Kind.BOUNCE_CLEARED, number, {})]
+    assert list(recorded) == [
+        (SecurityEventKind.BOUNCE_MARKED, number, {}),
+        (SecurityEventKind.BOUNCE_CLEARED, number, {}),
+    ]
 
 
 def test_preferences_cannot_be_deleted(staff):
@@ -138,13 +141,13 @@ def test_preferences_cannot_be_deleted(staff):
 def test_viewer_cannot_change_anything(viewer):
     preference = suppressed()
     page = viewer.get(page_of(preference)).content.decode()
-    assert "_unsuppress" not in page
-    assert "_mark_bouncing" not in viewer.get(page_of(preferences.get_preference("ben@example.org"))).content.decode()
+    assert "_clear_bounces" not in page
+    assert "_mark_bounces" not in viewer.get(page_of(preferences.get_preference("ben@example.org"))).content.decode()
     before = snapshots.tables(but=KEPT)
-    for sent in ({"_unsuppress": "1"}, {"_mark_bouncing": "1"}, {"wants_news": "on"}):
+    for sent in ({"_clear_bounces": "1"}, {"_mark_bounces": "1"}, {"wants_news": "on"}):
         assert viewer.post(page_of(preference), sent).status_code == 403
     assert viewer.post(f"{LIST}add/", {"email": "x@example.org"}).status_code == 403
-    viewer.post(LIST, {"action": "unsuppress", "_selected_action": [preference.pk]})
+    viewer.post(LIST, {"action": "clear_bounces", "_selected_action": [preference.pk]})
     assert snapshots.tables(but=KEPT) == before
 
 

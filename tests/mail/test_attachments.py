@@ -24,7 +24,7 @@ def message(kind: str = "drawing", **fields) -> Message:
 
 def test_attachment_is_built_in_the_email_language_and_added_to_the_text(mail_server):
     message(language="es")
-    delivery.deliver()
+    delivery.deliver_messages()
     [sent] = mail_server.emails
     assert sent.get_content_type() == "multipart/mixed"
     words, [attached] = sent.get_body(("plain",)), sent.iter_attachments()
@@ -36,7 +36,7 @@ def test_attachment_is_built_in_the_email_language_and_added_to_the_text(mail_se
 def test_email_is_sent_without_an_attachment_that_is_gone(mail_server):
     message()
     Message.objects.update(attachment_object_id=2)
-    delivery.deliver()
+    delivery.deliver_messages()
     [sent] = mail_server.emails
     assert list(sent.iter_attachments()) == []
     assert sent.get_body(("plain",)).get_content().strip() == "We expect you for breakfast."
@@ -47,22 +47,22 @@ def test_failed_attachment_keeps_email_queued_and_records_the_error_type(mail_se
         message("broken drawing", idempotency_key="a:1"),
         message(idempotency_key="a:2", recipient="other@example.org"),
     )
-    delivery.sweep()
+    delivery.requeue_abandoned()
     assert outcome(broken) == ("queued", 1, "attachment: RuntimeError", False)
     assert outcome(fine) == ("sent", 1, "", False)
     Message.objects.filter(pk=broken.pk).update(retry_until=timezone.now(), send_after=timezone.now())
-    delivery.sweep()
+    delivery.requeue_abandoned()
     assert outcome(broken) == ("failed", 2, "attachment: RuntimeError", False)
     assert len(mail_server.emails) == 1
 
 
 def test_resend_copies_the_attachment(mail_server):
     first = message()
-    delivery.deliver()
+    delivery.deliver_messages()
     Message.objects.update(created_at=timezone.now() - timedelta(minutes=5))
     first.refresh_from_db()
     assert queue.resend(first)
-    delivery.sweep()
+    delivery.requeue_abandoned()
     assert [next(sent.iter_attachments()).get_filename() for sent in mail_server.emails] == ["certificate.pdf"] * 2
 
 

@@ -70,7 +70,7 @@ def test_bulk_email_can_be_written_to_files(settings, tmp_path):
     settings.EMAIL_FILE_PATH = tmp_path
     backends.server.close()
     queue_messages(mailing(), 3)
-    bulk_delivery.deliver()
+    bulk_delivery.deliver_batches()
     backends.server.close()
     assert states() == ["sent"] * 3
     assert sum(file.read_text().count("Subject: Come to the kick-off") for file in tmp_path.iterdir()) == 3
@@ -79,9 +79,9 @@ def test_bulk_email_can_be_written_to_files(settings, tmp_path):
 def test_claim_is_limited_by_the_send_rate():
     queue_messages(mailing(), bulk_delivery.BATCH_SIZE + 1)
     SendRate.objects.update(per_second=7)
-    assert len(bulk_delivery.claim()) == 7
+    assert len(bulk_delivery.claim_batch()) == 7
     SendRate.objects.update(per_second=1000)
-    assert [len(bulk_delivery.claim()) for _claim in range(2)] == [51 - 7, 0]
+    assert [len(bulk_delivery.claim_batch()) for _claim in range(2)] == [51 - 7, 0]
 
 
 def test_deliver_stops_at_its_time_limit_and_requeues_the_rest(mail_server, monkeypatch):
@@ -89,7 +89,7 @@ def test_deliver_stops_at_its_time_limit_and_requeues_the_rest(mail_server, monk
     monkeypatch.setattr(bulk_delivery, "time", clock)
     queue_messages(mailing(), 20)
     mail_server.on_email = lambda sent: clock.sleep(bulk_delivery.DELIVER_SECONDS)
-    bulk_delivery.deliver()
+    bulk_delivery.deliver_batches()
     assert sorted(states()) == ["queued"] * 19 + ["sent"]
     assert set(Message.objects.filter(state="queued").values_list("attempts", "claim_id")) == {(0, None)}
 
@@ -97,10 +97,10 @@ def test_deliver_stops_at_its_time_limit_and_requeues_the_rest(mail_server, monk
 def test_messages_to_one_address_are_sent_in_order(mail_server):
     queue_messages(mailing(), 1, recipient="alma@example.org", subject="First")
     queue_messages(mailing(), 1, recipient="alma@example.org", subject="Second")
-    assert [message.subject for message in bulk_delivery.claim()] == ["First"]
-    assert bulk_delivery.claim() == []
+    assert [message.subject for message in bulk_delivery.claim_batch()] == ["First"]
+    assert bulk_delivery.claim_batch() == []
     Message.objects.update(state="queued", claim_id=None, claim_expires_at=None)
-    bulk_delivery.deliver()
+    bulk_delivery.deliver_batches()
     assert [sent["Subject"] for sent in mail_server.emails] == ["First", "Second"]
 
 
@@ -126,7 +126,7 @@ def test_messages_with_an_unsubscribe_url_have_one_click_headers(mail_server):
     """RFC 2369 and RFC 8058."""
     queue_messages(mailing(), 1, unsubscribe_url=HERE)
     queue_messages(mailing(), 1)
-    bulk_delivery.deliver()
+    bulk_delivery.deliver_batches()
     wanted, other = mail_server.emails
     assert wanted["List-Unsubscribe"] == f"<{HERE}>"
     assert wanted["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
@@ -136,10 +136,10 @@ def test_messages_with_an_unsubscribe_url_have_one_click_headers(mail_server):
 
 def test_resent_copy_keeps_the_unsubscribe_header(mail_server):
     [message] = queue_messages(mailing(), 1, unsubscribe_url=HERE)
-    bulk_delivery.deliver()
+    bulk_delivery.deliver_batches()
     message.refresh_from_db()
     assert queue.resend(message)
-    delivery.deliver()
+    delivery.deliver_messages()
     assert [sent["List-Unsubscribe"] for sent in mail_server.emails] == [f"<{HERE}>"] * 2
 
 
@@ -150,7 +150,7 @@ def test_messages_to_unsubscribed_or_suppressed_addresses_are_rejected(mail_serv
     preferences.set_topics(quiet, invitations=False)
     preferences.set_topics(glad, reminders=False)
     preferences.suppress(dead.email.upper(), "550 5.1.1 nobody")
-    bulk_delivery.deliver()
+    bulk_delivery.deliver_batches()
     assert [sent["To"] for sent in mail_server.emails] == [glad.email]
     told = Message.objects.order_by("recipient").values_list("state", "last_error", "attempts")
     assert list(told) == [("rejected", "unsubscribed", 0), ("rejected", "550 5.1.1 nobody", 0), ("sent", "", 1)]
@@ -180,7 +180,7 @@ def test_messages_to_unsubscribed_or_suppressed_addresses_are_rejected(mail_serv
 def test_only_permanent_mailbox_rejection_suppresses_the_address(mail_server, where, said, dead, queue):
     setattr(mail_server, where, said)
     new_message(recipient="Alma@example.org", queue=queue)
-    (delivery if queue == "transactional" else bulk_delivery).deliver()
+    (delivery.deliver_messages if queue == "transactional" else bulk_delivery.deliver_batches)()
     refused = list(EmailPreference.objects.exclude(suppressed_at=None).values_list("email", "suppression_reason"))
     assert refused == ([("alma@example.org", said)] if dead else [])
     assert states() == ["queued" if said.startswith("4") else "rejected"]
@@ -189,14 +189,14 @@ def test_only_permanent_mailbox_rejection_suppresses_the_address(mail_server, wh
 def test_rejections_keep_the_connection_open(mail_server):
     queue_messages(mailing(), 3)
     mail_server.at_recipient = "550 5.1.1 no such user"
-    bulk_delivery.deliver()
+    bulk_delivery.deliver_batches()
     mail_server.at_recipient = ""
     mail_server.at_data = "554 5.7.1 spam"
     queue_messages(mailing(), 3)
-    bulk_delivery.deliver()
+    bulk_delivery.deliver_batches()
     mail_server.at_data = ""
     queue_messages(mailing(), 3)
-    bulk_delivery.deliver()
+    bulk_delivery.deliver_batches()
     assert states() == ["rejected"] * 6 + ["sent"] * 3
     assert mail_server.connection_count == 1
 
@@ -208,17 +208,17 @@ def test_temporary_failures_back_off_and_delay_no_other_message(mail_server):
     for _try in range(3):
         mail_server.at_recipient = "451 4.3.0 later, please"
         due_now()
-        bulk_delivery.deliver()
+        bulk_delivery.deliver_batches()
         message.refresh_from_db()
         pauses.append(round((message.send_after - timezone.now()).total_seconds()))
         mail_server.at_recipient = ""
         queue_messages(None, 1)
-        bulk_delivery.deliver()
+        bulk_delivery.deliver_batches()
     assert pauses == [5, 30, 120]
     assert outcome(message) == ("queued", 3, "451 4.3.0 later, please", False)
     assert len(mail_server.emails) == 3
     due_now()
-    bulk_delivery.deliver()
+    bulk_delivery.deliver_batches()
     assert outcome(message) == ("sent", 4, "", False)
 
 
@@ -227,11 +227,11 @@ def test_retry_period_starts_with_the_first_attempt(mail_server):
     [message] = queue_messages(mailing(), 1)
     Message.objects.update(retry_until=timezone.now() - timedelta(days=2))
     mail_server.at_data = "451 4.3.0 later"
-    bulk_delivery.deliver()
+    bulk_delivery.deliver_batches()
     assert outcome(message)[0] == "queued"
     assert message.retry_until > timezone.now() + timedelta(hours=23)
     Message.objects.update(send_after=timezone.now(), retry_until=timezone.now() + timedelta(seconds=3))
-    bulk_delivery.deliver()
+    bulk_delivery.deliver_batches()
     assert outcome(message) == ("failed", 2, "451 4.3.0 later", False)
 
 
@@ -241,14 +241,14 @@ def test_retry_period_starts_with_the_first_attempt(mail_server):
 def test_server_outage_costs_no_attempts_and_all_are_sent_later(mail_server):
     mail_server.close()
     queue_messages(mailing(), 5)
-    bulk_delivery.deliver()
+    bulk_delivery.deliver_batches()
     assert set(Message.objects.values_list("state", "attempts", "last_error")) == {
         ("queued", 0, "ConnectionRefusedError")
     }
     assert delivery.server_backoff.is_active
     mail_server.open()
     delivery.server_backoff.until = 0.0
-    bulk_delivery.deliver()
+    bulk_delivery.deliver_batches()
     assert set(Message.objects.values_list("state", "attempts", "last_error")) == {("sent", 1, "")}
 
 
@@ -257,12 +257,12 @@ def test_server_outage_costs_no_attempts_and_all_are_sent_later(mail_server):
 def test_sender_rejection_starts_the_server_backoff(mail_server, said, asked):
     queue_messages(mailing(), 5)
     mail_server.at_sender = said
-    bulk_delivery.deliver()
+    bulk_delivery.deliver_batches()
     assert delivery.server_backoff.is_active
     assert sorted(Message.objects.values_list("state", "attempts")) == [("queued", 0)] * 4 + [("queued", 1)]
     mail_server.at_sender, delivery.server_backoff.until = "", 0.0
     due_now()
-    bulk_delivery.deliver()
+    bulk_delivery.deliver_batches()
     assert states() == ["sent"] * 5
 
 
@@ -276,11 +276,11 @@ def test_server_restart_between_messages_still_sends_each_once(mail_server):
         return True
 
     mail_server.on_email = restart_after_the_first
-    bulk_delivery.deliver()
+    bulk_delivery.deliver_batches()
     assert sorted(states()) == ["queued"] * 3 + ["sent"]
     mail_server.at_sender = ""
     due_now()
-    bulk_delivery.deliver()
+    bulk_delivery.deliver_batches()
     assert states() == ["sent"] * 4
     assert len(mail_server.emails) == 4
 
@@ -289,7 +289,7 @@ def test_message_without_a_reply_is_unknown_and_not_resent_automatically(mail_se
     messages = queue_messages(mailing(), 3)
     mail_server.on_email = lambda sent: sent["To"] != guest(1)
     for _twice in range(2):
-        bulk_delivery.deliver()
+        bulk_delivery.deliver_batches()
         mail_tasks.sweep()
     assert [outcome(message) for message in messages] == [
         SENT,
@@ -302,7 +302,7 @@ def test_message_without_a_reply_is_unknown_and_not_resent_automatically(mail_se
 def test_disconnect_before_handover_does_not_flag_a_possible_duplicate(mail_server):
     message = new_message()
     mail_server.at_recipient = "421 4.3.2 shutting down"
-    delivery.deliver()
+    delivery.deliver_messages()
     assert outcome(message) == ("queued", 1, "421 4.3.2 shutting down", False)
     assert not backends.server.is_open
 
@@ -322,7 +322,7 @@ def test_unknown_message_that_arrived_is_marked_sent(mail_server):
     assert [control.resolve_unknown(message, arrived=True) for _twice in range(2)] == [True, False]
     assert outcome(message) == ("sent", 1, "", False)
     assert message.sent_at == message.handed_over_at
-    bulk_delivery.deliver()
+    bulk_delivery.deliver_batches()
     assert mail_server.emails == []
 
 
@@ -330,9 +330,9 @@ def test_unknown_message_that_did_not_arrive_is_resent_once(mail_server):
     message = unknown()
     assert [control.resolve_unknown(message, arrived=False) for _twice in range(2)] == [True, False]
     assert outcome(message) == ("queued", 0, "", True)
-    bulk_delivery.deliver()
+    bulk_delivery.deliver_batches()
     assert control.resolve_unknown(message, arrived=False) is False
-    bulk_delivery.deliver()
+    bulk_delivery.deliver_batches()
     assert outcome(message) == ("sent", 1, "", True)
     assert len(mail_server.emails) == 1
 

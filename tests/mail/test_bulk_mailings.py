@@ -41,14 +41,14 @@ def test_paused_mailing_waits_until_resumed(mail_server):
     queue_messages(one, 2)
     queue_messages(other, 1)
     for _twice in range(2):
-        control.pause(one)
+        control.pause_mailing(one)
     first = one.paused_at
-    bulk_delivery.deliver()
+    bulk_delivery.deliver_batches()
     assert (states(one), states(other)) == (["queued"] * 2, ["sent"])
     assert Mailing.objects.get(pk=one.pk).paused_at == first
     for _twice in range(2):
-        control.resume(one)
-    bulk_delivery.deliver()
+        control.resume_mailing(one)
+    bulk_delivery.deliver_batches()
     assert states(one) == ["sent"] * 2
     assert len(mail_server.emails) == 3
 
@@ -57,8 +57,8 @@ def test_paused_message_does_not_delay_later_ones_to_the_same_address(mail_serve
     one = mailing()
     queue_messages(one, 1, recipient="alma@example.org", subject="Invitation")
     queue_messages(mailing(), 1, recipient="alma@example.org", subject="Reminder")
-    control.pause(one)
-    bulk_delivery.deliver()
+    control.pause_mailing(one)
+    bulk_delivery.deliver_batches()
     assert [sent["Subject"] for sent in mail_server.emails] == ["Reminder"]
 
 
@@ -66,19 +66,19 @@ def test_paused_message_does_not_delay_later_ones_to_the_same_address(mail_serve
 def test_stop_returns_deleted_messages_and_cannot_be_undone(mail_server):
     one, other = mailing(), mailing()
     queue_messages(one, 2)
-    bulk_delivery.deliver()
+    bulk_delivery.deliver_batches()
     messages = queue_messages(one, 3)
     queue_messages(other, 1)
     Message.objects.filter(pk=messages[0].pk).update(attempts=2, send_after=timezone.now() + timedelta(hours=1))
-    assert sorted(control.stop(one)) == [("news", message.object_id) for message in messages]
+    assert sorted(control.stop_mailing(one)) == [("news", message.object_id) for message in messages]
     first = one.stopped_at
-    assert control.stop(one) == []
-    control.resume(one)
-    control.pause(one)
+    assert control.stop_mailing(one) == []
+    control.resume_mailing(one)
+    control.pause_mailing(one)
     kept = Mailing.objects.get(pk=one.pk)
     assert (kept.stopped_at, kept.paused_at) == (first, None)
     queue_messages(one, 1)
-    bulk_delivery.deliver()
+    bulk_delivery.deliver_batches()
     assert (states(one), states(other)) == (["sent"] * 2 + ["queued"], ["sent"])
 
 
@@ -86,12 +86,12 @@ def test_stop_returns_deleted_messages_and_cannot_be_undone(mail_server):
 def test_pause_during_a_batch_takes_effect_after_the_current_message(mail_server):
     one = mailing()
     queue_messages(one, 20)
-    mail_server.on_email = lambda sent: len(mail_server.emails) != 3 or beside(lambda: control.pause(one))
-    bulk_delivery.deliver()
+    mail_server.on_email = lambda sent: len(mail_server.emails) != 3 or beside(lambda: control.pause_mailing(one))
+    bulk_delivery.deliver_batches()
     assert sorted(states()) == ["queued"] * 17 + ["sent"] * 3
     assert not Message.objects.exclude(claim_id=None).exists()
-    control.resume(one)
-    bulk_delivery.deliver()
+    control.resume_mailing(one)
+    bulk_delivery.deliver_batches()
     assert states() == ["sent"] * 20
     assert sorted(sent["To"] for sent in mail_server.emails) == [guest(number) for number in range(20)]
 
@@ -101,9 +101,9 @@ def test_stop_during_a_batch_removes_all_messages_after_the_current_one(mail_ser
     queue_messages(one, 20)
     taken_back: list[tuple[str, int]] = []
     mail_server.on_email = lambda sent: (
-        len(mail_server.emails) != 3 or beside(lambda: taken_back.extend(control.stop(one))) or True
+        len(mail_server.emails) != 3 or beside(lambda: taken_back.extend(control.stop_mailing(one))) or True
     )
-    bulk_delivery.deliver()
+    bulk_delivery.deliver_batches()
     assert len(taken_back) == 17
     assert states() == ["sent"] * 3
     assert len(mail_server.emails) == 3
@@ -114,10 +114,10 @@ def test_stop_during_a_batch_removes_all_messages_after_the_current_one(mail_ser
 def test_messages_claimed_before_a_pause_are_not_handed_over():
     one = mailing()
     queue_messages(one, 2)
-    batch = bulk_delivery.claim()
-    control.pause(one)
+    batch = bulk_delivery.claim_batch()
+    control.pause_mailing(one)
     assert [bulk_delivery.mark_handed_over(message) for message in batch] == [False, False]
-    control.resume(one)
+    control.resume_mailing(one)
     assert [bulk_delivery.mark_handed_over(message) for message in batch] == [True, True]
 
 
@@ -126,7 +126,7 @@ def test_each_message_is_marked_sent_before_the_next_is_handed_over(mail_server)
     queue_messages(mailing(), 4)
     seen: list[list[str]] = []
     mail_server.on_email = lambda sent: beside(lambda: seen.append(sorted(states())))
-    bulk_delivery.deliver()
+    bulk_delivery.deliver_batches()
     assert seen == [["sending"] * (4 - taken) + ["sent"] * taken for taken in range(4)]
     assert states() == ["sent"] * 4
 
@@ -142,7 +142,7 @@ def test_accepted_message_is_marked_sent_before_waiting_for_the_next_slot(mail_s
             time.sleep(0.01)
         marked.append(len(mail_server.emails))
 
-    steps = iter([watch, bulk_delivery.deliver])
+    steps = iter([watch, bulk_delivery.deliver_batches])
     run_in_threads(2, lambda: next(steps)())
     assert marked == [1]
     assert states() == ["sent"] * 2
@@ -154,7 +154,7 @@ def test_accepted_message_is_marked_sent_before_waiting_for_the_next_slot(mail_s
 @pytest.mark.slow
 def test_concurrent_senders_send_each_message_once(mail_server):
     queue_messages(mailing(), 300)
-    run_in_threads(4, bulk_delivery.deliver)
+    run_in_threads(4, bulk_delivery.deliver_batches)
     assert set(Message.objects.values_list("state", "attempts")) == {("sent", 1)}
     assert sorted(sent["To"] for sent in mail_server.emails) == [guest(number) for number in range(300)]
 
@@ -165,9 +165,9 @@ def test_stop_during_concurrent_sending_leaves_messages_sent_or_removed(mail_ser
     queue_messages(one, 300)
     taken_back: list[tuple[str, int]] = []
     mail_server.on_email = lambda sent: (
-        len(mail_server.emails) != 60 or beside(lambda: taken_back.extend(control.stop(one))) or True
+        len(mail_server.emails) != 60 or beside(lambda: taken_back.extend(control.stop_mailing(one))) or True
     )
-    run_in_threads(3, bulk_delivery.deliver)
+    run_in_threads(3, bulk_delivery.deliver_batches)
     sent = list(Message.objects.values_list("kind", "object_id"))
     assert set(states()) == {"sent"}
     assert len(mail_server.emails) == len(sent)
@@ -194,20 +194,20 @@ def test_stop_after_a_crash_keeps_messages_that_may_have_been_sent():
     """`handed_over_at` is committed first, so nothing has to notice the crash."""
     one = mailing()
     queue_messages(one, 3)
-    batch = bulk_delivery.claim()
+    batch = bulk_delivery.claim_batch()
     bulk_delivery.mark_handed_over(batch[0])
     queue_messages(one, 1, idempotency_key="later")
-    assert len(control.stop(one)) == 3
+    assert len(control.stop_mailing(one)) == 3
     assert states() == ["sending"]
     assert not bulk_delivery.mark_handed_over(batch[1])
     run_out()
-    bulk_delivery.sweep()
+    bulk_delivery.release_abandoned()
     assert states() == ["unknown"]
 
 
 def test_after_a_crash_handed_over_messages_are_unknown_and_others_are_sent(mail_server):
     queue_messages(mailing(), 4)
-    batch = sorted(bulk_delivery.claim(), key=lambda message: message.recipient)
+    batch = sorted(bulk_delivery.claim_batch(), key=lambda message: message.recipient)
     for message in batch[:2]:
         assert bulk_delivery.mark_handed_over(message)
     delivery.record_outcome(batch[0], state="sent", sent_at=timezone.now())
@@ -218,17 +218,17 @@ def test_after_a_crash_handed_over_messages_are_unknown_and_others_are_sent(mail
         mail_tasks.sweep()
     assert states() == ["sent", "unknown", "queued", "queued"]
     assert mail_server.emails == []  # the sweep sends no mail to many: direct mail would wait for it
-    bulk_delivery.deliver()
+    bulk_delivery.deliver_batches()
     assert states() == ["sent", "unknown", "sent", "sent"]
     assert set(Message.objects.values_list("attempts", "possible_duplicate")) == {(1, False)}
 
 
 def test_sender_with_an_expired_claim_sends_nothing_after_the_sweep(mail_server):
     queue_messages(mailing(), 3)
-    slept = bulk_delivery.claim()
+    slept = bulk_delivery.claim_batch()
     run_out()
-    bulk_delivery.sweep()
-    bulk_delivery.deliver()
+    bulk_delivery.release_abandoned()
+    bulk_delivery.deliver_batches()
     bulk_delivery.send_batch(slept, float("inf"))
     assert states() == ["sent"] * 3
     assert len(mail_server.emails) == 3
@@ -238,12 +238,12 @@ def test_sender_with_an_expired_claim_sends_nothing_after_the_sweep(mail_server)
 def test_sender_with_an_expired_claim_sends_nothing_before_the_sweep(mail_server):
     """The sweep may be at it in this very moment."""
     queue_messages(mailing(), 3)
-    slept = bulk_delivery.claim()
+    slept = bulk_delivery.claim_batch()
     run_out()
     bulk_delivery.send_batch(slept, float("inf"))
     assert mail_server.emails == []
-    bulk_delivery.sweep()
-    bulk_delivery.deliver()
+    bulk_delivery.release_abandoned()
+    bulk_delivery.deliver_batches()
     assert states() == ["sent"] * 3
     assert len(mail_server.emails) == 3
 
@@ -252,25 +252,25 @@ def test_retry_does_not_keep_the_earlier_handover(mail_server):
     """What says that a message was begun belongs to one claim."""
     mail_server.at_data = "451 4.3.0 later"
     queue_messages(mailing(), 1)
-    bulk_delivery.deliver()
+    bulk_delivery.deliver_batches()
     Message.objects.update(send_after=timezone.now())
-    bulk_delivery.claim()
+    bulk_delivery.claim_batch()
     run_out()
-    bulk_delivery.sweep()
+    bulk_delivery.release_abandoned()
     assert states() == ["queued"]
 
 
 def test_each_queue_is_swept_separately():
     queue_messages(mailing(), 1)
-    [message] = bulk_delivery.claim()
+    [message] = bulk_delivery.claim_batch()
     bulk_delivery.mark_handed_over(message)
     run_out()
-    delivery.sweep()
+    delivery.requeue_abandoned()
     assert states() == ["sending"]
     direct = new_message()
-    delivery.claim()
+    delivery.claim_message()
     run_out()
-    bulk_delivery.sweep()
+    bulk_delivery.release_abandoned()
     assert outcome(direct)[0] == "sending"
 
 
@@ -321,7 +321,7 @@ def test_time_left_is_given_only_while_messages_are_being_sent():
     assert progress.mailing_progress(one).seconds_left is None
     Message.objects.filter(recipient=guest(0)).update(sent_at=timezone.now())
     assert progress.mailing_progress(one).seconds_left == 30
-    control.pause(one)
+    control.pause_mailing(one)
     assert progress.mailing_progress(one).seconds_left is None
 
 

@@ -69,7 +69,7 @@ def test_message_that_misses_its_slot_waits_for_another(mail_server, monkeypatch
     monkeypatch.setattr(bulk_delivery, "mark_handed_over", slow_mark)
     monkeypatch.setattr(bulk_delivery, "transmit", lambda message: left.append(clock.now) or transmit(message))
     queue_messages(mailing(), 3)
-    bulk_delivery.deliver()
+    bulk_delivery.deliver_batches()
     assert states() == ["sent"] * 3
     assert [sum(slot.start <= at <= slot.end for slot in reserved) for at in left] == [1] * 3
     assert clock.now > 1000.3
@@ -113,7 +113,7 @@ def timed(message):
     print(time.monotonic())
     return transmit(message)
 delivery.transmit, delivery.DELIVER_SECONDS = timed, 30
-delivery.deliver()
+delivery.deliver_batches()
 """
 
 

@@ -54,7 +54,7 @@ def test_deliver_sends_once(mail_server):
 def test_deliver_of_a_deleted_message_does_nothing(mail_server):
     new_message()
     Message.objects.all().delete()
-    delivery.deliver()
+    delivery.deliver_messages()
     assert mail_server.emails == []
 
 
@@ -62,17 +62,17 @@ def test_deliver_sends_all_due_messages_until_its_time_limit(mail_server, monkey
     for number in range(3):
         new_message(f"a:{number}")
     monkeypatch.setattr(delivery, "DELIVER_SECONDS", 0)
-    delivery.deliver()
+    delivery.deliver_messages()
     assert mail_server.emails == []
     monkeypatch.undo()
-    delivery.deliver()
+    delivery.deliver_messages()
     assert len(mail_server.emails) == 3
 
 
 def test_deliver_skips_messages_that_are_not_due(mail_server):
     message = new_message()
     Message.objects.update(send_after=timezone.now() + timedelta(minutes=1))
-    delivery.deliver()
+    delivery.deliver_messages()
     assert outcome(message) == ("queued", 0, "", False)
 
 
@@ -91,7 +91,7 @@ def test_messages_to_one_address_are_sent_in_order(mail_server):
     first = new_message("rsvp:1:confirmed:1", subject="First")
     new_message("rsvp:1:cancelled:2", subject="Second")
     Message.objects.filter(pk=first.pk).update(send_after=timezone.now() + timedelta(minutes=1))
-    delivery.deliver()
+    delivery.deliver_messages()
     assert mail_server.emails == []
     Message.objects.filter(pk=first.pk).update(send_after=timezone.now())
     mail_tasks.sweep()
@@ -100,15 +100,15 @@ def test_messages_to_one_address_are_sent_in_order(mail_server):
 
 def test_connection_is_reused_and_reopened_when_lost(mail_server):
     new_message("a:1")
-    delivery.deliver()
+    delivery.deliver_messages()
     connection_used = backends.server.connection
     new_message("a:2")
-    delivery.deliver()
+    delivery.deliver_messages()
     assert backends.server.connection is connection_used
     mail_server.close()
     mail_server.open()
     new_message("a:3")
-    delivery.deliver()
+    delivery.deliver_messages()
     assert backends.server.connection is not connection_used
     assert len(mail_server.emails) == 3
 
@@ -119,7 +119,7 @@ def test_connection_is_reused_and_reopened_when_lost(mail_server):
 def test_email_has_text_html_and_calendar_alternatives(mail_server):
     calendar = "BEGIN:VCALENDAR\r\nMETHOD:REQUEST\r\nEND:VCALENDAR\r\n"
     new_message(subject="Tu lugar, señora Ñ", language="es", ics=calendar, ics_method="REQUEST")
-    delivery.deliver()
+    delivery.deliver_messages()
     [sent] = mail_server.emails
     assert sent.get_content_type() == "multipart/alternative"
     parts = list(sent.iter_parts())
@@ -136,7 +136,7 @@ def test_email_has_text_html_and_calendar_alternatives(mail_server):
 
 def test_email_without_a_calendar_has_two_alternatives(mail_server):
     new_message()
-    delivery.deliver()
+    delivery.deliver_messages()
     [sent] = mail_server.emails
     assert [part.get_content_type() for part in sent.iter_parts()] == ["text/plain", "text/html"]
 
@@ -164,10 +164,10 @@ def test_permanent_rejection_is_not_retried_and_hides_the_address(mail_server, w
 def test_rejection_does_not_delay_other_messages(mail_server):
     refused = new_message("a:1")
     mail_server.at_data = "554 5.7.1 no"
-    delivery.deliver()
+    delivery.deliver_messages()
     mail_server.at_data = ""
     fine = new_message("a:2")
-    delivery.deliver()
+    delivery.deliver_messages()
     assert (outcome(refused)[0], outcome(fine)[0]) == ("rejected", "sent")
 
 
@@ -180,14 +180,14 @@ def test_temporary_failures_back_off_until_the_message_is_sent(mail_server, wher
     for _try in range(len(delivery.RETRY_PAUSES) + 1):
         before = timezone.now()
         due_now(message)
-        delivery.deliver()
+        delivery.deliver_messages()
         message.refresh_from_db()
         pauses.append(round((message.send_after - before).total_seconds()))
     assert pauses == [5, 30, 120, 600, 1800, 3600, 7200, 14400, 14400]
     assert outcome(message) == ("queued", len(pauses), "451 4.3.0 later, please", False)
     setattr(mail_server, where, "")
     due_now(message)
-    delivery.deliver()
+    delivery.deliver_messages()
     assert outcome(message) == ("sent", len(pauses) + 1, "", False)
 
 
@@ -195,8 +195,8 @@ def test_message_fails_when_its_retry_period_ends(mail_server):
     mail_server.at_data = "451 4.3.0 later"
     message = new_message()
     Message.objects.update(retry_until=timezone.now() + timedelta(seconds=3))
-    delivery.deliver()
-    delivery.sweep()
+    delivery.deliver_messages()
+    delivery.requeue_abandoned()
     assert outcome(message) == ("failed", 1, "451 4.3.0 later", False)
 
 
@@ -204,7 +204,7 @@ def test_server_outage_costs_no_attempts_and_fails_no_message(mail_server):
     mail_server.close()
     messages = [new_message(f"a:{number}") for number in range(3)]
     Message.objects.update(retry_until=timezone.now())
-    delivery.sweep()
+    delivery.requeue_abandoned()
     assert [outcome(message) for message in messages] == [
         ("queued", 0, "ConnectionRefusedError", False),
         ("queued", 0, "", False),
@@ -214,13 +214,13 @@ def test_server_outage_costs_no_attempts_and_fails_no_message(mail_server):
     mail_server.open()
     delivery.server_backoff.until = 0.0
     Message.objects.update(send_after=timezone.now())
-    delivery.sweep()
+    delivery.requeue_abandoned()
     assert [outcome(message)[0] for message in messages] == ["sent"] * 3
 
 
 def test_message_that_cannot_be_built_is_rejected(mail_server):
     message = new_message(subject="Two\nlines")
-    delivery.deliver()
+    delivery.deliver_messages()
     assert outcome(message) == ("rejected", 1, "BadHeaderError", False)
     assert mail_server.emails == []
 

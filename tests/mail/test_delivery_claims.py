@@ -19,21 +19,21 @@ pytestmark = pytest.mark.django_db
 
 def test_abandoned_claim_is_resent_with_the_same_message_id(mail_server):
     message = new_message()
-    assert delivery.claim().pk == message.pk
-    delivery.sweep()
+    assert delivery.claim_message().pk == message.pk
+    delivery.requeue_abandoned()
     assert outcome(message) == ("sending", 1, "", False)
     Message.objects.update(claim_expires_at=timezone.now() - timedelta(seconds=1))
-    delivery.sweep()
+    delivery.requeue_abandoned()
     assert outcome(message) == ("sent", 2, "", True)
     assert mail_server.emails[0]["Message-ID"] == mime.message_id(message)
 
 
 def test_sender_that_lost_its_claim_cannot_record_an_outcome():
     message = new_message()
-    slept = delivery.claim()
+    slept = delivery.claim_message()
     Message.objects.update(claim_expires_at=timezone.now() - timedelta(seconds=1))
     Message.objects.abandoned().update(state="queued", claim_id=None, claim_expires_at=None, possible_duplicate=True)
-    newer = delivery.claim()
+    newer = delivery.claim_message()
     delivery.record_outcome(slept, state="rejected", last_error="550 no")
     assert outcome(message) == ("sending", 2, "", True)
     delivery.record_outcome(newer, state="sent", sent_at=timezone.now())
@@ -48,7 +48,7 @@ def test_claim_takes_only_queued_messages():
         Message.objects.update(
             state=state, sent_at=now if state == "sent" else None, claim_id=lease[0], claim_expires_at=lease[1]
         )
-        assert delivery.claim() is None
+        assert delivery.claim_message() is None
 
 
 def test_claims_take_due_messages_in_order_and_nothing_else():
@@ -76,7 +76,7 @@ def test_claims_take_due_messages_in_order_and_nothing_else():
         if last:
             delivery.record_outcome(last, state="sent", sent_at=now)
         expected = Message.objects.due("transactional").order_by("send_after").first()
-        last = delivery.claim()
+        last = delivery.claim_message()
         assert last == expected
         if last is None:
             break
@@ -96,11 +96,11 @@ def test_accepted_message_is_marked_sent_even_if_the_next_claim_fails(mail_serve
 
     mail_server.on_email = break_the_next
     with pytest.raises(DatabaseError):
-        delivery.deliver()
+        delivery.deliver_messages()
     assert outcome(one) == ("sent", 1, "", False)
     mail_server.on_email = lambda _mail: True
     monkeypatch.undo()
-    delivery.deliver()
+    delivery.deliver_messages()
     assert outcome(other) == ("sent", 1, "", False)
     assert len(mail_server.emails) == 2
 
@@ -114,7 +114,7 @@ def test_concurrent_workers_send_a_message_once(mail_server):
     def work():
         try:
             start.wait(timeout=30)
-            delivery.deliver()
+            delivery.deliver_messages()
         finally:
             backends.server.close()
             connection.close()
@@ -139,19 +139,19 @@ def test_resending_a_failed_message_queues_it_as_new(mail_server, state):
     assert [queue.resend(message) for _twice in range(2)] == [True, False]
     assert outcome(message) == ("queued", 0, "", state == "unknown")  # that one may have arrived
     assert message.retry_until > timezone.now() + timedelta(hours=23)
-    delivery.sweep()
+    delivery.requeue_abandoned()
     assert outcome(message)[0] == "sent"
 
 
 def test_resending_a_sent_message_sends_one_copy(mail_server):
     message = new_message(kind="of no app")
-    delivery.sweep()
+    delivery.requeue_abandoned()
     message.refresh_from_db()
     for _twice in range(2):
         assert queue.resend(message)
     copy = Message.objects.exclude(pk=message.pk).get()
     assert (copy.kind, copy.about) == (message.kind, message.about)
-    delivery.sweep()
+    delivery.requeue_abandoned()
     copy.refresh_from_db()
     assert queue.resend(copy)
     assert Message.objects.count() == 2
@@ -161,6 +161,6 @@ def test_resending_a_sent_message_sends_one_copy(mail_server):
 def test_resending_a_message_being_sent_changes_nothing():
     message = new_message(kind="of no app")
     queue.resend(message)
-    delivery.claim()
+    delivery.claim_message()
     queue.resend(message)
     assert outcome(message) == ("sending", 1, "", False)

@@ -77,10 +77,10 @@ def test_worker_that_finds_messages_wakes_another(own_broker, mail_server):
     for number in range(3):
         new_message(f"a:{number}")
     tasks_in(own_broker)
-    delivery.deliver()
+    delivery.deliver_messages()
     assert len(mail_server.emails) == 3
     assert tasks_in(own_broker) == WOKEN
-    delivery.deliver()
+    delivery.deliver_messages()
     assert tasks_in(own_broker) == []  # nothing was due: nobody is called for nothing
 
 
@@ -89,9 +89,9 @@ def test_wakeups_end_while_the_mail_server_is_down(own_broker, mail_server):
     for number in range(3):
         new_message(f"a:{number}")
     tasks_in(own_broker)
-    delivery.deliver()
+    delivery.deliver_messages()
     assert tasks_in(own_broker) == WOKEN
-    delivery.deliver()
+    delivery.deliver_messages()
     assert tasks_in(own_broker) == []
     assert Message.objects.filter(state="queued").count() == 3
 
@@ -108,10 +108,10 @@ def test_bulk_messages_wake_the_bulk_worker_once(own_broker):
 def test_worker_that_finds_bulk_messages_wakes_another(own_broker, mail_server):
     queue_messages(mailing(), 3)
     tasks_in(own_broker, "bulk")
-    bulk_delivery.deliver()
+    bulk_delivery.deliver_batches()
     assert len(mail_server.emails) == 3
     assert tasks_in(own_broker, "bulk") == TO_MANY
-    bulk_delivery.deliver()
+    bulk_delivery.deliver_batches()
     assert tasks_in(own_broker, "bulk") == []
 
 
@@ -127,7 +127,7 @@ def test_worker_out_of_time_wakes_another_for_requeued_messages(own_broker, mail
         clock.sleep(bulk_delivery.DELIVER_SECONDS)
 
     mail_server.on_email = look_elsewhere
-    bulk_delivery.deliver()
+    bulk_delivery.deliver_batches()
     assert Message.objects.filter(state="queued").count() == 2
     assert tasks_in(own_broker, "bulk") == TO_MANY
 
@@ -137,13 +137,13 @@ def test_bulk_sweep_wakes_a_worker_only_for_due_messages(own_broker):
     queue_messages(one, 1)
     tasks_in(own_broker, "bulk")
     dispatch.clear_wakeup("bulk")
-    control.pause(one)
-    bulk_delivery.sweep()
+    control.pause_mailing(one)
+    bulk_delivery.release_abandoned()
     assert tasks_in(own_broker, "bulk") == []
-    control.resume(one)
+    control.resume_mailing(one)
     assert tasks_in(own_broker, "bulk") == TO_MANY
     dispatch.clear_wakeup("bulk")
-    bulk_delivery.sweep()
+    bulk_delivery.release_abandoned()
     assert tasks_in(own_broker, "bulk") == TO_MANY
 
 

@@ -129,14 +129,14 @@ def test_concurrent_promise_type_edits_are_not_overwritten_silently(staff):
 def test_retired_promise_type_stays_on_pledges_but_is_not_offered(staff):
     pledge = factories.signed_pledge()
     promise_type = tours()
-    assert said(act(staff, KINDS, "retire", promise_type)) == ["1 is retired now."]
+    assert said(act(staff, KINDS, "retire_rows", promise_type)) == ["1 is retired now."]
     assert snapshots.promised_amounts(pledge) == {"tours": 6}
     assert not PromiseType.objects.active().filter(pk=promise_type.pk).exists()
     before = snapshots.tables(but=KEPT)
-    assert said(act(staff, KINDS, "retire", promise_type)) == [SAME]
+    assert said(act(staff, KINDS, "retire_rows", promise_type)) == [SAME]
     assert snapshots.tables(but=KEPT) == before
-    assert said(act(staff, KINDS, "bring_back", promise_type)) == ["1 is offered again."]
-    assert said(act(staff, KINDS, "bring_back", promise_type)) == [SAME]
+    assert said(act(staff, KINDS, "unretire_rows", promise_type)) == ["1 is offered again."]
+    assert said(act(staff, KINDS, "unretire_rows", promise_type)) == [SAME]
     assert [change.actor_name for change in AuditEntry.objects.about(promise_type)] == [
         "staff",
         "staff",
@@ -164,9 +164,9 @@ def test_school_can_only_be_retired_and_brought_back(staff):
     assert change(staff, SCHOOLS, school, is_retired="on", name="Mine", code="1" * 14).status_code == 302
     school.refresh_from_db()
     assert (school.is_retired, school.name) == (True, "Cesar Chavez High")
-    assert said(act(staff, SCHOOLS, "bring_back", school))[-1] == "1 is offered again."
-    assert said(act(staff, SCHOOLS, "retire", school)) == ["1 is retired now."]
-    assert said(act(staff, SCHOOLS, "retire", school)) == [SAME]
+    assert said(act(staff, SCHOOLS, "unretire_rows", school))[-1] == "1 is offered again."
+    assert said(act(staff, SCHOOLS, "retire_rows", school)) == ["1 is retired now."]
+    assert said(act(staff, SCHOOLS, "retire_rows", school)) == [SAME]
     assert snapshots.changes(school) == [
         {"is_retired": [False, True]},
         {"is_retired": [True, False]},
@@ -335,13 +335,13 @@ def test_school_year_list_counts_signed_pledges_and_drafts(staff):
 @pytest.mark.parametrize(
     ("at", "action"),
     [
-        (KINDS, "retire"),
-        (KINDS, "bring_back"),
+        (KINDS, "retire_rows"),
+        (KINDS, "unretire_rows"),
         (YEARS, "open_years"),
         (YEARS, "close_years"),
         (YEARS, "reopen_years"),
-        (SCHOOLS, "retire"),
-        (SCHOOLS, "bring_back"),
+        (SCHOOLS, "retire_rows"),
+        (SCHOOLS, "unretire_rows"),
     ],
 )
 def test_action_on_a_deleted_row_changes_nothing(staff, at, action):
@@ -384,7 +384,7 @@ def test_view_only_staff_cannot_change_anything(at):
     before = snapshots.tables(but=KEPT)
     assert client.post(f"{at}{row.pk}/change/", {"is_retired": "on"}).status_code == 403
     assert client.post(f"{at}{row.pk}/delete/", {"post": "yes"}).status_code == 403
-    for action in ("retire", "bring_back", "open_years", "close_years", "reopen_years", "delete_selected"):
+    for action in ("retire_rows", "unretire_rows", "open_years", "close_years", "reopen_years", "delete_selected"):
         act(client, at, action, row, post="yes")
     assert snapshots.tables(but=KEPT) == before
 

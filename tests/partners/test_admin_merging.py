@@ -80,7 +80,7 @@ def test_list_is_paged_with_the_same_number_of_queries_for_1_and_31(staff):
 
 
 def test_dismissed_pair_is_listed_only_with_the_dismissed_filter(staff, both):
-    duplicates.scan_for_duplicates()
+    duplicates.scan_organizations()
     pair = DuplicateCandidate.objects.get()
     sent = {"action": "dismiss", "_selected_action": [pair.pk]}
     assert said(staff.post(LIST, sent, follow=True)) == ["1 marked as two."]
@@ -189,7 +189,7 @@ def test_missing_or_same_organization_redirects_with_a_message(staff, both, meth
 
 
 def test_dismissed_pair_is_not_merged_and_not_listed_again(staff, both):
-    duplicates.scan_for_duplicates()
+    duplicates.scan_organizations()
     answer = press(staff, *both, button="dismiss")
     assert said(answer) == [
         "Port Gate Logistics and Port Gate Logistics Inc are two. They are not shown as twins again."
@@ -267,7 +267,7 @@ def test_merge_action_requires_exactly_two_selected_organizations(staff, both):
 @pytest.mark.slow
 def test_view_only_staff_cannot_merge_dismiss_or_scan(both):
     viewer = staff_client("view_organization", "view_duplicatecandidate")
-    duplicates.scan_for_duplicates()
+    duplicates.scan_organizations()
     assert len(shown(viewer)) == 1
     page = viewer.get(page_of(*both))
     assert "A merge cannot be undone" not in web_client.page_text(page)

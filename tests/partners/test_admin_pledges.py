@@ -214,7 +214,7 @@ def test_page_is_shown_in_spanish(staff):
 @pytest.mark.slow
 def test_staff_pages_never_show_the_private_link(staff):
     pledge = factories.signed_pledge()
-    pledge_links.replace_link(pledge)
+    pledge_links.replace_pledge_link(pledge)
     tokens = {pledge.token, Pledge.objects.get().token}
     message = pledge.messages.filter(kind="pledge_signed").get()
     for address in (
@@ -323,7 +323,7 @@ def test_replace_links_action_replaces_the_link_every_time(staff):
     pledge = factories.signed_pledge()
     seen = {pledge.token}
     for number in (1, 2):
-        assert said(act(staff, "replace_links", pledge)) == ["1 link was replaced."]
+        assert said(act(staff, "replace_pledge_links", pledge)) == ["1 link was replaced."]
         assert Pledge.objects.get().token in Message.objects.get(kind="pledge_new_link").body_text
         seen.add(Pledge.objects.get().token)
         assert AuditEntry.objects.about(pledge).filter(actor_name="staff").count() == number
@@ -351,12 +351,12 @@ def test_page_shows_buttons_to_email_and_replace_the_link(staff):
     pledge = factories.signed_pledge()
     page = staff.get(page_of(pledge)).content.decode()
     ticked = f'<input type="hidden" name="_selected_action" value="{pledge.pk}">'
-    for action in ("mail_links", "replace_links"):
+    for action in ("mail_links", "replace_pledge_links"):
         assert f'<input type="hidden" name="action" value="{action}">{ticked}' in page
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("action", ["mail_links", "replace_links", "pledge_promises_csv", "delete_selected"])
+@pytest.mark.parametrize("action", ["mail_links", "replace_pledge_links", "pledge_promises_csv", "delete_selected"])
 def test_action_on_a_deleted_pledge_changes_nothing(staff, action):
     gone = factories.signed_pledge()
     pledge_editing.delete_pledge(gone)
@@ -406,7 +406,7 @@ def test_view_only_staff_cannot_run_actions():
     assert "Port Gate Logistics" in page
     assert 'name="action"' not in page
     before = snapshots.tables(but=KEPT)
-    for action in ("mail_links", "replace_links", "delete_selected"):
+    for action in ("mail_links", "replace_pledge_links", "delete_selected"):
         act(client, action, pledge, post="yes")
     assert client.post(f"{LIST}{pledge.pk}/delete/", {"post": "yes"}).status_code == 403
     assert snapshots.tables(but=KEPT) == before

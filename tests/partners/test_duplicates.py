@@ -30,7 +30,7 @@ def found(*args, **fields) -> list[tuple[str, list[str]]]:
 
 
 def searched() -> list[tuple[str, str, list[str]]]:
-    duplicates.scan_for_duplicates()
+    duplicates.scan_organizations()
     return [
         (pair.organization_a.name, pair.organization_b.name, pair.reasons)
         for pair in DuplicateCandidate.objects.not_dismissed()
@@ -124,9 +124,9 @@ def test_scan_runs_only_after_changes_and_removes_outdated_pairs():
     one = factories.organization("Port Gate Logistics")
     other = factories.organization("Port Gate Logistics Inc")
     assert [
-        duplicates.scan_for_duplicates(),
-        duplicates.scan_for_duplicates(),
-        duplicates.scan_for_duplicates(force=True),
+        duplicates.scan_organizations(),
+        duplicates.scan_organizations(),
+        duplicates.scan_organizations(force=True),
     ] == [True, False, True]
     other.name = "Slough House Bakery"
     other.save()
@@ -138,7 +138,7 @@ def test_scan_runs_only_after_changes_and_removes_outdated_pairs():
 
 def test_dismissed_pair_stays_dismissed_when_new_reasons_are_found():
     one, other = factories.organization("Port Gate Logistics"), factories.organization("Port Gate Logistics Inc")
-    duplicates.scan_for_duplicates()
+    duplicates.scan_organizations()
     pair = duplicates.dismiss_candidate(other, one, by="anna")
     again = duplicates.dismiss_candidate(one, other, by="ben")
     assert (pair.pk, again.dismissed_by) == (again.pk, "anna")

@@ -55,7 +55,7 @@ def test_signed_email_lists_the_promises_and_attaches_the_certificate(mail_serve
     assert all(line in html_words(message) for line in lines)
     assert "Your certificate is attached" in message.body_text
     assert (message.attachment_kind, message.attached) == ("certificate", Signature.objects.get())
-    delivery.sweep()
+    delivery.requeue_abandoned()
     [attached] = list(mail_server.emails[-1].iter_attachments())
     assert (attached.get_filename(), attached.get_content_type()) == ("imagine-promise-2027-28.pdf", "application/pdf")
     assert attached.get_content().startswith(b"%PDF-")
@@ -111,7 +111,7 @@ def test_pledge_emails_are_in_spanish(settings):
     start = PledgeRequest.objects.create(organization="Otra", name="Alma", email=factories.EMAIL, language="es")
     pledge_emails.queue_link(pledge, request=start)
     pledge_emails.queue_draft_reminder(pledge)
-    pledge_emails.queue_new_link(pledge)
+    pledge_emails.queue_new_pledge_link(pledge)
     pledge_emails.queue_started_by_staff(pledge)
     before = list(Message.objects.order_by("created_at", "object_id"))
     for quantity in (6, 7):

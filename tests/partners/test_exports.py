@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from imagine.core.models import SecurityEvent
-from imagine.core.security_events import Kind
+from imagine.core.security_events import SecurityEventKind
 from imagine.core.spreadsheets.writer import RESPONSES
 from partners import checklist
 from partners.models import Pledge, Promise, PromiseType
@@ -192,7 +192,11 @@ def test_export_is_named_by_date_logged_and_not_cached(subtests, staff, district
             name = {"promises": "promises", "organizations": "pledges"}[address.rpartition("/")[2].partition(".")[0]]
             name = "organizations" if address.startswith(ORGANIZATIONS) else name
             record = SecurityEvent.objects.latest("pk")
-            assert (record.kind, record.user_name, record.facts["rows"]) == (Kind.EXPORTED, "staff", len(rows))
+            assert (record.kind, record.user_name, record.facts["rows"]) == (
+                SecurityEventKind.EXPORTED,
+                "staff",
+                len(rows),
+            )
             assert record.facts["columns"] == header
             end = f"{name}-{timezone.localdate():%Y-%m-%d}-record-{record.pk}.{address.rpartition('.')[2]}"
             assert response["Content-Disposition"] == f'attachment; filename="{end}"'

@@ -763,7 +763,7 @@ def test_file_that_repeatedly_fails_to_be_read_is_rejected(year, monkeypatch):
     for _try in range(5):
         import_workflow.claim_step(run.pk)
     Import.objects.update(last_step_at=timezone.now() - 2 * import_workflow.ABANDONED_AFTER)
-    import_workflow.resume_imports()
+    import_workflow.resume_abandoned_imports()
     run.refresh_from_db()
     assert (run.state, run.rejection_reason, run.file) == ("rejected", "Reading it failed again and again.", None)
 
@@ -776,7 +776,7 @@ def test_large_import_runs_in_a_worker(year, monkeypatch):
     run = import_workflow.start_import(as_csv(table([row()])), file_name="x", year=year, by="anna", language="en")
     assert (run.state, sent_tasks) == ("reading", [("partners.tasks.run_import", run.pk)])
     Import.objects.update(last_step_at=timezone.now() - 2 * import_workflow.ABANDONED_AFTER)
-    import_workflow.resume_imports()
+    import_workflow.resume_abandoned_imports()
     assert sent_tasks == [("partners.tasks.run_import", run.pk)] * 2
 
 

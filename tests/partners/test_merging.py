@@ -341,7 +341,7 @@ def test_pledge_no_one_may_open_is_emailed_to_no_one():
 def test_old_links_stay_invalid_after_a_merge_and_a_replaced_link():
     mine, theirs = two_pledges((), ())
     merge_organizations(*organizations(mine, theirs))
-    pledge_links.replace_link(Pledge.objects.get())
+    pledge_links.replace_pledge_link(Pledge.objects.get())
     for token in (mine.token, theirs.token):
         with pytest.raises(LinkNotFound):
             page_state.load_page_state(token)
@@ -456,9 +456,9 @@ def test_dismissed_duplicates_stay_dismissed_after_a_merge(both):
     third = factories.organization("Port Gate Logistic")
     duplicates.dismiss_candidate(other, third, by="anna")
     duplicates.dismiss_candidate(kept, other, by="ben")
-    duplicates.scan_for_duplicates()
+    duplicates.scan_organizations()
     merge_organizations(kept, other)
-    duplicates.scan_for_duplicates()
+    duplicates.scan_organizations()
     pair = DuplicateCandidate.objects.get()
     assert (pair.organization_a, pair.organization_b, pair.dismissed_by) == (kept, third, "anna")
 

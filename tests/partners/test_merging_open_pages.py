@@ -14,7 +14,7 @@ from imagine.demo.servers import wait_until
 from imagine.mail import preferences, queue
 from imagine.mail.models import Message
 from imagine.mail.queue import CannotResend
-from partners.emails.kinds import EmailKind
+from partners.emails.kinds import PledgeEmailKind
 from partners.models import Contact, Organization, Pledge
 from partners.organizations import contacts, profiles
 from partners.pledges import editing as pledge_editing
@@ -84,7 +84,7 @@ def while_merging(kept: Organization, other: Organization, rule: Callable):
 RULES = {
     "mail the link": lambda pledge: pledge_links.email_link(pledge, by_staff=True),
     "mail it again": pledge_links.resend_link,
-    "replace it": pledge_links.replace_link,
+    "replace it": pledge_links.replace_pledge_link,
     "remind": pledge_years.remind_draft,
     "delete": pledge_editing.delete_pledge,
 }
@@ -134,7 +134,7 @@ def test_signup_during_a_merge_emails_the_link_of_the_kept_pledge():
         lambda: factories.merge(kept.organization, pledge.organization),
         before='FROM "partners_organization" INNER JOIN',
     ):
-        pledge_signup.answer_pledge_request(start.pk)
+        pledge_signup.answer_request_once(start.pk)
     kept.refresh_from_db()
     mail = kept.messages.filter(recipient="alma@example.org").latest("created_at")
     assert kept.get_absolute_url() in mail.body_text
@@ -206,7 +206,7 @@ def test_language_chosen_while_an_rsvp_is_deleted_is_saved_on_the_other():
 # The admin -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("action", ["mail_links", "replace_links"])
+@pytest.mark.parametrize("action", ["mail_links", "replace_pledge_links"])
 def test_admin_actions_on_a_merged_pledge_say_it_is_gone(staff, action):
     kept, pledge = factories.signed_pledge("Zeta Freight", "zeta@example.org"), factories.signed_pledge()
     with meanwhile(lambda: factories.merge(kept.organization, pledge.organization), before=ROW_LOCK):
@@ -273,7 +273,7 @@ def test_resending_a_reminder_while_the_partner_signs_is_refused():
     pledge = factories.draft_pledge()
     factories.backdate_pledge(pledge, 30)
     pledge_years.remind_draft(pledge)
-    message = pledge.messages.get(kind=EmailKind.PLEDGE_DRAFT)
+    message = pledge.messages.get(kind=PledgeEmailKind.PLEDGE_DRAFT)
     Message.objects.filter(pk=message.pk).update(state=Message.State.SENT, sent_at=timezone.now())
     data = factories.pledge_data(pledge.token, factories.promise_data("tours", 6))
 

@@ -9,7 +9,7 @@ from imagine.mail import editable_templates, preferences, queue
 from imagine.mail.editable_templates import TemplateText
 from imagine.mail.models import Message
 from imagine.mail.queue import CannotResend
-from partners.emails.kinds import EmailKind
+from partners.emails.kinds import PledgeEmailKind
 from partners.models import Contact, Organization, Pledge, PledgeRequest, PledgeYear
 from partners.organizations import contacts
 from partners.pledges import editing as pledge_editing
@@ -37,7 +37,7 @@ def sent(message: Message) -> Message:
 
 def outdated(about: Pledge | PledgeRequest, kind: str) -> Message:
     """An email of this kind that was sent, of which nothing is true anymore."""
-    message = Message.objects.about(about).filter(kind=EmailKind.PLEDGE_SIGNED).first()
+    message = Message.objects.about(about).filter(kind=PledgeEmailKind.PLEDGE_SIGNED).first()
     if message is None:
         message = Message(kind=kind, about=about, idempotency_key="outdated", recipient=factories.EMAIL, language="en")
     message.body_text = OUTDATED
@@ -74,11 +74,11 @@ def test_email_of_an_earlier_version_is_refused(pledge):
 
 
 def test_reminder_of_a_draft_is_refused_once_it_is_signed(pledge):
-    Message.objects.filter(kind="pledge_signed").update(kind=EmailKind.PLEDGE_DRAFT)
-    assert "signed since" in refusal(pledge.messages.get(kind=EmailKind.PLEDGE_DRAFT))
+    Message.objects.filter(kind="pledge_signed").update(kind=PledgeEmailKind.PLEDGE_DRAFT)
+    assert "signed since" in refusal(pledge.messages.get(kind=PledgeEmailKind.PLEDGE_DRAFT))
 
 
-@pytest.mark.parametrize("kind", [EmailKind.PLEDGE_DRAFT, EmailKind.PLEDGE_BEGUN])
+@pytest.mark.parametrize("kind", [PledgeEmailKind.PLEDGE_DRAFT, PledgeEmailKind.PLEDGE_BEGUN])
 @pytest.mark.parametrize("newer_year", [True, False])
 def test_email_about_a_draft_is_refused_once_its_year_is_over(kind, newer_year):
     message = outdated(factories.draft_pledge(), kind)
@@ -92,7 +92,7 @@ def test_email_about_a_draft_is_refused_once_its_year_is_over(kind, newer_year):
 
 
 def test_link_to_start_a_pledge_is_refused_while_no_year_is_open():
-    message = outdated(factories.pledge_request(), EmailKind.PLEDGE_REQUEST)
+    message = outdated(factories.pledge_request(), PledgeEmailKind.PLEDGE_REQUEST)
     factories.close_year()
     assert refusal(message) == "No school year is open for promises now."
 
@@ -106,7 +106,7 @@ def test_link_to_start_a_pledge_is_refused_once_it_was_used():
 
 def test_reminder_is_refused_to_someone_who_unsubscribed():
     pledge = factories.draft_pledge()
-    message = outdated(pledge, EmailKind.PLEDGE_DRAFT)
+    message = outdated(pledge, PledgeEmailKind.PLEDGE_DRAFT)
     preferences.set_topics(preferences.get_preference(pledge.contact.email), reminders=False)
     assert refusal(message).startswith("This address doesn't want email of this kind, or it bounces.")
 
@@ -149,11 +149,11 @@ def test_email_that_may_have_arrived_is_resent_only_while_it_reads_the_same(pled
 # Every kind ------------------------------------------------------------------------------------------------------
 
 
-def pledge_for(kind: EmailKind) -> Pledge:
-    return factories.signed_pledge() if kind == EmailKind.PLEDGE_SIGNED else factories.draft_pledge()
+def pledge_for(kind: PledgeEmailKind) -> Pledge:
+    return factories.signed_pledge() if kind == PledgeEmailKind.PLEDGE_SIGNED else factories.draft_pledge()
 
 
-@pytest.mark.parametrize("kind", [kind for kind in EmailKind if kind != EmailKind.PLEDGE_REQUEST])
+@pytest.mark.parametrize("kind", [kind for kind in PledgeEmailKind if kind != PledgeEmailKind.PLEDGE_REQUEST])
 def test_resent_email_has_the_current_facts(kind):
     pledge = pledge_for(kind)
     message = outdated(pledge, kind)
@@ -161,7 +161,7 @@ def test_resent_email_has_the_current_facts(kind):
     Organization.objects.update(name="Harbor Freight")
     Pledge.objects.update(language="es")
     PledgeYear.objects.update(announced_deadline=date(2061, 4, 7))
-    template = editable_templates.TEMPLATES[EmailKind.PLEDGE_DRAFT]
+    template = editable_templates.TEMPLATES[PledgeEmailKind.PLEDGE_DRAFT]
     editable_templates.save_text(template, "es", TemplateText("Por firmar", "Texto nuevo para {organization}"))
     email = resent(message)
     pledge.refresh_from_db()
@@ -169,13 +169,13 @@ def test_resent_email_has_the_current_facts(kind):
     for fact in ("Harbor Freight", "7 de abril de 2061", pledge.get_absolute_url()):
         assert fact in email.body_text
     assert OUTDATED not in email.body_text
-    assert ("Texto nuevo para Harbor Freight" in email.body_text) == (kind == EmailKind.PLEDGE_DRAFT)
-    assert bool(email.attachment_kind) == (kind == EmailKind.PLEDGE_SIGNED)
+    assert ("Texto nuevo para Harbor Freight" in email.body_text) == (kind == PledgeEmailKind.PLEDGE_DRAFT)
+    assert bool(email.attachment_kind) == (kind == PledgeEmailKind.PLEDGE_SIGNED)
 
 
 def test_resent_link_to_start_a_pledge_has_the_current_facts():
     request = factories.pledge_request()
-    message = outdated(request, EmailKind.PLEDGE_REQUEST)
+    message = outdated(request, PledgeEmailKind.PLEDGE_REQUEST)
     PledgeRequest.objects.update(language="es")
     PledgeYear.objects.update(announced_deadline=date(2061, 4, 7))
     email = resent(message)
@@ -185,7 +185,7 @@ def test_resent_link_to_start_a_pledge_has_the_current_facts():
 
 
 def test_message_page_says_why_a_pledge_email_is_not_resent(staff):
-    message = outdated(factories.draft_pledge(), EmailKind.PLEDGE_DRAFT)
+    message = outdated(factories.draft_pledge(), PledgeEmailKind.PLEDGE_DRAFT)
     factories.close_year()
     address = f"/imagine/admin/mail/message/{message.pk}/change/"
     for language, sentence in (

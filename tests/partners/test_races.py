@@ -131,7 +131,7 @@ def test_pledge_request_answered_concurrently_sends_one_email():
     factories.pledge_year()
     start = factories.unsaved_pledge_request()
     pledge_signup.request_pledge(start)
-    at_once([lambda: pledge_signup.answer_pledge_request(start.pk)] * CROWD)
+    at_once([lambda: pledge_signup.answer_request_once(start.pk)] * CROWD)
     assert snapshots.emails_to() == ["link 1 alma@example.org"]
 
 

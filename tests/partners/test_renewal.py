@@ -113,7 +113,7 @@ def test_signup_with_last_years_address_emails_the_renewal_link():
     Message.objects.update(created_at=timezone.now() - timedelta(hours=1))
     start = factories.unsaved_pledge_request()
     pledge_signup.request_pledge(start)
-    pledge_signup.answer_pledge_request(start.pk)
+    pledge_signup.answer_request_once(start.pk)
     message = Message.objects.order_by("-created_at")[0]
     assert message.subject == "The link to your promises for 2028–29"
     assert pledge.token in message.body_text
@@ -126,7 +126,7 @@ def test_replaced_link_opens_the_pledge_and_old_links_do_not():
     first = factories.signed_pledge()
     factories.pledge_year(2028)
     second = renewed(first)
-    replaced = pledge_links.replace_link(first)
+    replaced = pledge_links.replace_pledge_link(first)
     for old in (first.token, second.token):
         with pytest.raises(LinkNotFound):
             page_state.load_page_state(old)
@@ -135,7 +135,7 @@ def test_replaced_link_opens_the_pledge_and_old_links_do_not():
     assert Pledge.objects.get(pk=second.pk).token in message.body_text
     assert message.kind in {"pledge_new_link", "pledge_signed"}  # what had not been sent is written anew
     assert snapshots.changes(first)[-1] == {"link": ["", "replaced"]}
-    pledge_links.replace_link(first)
+    pledge_links.replace_pledge_link(first)
     new = Message.objects.filter(kind="pledge_new_link")
     assert Pledge.objects.get(pk=second.pk).token in new.get().body_text  # the one before had not been sent
 

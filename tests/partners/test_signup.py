@@ -33,7 +33,7 @@ def begin(organization: str = factories.ORGANIZATION, email: str = factories.EMA
 def answered(start: PledgeRequest) -> list[str]:
     """Answers it, twice, and returns the letters there are."""
     for _twice in range(2):
-        pledge_signup.answer_pledge_request(start.pk)
+        pledge_signup.answer_request_once(start.pk)
     return snapshots.emails_to()
 
 

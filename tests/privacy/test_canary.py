@@ -180,7 +180,7 @@ def fly_through_everything(office: RecordingClient) -> None:
     organizations(office, event)
     imports(office)
     exports(office)
-    delivery.sweep()
+    delivery.requeue_abandoned()
     bounces(guest)
     email(office)
     faults(guest, event)
@@ -305,7 +305,7 @@ def faults(guest: RecordingClient, event) -> None:
         patch.setattr(seats, "reserve", fail)
         typed = {"name": NAME, "email": f"new.{EMAIL}", "size": "1", "accepts_partial": "wait"}
         assert guest.post(event.get_absolute_url(), typed).status_code == 500
-        patch.setattr(rsvp_links, "answer_link_request", fail)
+        patch.setattr(rsvp_links, "email_requested_links", fail)
         assert tasks.answer_link_request.apply((1,)).failed()
 
 
@@ -380,7 +380,7 @@ def test_canary_is_only_in_database_and_email_and_nowhere_after_erasure(watch, o
     assert words_in_dump() == []
     with restored(backup):
         assert set(words_in_dump()) == PERSONAL
-        assert erasing.erase_again() == 1
+        assert erasing.finish_erasures() == 1
         assert words_in_dump() == []
     assert watch.found() == {}
 

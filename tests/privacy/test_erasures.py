@@ -82,7 +82,7 @@ def test_restored_person_is_not_erased_again_without_the_list(settings):
     forget_erasures()
     factories.rsvp(factories.event(), "Nora Quill", email=EMAIL)
     came_before()
-    assert erasing.erase_again() == 0
+    assert erasing.finish_erasures() == 0
     assert Rsvp.objects.filter(email=EMAIL).exists()
 
 
@@ -92,7 +92,7 @@ def test_person_who_comes_back_after_erasure_is_kept(erasure_list):
     erasure_list.unlink()
     factories.rsvp(factories.event(), "Nora Quill", email=EMAIL)
     came_before()
-    assert erasing.erase_again() == 0
+    assert erasing.finish_erasures() == 0
     assert Rsvp.objects.filter(email=EMAIL).exists()
 
 
@@ -119,7 +119,7 @@ def test_older_rsvp_corrected_to_an_erased_address_is_kept(erasure_list, setting
     came_before(days=7)
     erasing.erase(Person("office@example.org"), by="office")
     rsvp_links.change_email(rsvp, "office@example.org")
-    assert erasing.erase_again() == 0
+    assert erasing.finish_erasures() == 0
     assert Rsvp.objects.filter(email="office@example.org").exists()
 
 
@@ -131,11 +131,11 @@ def test_failure_to_erase_one_person_does_not_stop_the_others(erasure_list, monk
     forget_erasures()
     came_before()
     monkeypatch.setattr(erasing, "delete_rsvps", lambda person: person.email[0] == "a" and 1 // 0)
-    assert erasing.erase_again() == 1
+    assert erasing.finish_erasures() == 1
     assert "wasn't erased again" in caplog.text
     assert Erasure.objects.filter(finished_at=None).count() == 1
     monkeypatch.undo()
-    assert erasing.erase_again() == 1
+    assert erasing.finish_erasures() == 1
 
 
 @pytest.mark.slow
@@ -156,9 +156,9 @@ def test_restored_person_on_hold_is_not_erased(erasure_list):
     factories.rsvp(factories.event(), "Nora Quill", email=EMAIL)
     came_before()
     hold(EMAIL.lower())
-    assert erasing.erase_again() == 0
+    assert erasing.finish_erasures() == 0
     Hold.objects.all().delete()
-    assert erasing.erase_again() == 1
+    assert erasing.finish_erasures() == 1
 
 
 def test_truncated_line_of_the_erasure_list_is_ignored(erasure_list):
@@ -166,7 +166,7 @@ def test_truncated_line_of_the_erasure_list_is_ignored(erasure_list):
     whole = erasure_list.read_text()
     erasure_list.write_text(f"nonsense\n\n{whole}{whole[:40]}")
     assert len(erasing.read_list()) == 1
-    assert erasing.erase_again() == 0
+    assert erasing.finish_erasures() == 0
 
 
 def test_no_one_is_erased_if_the_erasure_list_cannot_be_written(settings, tmp_path, staff):

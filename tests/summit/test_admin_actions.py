@@ -63,7 +63,7 @@ EACH = [
     ("reinstate_rsvps", cancelled, {}, "1 RSVP is back.", (2, 0), "confirmed", SAME, "This event does not take RSVPs"),
     ("promote_rsvps", waiting, {}, "1 RSVP was seated.", (2, 0), "promoted", SAME, OVER),
     ("promote_over_capacity", in_vain, WHY, "1 RSVP was seated.", (2, 0), "promoted", SAME, OVER),
-    ("move_to_waitlist", seated, {}, "1 RSVP waits now.", (0, 2), "waitlisted", SAME, OVER),
+    ("move_rsvps_to_waitlist", seated, {}, "1 RSVP waits now.", (0, 2), "waitlisted", SAME, OVER),
     (
         "resend_links",
         seated,
@@ -106,7 +106,7 @@ def test_action_on_past_event_is_refused(staff, action, on, more, _words, _stand
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("action", [*NAMES, "replace_links", "guests_csv", "guests_xlsx", "delete_selected"])
+@pytest.mark.parametrize("action", [*NAMES, "replace_rsvp_links", "guests_csv", "guests_xlsx", "delete_selected"])
 def test_action_on_deleted_row_says_so_and_changes_nothing(staff, action):
     gone = factories.rsvp(factories.event())
     seats.delete_rsvp(gone)
@@ -130,7 +130,7 @@ def test_action_still_applies_to_other_rows_when_one_was_deleted(
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("action", "said_then"),
-    [("cancel_rsvps", SAME), ("promote_rsvps", SAME), ("move_to_waitlist", "This RSVP is cancelled.")],
+    [("cancel_rsvps", SAME), ("promote_rsvps", SAME), ("move_rsvps_to_waitlist", "This RSVP is cancelled.")],
 )
 def test_action_on_rsvp_canceled_in_the_meantime_changes_nothing(staff, action, said_then):
     rsvp = cancelled(factories.event())
@@ -172,7 +172,7 @@ def test_view_only_staff_can_export_but_not_run_other_actions():
     viewer = Client()
     viewer.force_login(user)
     before = snapshots.tables(but=KEPT)
-    for action in [*NAMES, "replace_links", "delete_selected"]:
+    for action in [*NAMES, "replace_rsvp_links", "delete_selected"]:
         assert said(act(viewer, action, rsvp, **WHY)) == ["No action selected."]
     assert snapshots.tables(but=KEPT) == before
     assert act(viewer, "guests_csv", rsvp)["Content-Type"].startswith("text/csv")
@@ -215,7 +215,7 @@ def test_replacing_a_link_works_repeatedly_and_after_the_event(staff):
         if end:
             end(event)
         Message.objects.update(state="sent", sent_at=timezone.now())  # what is unsent with an old link is deleted
-        assert said(act(staff, "replace_links", rsvp)) == ["1 link was replaced."]
+        assert said(act(staff, "replace_rsvp_links", rsvp)) == ["1 link was replaced."]
         opened.add(Rsvp.objects.get().token)
     assert len(opened) == 4
     assert [email.split()[0] for email in snapshots.emails()] == ["confirmed", *["new_link"] * 3]
@@ -246,7 +246,7 @@ def test_bulk_delete_sends_no_email_to_deleted_parties(staff):
 def test_moving_to_waitlist_gives_seats_to_parties_ahead(staff):
     event = factories.event(capacity=2)
     rsvp, waits = factories.rsvp(event, size=2), factories.rsvp(event, "Waits")
-    act(staff, "move_to_waitlist", rsvp)
+    act(staff, "move_rsvps_to_waitlist", rsvp)
     assert snapshots.seats(event) == [("Alma Reyes", 0, 2), ("Waits", 1, 0)]
     assert snapshots.emails(waits) == ["waitlisted 1", "promoted 2 REQUEST"]
     page = web_client.page_text(staff.get(f"{RSVPS}{rsvp.pk}/change/"))

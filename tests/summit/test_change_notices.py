@@ -262,7 +262,7 @@ def test_notice_stopped_by_staff_counts_as_not_sent():
     event = asked("Alma")
     moved(event, venue="One Hall")
     write()
-    invitations_writing.stop_mailing(Mailing.objects.get(template="invitation_moved"))
+    invitations_writing.stop_invitations(Mailing.objects.get(template="invitation_moved"))
     assert told() == []
     moved(event, venue=event.venue)
     assert Mailing.objects.unrendered().count() == 0

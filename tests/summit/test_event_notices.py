@@ -48,7 +48,7 @@ def test_move_sends_no_email_until_the_worker_runs():
     move_to(event, SECOND)
     assert snapshots.emails(rsvp) == ["confirmed 1 REQUEST"]
     for _twice in range(2):
-        assert event_changes.notify_guests(event.pk)
+        assert event_changes.notify_next_guests(event.pk)
     assert snapshots.emails(rsvp) == ["confirmed 1 REQUEST", "event_rescheduled 2 REQUEST"]
     assert event_changes.events_with_pending_notices() == []
 
@@ -128,7 +128,7 @@ def test_failed_batch_is_left_whole_to_the_next_worker(event, monkeypatch):
 def test_worker_out_of_time_leaves_the_rest_pending(event, monkeypatch):
     monkeypatch.setattr(event_changes, "NOTIFY_SECONDS", -1)
     move_to(event, SECOND)
-    assert event_changes.notify_guests(event.pk) is False
+    assert event_changes.notify_next_guests(event.pk) is False
     assert len(notices()) == 2
     assert event_changes.events_with_pending_notices() == [event.pk]
 

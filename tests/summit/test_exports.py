@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from imagine.core.models import SecurityEvent
-from imagine.core.security_events import Kind
+from imagine.core.security_events import SecurityEventKind
 from summit import exports, seats
 from summit.models import Event, Guest, Rsvp
 from tests import factories, snapshots, web_client
@@ -261,7 +261,7 @@ def test_each_export_is_recorded_with_filters_rows_and_columns(staff):
     rsvp = factories.rsvp(event, size=2, sector="labor")
     staff.get(f"{CSV}?event__id__exact={event.pk}&sector__exact=labor&q=Alma")
     read_rows(act(staff, "guests_xlsx", rsvp))
-    listed, ticked = SecurityEvent.objects.filter(kind=Kind.EXPORTED).order_by("pk")
+    listed, ticked = SecurityEvent.objects.filter(kind=SecurityEventKind.EXPORTED).order_by("pk")
     columns = [str(heading).capitalize() for heading in exports.GUEST_HEADER]
     filters = {"event__id__exact": str(event.pk), "sector__exact": "labor"}
     assert [listed.user_name, ticked.user_name] == ["staff", "staff"]
@@ -278,7 +278,7 @@ def test_search_terms_are_not_recorded(staff):
     factories.rsvp(factories.event())
     for query in ("?q=alma.reyes@example.org", "?q=Alma", "?name__startswith=Alma"):
         staff.get(CSV + query)
-    recorded = [event.facts for event in SecurityEvent.objects.filter(kind=Kind.EXPORTED)]
+    recorded = [event.facts for event in SecurityEvent.objects.filter(kind=SecurityEventKind.EXPORTED)]
     assert len(recorded) == 3
     assert "alma" not in str(recorded).casefold()
 
@@ -317,7 +317,7 @@ def test_export_of_more_than_500_rows_requires_permission():
     assert response.redirect_chain == [(f"{LIST}?", 302)]
     sentence = "This list has 501 rows. Your role can export 500 at most. Use filters to narrow it down."
     assert sentence in web_client.page_text(response)
-    assert not SecurityEvent.objects.filter(kind=Kind.EXPORTED).exists()
+    assert not SecurityEvent.objects.filter(kind=SecurityEventKind.EXPORTED).exists()
     Guest.objects.get(position=501).delete()
     assert len(names(client.get(CSV))) == 500
     Guest.objects.create(rsvp=rsvp, position=501)

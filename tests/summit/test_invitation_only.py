@@ -83,7 +83,7 @@ def test_rsvp_link_works_and_a_lost_link_is_emailed(client):
     client.post(f"{rsvp.get_absolute_url()}party/", {"grow": "2"})
     assert snapshots.seats(event) == [("Alma Reyes", 2, 0)]
     client.post("/imagine/rsvp/find/", {"email": "alma@example.org"})
-    rsvp_links.answer_link_request(LinkRequest.objects.get().pk)
+    rsvp_links.email_requested_links(LinkRequest.objects.get().pk)
     assert rsvp.messages.filter(kind="rsvp_link").count() == 1
 
 

@@ -310,7 +310,7 @@ def test_new_link_is_emailed_at_once_without_the_old_link(asked):
 @pytest.mark.parametrize("claimed", [False, True])
 def test_replacing_the_link_deletes_unsent_email_with_the_old_link(asked, claimed):
     if claimed:
-        bulk_delivery.claim()
+        bulk_delivery.claim_batch()
     responses.replace_invitation_link(asked)
     assert [message.kind for message in Message.objects.all()] == ["invitation_new_link"]
 

@@ -278,7 +278,7 @@ def test_writing_stops_the_mailing_if_the_event_no_longer_takes_rsvps(change):
 
 def test_stopped_mailing_is_not_written():
     mailing = start_mailing(factories.event(), person("Alma"))
-    invitations_writing.stop_mailing(mailing)
+    invitations_writing.stop_invitations(mailing)
     invitations_writing.write_mailing(mailing)
     assert not Message.objects.exists()
 
@@ -298,10 +298,10 @@ def test_writing_takes_a_fixed_number_of_queries(number, django_assert_num_queri
 def test_pause_and_resume_are_idempotent():
     mailing = write_mailing(factories.event(), person("Alma"))
     for _twice in range(2):
-        control.pause(mailing)
+        control.pause_mailing(mailing)
         assert progress.mailing_progress(Mailing.objects.get()).state == "paused"
     for _twice in range(2):
-        control.resume(mailing)
+        control.resume_mailing(mailing)
         assert progress.mailing_progress(Mailing.objects.get()).state == "sending"
 
 
@@ -312,8 +312,8 @@ def test_stop_deletes_unsent_invitations_and_keeps_sent_or_unknown_ones(monkeypa
     writing.write_next_batch(mailing.pk)
     state_of("arrived@example.org", "sent", sent_at=timezone.now())
     state_of("in.doubt@example.org", "unknown")
-    assert invitations_writing.stop_mailing(mailing) == 2
-    assert invitations_writing.stop_mailing(mailing) == 0
+    assert invitations_writing.stop_invitations(mailing) == 2
+    assert invitations_writing.stop_invitations(mailing) == 0
     assert sorted(event.invitations.values_list("contact__name", flat=True)) == ["Arrived", "In Doubt"]
     assert sorted(Message.objects.values_list("recipient", flat=True)) == [
         "arrived@example.org",
@@ -329,7 +329,7 @@ def state_of(to: str, state: str, **fields) -> None:
 def test_audience_of_a_stopped_mailing_can_be_invited_again():
     event = factories.event()
     audience = factories.audience(uploaded_contacts=[person("Alma")])
-    invitations_writing.stop_mailing(start(event, audience, 1))
+    invitations_writing.stop_invitations(start(event, audience, 1))
     assert start(event, audience, 1).invitations.count() == 1
 
 
@@ -337,7 +337,7 @@ def test_stop_keeps_answered_invitations():
     event = factories.event()
     mailing = write_mailing(event, person("Alma"), person("Jun"))
     responses.decline_invitation(event.invitations.get(contact__name="Alma"))
-    assert invitations_writing.stop_mailing(mailing) == 1
+    assert invitations_writing.stop_invitations(mailing) == 1
     assert [invitation.contact.name for invitation in event.invitations.all()] == ["Alma"]
 
 
@@ -349,7 +349,7 @@ def test_stop_keeps_a_sent_invitation_with_queued_follow_up_emails():
     fields = {"recipient": "alma@example.org", "queue": "bulk", "mailing": mailing, "language": "en"}
     for kind in ("unanswered", "invitation_merged"):
         Message.objects.create(kind=kind, about=invitation, idempotency_key=f"{kind}:{invitation.pk}", **fields)
-    assert invitations_writing.stop_mailing(mailing) == 0
+    assert invitations_writing.stop_invitations(mailing) == 0
     assert event.invitations.get() == invitation
 
 
@@ -428,7 +428,7 @@ def test_contact_name_with_html_or_placeholder_is_escaped_in_the_invitation():
 def test_canceling_the_event_deletes_unsent_invitations(claimed):
     event, people = factories.event(), [person(name) for name in ("Alma", "Jun", "Chue")]
     mailing = write_mailing(event, *people)
-    bulk_delivery.mark_handed_over(first := bulk_delivery.claim()[0])
+    bulk_delivery.mark_handed_over(first := bulk_delivery.claim_batch()[0])
     if not claimed:
         bulk_delivery.release([first])
     factories.cancel_event(event)
@@ -466,8 +466,8 @@ def in_doubt_and_sent_again(event: Event, *names: str) -> Mailing:
 def test_stop_keeps_a_resent_invitation_that_may_have_arrived(claimed):
     event = factories.event()
     mailing = in_doubt_and_sent_again(event, "Alma", "Jun")
-    batch = bulk_delivery.claim() if claimed else []
-    assert invitations_writing.stop_mailing(mailing) == 1
+    batch = bulk_delivery.claim_batch() if claimed else []
+    assert invitations_writing.stop_invitations(mailing) == 1
     assert not any(map(bulk_delivery.mark_handed_over, batch))
     assert [invitation.contact.name for invitation in event.invitations.all()] == ["Alma"]
     assert list(Message.objects.values_list("recipient", "state", "possible_duplicate")) == [
@@ -476,7 +476,7 @@ def test_stop_keeps_a_resent_invitation_that_may_have_arrived(claimed):
     if batch:
         bulk_delivery.release(batch)
     assert Message.objects.get().state == "unknown"
-    assert invitations_writing.stop_mailing(mailing) == 0
+    assert invitations_writing.stop_invitations(mailing) == 0
 
 
 def test_automatic_stop_keeps_a_resent_invitation_that_may_have_arrived():

@@ -146,7 +146,7 @@ def test_claimed_email_of_the_dropped_invitation_is_not_sent_after_merging(two):
     """Its link would open nothing."""
     both = both_invited(factories.event(), two)
     both[0].messages.update(state="sent", sent_at=timezone.now())
-    batch = bulk_delivery.claim()
+    batch = bulk_delivery.claim_batch()
     merging.merge_organizations(*two)
     assert not any(map(bulk_delivery.mark_handed_over, batch))
 
@@ -191,11 +191,11 @@ def test_undelivered_invitation_is_rewritten_to_a_corrected_email(state, of_orga
 def test_claimed_invitation_is_rewritten_to_a_corrected_email():
     contact = person("Alma", email="wrong@example.org")
     invitation = factories.invite(factories.event(), contact)
-    batch = bulk_delivery.claim()
+    batch = bulk_delivery.claim_batch()
     contacts.correct_contact(contact, email="alma@example.org")
     assert not any(map(bulk_delivery.mark_handed_over, batch))
     writing.write_mailing(invitation.mailing)
-    assert [message.recipient for message in bulk_delivery.claim()] == ["alma@example.org"]
+    assert [message.recipient for message in bulk_delivery.claim_batch()] == ["alma@example.org"]
 
 
 def test_sent_or_unknown_invitation_gets_a_new_link_at_a_corrected_email():
@@ -235,7 +235,7 @@ def test_correcting_an_email_does_not_rewrite_a_stopped_mailing():
     contact = person("Alma")
     mailing = factories.write_mailing(factories.event(), contact)
     Message.objects.update(state="rejected")
-    writing.stop_mailing(mailing)
+    writing.stop_invitations(mailing)
     contacts.correct_contact(contact, email="new@example.org")
     assert Message.objects.get(state="rejected").recipient == "alma@example.org"
     assert Message.objects.get(state="queued").recipient == "new@example.org"
@@ -302,7 +302,7 @@ def test_rewritten_invitation_includes_the_new_link():
 @pytest.mark.slow
 def test_new_link_is_rewritten_even_if_its_mailing_was_stopped():
     invitation = replaced(invited_mail="rejected")
-    writing.stop_mailing(invitation.mailing)
+    writing.stop_invitations(invitation.mailing)
     correct(invitation)
     assert Message.objects.get(state="queued").kind == "invitation_new_link"
 

@@ -111,7 +111,7 @@ def test_stopping_while_writing_leaves_no_message_and_no_invitation(monkeypatch)
         mailing = factories.start_mailing(factories.event(), *people(20))
         at_once(
             lambda mailing=mailing: invitations_writing.write_mailing(mailing),
-            lambda mailing=mailing: invitations_writing.stop_mailing(mailing),
+            lambda mailing=mailing: invitations_writing.stop_invitations(mailing),
         )
         assert not Message.objects.filter(mailing=mailing).exists()
         assert not mailing.invitations.exists()
@@ -195,7 +195,7 @@ def test_concurrent_accept_and_stop_keep_both_invitation_and_rsvp_or_neither():
             lambda invitation=invitation, n=n: responses.accept_invitation(
                 invitation, Rsvp(name=f"Person {n}"), size=2
             ),
-            lambda mailing=mailing: invitations_writing.stop_mailing(mailing),
+            lambda mailing=mailing: invitations_writing.stop_invitations(mailing),
         )
         there = Invitation.objects.filter(pk=invitation.pk).first()
         assert event.rsvps.filter(name=f"Person {n}").exists() == bool(there)
@@ -309,7 +309,7 @@ def stopped_in_the_middle(change: Callable) -> Mailing:
             Mailing.objects.select_for_update().get(pk=mailing.pk)
             change_first = other.submit(elsewhere, lambda: change(asked))
             assert wait_until(somebody_waits, 10)
-            invitations_writing.stop_mailing(mailing)
+            invitations_writing.stop_invitations(mailing)
         change_first.result(30)
     return mailing
 

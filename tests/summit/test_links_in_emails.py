@@ -10,11 +10,11 @@ from django.utils import timezone
 
 from imagine.mail.models import Mailing, Message
 from partners import tasks as partners_tasks
-from partners.emails.kinds import EmailKind as PledgeEmailKind
+from partners.emails.kinds import PledgeEmailKind as PledgeEmailKind
 from partners.pledges import links as pledge_links
 from partners.pledges import staff as staff_pledges
 from summit import rsvp_links, seats
-from summit.emails.kinds import EmailKind
+from summit.emails.kinds import SummitEmailKind
 from summit.invitations import links as invitation_links
 from summit.invitations import responses, writing
 from summit.models import Invitation, Rsvp
@@ -26,7 +26,7 @@ from tests.summit.reminder_fixtures import moment
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 # What no mail of these says is not tried: a new kind of letter belongs here.
-KINDS = {*EmailKind.values, *PledgeEmailKind.values} - {EmailKind.INVITATION_MERGED}
+KINDS = {*SummitEmailKind.values, *PledgeEmailKind.values} - {SummitEmailKind.INVITATION_MERGED}
 
 
 def mails() -> list[Message]:
@@ -93,7 +93,7 @@ def of_pledges() -> None:
     factories.backdate_pledge(draft, 6)
     partners_tasks.remind_drafts()
     Message.objects.update(state="sent", sent_at=timezone.now())
-    pledge_links.replace_link(draft)
+    pledge_links.replace_pledge_link(draft)
     begun = factories.organization("Begun")
     factories.contact(begun, "begun@example.org")
     staff_pledges.start_pledge_for(begun, emails_link=True)

@@ -40,12 +40,12 @@ from partners.organizations import contacts, duplicates, merging, profiles
 from partners.pledges import editing, links, signup, staff, years
 from summit import event_changes, organization_matching, rsvp_links, seats
 from summit import retention as summit_retention
-from summit.emails.kinds import EmailKind
+from summit.emails.kinds import SummitEmailKind
 from summit.invitations import contact_import, responses, starting, writing
 from summit.models import Event, Invitation, LinkRequest, Reminder, Rsvp
 from summit.reminders import sending
 from tests import factories, web_client
-from tests.accounts.people import code_of, has_app, wrong_code
+from tests.accounts.people import add_app, code_of, wrong_code
 from tests.concurrency import run_at_once
 from tests.partners.import_files import as_csv, row, table
 
@@ -105,7 +105,7 @@ def make_partners(made: SimpleNamespace) -> None:
     made.page = factories.pledge_data(made.draft.token, factories.promise_data("mentors", 2))
     made.pledge_request = factories.unsaved_pledge_request("Port Gate Logistics", "alma@example.org")
     signup.request_pledge(made.pledge_request)
-    duplicates.scan_for_duplicates()
+    duplicates.scan_organizations()
 
 
 def make_guests(made: SimpleNamespace) -> None:
@@ -114,7 +114,7 @@ def make_guests(made: SimpleNamespace) -> None:
     Rsvp.objects.update(organization=made.other)
     made.typed = factories.rsvp(made.event, "Cara", organization_name="Harbor Bakery")
     made.opened = promise_from_rsvp(made.rsvps[1])
-    made.opened_page = factories.pledge_data(made.opened.browser_token, factories.promised("mentors", 2))
+    made.opened_page = factories.pledge_data(made.opened.browser_token, factories.promise_data("mentors", 2))
     stale = promise_from_rsvp(made.rsvps[0])
     draft = editing.save_draft(
         stale.browser_token, **factories.pledge_data(stale.browser_token, factories.promise_data())
@@ -138,7 +138,7 @@ def make_invitations(made: SimpleNamespace) -> None:
     event = Event.objects.get(pk=made.other_event.pk)
     event.venue = "Stockton Civic Auditorium"
     made.moved = event_changes.save_event(event)
-    made.notice = Mailing.objects.get(template=EmailKind.INVITATION_MOVED)
+    made.notice = Mailing.objects.get(template=SummitEmailKind.INVITATION_MOVED)
     writing.write_mailing(made.notice)
     writing.write_mailing(made.mailing)
     sending.write_reminder_batch(made.moved, Reminder.Kind.WEEK, made.moved.starts_at - timedelta(days=6))
@@ -185,7 +185,7 @@ def make_past(made: SimpleNamespace) -> None:
 def make_staff(made: SimpleNamespace) -> None:
     made.staff = web_client.staff_client("change_contact", "change_organization")
     made.clerk = User.objects.get(username="clerk")
-    made.app = has_app(made.clerk)
+    made.app = add_app(made.clerk)
     second_factor.new_recovery_codes(made.clerk)
     made.pages = {}
 
@@ -264,7 +264,7 @@ RULES_BY_ROW: dict[str, dict[str, Callable[[SimpleNamespace], object]]] = {
         "take reminders back": lambda made: sending.delete_outdated_reminders(timezone.now() + timedelta(days=90)),
     },
     "answer a lost-link request": {
-        "answer a lost link": lambda made: rsvp_links.answer_link_request(made.link_request.pk),
+        "answer a lost link": lambda made: rsvp_links.email_requested_links(made.link_request.pk),
     },
     "match RSVPs": {
         "match RSVPs": lambda made: organization_matching.assign_organization(
@@ -289,11 +289,11 @@ RULES_BY_ROW: dict[str, dict[str, Callable[[SimpleNamespace], object]]] = {
         "write invitations": lambda made: writing.write_next_batch(made.begun.pk),
     },
     "stop a mailing": {
-        "stop a mailing": lambda made: writing.stop_mailing(made.mailing),
-        "stop a notice": lambda made: writing.stop_mailing(made.notice),
+        "stop a mailing": lambda made: writing.stop_invitations(made.mailing),
+        "stop a notice": lambda made: writing.stop_invitations(made.notice),
     },
     "pause or resume a mailing": {
-        "pause a mailing": lambda made: control.pause(made.mailing),
+        "pause a mailing": lambda made: control.pause_mailing(made.mailing),
     },
     "put an uploaded list": {
         "take an uploaded list": lambda made: contact_import.import_upload(
@@ -315,7 +315,7 @@ RULES_BY_ROW: dict[str, dict[str, Callable[[SimpleNamespace], object]]] = {
         "approve a listing": lambda made: profiles.approve_listing(made.kept, by="anna"),
     },
     "scan for duplicates": {
-        "find duplicates": lambda made: duplicates.scan_for_duplicates(force=True),
+        "find duplicates": lambda made: duplicates.scan_organizations(force=True),
     },
     "dismiss a possible duplicate": {
         "dismiss a duplicate": lambda made: duplicates.dismiss_candidate(made.other, made.kept, by="anna"),
@@ -324,7 +324,7 @@ RULES_BY_ROW: dict[str, dict[str, Callable[[SimpleNamespace], object]]] = {
         "save a draft": lambda made: editing.save_draft(made.draft.token, **made.page),
         "sign": lambda made: editing.sign_pledge(made.draft.token, **made.page, name="Jun", role="Owner"),
         "email a pledge's link": lambda made: links.email_link(made.pledge, by_staff=True),
-        "replace a pledge's link": lambda made: links.replace_link(made.draft),
+        "replace a pledge's link": lambda made: links.replace_pledge_link(made.draft),
         "start a pledge for a partner": lambda made: staff.start_pledge_for(made.third, emails_link=True),
         "delete a pledge": lambda made: editing.delete_pledge(made.draft),
         "resend a pledge's email": lambda made: queue.resend(made.pledge_email),
@@ -333,7 +333,7 @@ RULES_BY_ROW: dict[str, dict[str, Callable[[SimpleNamespace], object]]] = {
         "save a draft by a browser's link": save_by_browser_link,
     },
     "answer a pledge request": {
-        "answer a pledge request": lambda made: signup.answer_pledge_request(made.pledge_request.pk),
+        "answer a pledge request": lambda made: signup.answer_request_once(made.pledge_request.pk),
     },
     "remind of a draft": {
         "remind of a draft": lambda made: years.remind_draft(made.draft),
@@ -356,12 +356,12 @@ RULES_BY_ROW: dict[str, dict[str, Callable[[SimpleNamespace], object]]] = {
         "undo the last import": lambda made: refused(workflow.undo_import, made.done),
     },
     "record a delivery report": {
-        "record a bounce": lambda made: recording.record(report(made, Report.Kind.FAILED)),
-        "record a complaint": lambda made: recording.record(report(made, Report.Kind.COMPLAINT)),
+        "record a bounce": lambda made: recording.record_report(report(made, Report.Kind.FAILED)),
+        "record a complaint": lambda made: recording.record_report(report(made, Report.Kind.COMPLAINT)),
     },
     "claim messages": {
-        "claim": lambda made: delivery.claim(),
-        "claim a batch": lambda made: bulk_delivery.claim(),
+        "claim": lambda made: delivery.claim_message(),
+        "claim a batch": lambda made: bulk_delivery.claim_batch(),
     },
     "decide about an email": {
         "decide about an unknown": lambda made: control.resolve_unknown(made.asked, True),
@@ -644,8 +644,8 @@ def test_answering_two_link_requests_that_share_events_does_not_deadlock():
         factories.rsvp(event, name)
     Message.objects.all().delete()
     asked = [LinkRequest.objects.create(email=f"{name}@example.org") for name in ("alma", "ben")]
-    run_crosswise(*(lambda pk=each.pk: rsvp_links.answer_link_request(pk) for each in asked), Event.objects.all())
-    assert Message.objects.filter(kind=EmailKind.RSVP_LINK).count() == 4
+    run_crosswise(*(lambda pk=each.pk: rsvp_links.email_requested_links(pk) for each in asked), Event.objects.all())
+    assert Message.objects.filter(kind=SummitEmailKind.RSVP_LINK).count() == 4
 
 
 @pytest.fixture
@@ -657,7 +657,7 @@ def invitation() -> Invitation:
 def test_correcting_an_email_and_stopping_the_mailing_do_not_deadlock(invitation):
     run_crosswise(
         lambda: contacts.correct_contact(invitation.contact, email="new@example.org"),
-        lambda: writing.stop_mailing(invitation.mailing),
+        lambda: writing.stop_invitations(invitation.mailing),
         Mailing.objects.all(),
         Invitation.objects.all(),
     )
@@ -690,7 +690,7 @@ def notice(invitation) -> Mailing:
 def test_declining_and_stopping_a_change_notice_do_not_deadlock(invitation, notice):
     run_crosswise(
         lambda: responses.decline_invitation(invitation),
-        lambda: writing.stop_mailing(notice),
+        lambda: writing.stop_invitations(notice),
         Invitation.objects.all(),
     )
     assert Invitation.objects.get().answer == Invitation.Answer.DECLINED

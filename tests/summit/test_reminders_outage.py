@@ -142,7 +142,7 @@ def test_unsent_reminder_is_deleted_at_once_when_the_event_changes(what, claimed
     other = reminder_fixtures.rsvp(reminder_fixtures.event(slug="another"), "Chue Vang")
     run_reminders(moment(4, 6, 9), sent=False)
     if claimed:
-        bulk_delivery.claim()
+        bulk_delivery.claim_batch()
     if what == "called off":
         factories.cancel_event(event)
     else:

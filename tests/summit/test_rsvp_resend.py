@@ -10,7 +10,7 @@ from imagine.mail.editable_templates import TEMPLATES, TemplateText
 from imagine.mail.models import Message
 from imagine.mail.queue import CannotResend
 from summit import rsvp_links, rsvp_resend, seats
-from summit.emails.kinds import EmailKind
+from summit.emails.kinds import SummitEmailKind
 from summit.emails.templates import how_soon
 from summit.invitations import resend as invitation_resend
 from summit.models import Event, Guest, Rsvp
@@ -21,10 +21,10 @@ State = Message.State
 OUTDATED = "What it said yesterday"
 # How far ahead an event is when its reminders are sent, at whatever hour of the day.
 AHEAD = {
-    EmailKind.REMINDER_WEEK: timedelta(days=5),
-    EmailKind.REMINDER_NAMES: timedelta(days=2),
-    EmailKind.REMINDER_DAY: timedelta(hours=14),
-    EmailKind.THANKS: timedelta(days=-3),
+    SummitEmailKind.REMINDER_WEEK: timedelta(days=5),
+    SummitEmailKind.REMINDER_NAMES: timedelta(days=2),
+    SummitEmailKind.REMINDER_DAY: timedelta(hours=14),
+    SummitEmailKind.THANKS: timedelta(days=-3),
 }
 REMINDERS = tuple(AHEAD)[:3]
 
@@ -59,9 +59,9 @@ def happened(rsvp: Rsvp, kind: str) -> None:
     """What an email of this kind is about."""
     if kind in AHEAD:
         starts_in(AHEAD[kind])
-    if kind == EmailKind.RSVP_CANCELED:
+    if kind == SummitEmailKind.RSVP_CANCELED:
         seats.cancel(rsvp)
-    if kind == EmailKind.EVENT_CANCELED:
+    if kind == SummitEmailKind.EVENT_CANCELED:
         factories.mark_event_canceled(rsvp.event)
     rsvp.refresh_from_db()
 
@@ -179,7 +179,7 @@ def test_email_about_another_place_is_refused_once_what_it_says_changed(rsvp, re
 # Refused ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", [*AHEAD, EmailKind.EVENT_CANCELED, EmailKind.EVENT_RESCHEDULED])
+@pytest.mark.parametrize("kind", [*AHEAD, SummitEmailKind.EVENT_CANCELED, SummitEmailKind.EVENT_RESCHEDULED])
 def test_email_to_a_canceled_rsvp_is_refused(rsvp, kind):
     seats.cancel(rsvp)
     happened(rsvp, kind)
@@ -201,24 +201,24 @@ def test_reminder_is_refused_if_the_event_was_canceled_or_hidden(rsvp, kind, cha
 @pytest.mark.parametrize(
     ("kind", "ahead", "sentence"),
     [
-        (EmailKind.REMINDER_WEEK, timedelta(days=9), "It's too early for this email."),
+        (SummitEmailKind.REMINDER_WEEK, timedelta(days=9), "It's too early for this email."),
         (
-            EmailKind.REMINDER_WEEK,
+            SummitEmailKind.REMINDER_WEEK,
             timedelta(days=2),
             "It's too late for this reminder. Resend the confirmation instead",
         ),
-        (EmailKind.REMINDER_WEEK, timedelta(days=-1), "The event is over"),
-        (EmailKind.REMINDER_NAMES, timedelta(days=5), "It's too early for this email."),
-        (EmailKind.REMINDER_NAMES, timedelta(hours=14), "It's too late for this reminder."),
-        (EmailKind.REMINDER_NAMES, timedelta(days=-1), "The event is over"),
-        (EmailKind.REMINDER_DAY, timedelta(days=3), "It's too early for this email."),
-        (EmailKind.REMINDER_DAY, timedelta(hours=1), "It's too late for this reminder."),
-        (EmailKind.REMINDER_DAY, timedelta(days=-1), "The event is over"),
-        (EmailKind.THANKS, timedelta(days=1), "It's too early for this email."),
-        (EmailKind.THANKS, timedelta(days=-10), "It's too late to thank anyone for this event."),
-        (EmailKind.RSVP_LINK, timedelta(days=-1), "This event is over"),
-        (EmailKind.RSVP_NEW_LINK, timedelta(days=-1), "This event is over"),
-        (EmailKind.EVENT_RESCHEDULED, timedelta(days=-1), "The event is over or was canceled"),
+        (SummitEmailKind.REMINDER_WEEK, timedelta(days=-1), "The event is over"),
+        (SummitEmailKind.REMINDER_NAMES, timedelta(days=5), "It's too early for this email."),
+        (SummitEmailKind.REMINDER_NAMES, timedelta(hours=14), "It's too late for this reminder."),
+        (SummitEmailKind.REMINDER_NAMES, timedelta(days=-1), "The event is over"),
+        (SummitEmailKind.REMINDER_DAY, timedelta(days=3), "It's too early for this email."),
+        (SummitEmailKind.REMINDER_DAY, timedelta(hours=1), "It's too late for this reminder."),
+        (SummitEmailKind.REMINDER_DAY, timedelta(days=-1), "The event is over"),
+        (SummitEmailKind.THANKS, timedelta(days=1), "It's too early for this email."),
+        (SummitEmailKind.THANKS, timedelta(days=-10), "It's too late to thank anyone for this event."),
+        (SummitEmailKind.RSVP_LINK, timedelta(days=-1), "This event is over"),
+        (SummitEmailKind.RSVP_NEW_LINK, timedelta(days=-1), "This event is over"),
+        (SummitEmailKind.EVENT_RESCHEDULED, timedelta(days=-1), "The event is over or was canceled"),
     ],
 )
 def test_email_is_refused_at_the_wrong_time(rsvp, kind, ahead, sentence):
@@ -229,7 +229,7 @@ def test_email_is_refused_at_the_wrong_time(rsvp, kind, ahead, sentence):
 def test_email_about_a_canceled_event_is_refused_once_it_would_be_over(rsvp):
     starts_in(timedelta(days=-1))
     factories.mark_event_canceled(rsvp.event)
-    assert refusal(outdated(rsvp, EmailKind.EVENT_CANCELED)).startswith("The canceled event would be over by now")
+    assert refusal(outdated(rsvp, SummitEmailKind.EVENT_CANCELED)).startswith("The canceled event would be over by now")
 
 
 @pytest.mark.parametrize("kind", REMINDERS)
@@ -240,22 +240,24 @@ def test_reminder_is_refused_once_the_party_is_on_the_waitlist(rsvp, kind):
 
 
 def test_reminder_of_missing_names_is_refused_once_all_are_named(rsvp):
-    happened(rsvp, EmailKind.REMINDER_NAMES)
+    happened(rsvp, SummitEmailKind.REMINDER_NAMES)
     Guest.objects.filter(position=2).update(name="Jun Reyes")
-    assert "Every guest has a name now" in refusal(outdated(rsvp, EmailKind.REMINDER_NAMES))
+    assert "Every guest has a name now" in refusal(outdated(rsvp, SummitEmailKind.REMINDER_NAMES))
 
 
 def test_thanks_are_refused_to_a_party_that_did_not_come(rsvp):
     other = factories.rsvp(rsvp.event, "Jun Reyes")
     other.guests.update(checked_in_at=timezone.now())
-    happened(rsvp, EmailKind.THANKS)
-    assert "Nobody in this party came" in refusal(outdated(rsvp, EmailKind.THANKS))
+    happened(rsvp, SummitEmailKind.THANKS)
+    assert "Nobody in this party came" in refusal(outdated(rsvp, SummitEmailKind.THANKS))
 
 
 def test_reminder_is_refused_to_someone_who_unsubscribed(rsvp):
-    happened(rsvp, EmailKind.REMINDER_DAY)
+    happened(rsvp, SummitEmailKind.REMINDER_DAY)
     preferences.set_topics(preferences.get_preference(rsvp.email), reminders=False)
-    assert refusal(outdated(rsvp, EmailKind.REMINDER_DAY)).startswith("This address doesn't want email of this kind")
+    assert refusal(outdated(rsvp, SummitEmailKind.REMINDER_DAY)).startswith(
+        "This address doesn't want email of this kind"
+    )
 
 
 def test_email_that_may_have_arrived_is_refused_if_it_would_read_otherwise(rsvp):
@@ -266,8 +268,8 @@ def test_email_that_may_have_arrived_is_refused_if_it_would_read_otherwise(rsvp)
 
 
 def test_message_page_says_why_a_reminder_is_not_resent(staff, rsvp):
-    happened(rsvp, EmailKind.REMINDER_DAY)
-    message = outdated(rsvp, EmailKind.REMINDER_DAY)
+    happened(rsvp, SummitEmailKind.REMINDER_DAY)
+    message = outdated(rsvp, SummitEmailKind.REMINDER_DAY)
     starts_in(timedelta(hours=1))
     address = f"/imagine/admin/mail/message/{message.pk}/change/"
     for language, sentence in (
@@ -286,10 +288,15 @@ def test_message_page_says_why_a_reminder_is_not_resent(staff, rsvp):
 
 # Every kind ------------------------------------------------------------------------------------------------------
 
-STATUS = {EmailKind.RSVP_CONFIRMED, EmailKind.RSVP_WAITLISTED, EmailKind.RSVP_PROMOTED, EmailKind.RSVP_CHANGED}
+STATUS = {
+    SummitEmailKind.RSVP_CONFIRMED,
+    SummitEmailKind.RSVP_WAITLISTED,
+    SummitEmailKind.RSVP_PROMOTED,
+    SummitEmailKind.RSVP_CHANGED,
+}
 
 
-@pytest.mark.parametrize("kind", [kind for kind in rsvp_resend.KINDS if kind != EmailKind.EVENT_RESCHEDULED])
+@pytest.mark.parametrize("kind", [kind for kind in rsvp_resend.KINDS if kind != SummitEmailKind.EVENT_RESCHEDULED])
 def test_resent_email_has_the_current_facts(rsvp, kind):
     happened(rsvp, kind)
     message = outdated(rsvp, kind)
@@ -304,21 +311,25 @@ def test_resent_email_has_the_current_facts(rsvp, kind):
     email = resent(message)
     rsvp.refresh_from_db()
     assert (email.kind, email.recipient, email.language) == (
-        EmailKind.RSVP_CONFIRMED if kind in STATUS else kind,
+        SummitEmailKind.RSVP_CONFIRMED if kind in STATUS else kind,
         "right@example.org",
         "es",
     )
     for fact in ("Alma Vang", "Stockton Civic Auditorium", "Cumbre nueva"):
         assert fact in email.body_text
-    assert (rsvp.get_absolute_url() in email.body_text) == (kind not in {EmailKind.EVENT_CANCELED, EmailKind.THANKS})
+    assert (rsvp.get_absolute_url() in email.body_text) == (
+        kind not in {SummitEmailKind.EVENT_CANCELED, SummitEmailKind.THANKS}
+    )
     assert ("texto nuevo" in email.body_text) == (kind in AHEAD)
     assert ("Tiene 3 lugares" in email.body_text) == (kind in STATUS)
-    assert bool(email.ics) == (kind in STATUS or kind in {EmailKind.RSVP_CANCELED, EmailKind.EVENT_CANCELED})
+    assert bool(email.ics) == (
+        kind in STATUS or kind in {SummitEmailKind.RSVP_CANCELED, SummitEmailKind.EVENT_CANCELED}
+    )
     assert OUTDATED not in email.body_text
 
 
 def test_every_kind_of_email_can_be_resent_or_refused():
-    assert set(rsvp_resend.KINDS) | set(invitation_resend.KINDS) == set(EmailKind)
+    assert set(rsvp_resend.KINDS) | set(invitation_resend.KINDS) == set(SummitEmailKind)
 
 
 @pytest.mark.parametrize("kind", REMINDERS)

@@ -152,7 +152,7 @@ def test_invite_link_is_shown_only_while_the_event_takes_rsvps(staff):
 
 def test_mailings_are_listed_until_finished_or_stopped(staff):
     sending, stopped = mailing(factories.event()), mailing(factories.event())
-    writing.stop_mailing(stopped)
+    writing.stop_invitations(stopped)
     page = staff.get(START)
     assert f"Mailings under way {sending.title} , " in web_client.page_text(page)
     assert f"imagine/mailing/{stopped.pk}/" not in page.content.decode()

@@ -49,7 +49,7 @@ def test_writing_that_runs_out_of_time_sends_another_task(sent_tasks, monkeypatc
 def test_interrupted_mailings_are_resumed(sent_tasks):
     begun = factories.start_mailing(factories.event(), person("Alma"))
     factories.write_mailing(factories.event(), person("Jun"))
-    invitations_writing.stop_mailing(factories.start_mailing(factories.event(), person("Mai")))
+    invitations_writing.stop_invitations(factories.start_mailing(factories.event(), person("Mai")))
     tasks.resume_interrupted_mailings()
     assert sent_tasks == [("summit.tasks.write_invitations", begun.pk)]
 

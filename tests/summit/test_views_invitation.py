@@ -416,7 +416,7 @@ def test_invalid_links_get_one_constant_page(asked):
 
 
 def test_invitation_deleted_in_the_meantime_is_not_found(client, asked, monkeypatch):
-    monkeypatch.setattr("summit.views.invitation.wait_for_email", lambda invitation: asked.delete() and 0)
+    monkeypatch.setattr("summit.views.invitation.wait_for_invitation_email", lambda invitation: asked.delete() and 0)
     for way in ANSWERS:
         assert post(client, way, asked, name="Alma", size="1").status_code == 404
 

@@ -151,7 +151,7 @@ def find(client, email: str):
 
 def answer_all() -> None:
     for pk in LinkRequest.objects.values_list("pk", flat=True):
-        rsvp_links.answer_link_request(pk)
+        rsvp_links.email_requested_links(pk)
 
 
 def test_find_rsvp_answers_the_same_for_known_and_unknown_addresses(client, django_assert_num_queries):
@@ -204,8 +204,8 @@ def test_find_rsvp_request_answered_twice_emails_once(client):
     factories.rsvp(factories.event())
     find(client, "alma.reyes@example.org")
     pk = LinkRequest.objects.get().pk
-    rsvp_links.answer_link_request(pk)
-    rsvp_links.answer_link_request(pk)
+    rsvp_links.email_requested_links(pk)
+    rsvp_links.email_requested_links(pk)
     assert len([letter for letter in snapshots.emails() if letter.startswith("link")]) == 1
 
 

@@ -246,7 +246,7 @@ def test_emails_caused_by_one_rsvp_are_limited(client):
 
 def test_rsvp_deleted_in_the_meantime_is_not_found(client, monkeypatch):
     rsvp = factories.rsvp(factories.event(), size=1)
-    monkeypatch.setattr("summit.views.rsvp.wait_for_email", lambda rsvp: seats.delete_rsvp(rsvp) and 0)
+    monkeypatch.setattr("summit.views.rsvp.wait_for_rsvp_email", lambda rsvp: seats.delete_rsvp(rsvp) and 0)
     assert post(client, "change_party", rsvp, grow="2").status_code == 404
 
 

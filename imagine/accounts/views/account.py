@@ -52,7 +52,7 @@ def confirm_factor(request: HttpRequest) -> HttpResponse:
     wanted = next_url(request, request.GET.get("next", account_page))
 
     def done(factor: str) -> HttpResponse:
-        sign_in.confirm(request)
+        sign_in.mark_confirmed(request)
         if wanted == account_page:
             messages.success(request, _("Thanks. Now you can make your change."))
         return redirect(wanted)

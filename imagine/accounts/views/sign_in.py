@@ -22,7 +22,7 @@ from imagine.accounts import failures, second_factor, sessions, sign_in, staff
 from imagine.accounts.forms import ChoosePasswordForm, CodeForm, EmailForm, SignInForm, TotpForm
 from imagine.accounts.models import StaffSession
 from imagine.core.rate_limit import limit_posts, too_many_requests
-from imagine.core.security_events import Kind, record_failure
+from imagine.core.security_events import SecurityEventKind, record_failure
 
 RECOVERY_CODES = "recovery_codes"  # in a session: new codes that were not seen yet
 
@@ -53,7 +53,7 @@ def check_password(request: HttpRequest) -> HttpResponse:
         return too_many_requests(request, seconds)
     form = SignInForm(request, request.POST)
     if form.is_valid():
-        failures.forget(request, form.cleaned_data["username"])
+        failures.clear_wrong_passwords(request, form.cleaned_data["username"])
         return first_step_done(
             request,
             form.get_user(),
@@ -62,16 +62,16 @@ def check_password(request: HttpRequest) -> HttpResponse:
         )
     if not form.non_field_errors():
         return show_sign_in(request, form)
-    return show_sign_in(request, form, wait=failures.record(request, form.cleaned_data["username"]))
+    return show_sign_in(request, form, wait=failures.count_wrong_password(request, form.cleaned_data["username"]))
 
 
 def first_step_done(
     request: HttpRequest, user: User, *, shared_computer: bool = False, wanted: str = ""
 ) -> HttpResponse:
     """Lead a person to the second step. It is also where single sign-on ends."""
-    sign_in.begin(request, user, shared_computer=shared_computer, next_url=wanted)
+    sign_in.begin_sign_in(request, user, shared_computer=shared_computer, next_url=wanted)
     if sign_in.is_exempt(request):
-        return finish(request, user, sign_in.DEMO)
+        return finish_sign_in(request, user, sign_in.DEMO)
     return redirect(second_step(user))
 
 
@@ -115,8 +115,8 @@ def second_step(user: User) -> str:
     return reverse("second_factor" if second_factor.factors_of(user).any else "set_up_second_factor")
 
 
-def finish(request: HttpRequest, user: User, factor: str) -> HttpResponse:
-    response = redirect(next_url(request, sign_in.complete(request, user, factor)))
+def finish_sign_in(request: HttpRequest, user: User, factor: str) -> HttpResponse:
+    response = redirect(next_url(request, sign_in.complete_sign_in(request, user, factor)))
     failures.remember_browser(request, response, user)
     return response
 
@@ -138,7 +138,7 @@ def second_factor_page(request: HttpRequest) -> HttpResponse:
         return start_over(request)
     if not second_factor.factors_of(user).any:
         return redirect("set_up_second_factor")
-    return ask_for_second_factor(request, user, done=lambda factor: finish(request, user, factor))
+    return ask_for_second_factor(request, user, done=lambda factor: finish_sign_in(request, user, factor))
 
 
 def ask_for_second_factor(
@@ -174,9 +174,9 @@ def is_passkey_right(request: HttpRequest, user: User) -> bool:
     from imagine.accounts import passkeys
 
     try:
-        passkeys.check(request.session, user, request.POST["credential"])
+        passkeys.check_passkey(request.session, user, request.POST["credential"])
     except passkeys.WrongPasskey:
-        record_failure(Kind.SECOND_FACTOR_FAILED, user, user=user, request=request)
+        record_failure(SecurityEventKind.SECOND_FACTOR_FAILED, user, user=user, request=request)
         return False
     return True
 
@@ -231,7 +231,7 @@ def passkey_context(request: HttpRequest, user: User, action: Literal["create", 
 
 def set_up_done(request: HttpRequest, user: User, factor: str) -> HttpResponse:
     """Sign in, and show the recovery codes on the way."""
-    response = finish(request, user, factor)
+    response = finish_sign_in(request, user, factor)
     request.session[RECOVERY_CODES] = second_factor.new_recovery_codes(user)
     response["Location"] = f"{reverse('recovery_codes')}?{urlencode({'next': response['Location']})}"
     return response
@@ -240,7 +240,7 @@ def set_up_done(request: HttpRequest, user: User, factor: str) -> HttpResponse:
 def code_failed(request: HttpRequest, user: User, form: CodeForm, check: second_factor.CodeCheck) -> int:
     """Say what was wrong. Return how many seconds to wait; a second passes while one types the next code."""
     if check.tried:
-        record_failure(Kind.SECOND_FACTOR_FAILED, user, user=user, request=request)
+        record_failure(SecurityEventKind.SECOND_FACTOR_FAILED, user, user=user, request=request)
         form.add_error("code", _("That code isn’t right, or it was used already. Enter the newest code."))
     if check.wait > 1 or not check.tried:
         form.add_error("code", wait_message(check.wait))
@@ -261,7 +261,7 @@ def start_over(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-def cancel(request: HttpRequest) -> HttpResponse:
+def cancel_sign_in(request: HttpRequest) -> HttpResponse:
     """Forget who passed the first step, so that someone else can sign in."""
     request.session.flush()
     return redirect("sign_in")

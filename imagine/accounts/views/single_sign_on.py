@@ -10,12 +10,12 @@ from django.views.decorators.http import require_safe
 
 from imagine.accounts.views.sign_in import first_step_done
 from imagine.core.rate_limit import too_many_requests, wait_for_visitor
-from imagine.core.security_events import Kind, record_failure
+from imagine.core.security_events import SecurityEventKind, record_failure
 
 
 @never_cache
 @require_safe
-def start(request: HttpRequest) -> HttpResponse:
+def single_sign_on_page(request: HttpRequest) -> HttpResponse:
     """Send the browser to the district. A link leads here: browsers hold form-action against a form's redirects too."""
     if not settings.OIDC_ISSUER:
         raise Http404
@@ -26,15 +26,15 @@ def start(request: HttpRequest) -> HttpResponse:
     try:
         next_url, shared_computer = request.GET.get("next", ""), "shared" in request.GET
         return HttpResponseRedirect(
-            single_sign_on.start(request.session, next_url=next_url, shared_computer=shared_computer)
+            single_sign_on.start_single_sign_on(request.session, next_url=next_url, shared_computer=shared_computer)
         )
-    except single_sign_on.Refused:
+    except single_sign_on.SignInRejected:
         return refused(request, _("The district’s sign-in can’t be reached right now. Try again in a few minutes."))
 
 
 @never_cache
 @require_safe
-def come_back(request: HttpRequest) -> HttpResponse:
+def single_sign_on_callback(request: HttpRequest) -> HttpResponse:
     """The district sends the browser here. It changes a session and, if the person's groups changed, their roles."""
     if not settings.OIDC_ISSUER:
         raise Http404
@@ -42,10 +42,10 @@ def come_back(request: HttpRequest) -> HttpResponse:
 
     is_ours = single_sign_on.STATE in request.session
     try:
-        user, wanted, shared_computer = single_sign_on.finish(request.session, request.GET.dict())
-    except single_sign_on.Refused:
+        user, wanted, shared_computer = single_sign_on.finish_single_sign_on(request.session, request.GET.dict())
+    except single_sign_on.SignInRejected:
         if is_ours:  # anybody can open this page, but only a browser that left for the district comes back
-            record_failure(Kind.SIGN_IN_FAILED, request=request, single_sign_on=True)
+            record_failure(SecurityEventKind.SIGN_IN_FAILED, request=request, single_sign_on=True)
         return refused(request, _("The district’s sign-in didn’t work, or your account has no role here."))
     return first_step_done(request, user, shared_computer=shared_computer, wanted=wanted)
 

@@ -13,7 +13,7 @@ from django.utils.translation import ngettext, ngettext_lazy
 
 from imagine.core.admin.deletion import DeletionAdmin
 from imagine.core.admin.permissions import ACT_ON_MANY
-from imagine.core.security_events import Kind, record_event
+from imagine.core.security_events import SecurityEventKind, record_event
 
 MAX_NAMES = 5  # in one message; messages travel in a cookie of at most 2,000 characters
 UNCHANGED = ngettext_lazy(
@@ -103,7 +103,7 @@ def record_many(request: HttpRequest, outcomes: list[tuple[Model, Outcome]], act
     if changed and len(outcomes) > 1:
         action = action or request.POST.get("action", "")
         name = {"action": action} if action.isidentifier() else {}
-        record_event(Kind.SEVERAL_CHANGED, list=changed[0]._meta.label_lower, rows=len(changed), **name)
+        record_event(SecurityEventKind.SEVERAL_CHANGED, list=changed[0]._meta.label_lower, rows=len(changed), **name)
 
 
 def outcome_text(refusal: Exception) -> str:

@@ -7,7 +7,7 @@ from django.db import transaction
 from django.utils.text import capfirst
 
 from imagine.core.deletion import reasons_to_keep
-from imagine.core.security_events import Kind, record_event
+from imagine.core.security_events import SecurityEventKind, record_event
 
 
 class DeletionAdmin(admin.ModelAdmin):
@@ -15,13 +15,13 @@ class DeletionAdmin(admin.ModelAdmin):
     hundreds, and nobody may delete them by themselves. It records each deletion, unless a rule does that."""
 
     def delete_model(self, request, obj):
-        record_event(Kind.RECORD_DELETED, obj)
+        record_event(SecurityEventKind.RECORD_DELETED, obj)
         super().delete_model(request, obj)
 
     @transaction.atomic
     def delete_queryset(self, request, queryset):
         for row in queryset:
-            record_event(Kind.RECORD_DELETED, row)
+            record_event(SecurityEventKind.RECORD_DELETED, row)
         super().delete_queryset(request, queryset)
 
     def get_deleted_objects(self, objs, request):

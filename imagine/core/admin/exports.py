@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
 from imagine.core.admin.permissions import EXPORT_MANY
-from imagine.core.security_events import Kind, record_event
+from imagine.core.security_events import SecurityEventKind, record_event
 from imagine.core.spreadsheets import writer
 from imagine.core.spreadsheets.writer import Export
 
@@ -112,7 +112,7 @@ def recorded_response(request: HttpRequest, export: Export, file_format: str, **
     if request.method == "HEAD":
         return HttpResponse()
     facts |= {"rows": export.row_count, "columns": list(map(str, export.header))}
-    event = record_event(Kind.EXPORTED, request=request, file=f"{export.name}.{file_format}", **facts)
+    event = record_event(SecurityEventKind.EXPORTED, request=request, file=f"{export.name}.{file_format}", **facts)
     name = f"{export.name}-{timezone.localdate():%Y-%m-%d}-record-{event.pk}.{file_format}"
     return writer.export_response(export, name, file_format)
 

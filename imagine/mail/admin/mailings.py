@@ -102,18 +102,18 @@ def mailing_page(page: MailingAdmin, request: HttpRequest, pk: int) -> HttpRespo
     if request.method == "POST":
         if not page.has_change_permission(request):
             raise PermissionDenied
-        return handle_post(page, request, mailing)
+        return handle_mailing_post(page, request, mailing)
     return render_page(page, request, mailing, SendRateForm(instance=send_rate.get_send_rate()))
 
 
-def handle_post(page: MailingAdmin, request: HttpRequest, mailing: Mailing) -> HttpResponse:
+def handle_mailing_post(page: MailingAdmin, request: HttpRequest, mailing: Mailing) -> HttpResponse:
     if "set_rate" in request.POST:
         form = SendRateForm(request.POST, instance=send_rate.get_send_rate())
         if not form.is_valid():
             return render_page(page, request, mailing, form, status=422)
-        set_send_rate(request, form.cleaned_data["per_second"])
+        change_send_rate(request, form.cleaned_data["per_second"])
     elif "stop" in request.POST and "confirmed" not in request.POST and not mailing.stopped_at:
-        context = base_context(page, request, mailing) | {"title": _("Stop this mailing?")}
+        context = mailing_context(page, request, mailing) | {"title": _("Stop this mailing?")}
         return render(request, get_mailing_kind(mailing).stop_template, context)
     else:
         run_action(request, mailing)
@@ -126,7 +126,7 @@ def render_page(
     kind = get_mailing_kind(mailing)
     unknown = messages_in_state(mailing, State.UNKNOWN)
     context = {
-        **base_context(page, request, mailing),
+        **mailing_context(page, request, mailing),
         **kind.page_context(mailing),
         "can_change": page.has_change_permission(request),
         "can_act_on_many": request.user.has_perm(ACT_ON_MANY),
@@ -137,7 +137,7 @@ def render_page(
     return render(request, kind.page_template, context, status=status)
 
 
-def base_context(page: MailingAdmin, request: HttpRequest, mailing: Mailing) -> dict:
+def mailing_context(page: MailingAdmin, request: HttpRequest, mailing: Mailing) -> dict:
     current = progress.mailing_progress(mailing)
     return {
         **page.admin_site.each_context(request),
@@ -196,12 +196,12 @@ def run_action(request: HttpRequest, mailing: Mailing) -> None:
 
 
 def pause(request: HttpRequest, mailing: Mailing) -> str:
-    control.pause(mailing)
+    control.pause_mailing(mailing)
     return str(_("It is paused. Nothing leaves until you go on."))
 
 
 def resume(request: HttpRequest, mailing: Mailing) -> str:
-    control.resume(mailing)
+    control.resume_mailing(mailing)
     return str(_("It goes on."))
 
 
@@ -211,7 +211,7 @@ def stop(request: HttpRequest, mailing: Mailing) -> str:
     return str(kind.stopped_message)
 
 
-def resolve_unknown(request: HttpRequest, mailing: Mailing) -> str:
+def resolve_selected(request: HttpRequest, mailing: Mailing) -> str:
     """Mark the selected emails, or all of those whose delivery is unknown, as arrived or send them again. Raise
     PermissionDenied for more than one, without the right to act on many."""
     arrived = "arrived" in request.POST
@@ -234,7 +234,7 @@ def resolve_unknown(request: HttpRequest, mailing: Mailing) -> str:
     return success % {"n": resolved}
 
 
-ACTIONS = {"pause": pause, "resume": resume, "stop": stop, "arrived": resolve_unknown, "resend": resolve_unknown}
+ACTIONS = {"pause": pause, "resume": resume, "stop": stop, "arrived": resolve_selected, "resend": resolve_selected}
 
 
 def resolve_outcome(message: Message, arrived: bool) -> Outcome:
@@ -252,7 +252,7 @@ def valid_uuids(values: Iterable[str]) -> list[UUID]:
     return uuids
 
 
-def set_send_rate(request: HttpRequest, per_second: int) -> None:
+def change_send_rate(request: HttpRequest, per_second: int) -> None:
     send_rate.set_send_rate(per_second)
     success = ngettext("At most %(n)d mail leaves a second now.", "At most %(n)d mails leave a second now.", per_second)
     messages.success(request, success % {"n": per_second})

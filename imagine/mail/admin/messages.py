@@ -17,7 +17,7 @@ from django.views.decorators.clickjacking import xframe_options_sameorigin
 from imagine.core.admin.actions import ActionsAdmin, Outcome, report_outcomes
 from imagine.core.admin.lookups import GuardedAdmin
 from imagine.core.logging import without_links
-from imagine.core.security_events import Kind, record_event
+from imagine.core.security_events import SecurityEventKind, record_event
 from imagine.mail import queue
 from imagine.mail.bulk import control
 from imagine.mail.html_preview import preview_document
@@ -126,7 +126,7 @@ class MessageAdmin(GuardedAdmin, ActionsAdmin):
             raise Http404
         message = get_object_or_404(Message, pk=pk)
         if request.method != "HEAD":
-            record_event(Kind.EMAIL_VIEWED, message)
+            record_event(SecurityEventKind.EMAIL_VIEWED, message)
         return HttpResponse(preview_document(message.body_html, str(request.csp_nonce)))
 
     @admin.action(description=_("Send again"), permissions=["change"])
@@ -148,7 +148,7 @@ class MessageAdmin(GuardedAdmin, ActionsAdmin):
             "%(number)d messages had no unknown outcome and stay as they are.",
             "number",
         )
-        report_outcomes(self, request, [(message, resolve_outcome(message)) for message in queryset], done, same)
+        report_outcomes(self, request, [(message, arrival_outcome(message)) for message in queryset], done, same)
 
 
 def resend_outcome(message: Message) -> Outcome:
@@ -158,7 +158,7 @@ def resend_outcome(message: Message) -> Outcome:
         return error
 
 
-def resolve_outcome(message: Message) -> Outcome:
+def arrival_outcome(message: Message) -> Outcome:
     try:
         return control.resolve_unknown(message, arrived=True)
     except Message.DoesNotExist as error:

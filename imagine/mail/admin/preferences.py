@@ -55,7 +55,7 @@ class SuppressedFilter(admin.SimpleListFilter):
 
 
 @admin.action(description=_("Mark as bouncing"), permissions=["change"])
-def mark_bouncing(page, request, queryset):
+def mark_bounces(page, request, queryset):
     done = ngettext_lazy(
         "%(number)d address marked as bouncing. Mailings skip it.",
         "%(number)d addresses marked as bouncing. Mailings skip them.",
@@ -65,7 +65,7 @@ def mark_bouncing(page, request, queryset):
 
 
 @admin.action(description=_("These take mail again"), permissions=["change"])
-def unsuppress(page, request, queryset):
+def clear_bounces(page, request, queryset):
     done = ngettext_lazy("%(number)d address takes mail again.", "%(number)d addresses take mail again.", "number")
     report_outcomes(page, request, [(one, preferences.clear_bounce(one)) for one in queryset], done)
 
@@ -78,7 +78,7 @@ class EmailPreferenceAdmin(GuardedAdmin, ActionsAdmin):
     list_filter = (SuppressedFilter, *TOPIC_FIELDS)
     search_fields = ("email",)
     show_full_result_count = False
-    actions = (mark_bouncing, unsuppress)
+    actions = (mark_bounces, clear_bounces)
 
     def has_delete_permission(self, request, obj=None):
         """Nothing is deleted, so that a later list can't email someone who unsubscribed."""
@@ -107,7 +107,7 @@ class EmailPreferenceAdmin(GuardedAdmin, ActionsAdmin):
         return super().render_change_form(request, context, *args, **kwargs)
 
     def change_view(self, request, object_id, form_url="", extra_context=None):
-        actions = {"_mark_bouncing": mark_bouncing, "_unsuppress": unsuppress}
+        actions = {"_mark_bounces": mark_bounces, "_clear_bounces": clear_bounces}
         action = next((actions[name] for name in actions if name in request.POST), None)
         if action and self.has_change_permission(request) and (preference := self.get_object(request, object_id)):
             action(self, request, [preference])

@@ -7,34 +7,34 @@ from django.db import transaction
 from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
-from imagine.core.security_events import Kind, record_event
+from imagine.core.security_events import SecurityEventKind, record_event
 from imagine.mail import queue
 from imagine.mail.bulk.delivery import BULK, RELEASED
 from imagine.mail.dispatch import wake_workers
 from imagine.mail.models import Mailing, Message
 
 EVENT_KINDS = {
-    ("paused_at", True): Kind.MAILING_PAUSED,
-    ("paused_at", False): Kind.MAILING_RESUMED,
-    ("stopped_at", True): Kind.MAILING_STOPPED,
+    ("paused_at", True): SecurityEventKind.MAILING_PAUSED,
+    ("paused_at", False): SecurityEventKind.MAILING_RESUMED,
+    ("stopped_at", True): SecurityEventKind.MAILING_STOPPED,
 }
 
 
 @transaction.atomic
-def pause(mailing: Mailing) -> None:
+def pause_mailing(mailing: Mailing) -> None:
     """Send nothing more of the mailing until it is resumed. Pausing twice does no harm."""
     set_timestamp_once(mailing, paused_at=timezone.now())
 
 
 @transaction.atomic
-def resume(mailing: Mailing) -> None:
+def resume_mailing(mailing: Mailing) -> None:
     """Harmless twice; a stopped mailing stays stopped."""
     set_timestamp_once(mailing, paused_at=None)
     transaction.on_commit(lambda: wake_workers(BULK), robust=True)
 
 
 @transaction.atomic
-def stop(mailing: Mailing) -> list[tuple[str, int]]:
+def stop_mailing(mailing: Mailing) -> list[tuple[str, int]]:
     """End a mailing for good. Delete what was not handed over and return it as `recall` does, so that what it reported
     can be undone. Harmless twice."""
     set_timestamp_once(mailing, stopped_at=timezone.now())

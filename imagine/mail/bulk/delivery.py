@@ -28,12 +28,12 @@ DELIVER_SECONDS = 5  # the heartbeat goes through the same queue
 RELEASED = {"claim_id": None, "claim_expires_at": None}
 
 
-def deliver() -> None:
+def deliver_batches() -> None:
     """Send batches of what is due for about DELIVER_SECONDS. The first one wakes another worker to help. A worker that
     ends with work left wakes one more: the other may have looked while all of it was claimed here."""
     clear_wakeup(BULK)
     stop_at, needs_help = time.monotonic() + DELIVER_SECONDS, True
-    while not server_backoff.is_active and (batch := claim()):
+    while not server_backoff.is_active and (batch := claim_batch()):
         if needs_help:
             wake_workers(BULK)
             needs_help = False
@@ -43,7 +43,7 @@ def deliver() -> None:
             return
 
 
-def sweep() -> None:
+def release_abandoned() -> None:
     """Release what a dead sender left behind, and wake a worker if something is due."""
     with transaction.atomic():
         abandoned = Message.objects.abandoned().filter(queue=BULK).lock(skip_locked=True)
@@ -54,7 +54,7 @@ def sweep() -> None:
 
 
 @transaction.atomic
-def claim() -> list[Message]:
+def claim_batch() -> list[Message]:
     """Claim the first due messages: what leaves in a second, at most BATCH_SIZE. A message has its day of tries from
     the first one on, however long its mailing was paused."""
     due = Message.objects.due(BULK).order_by("send_after").select_for_update(skip_locked=True, of=("self",))

@@ -24,7 +24,7 @@ class MailingKind:
     page_template: str = "admin/mail/mailing/page.html"
     page_context: Callable[[Mailing], Mapping[str, Any]] = no_context
     stop_template: str = "admin/mail/mailing/stop.html"
-    stop: Callable[[Mailing], object] = control.stop
+    stop: Callable[[Mailing], object] = control.stop_mailing
     stopped_message: str | Promise = STOPPED
 
 

@@ -12,7 +12,7 @@ from imagine.mail.models import Mailing, Message
 RECENT_SECONDS = 30  # over which the real speed is measured
 
 
-def mailings_in_progress() -> QuerySet[Mailing]:
+def unfinished_mailings() -> QuerySet[Mailing]:
     """Return the mailings that still have emails to write or send, or emails whose delivery is unknown."""
     messages = Message.objects.filter(mailing__isnull=False).order_by()
     queued, unknown = (

@@ -16,7 +16,7 @@ from django.db import transaction
 
 from imagine.core import audit
 from imagine.core.database import database_now
-from imagine.core.security_events import Kind, record_event
+from imagine.core.security_events import SecurityEventKind, record_event
 from imagine.mail.models import SendRate
 
 RESERVE_SECONDS = 0.25  # for which a sender reserves slots ahead
@@ -35,7 +35,7 @@ def set_send_rate(per_second: int) -> None:
     rate, _created = SendRate.objects.update_or_create(pk=1, defaults={"per_second": per_second})
     if before != per_second:
         audit.log_change(rate, {"per_second": before}, {"per_second": per_second})
-        record_event(Kind.SETTING_CHANGED, rate, fields=["per_second"], value=per_second)
+        record_event(SecurityEventKind.SETTING_CHANGED, rate, fields=["per_second"], value=per_second)
 
 
 class Slot(NamedTuple):

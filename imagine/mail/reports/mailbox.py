@@ -78,7 +78,7 @@ def open_mailbox(box: Mailbox) -> Iterator[imaplib.IMAP4]:
     imap = connect(box)
     try:
         imap.authenticate("PLAIN", lambda _challenge: f"\0{box.user}\0{box.password}".encode())
-        check(imap.select(quoted(box.folder)))
+        check_answer(imap.select(quoted(box.folder)))
         yield imap
     finally:
         with suppress(*ERRORS):
@@ -120,7 +120,7 @@ def new_uids(imap: imaplib.IMAP4, rows: QuerySet[ReportMailbox]) -> list[int]:
     validity = int(imap.response("UIDVALIDITY")[1][0] or 0)
     rows.exclude(uid_validity=validity).update(uid_validity=validity, last_uid=0)
     last_uid = rows.values_list("last_uid", flat=True).get()
-    found = check(imap.uid("SEARCH", f"UID {last_uid + 1}:*"))
+    found = check_answer(imap.uid("SEARCH", f"UID {last_uid + 1}:*"))
     uids = {int(uid) for line in found for uid in (line or b"").split()}
     return sorted(uid for uid in uids if uid > last_uid)  # "8:*" finds the last email even if its number is 7
 
@@ -143,16 +143,16 @@ def read_one(imap: imaplib.IMAP4, uid: int) -> bool:
 def can_expunge_one(imap: imaplib.IMAP4) -> bool:
     """Return whether the server can expunge one email (RFC 4315): a plain EXPUNGE would delete what a person marked,
     too. imaplib remembers what the server could do before signing in, which is less."""
-    return b"UIDPLUS" in check(imap.capability())[-1].upper().split()
+    return b"UIDPLUS" in check_answer(imap.capability())[-1].upper().split()
 
 
 def fetch(imap: imaplib.IMAP4, uid: int, what: str) -> bytes:
     """Return one part of an email, or nothing if it was deleted in the meantime."""
-    lines = check(imap.uid("FETCH", str(uid), f"({what})"))
+    lines = check_answer(imap.uid("FETCH", str(uid), f"({what})"))
     return next((line[1] for line in lines if isinstance(line, tuple)), b"")
 
 
-def check(answer: tuple[str, list]) -> list:
+def check_answer(answer: tuple[str, list]) -> list:
     kind, lines = answer
     if kind != "OK":
         raise CommandRefused("The mail server refused a command.")

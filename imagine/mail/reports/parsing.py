@@ -72,7 +72,7 @@ def read_reports(content: bytes) -> list[Report]:
         raise NotAReport("It returns no message of ours.")
     for part in parts:
         if part.get_content_type() == "message/delivery-status":
-            return [delivery_report(pk, fields) for fields in submessages(part)[1 : 1 + MAX_RECIPIENTS]]
+            return [parse_delivery_report(pk, fields) for fields in submessages(part)[1 : 1 + MAX_RECIPIENTS]]
         if part.get_content_type() == "message/feedback-report":
             return list(complaints(pk, part, returned_headers(parts)))
     raise NotAReport("It has no part for machines.")
@@ -111,7 +111,7 @@ def text_of(part: Part) -> str:
     return payload.decode(errors="replace") if isinstance(payload, bytes) else ""
 
 
-def delivery_report(pk: UUID, fields: Part) -> Report:
+def parse_delivery_report(pk: UUID, fields: Part) -> Report:
     action = words(fields, "Action").partition(" ")[0].lower()
     kind = Report.Kind(action) if action in {"failed", "delayed"} else Report.Kind.OTHER
     status = re.match(r"[245]\.\d{1,3}\.\d{1,3}", words(fields, "Status"))

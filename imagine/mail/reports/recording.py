@@ -61,12 +61,12 @@ def record_content(content: bytes, read: Callable[[bytes], list[Report]] = read_
         reports = read(content)
     except NotAReport:
         return log(Outcome.NOT_A_REPORT)
-    outcomes = [record(report) for report in reports]
+    outcomes = [record_report(report) for report in reports]
     return next((outcome for outcome in Outcome if outcome in outcomes), Outcome.NOT_OURS)
 
 
 @transaction.atomic
-def record(report: Report) -> Outcome:
+def record_report(report: Report) -> Outcome:
     """Record what a report says about one address. Locks the message, then changes the address."""
     message = Message.objects.select_for_update(of=("self",)).filter(pk=report.message_pk).first()
     if message is None or not is_recipient(message, report):

@@ -14,7 +14,7 @@ MIN_BITS = 1024
 GOOD_BITS = 2048
 
 
-def check(lookup: Lookup, domain: str, selectors: list[str]) -> list[Finding]:
+def check_dkim(lookup: Lookup, domain: str, selectors: list[str]) -> list[Finding]:
     if not selectors:
         return [
             unseen(

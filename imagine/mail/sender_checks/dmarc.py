@@ -7,7 +7,7 @@ from imagine.mail.sender_checks.findings import Finding, missing, ok
 from imagine.mail.sender_checks.lookup import Lookup, domain_and_parents, shown
 
 
-def check(lookup: Lookup, domain: str) -> list[Finding]:
+def check_dmarc(lookup: Lookup, domain: str) -> list[Finding]:
     for parent in domain_and_parents(domain):
         records = [text for text in lookup.texts(f"_dmarc.{parent}") if re.match(r"v=DMARC1\s*(;|$)", text)]
         if len(records) > 1:

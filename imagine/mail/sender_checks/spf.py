@@ -31,7 +31,7 @@ class Term:
         return "%" in self.value
 
 
-def check(lookup: Lookup, domain: str, addresses: list[Address], *, sure: bool) -> list[Finding]:
+def check_spf(lookup: Lookup, domain: str, addresses: list[Address], *, sure: bool) -> list[Finding]:
     """`sure` if email is known to leave from these addresses; otherwise they are those of the mail server."""
     record = SpfRecord(lookup, domain)
     try:
@@ -142,7 +142,7 @@ class SpfRecord:
         if match := TERM.fullmatch(word):
             parts = {name: value or "" for name, value in match.groupdict().items()}
             term = Term(**{**parts, "name": parts["name"].lower(), "qualifier": parts["qualifier"] or "+"})
-            if is_complete(term):
+            if is_valid_term(term):
                 return term
         if (match := MODIFIER.fullmatch(word)) and match[1].lower() == "redirect" and match[2]:
             return Term("", "redirect", match[2])
@@ -202,7 +202,7 @@ def is_other_modifier(word: str) -> bool:
     return match is not None and match[1].lower() != "redirect"
 
 
-def is_complete(term: Term) -> bool:
+def is_valid_term(term: Term) -> bool:
     if term.name in {"include", "exists"}:
         return bool(term.value)
     if int(term.prefix or 0) > (128 if term.name == "ip6" else 32) or int(term.prefix6 or 0) > 128:

@@ -21,7 +21,7 @@ LATE_AFTER = 60  # seconds; email normally goes out at once
 
 @register.inclusion_tag("admin/mail/mailing/_in_progress.html")
 def mailings_in_progress(user) -> dict:
-    return {"mailings": progress.mailings_in_progress()[:MAX_MAILINGS] if user.has_perm("mail.view_mailing") else []}
+    return {"mailings": progress.unfinished_mailings()[:MAX_MAILINGS] if user.has_perm("mail.view_mailing") else []}
 
 
 @register.inclusion_tag("admin/mail/message/_delivery_health.html")

@@ -32,14 +32,14 @@ class Command(BaseCommand):
         except Unanswered as error:
             raise CommandError(f"{error} Nothing could be looked up.") from error
         self.states: list[State] = []
-        domain, reply_domain = domain_of("MAIL_FROM"), domain_of("MAIL_REPLY_TO")
+        domain, reply_domain = domain_of_setting("MAIL_FROM"), domain_of_setting("MAIL_REPLY_TO")
         sure = bool(addresses)
         if not sure:
             addresses = self.find_relay(lookup)
         if self.section("Sender", lambda: hosts.check_domain(lookup, domain, "MAIL_FROM")):
-            self.section("SPF: who may send", lambda: spf.check(lookup, domain, addresses, sure=sure))
-            self.section("DKIM: signatures", lambda: dkim.check(lookup, domain, dkim_selector))
-            self.section("DMARC: what happens to forged email", lambda: dmarc.check(lookup, domain))
+            self.section("SPF: who may send", lambda: spf.check_spf(lookup, domain, addresses, sure=sure))
+            self.section("DKIM: signatures", lambda: dkim.check_dkim(lookup, domain, dkim_selector))
+            self.section("DMARC: what happens to forged email", lambda: dmarc.check_dmarc(lookup, domain))
             self.section("Bounces", lambda: [hosts.check_incoming(lookup, domain, "bounces")])
         if self.section("Replies", lambda: hosts.check_domain(lookup, reply_domain, "MAIL_REPLY_TO")):
             self.section("Replies", lambda: [hosts.check_incoming(lookup, reply_domain, "replies")])
@@ -86,7 +86,7 @@ class Command(BaseCommand):
         )
 
 
-def domain_of(setting: str) -> str:
+def domain_of_setting(setting: str) -> str:
     domain = parseaddr(getattr(settings, setting))[1].rpartition("@")[2].lower()
     if not domain:
         raise CommandError(f"{setting} has no email address that can be read.")

@@ -1,0 +1,31 @@
+"""One name for one thing: what two modules define under one name is named too short in one of them."""
+
+import ast
+from collections import defaultdict
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+# Names that Django looks for, in as many modules as there are.
+DJANGO = {"Command"}
+
+
+def defined_names(tree: ast.Module) -> set[str]:
+    """The public functions and classes of a module. A receiver has the name of its signal, in each app."""
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    names = {node.name for node in tree.body if isinstance(node, kinds)}
+    return {name for name in names if not name.startswith(("_", "on_"))} - DJANGO
+
+
+def test_no_two_modules_define_the_same_name():
+    modules = defaultdict(list)
+    for folder in ("imagine", "partners", "summit"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            if "migrations" not in path.parts:
+                for name in defined_names(ast.parse(path.read_text())):
+                    modules[name].append(path.relative_to(ROOT).as_posix())
+    assert {name: paths for name, paths in modules.items() if len(paths) > 1} == {}
+
+
+def test_functions_and_classes_of_a_module_are_found():
+    source = "@decorated\ndef start(): ...\n\nclass Kind:\n    def inner(self): ...\n\ndef _private(): ...\n"
+    assert defined_names(ast.parse(source)) == {"start", "Kind"}
