@@ -48,8 +48,11 @@ def record_event(
 def record_failure(
     kind: SecurityEventKind, about: Model | None = None, *, request: HttpRequest | None = None, **others: Any
 ) -> None:
-    """Record that a sign-in failed, unless its network filled the log with such rows in the last hour."""
+    """Record that a sign-in failed, unless its network filled the log with such rows in the last hour. Then one row
+    says that there were more."""
     if request and wait_for_try(f"recorded failures:{hashed_network(request)}", most=MOST_FAILURES, minutes=60):
+        if not wait_for_try(f"unlisted failures:{hashed_network(request)}", most=1, minutes=60):
+            record_event(kind, request=request, unlisted=True)
         return
     record_event(kind, about, request=request, **others)
 

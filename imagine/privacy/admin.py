@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
+from imagine.accounts.models import StaffSession
 from imagine.core.admin.read_only import ReadOnlyMixin
 from imagine.core.errors import RuleViolation
 from imagine.core.forms import AddressField
@@ -21,7 +22,7 @@ from imagine.core.models import SecurityEvent
 from imagine.core.security_events import record_event
 from imagine.privacy import erasing
 from imagine.privacy.models import Erasure, Hold
-from imagine.privacy.people import ADDRESS_OF, TABLES, Person, everything_about, person_of, row_of
+from imagine.privacy.people import ADDRESS_OF, TABLES, Found, Person, everything_about, person_of, row_of
 
 
 class FindPersonForm(forms.Form):
@@ -33,12 +34,12 @@ class PersonPage(NamedTuple):
     answers to the form that finds people."""
 
     person: Person
-    label: str = ""
-    pk: str = ""
+    row: Model | None = None
 
     @property
     def context(self) -> dict:
-        return {"person": self.person, "label": self.label, "pk": self.pk}
+        names = {"label": self.row._meta.label_lower, "pk": self.row.pk} if self.row else {"label": "", "pk": ""}
+        return {"person": self.person, **names}
 
 
 def person_page_or_404(label: str, pk: str) -> PersonPage:
@@ -46,7 +47,7 @@ def person_page_or_404(label: str, pk: str) -> PersonPage:
     person = person_of(row) if row else None
     if person is None:
         raise Http404
-    return PersonPage(person, label, pk)
+    return PersonPage(person, row)
 
 
 def row_or_none(label: str, pk: str) -> Model | None:
@@ -140,14 +141,27 @@ def show_person(request: HttpRequest, page: PersonPage, context: dict) -> HttpRe
 def download_person(request: HttpRequest, page: PersonPage) -> HttpResponse:
     if request.method == "HEAD":  # which exports nothing
         return HttpResponse()
-    tables = {found.model._meta.label: list(found.shown()) for found in everything_about(page.person)}
-    event = record_event(SecurityEvent.Kind.EXPORTED, file="person.json", rows=sum(map(len, tables.values())))
+    found = everything_about(page.person)
+    tables = {each.model._meta.label: list(each.shown()) for each in found}
+    event = record_export(page, found)
     content = {"email": page.person.email, "names": page.person.names, "made_at": timezone.now(), "tables": tables}
     response = JsonResponse(content, json_dumps_params={"indent": 2, "ensure_ascii": False})
     response.headers["Content-Disposition"] = (
         f'attachment; filename="person-{timezone.localdate()}-record-{event.pk}.json"'
     )
     return response
+
+
+def record_export(page: PersonPage, found: list[Found]) -> SecurityEvent:
+    """Name the person by a row about them, for someone who is only mentioned by one that does."""
+    mentioning = (each.rows[0] for each in found if each.model is not StaffSession)  # whose key is a secret
+    return record_event(
+        SecurityEvent.Kind.EXPORTED,
+        page.row or next(mentioning, None),
+        file="person.json",
+        rows=sum(len(each.rows) for each in found),
+        columns=[f"{each.model._meta.label}.{column.name}" for each in found for column in each.columns],
+    )
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -65,9 +65,12 @@ def test_failures_from_one_network_do_not_fill_the_log(clerk, monkeypatch):
     seen = len(events())
     for number in range(8):
         give_password(Client(), "wrong", name=f"guess-{number}", address="10.20.30.40")
-    assert events()[seen:] == ["sign_in_failed"] * 5
+    assert events()[seen:] == ["sign_in_failed"] * 6
+    assert [event.facts for event in SecurityEvent.objects.order_by("pk")[seen:]] == [{}] * 5 + [{"unlisted": True}]
+    last = SecurityEvent.objects.latest("pk")
+    assert (last.network, last.about) == ("10.20.30.0/24", None)
     give_password(Client(), "wrong", address="10.20.31.40")
-    assert len(events()[seen:]) == 6
+    assert len(events()[seen:]) == 7
 
 
 def test_recovery_code_and_ended_sessions_are_recorded(clerk):

@@ -168,8 +168,13 @@ def test_page_and_json_have_everything_but_links_within_5_seconds(staff):
         for link in (rsvp, *Pledge.objects.all(), *EmailPreference.objects.filter(email=EMAIL.lower())):
             assert link.token not in text
         assert "the-browsers-secret" not in text
-    record = SecurityEvent.objects.get(kind=SecurityEvent.Kind.EXPORTED).pk
-    name = f"person-{timezone.localdate()}-record-{record}.json"
+    record = SecurityEvent.objects.get(kind=SecurityEvent.Kind.EXPORTED)
+    tables = {label: set(rows[0]) for label, rows in content["tables"].items()}
+    assert record.about == rsvp
+    assert set(record.facts["columns"]) == {f"{label}.{name}" for label in tables for name in tables[label]}
+    assert record.facts["rows"] == sum(map(len, content["tables"].values()))
+    assert "nora" not in str(record.facts).lower()
+    name = f"person-{timezone.localdate()}-record-{record.pk}.json"
     assert download["Content-Disposition"] == f'attachment; filename="{name}"'
 
 
@@ -233,6 +238,7 @@ def test_person_who_is_only_mentioned_is_found_and_erased(staff):
     assert "ask Nora.Quill@example.org" in web_client.page_text(staff.post(find, {"email": EMAIL}))
     content = json.loads(staff.post(find, {"email": EMAIL, "step": "json"}).content)
     assert list(content["tables"]) == ["core.AuditEntry"]
+    assert SecurityEvent.objects.get(kind=SecurityEvent.Kind.EXPORTED).about == AuditEntry.objects.latest("pk")
     assert "What happens" in web_client.page_text(staff.post(find, {"email": EMAIL, "step": "plan"}))
     assert everywhere("nora")
     assert staff.post(find, {"email": EMAIL, "step": "erase"}).status_code == 302

@@ -30,6 +30,7 @@ FACT_LABELS = {
     "searched": _("searched by words"),
     "selected": _("selected rows only"),
     "template": _("template"),
+    "unlisted": _("further failures from this network in this hour are not listed"),
     "value": _("new value"),
 }
 CODES = {"totp": _("authenticator app"), "passkey": _("passkey")}
