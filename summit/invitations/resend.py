@@ -24,6 +24,11 @@ KINDS = (
     *(SummitEmailKind.INVITATION_LINK, SummitEmailKind.INVITATION_UNANSWERED),
     *(SummitEmailKind.INVITATION_MOVED, SummitEmailKind.INVITATION_CANCELED),
 )
+UNTIL_ANSWERED = (
+    SummitEmailKind.INVITATION_UNANSWERED,
+    SummitEmailKind.INVITATION_MOVED,
+    SummitEmailKind.INVITATION_CANCELED,
+)
 NOT_ACCEPTED = [State.QUEUED, State.REJECTED, State.FAILED]  # by a mail server
 
 
@@ -61,15 +66,30 @@ def rewritten_message(message: Message, invitation: Invitation) -> Message:
 def check_can_resend(message: Message, invitation: Invitation) -> None:
     if message.kind in INVITATION_KINDS:
         check_wanted(invitation)
+    else:
+        check_not_over(message, invitation)
     if keeps_its_text(message):
         check_unchanged_since(message, invitation)
 
 
-def check_wanted(invitation: Invitation) -> None:
+def check_not_over(message: Message, invitation: Invitation) -> None:
+    if invitation.event.is_over:
+        raise CannotResend(_("The event is over, so this email is of no use anymore."))
+    if message.kind in UNTIL_ANSWERED and invitation.answer != Invitation.Answer.OPEN:
+        raise CannotResend(_("They have answered since, so this email isn't true anymore."))
+    if message.kind == SummitEmailKind.INVITATION_UNANSWERED:
+        check_event_invitable(invitation)
+
+
+def check_event_invitable(invitation: Invitation) -> None:
     try:
         check_invitable(invitation.event)
     except EventNotInvitable as refused:
         raise CannotResend(str(refused)) from refused
+
+
+def check_wanted(invitation: Invitation) -> None:
+    check_event_invitable(invitation)
     if invitation.answer == Invitation.Answer.ACCEPTED:
         raise CannotResend(_("They have accepted. Mail the private link of their RSVP again instead."))
     if not preferences.may_email(invitation.contact.email, "invitations"):

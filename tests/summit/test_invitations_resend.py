@@ -1,5 +1,6 @@
 """Mail about an invitation that staff send once more says what is true by then, or is refused plainly."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -239,6 +240,46 @@ def test_other_invitation_emails_are_resent_only_while_still_correct(asked, kind
     event.venue = "Weber Point Events Center"
     factories.save_event(event)
     assert "Send the invitation itself again: it is written anew." in refusal(mail_of(asked, kind))
+
+
+@pytest.fixture
+def outdated(asked) -> Callable[[str], Message]:
+    """An email of a kind that was sent about the invitation."""
+
+    def mail(kind: str) -> Message:
+        Message.objects.update(kind=kind)
+        return Message.objects.get()
+
+    return mail
+
+
+@pytest.mark.parametrize("kind", ["unanswered", "invitation_moved", "invitation_called_off"])
+@pytest.mark.parametrize("answer", ["accepted", "declined"])
+def test_email_about_an_open_invitation_is_refused_once_it_is_answered(asked, outdated, kind, answer):
+    message = outdated(kind)
+    if answer == "declined":
+        responses.decline_invitation(asked)
+    else:
+        responses.accept_invitation(asked, Rsvp(name="Alma Reyes"), size=1)
+    assert refusal(message) == "They have answered since, so this email isn't true anymore."
+
+
+@pytest.mark.parametrize("kind", ["unanswered", "invitation_moved", "invitation_called_off", "invitation_link"])
+def test_email_about_an_invitation_is_refused_once_the_event_is_over(asked, outdated, kind):
+    factories.end_event(asked.event)
+    assert refusal(outdated(kind)) == "The event is over, so this email is of no use anymore."
+
+
+def test_reminder_of_an_invitation_is_refused_once_rsvp_is_closed(asked, outdated):
+    factories.close_rsvp(asked.event)
+    assert refusal(outdated("unanswered")).startswith("RSVP for this event is closed, so nobody could answer.")
+
+
+def test_reminder_of_an_invitation_is_refused_to_someone_who_unsubscribed(asked, outdated):
+    message = outdated("unanswered")
+    Message.objects.update(topic="reminders")
+    preferences.set_topics(preferences.get_preference("alma.reyes@example.org"), reminders=False)
+    assert refusal(Message.objects.get(pk=message.pk)).startswith("This address doesn't want email of this kind")
 
 
 # In the admin ----------------------------------------------------------------------------------------------------
