@@ -1,5 +1,5 @@
 # One image for web, workers and beat; docker-compose.yml sets the command.
-FROM python:3.13.9-slim-trixie
+FROM python:3.13.16-slim-trixie
 
 ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 WEB_CONCURRENCY=2
 WORKDIR /app
