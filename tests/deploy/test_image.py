@@ -106,6 +106,16 @@ def test_build_commands_run(container):
     assert list(container.tree.glob("locale/*/LC_MESSAGES/django.mo"))
 
 
+def test_image_can_be_read_when_the_checkout_was_private(tmp_path):
+    image.copy_tree(tmp_path, image.ignore_patterns())
+    for path in tmp_path.rglob("*"):
+        path.chmod(0o700 if path.is_dir() else 0o600)
+    (command,) = (command for command in image.instructions("RUN") if "chmod" in command)
+    subprocess.run(command, cwd=tmp_path, shell=True, check=True)
+    modes = {(path.is_dir(), path.stat().st_mode & 0o777) for path in tmp_path.rglob("*")}
+    assert modes == {(True, 0o755), (False, 0o644)}
+
+
 def test_all_management_commands_can_be_loaded(container):
     names = container.succeed(
         ["python", "-c", LOAD_COMMANDS], **container.environment(DJANGO_SETTINGS_MODULE="imagine.settings")
