@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
 from django.db import connection
 from playwright.sync_api import Page, sync_playwright
 
+from imagine.access import roles
 from tests.browser.chromium import find_chromium
 from tests.browser.site import Site
 from tests.browser.tabs import TabPool
@@ -77,8 +79,16 @@ def site(running_site, database, request):
 
 @pytest.fixture
 def staff(site):
-    """Create a superuser; tests.browser.staff signs in."""
-    return get_user_model().objects.create(username="staff", is_staff=True, is_superuser=True)
+    """Create a member of Community Relations; tests.browser.staff signs in."""
+    roles.create_roles()
+    staff = get_user_model().objects.create(username="staff", is_staff=True)
+    staff.groups.add(Group.objects.get(name=roles.COMMUNITY_RELATIONS))
+    return staff
+
+
+@pytest.fixture
+def superuser(site):
+    return get_user_model().objects.create_superuser("chief")
 
 
 @pytest.fixture(scope="package")
