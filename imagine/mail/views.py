@@ -45,7 +45,7 @@ UNSUBSCRIBE_TEXTS = {
 
 
 @page_or_post
-@limit_posts("change", most=300, minutes=10)
+@limit_posts("email_preferences", most=300, minutes=10)
 @personal_page
 def email_preferences(request: HttpRequest, token: str) -> HttpResponse:
     preference = get_object_or_404(EmailPreference, token=token)

@@ -27,7 +27,7 @@ MAX_SIGNATURES_PER_HOUR = 20  # with the same link
 
 @takes_files(max_size=logos.MAX_FILE_SIZE)
 @page_or_post
-@limit_posts("pledge", most=300, minutes=10)
+@limit_posts("pledge", most=1200, minutes=10)  # 300 people in a school, who save it three times and sign
 @personal_page
 def pledge(request: HttpRequest, token: str) -> HttpResponse:
     """Show the pledge's page with profile, checklist and signature. A POST saves a draft or signs."""

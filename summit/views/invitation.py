@@ -108,7 +108,7 @@ def party_context(rsvp: Rsvp) -> dict:
 
 
 @page_or_post
-@limit_posts("change", most=300, minutes=10)
+@limit_posts("accept_invitation", most=600, minutes=10)
 @invitation_by_link
 def invitation_accept(request: HttpRequest, invitation: Invitation) -> HttpResponse:
     """Reserve seats or a place on the waitlist; a party that had canceled is reinstated."""
@@ -134,7 +134,7 @@ def invitation_accept(request: HttpRequest, invitation: Invitation) -> HttpRespo
 
 
 @page_or_post
-@limit_posts("change", most=300, minutes=10)
+@limit_posts("decline_invitation", most=600, minutes=10)
 @invitation_by_link
 def invitation_decline(request: HttpRequest, invitation: Invitation) -> HttpResponse:
     """Decline, with a message or without; seats are given back."""

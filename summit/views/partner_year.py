@@ -32,7 +32,7 @@ def partner_year(request: HttpRequest, token: str) -> HttpResponse:
 
 
 @page_or_post
-@limit_posts("change", most=300, minutes=10)
+@limit_posts("mail_year_link", most=300, minutes=10)
 @personal_page
 def mail_year_link(request: HttpRequest, token: str) -> HttpResponse:
     """Email the pledge's contact their own link for one event."""

@@ -82,7 +82,7 @@ def email_status(rsvp: Rsvp) -> str:
 
 
 @page_or_post
-@limit_posts("change", most=300, minutes=10)
+@limit_posts("change_party", most=600, minutes=10)
 @rsvp_by_link
 def change_party(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
     """Save names and needs. The other buttons also change how many seats are held or waited for."""
@@ -154,7 +154,7 @@ def wait_for_rsvp_email(rsvp: Rsvp) -> int:
 
 
 @page_or_post
-@limit_posts("change", most=300, minutes=10)
+@limit_posts("cancel_rsvp", most=300, minutes=10)
 @rsvp_by_link
 def cancel_rsvp(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
     """Ask for confirmation, then give back every seat."""
@@ -171,7 +171,7 @@ def cancel_rsvp(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
 
 
 @page_or_post
-@limit_posts("change", most=300, minutes=10)
+@limit_posts("reinstate_rsvp", most=300, minutes=10)
 @rsvp_by_link
 def reinstate_rsvp(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
     """Reinstate a canceled party at the end of the waitlist."""
@@ -188,7 +188,7 @@ def reinstate_rsvp(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
 
 
 @page_or_post
-@limit_posts("change", most=300, minutes=10)
+@limit_posts("promise_from_rsvp", most=300, minutes=10)
 @rsvp_by_link
 def promise_from_rsvp(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
     """Open the pledge page with the guest's details filled in. A partner's link is only emailed."""

@@ -305,6 +305,16 @@ def test_xlsx_with_more_than_a_hundred_columns_is_refused_at_once(sheet):
     assert processor_seconds(content, WIDE) < 1
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("cell", [b"<c/>", b'<c r="A1"/>', b"<c><v>1</v></c>", b'<c r="A1"><v>1</v></c>'])
+def test_wide_or_endless_table_is_refused_at_once_after_millions_of_cells(cell):
+    elements_in_row = 1 + 100 * cell.count(b"<c") + 100 * cell.count(b"<v>")
+    row, most = b"<row>" + cell * 100 + b"</row>", package.MAX_CELL_ELEMENTS // elements_in_row - 3
+    wide = workbook_with(HEADER + row * most + b"<row>" + b"<c/>" * 101 + b"</row>")
+    assert processor_seconds(wide, WIDE) < 1
+    assert processor_seconds(workbook_with(HEADER + row * (package.MAX_UNPACKED // len(row) - 1)), BOMB) < 1
+
+
 def test_hundred_columns_are_read_and_empty_cells_beyond_are_ignored():
     cells = b"".join(text_cell(f"h{number}") for number in range(98))
     wide = workbook_with(HEADER.replace(b"</row>", cells + b"</row>") + b'<row><c r="XFD2" s="0"/></row>')

@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.db import OperationalError
+from django.db.models import F
+from django.http import HttpResponse
 from django.test import Client, RequestFactory
 from django.urls import reverse
 
@@ -13,9 +16,11 @@ from imagine.core import rate_limit
 from imagine.core.links import new_token
 from imagine.core.models import RateLimitCount
 from imagine.mail.models import Message
+from imagine.mail.preferences import get_preference
 from summit import seats
-from summit.models import LinkRequest, Rsvp
+from summit.models import Event, LinkRequest, Rsvp
 from tests import factories, snapshots, web_client
+from tests.partners.pledge_form import selected, signature, submit
 
 LINKS = ("rsvp", "change_party", "cancel_rsvp", "reinstate_rsvp", "rsvp_calendar")
 PUBLIC = ("landing", "find_rsvp", "found_rsvp", "privacy", "accessibility", "live", "ready")
@@ -109,13 +114,25 @@ def answers_of_every_kind(rsvp: Rsvp) -> dict:
         "admin": staff.get("/imagine/admin/"),
         "admin list": staff.get("/imagine/admin/summit/rsvp/"),
         "admin form": staff.get(f"/imagine/admin/summit/rsvp/{rsvp.pk}/change/"),
+        "500": failing_response(event, ValueError),
+        "503": failing_response(event, OperationalError),
         "admin message": staff.get(f"/imagine/admin/mail/message/{Message.objects.first().pk}/change/"),
     }
+
+
+def failing_response(url: str, error: type[Exception]) -> HttpResponse:
+    def fail(*args, **kwargs):
+        raise error
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("summit.views.public.page_state", fail)
+        return Client(raise_request_exception=False).get(url)
 
 
 @pytest.mark.slow
 def test_every_response_has_security_headers_and_no_inline_code():
     for kind, response in answers_of_every_kind(factories.rsvp(factories.event())).items():
+        assert kind not in {"500", "503"} or response.status_code == int(kind), kind
         policy = response.get("Content-Security-Policy", "")
         assert "default-src 'none'" in policy, kind
         assert "unsafe-" not in policy, kind
@@ -247,9 +264,9 @@ def reserve(client, rsvp: Rsvp, email: str = "new@example.org"):
         ("find", 300, lambda client, rsvp: client.post("/imagine/rsvp/find/", {"email": "new@example.org"})),
         ("rsvp", 600, reserve),
         ("known", 30, lambda client, rsvp: reserve(client, rsvp, rsvp.email)),
-        ("change", 300, lambda client, rsvp: client.post(reverse("change_party", args=[rsvp.token]), {})),
+        ("change_party", 600, lambda client, rsvp: client.post(reverse("change_party", args=[rsvp.token]), {})),
     ],
-    ids=["find", "rsvp", "known", "change"],
+    ids=["find", "rsvp", "known", "change_party"],
 )
 def test_rate_limited_requests_get_429_with_retry_after(client, scope, most, send):
     rsvp = factories.rsvp(factories.event())
@@ -285,6 +302,27 @@ def test_three_hundred_people_behind_one_ip_are_not_rate_limited(client):
     ]:
         assert 429 not in {client.post(url, form | person).status_code for person in people}, url
     assert Rsvp.objects.count() == 300
+
+
+def do_everything(client: Client, event: Event, name: str) -> list[int]:
+    """Answer an invitation after a mistake, name a guest, promise in three steps, and choose what to be sent."""
+    invitation = factories.invitation(event, factories.person(name))
+    party = {"name": name, "size": "2", "accepts_partial": "wait"}
+    answers = [client.post(reverse("decline_invitation", args=[invitation.token]))]
+    answers += [client.post(reverse("accept_invitation", args=[invitation.token]), form) for form in ({}, party)]
+    rsvp = Rsvp.objects.get(name=name)
+    answers += [client.post(reverse("change_party", args=[rsvp.token]), {}) for _mistake in range(2)]
+    begun = factories.pledge_request(f"{name}'s", f"{name}@example.org")
+    answers += [submit(begun.token, form, client=client) for form in ({}, selected(), signature(), signature(name))]
+    preferences = get_preference(rsvp.email).get_absolute_url()
+    return [answer.status_code for answer in [*answers, client.post(preferences, {"language": "es"})]]
+
+
+def test_the_last_of_three_hundred_people_behind_one_ip_can_still_do_everything(client):
+    event = factories.event(capacity=400)
+    assert 429 not in do_everything(client, event, "First")
+    assert RateLimitCount.objects.filter(key__contains=rate_limit.BY_VISITOR).update(count=F("count") * 299)
+    assert 429 not in do_everything(client, event, "Last")
 
 
 def test_rate_limits_store_no_ip_address(client):
