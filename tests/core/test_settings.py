@@ -193,15 +193,22 @@ def test_debug_is_allowed_only_on_localhost(monkeypatch):
 
 
 def test_any_variable_can_be_read_from_a_file(monkeypatch, tmp_path):
-    for name, value in GOOD.items():
+    optional = {
+        "BOUNCE_IMAP_URL": "imaps://user:password@mail.example.org/INBOX",
+        "BOUNCE_WEBHOOK_SECRET": "0123456789" * 4,
+    }
+    values = GOOD | SSO | optional
+    for name, value in values.items():
         file = tmp_path / name
         file.write_text(f"  {value}\n")
         monkeypatch.setenv(f"{name}_FILE", str(file))
-    from_files = start(monkeypatch, **dict.fromkeys(GOOD))
-    for name in GOOD:
+    from_files = start(monkeypatch, **dict.fromkeys(values))
+    for name in values:
         monkeypatch.delenv(f"{name}_FILE")
-    from_environment = start(monkeypatch)
+    from_environment = start(monkeypatch, **values)
     names = ("SECRET_KEY", "SITE_URL", "DATABASES", "REDIS_URL", "EMAIL_HOST", "EMAIL_HOST_PASSWORD", "MAIL_FROM")
+    names += ("OIDC_CLIENT_SECRET", "OIDC_GROUPS", "BOUNCE_MAILBOX", "BOUNCE_WEBHOOK_SECRET")
+    assert all(from_files[name] for name in names)
     assert {name: from_files[name] for name in names} == {name: from_environment[name] for name in names}
 
 

@@ -66,3 +66,15 @@ def test_paths_without_uploads_get_the_general_limit(path):
 def test_readme_has_the_same_body_limit():
     assert re.findall(r"client_max_body_size (\w+);", (PROJECT / "README.md").read_text()) == ["32m"]
     assert size("32m") == MAX_BODY
+
+
+@pytest.mark.django_db
+def test_answers_of_nginx_itself_have_the_applications_security_headers(client):
+    """Each is empty where the application's answer has it. A location with an `add_header` of its own has none."""
+    values = dict(re.findall(r'map \$upstream_http_\w+ \$(\w+) \{\s+"" "?([^;"]+)', CONF))
+    added = dict(re.findall(r"^    add_header ([\w-]+) \$(\w+) always;$", CONF, re.MULTILINE))
+    assert CONF.count("add_header") == len(added) == 6
+    page = client.get("/imagine/privacy/")
+    for name, variable in added.items():
+        assert f"map $upstream_http_{name.lower().replace('-', '_')} ${variable} " in CONF
+        assert values[variable].partition(";")[0] in page[name]
