@@ -8,8 +8,11 @@ class PartnersConfig(AppConfig):
 
     def ready(self):
         # Models can be imported only now.
+        from imagine.core.models import register_security_event_kinds
         from imagine.mail import attachments
         from partners import receivers  # noqa: F401 (importing it connects them)
         from partners.emails.pledge import CERTIFICATE, build_certificate
+        from partners.security_events import PartnerEventKind
 
         attachments.register_builder(CERTIFICATE, build_certificate)
+        register_security_event_kinds(PartnerEventKind)

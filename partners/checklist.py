@@ -10,7 +10,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from imagine.core import audit
-from imagine.core.security_events import SecurityEventKind, record_event
+from imagine.core.models import SecurityEventKind
+from imagine.core.security_events import record_event
 from partners.models import PledgeYear, PromiseType, School
 
 Row = PromiseType | School | PledgeYear

@@ -9,9 +9,10 @@ from django.utils.translation import gettext as _
 
 from imagine.core import links
 from imagine.core.formatting import short_date
-from imagine.core.security_events import SecurityEventKind, record_event
+from imagine.core.security_events import record_event
 from imagine.mail import dispatch
 from imagine.mail.models import Message
+from imagine.mail.security_events import MailEventKind
 from partners.models import Contact
 from partners.pledges import signup as pledge_signup
 from summit import seats
@@ -55,7 +56,7 @@ def mail_link_by_staff(rsvp: Rsvp) -> bool:
         raise seats.RsvpClosed(_("This event is over, so its links are not mailed again."))
     is_emailed = mail_rsvp_link(rsvp, by_staff=True)
     if is_emailed:
-        record_event(SecurityEventKind.EMAIL_RESENT, rsvp)
+        record_event(MailEventKind.EMAIL_RESENT, rsvp)
     return is_emailed
 
 

@@ -28,8 +28,9 @@ from imagine.core import audit
 from imagine.core.database import database_now
 from imagine.core.deletion import check_deletable
 from imagine.core.errors import RuleViolation
+from imagine.core.models import SecurityEventKind
 from imagine.core.rows import row_values, select_row
-from imagine.core.security_events import SecurityEventKind, record_event
+from imagine.core.security_events import record_event
 from imagine.mail.models import Message
 from imagine.mail.queue import enqueue_many
 from summit.emails import rsvp as rsvp_emails

@@ -10,11 +10,11 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from imagine.core.models import SecurityEvent
-from imagine.core.security_events import SecurityEventKind
+from imagine.core.models import SecurityEvent, SecurityEventKind
 from imagine.mail import editable_templates, queue
 from imagine.mail.bulk import control, send_rate
 from imagine.mail.models import Mailing, Message, SendRate, TemplateOverride
+from imagine.mail.security_events import MailEventKind
 from imagine.privacy.models import Hold
 from partners import checklist
 from partners.models import PromiseType
@@ -22,6 +22,7 @@ from partners.organizations import contacts, merging
 from partners.pledges import editing as pledge_editing
 from partners.pledges import links as pledge_links
 from partners.pledges import years as pledge_years
+from partners.security_events import PartnerEventKind
 from summit import organization_matching, rsvp_links, seats
 from summit.invitations import responses, writing
 from tests import factories
@@ -41,7 +42,7 @@ def last_event() -> int:
     return newest.pk if newest else 0
 
 
-def one(kind: SecurityEventKind, about, **facts) -> list[tuple]:
+def one(kind: str, about, **facts) -> list[tuple]:
     return [(kind, about._meta.model_name, about.pk, facts)]
 
 
@@ -75,7 +76,7 @@ def test_merge_is_logged():
     kept, other = factories.organization("Port Gate"), factories.organization("Port Gate Logistics")
     number = other.pk
     merging.merge_organizations(kept, other)
-    assert recorded() == one(SecurityEventKind.ORGANIZATIONS_MERGED, kept, merged=number)
+    assert recorded() == one(PartnerEventKind.ORGANIZATIONS_MERGED, kept, merged=number)
 
 
 def test_refused_merge_is_not_logged():
@@ -87,13 +88,13 @@ def test_refused_merge_is_not_logged():
 
 def test_mailing_approval_pause_resume_and_stop_are_logged_once():
     _event, mailing = invited()
-    approved = one(SecurityEventKind.MAILING_APPROVED, mailing, template="invitation", recipients=1)
+    approved = one(MailEventKind.MAILING_APPROVED, mailing, template="invitation", recipients=1)
     assert recorded() == approved
     before = last_event()
     for act in (control.pause_mailing, control.resume_mailing, writing.stop_invitations):
         act(mailing)
         act(mailing)  # twice does no harm and is recorded once
-    kinds = (SecurityEventKind.MAILING_PAUSED, SecurityEventKind.MAILING_RESUMED, SecurityEventKind.MAILING_STOPPED)
+    kinds = (MailEventKind.MAILING_PAUSED, MailEventKind.MAILING_RESUMED, MailEventKind.MAILING_STOPPED)
     assert recorded(since=before) == [row for kind in kinds for row in one(kind, mailing)]
 
 
@@ -106,14 +107,14 @@ def test_change_notice_mailing_is_logged():
     factories.save_event(event)
     notice = Mailing.objects.latest("pk")
     assert recorded(since=before) == one(
-        SecurityEventKind.MAILING_CREATED, notice, template="invitation_moved", recipients=1
+        MailEventKind.MAILING_CREATED, notice, template="invitation_moved", recipients=1
     )
     event.venue = "Elsewhere again"  # before it was written
     factories.save_event(event)
     again = Mailing.objects.latest("pk")
     assert [row[:3] for row in recorded(since=before)[1:]] == [
-        (SecurityEventKind.MAILING_STOPPED, "mailing", notice.pk),
-        (SecurityEventKind.MAILING_CREATED, "mailing", again.pk),
+        (MailEventKind.MAILING_STOPPED, "mailing", notice.pk),
+        (MailEventKind.MAILING_CREATED, "mailing", again.pk),
     ]
 
 
@@ -182,7 +183,7 @@ def test_resent_emails_are_logged_once():
         pledge_links.resend_link(pledge)
     events = SecurityEvent.objects.filter(pk__gt=before).order_by("pk")
     assert [(event.kind, event.about) for event in events] == [
-        (SecurityEventKind.EMAIL_RESENT, about) for about in (message, rsvp, pledge)
+        (MailEventKind.EMAIL_RESENT, about) for about in (message, rsvp, pledge)
     ]
 
 
@@ -242,7 +243,7 @@ def test_email_preview_is_logged(chief):
     factories.rsvp(factories.event())
     message = Message.objects.get()
     chief.get(reverse("admin:mail_message_preview", args=[message.pk]))
-    event = SecurityEvent.objects.get(kind=SecurityEventKind.EMAIL_VIEWED)
+    event = SecurityEvent.objects.get(kind=MailEventKind.EMAIL_VIEWED)
     assert (event.user.username, event.network, event.about) == ("anna", "203.0.113.0/24", message)
 
 

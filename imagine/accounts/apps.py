@@ -7,7 +7,12 @@ class AccountsConfig(AppConfig):
     verbose_name = _("Staff accounts")
 
     def ready(self):
-        from imagine.accounts import receivers  # noqa: F401 (importing it connects them; models can be imported now)
+        # Models can be imported only now.
+        from imagine.accounts import receivers  # noqa: F401 (importing it connects them)
+        from imagine.accounts.security_events import AccountEventKind
+        from imagine.core.models import register_security_event_kinds
+
+        register_security_event_kinds(AccountEventKind)
 
         # The admin's words for Django's own models.
         auth = apps.get_app_config("auth")

@@ -24,7 +24,8 @@ from django_otp.util import random_hex
 
 from imagine.accounts import emails, sessions
 from imagine.accounts.models import StaffSession
-from imagine.core.security_events import SecurityEventKind, record_event
+from imagine.accounts.security_events import AccountEventKind
+from imagine.core.security_events import record_event
 
 TOTP, RECOVERY_CODE, PASSKEY = "totp", "recovery_code", "passkey"
 NEW_TOTP_KEY = "new_totp_key"  # in a session: of an authenticator app that isn't confirmed yet
@@ -82,7 +83,7 @@ def check_code(user: User, code: str) -> CodeCheck:
     device = StaticDevice.objects.select_for_update().filter(user=user).first()
     check = check_device(device, RECOVERY_CODE, hash_recovery_code(user, code))
     if check.factor:
-        record_event(SecurityEventKind.RECOVERY_CODE_USED, user, user=user)
+        record_event(AccountEventKind.RECOVERY_CODE_USED, user, user=user)
     return check
 
 
@@ -154,7 +155,7 @@ def new_recovery_codes(user: User) -> list[str]:
     StaticToken.objects.bulk_create(
         [StaticToken(device=device, token=hash_recovery_code(user, code.replace("-", ""))) for code in codes]
     )
-    record_event(SecurityEventKind.RECOVERY_CODES_CREATED, user, user=user)
+    record_event(AccountEventKind.RECOVERY_CODES_CREATED, user, user=user)
     return codes
 
 
@@ -173,7 +174,7 @@ def hash_recovery_code(user: User, code: str) -> str:
 def announce_added(user: User, factor: str) -> None:
     """Tell the person by email, in case it wasn't them."""
     emails.queue_factor_added(user, factor)
-    record_event(SecurityEventKind.SECOND_FACTOR_ADDED, user, user=user, factor=factor)
+    record_event(AccountEventKind.SECOND_FACTOR_ADDED, user, user=user, factor=factor)
 
 
 @transaction.atomic
@@ -186,7 +187,7 @@ def remove(user: User, factor: str, *, passkey: int | None = None) -> bool:
     if not rows.delete()[0]:
         return False
     emails.queue_factor_removed(user, factor)
-    record_event(SecurityEventKind.SECOND_FACTOR_REMOVED, user, user=user, factor=factor)
+    record_event(AccountEventKind.SECOND_FACTOR_REMOVED, user, user=user, factor=factor)
     return True
 
 
@@ -200,5 +201,5 @@ def reset(user: User, *, by: User | None = None) -> bool:
     sessions.end_sessions(user, StaffSession.objects.all())
     if had_any:
         emails.queue_factors_reset(user, by=by)
-        record_event(SecurityEventKind.SECOND_FACTOR_RESET, user, user=by, account=user.get_username())
+        record_event(AccountEventKind.SECOND_FACTOR_RESET, user, user=by, account=user.get_username())
     return had_any

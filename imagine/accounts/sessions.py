@@ -18,8 +18,9 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from imagine.accounts.models import StaffSession
+from imagine.accounts.security_events import AccountEventKind
 from imagine.core.rate_limit import client_address
-from imagine.core.security_events import SecurityEventKind, record_event, shorten_address
+from imagine.core.security_events import record_event, shorten_address
 
 LONGEST = timedelta(hours=12)
 IDLE = timedelta(minutes=30)
@@ -90,7 +91,7 @@ def end_sessions(user: User, sessions: QuerySet[StaffSession]) -> int:
     """End some of an account's sessions. Return how many there were."""
     count = sessions.filter(user=user).delete()[0]
     if count:
-        record_event(SecurityEventKind.SESSION_ENDED, user, account=user.get_username(), count=count)
+        record_event(AccountEventKind.SESSION_ENDED, user, account=user.get_username(), count=count)
     return count
 
 

@@ -16,7 +16,8 @@ from django.utils.translation import gettext_lazy
 
 from imagine.core import audit
 from imagine.core.errors import RuleViolation
-from imagine.core.security_events import SecurityEventKind, record_event
+from imagine.core.models import SecurityEventKind
+from imagine.core.security_events import record_event
 
 
 class LinkNotFound(RuleViolation):

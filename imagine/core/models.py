@@ -36,6 +36,36 @@ class AuditEntry(models.Model):
         return f"{self.content_type.model} {self.object_id} {self.created_at:%Y-%m-%d %H:%M}"
 
 
+class SecurityEventKind(models.TextChoices):
+    """What the activity log records in any app. Apps with kinds of their own register them."""
+
+    SIGNED_IN = "signed_in", _("Signed in")
+    SIGNED_OUT = "signed_out", _("Signed out")
+    SIGN_IN_FAILED = "sign_in_failed", _("Sign-in failed")
+    PASSWORD_CHANGED = "password_changed", _("Password changed")
+    ACCOUNT_CREATED = "account_created", _("Account created")
+    ACCOUNT_CHANGED = "account_changed", _("Account changed")
+    ACCOUNT_DELETED = "account_deleted", _("Account deleted")
+    ROLE_CHANGED = "role_changed", _("Role changed")
+    EXPORTED = "exported", _("Exported")
+    SEVERAL_CHANGED = "several_changed", _("Several records changed at once")
+    LINK_REPLACED = "link_replaced", _("Personal link replaced")
+    RECORD_DELETED = "record_deleted", _("Record deleted")
+    SETTING_CHANGED = "setting_changed", _("Setting changed")
+
+
+_kind_classes: list[type[models.TextChoices]] = [SecurityEventKind]
+
+
+def register_security_event_kinds(kinds: type[models.TextChoices]) -> None:
+    """Call it in `AppConfig.ready`."""
+    _kind_classes.append(kinds)
+
+
+def security_event_kinds() -> list[tuple[str, str]]:
+    return [choice for kinds in _kind_classes for choice in kinds.choices]
+
+
 class SecurityEvent(models.Model):
     """One line of the activity log: who did something that matters for security or privacy, when and from where.
     imagine.core.security_events writes it.
@@ -46,41 +76,8 @@ class SecurityEvent(models.Model):
     would have to follow: a deleted account keeps its name here.
     """
 
-    class Kind(models.TextChoices):
-        SIGNED_IN = "signed_in", _("Signed in")
-        SIGNED_OUT = "signed_out", _("Signed out")
-        SIGN_IN_FAILED = "sign_in_failed", _("Sign-in failed")
-        SESSION_ENDED = "session_ended", _("Session ended")
-        PASSWORD_CHANGED = "password_changed", _("Password changed")
-        SECOND_FACTOR_ADDED = "second_factor_added", _("Second step added")
-        SECOND_FACTOR_REMOVED = "second_factor_removed", _("Second step removed")
-        SECOND_FACTOR_RESET = "second_factor_reset", _("Second step reset")
-        SECOND_FACTOR_FAILED = "second_factor_failed", _("Second step failed")
-        RECOVERY_CODES_CREATED = "recovery_codes_created", _("Recovery codes created")
-        RECOVERY_CODE_USED = "recovery_code_used", _("Recovery code used")
-        ACCOUNT_CREATED = "account_created", _("Account created")
-        ACCOUNT_CHANGED = "account_changed", _("Account changed")
-        ACCOUNT_DELETED = "account_deleted", _("Account deleted")
-        ROLE_CHANGED = "role_changed", _("Role changed")
-        EXPORTED = "exported", _("Exported")
-        EMAIL_VIEWED = "email_viewed", _("Email opened as its recipient sees it")
-        MAILING_CREATED = "mailing_created", _("Mailing created")
-        MAILING_APPROVED = "mailing_approved", _("Mailing approved")
-        MAILING_PAUSED = "mailing_paused", _("Mailing paused")
-        MAILING_RESUMED = "mailing_resumed", _("Mailing resumed")
-        MAILING_STOPPED = "mailing_stopped", _("Mailing stopped")
-        EMAIL_RESENT = "email_resent", _("Email resent")
-        SEVERAL_CHANGED = "several_changed", _("Several records changed at once")
-        LINK_REPLACED = "link_replaced", _("Personal link replaced")
-        ORGANIZATIONS_MERGED = "organizations_merged", _("Organizations merged")
-        BOUNCE_MARKED = "bounce_marked", _("Address marked as bouncing")
-        BOUNCE_CLEARED = "bounce_cleared", _("Bouncing address cleared")
-        PERSON_ERASED = "person_erased", _("Person erased")
-        RECORD_DELETED = "record_deleted", _("Record deleted")
-        SETTING_CHANGED = "setting_changed", _("Setting changed")
-
     created_at = models.DateTimeField(_("when"), db_default=Now())
-    kind = models.CharField(_("what"), max_length=30, choices=Kind)
+    kind = models.CharField(_("what"), max_length=30, choices=security_event_kinds)
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.DO_NOTHING, db_constraint=False, null=True, related_name="+"
     )

@@ -11,7 +11,8 @@ from django.db.models import Model, QuerySet
 from django.db.models.signals import m2m_changed, post_delete, post_save, pre_delete, pre_save
 from django.dispatch import receiver
 
-from imagine.core.security_events import SecurityEventKind, record_event, record_failure
+from imagine.core.models import SecurityEventKind
+from imagine.core.security_events import record_event, record_failure
 
 ACCOUNT_FIELDS = ("username", "email", "first_name", "last_name", "is_active", "is_staff", "is_superuser")
 ROLE_ACTIONS = {"post_add": "added", "post_remove": "removed", "pre_clear": "removed"}

@@ -11,20 +11,19 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import connection
-from django.db.models import Model
+from django.db.models import Model, TextChoices
 from django.http import HttpRequest, HttpResponse
 
 from imagine.core.models import SecurityEvent
 from imagine.core.rate_limit import client_address, hashed_network, wait_for_try
 
-SecurityEventKind = SecurityEvent.Kind
 MOST_FAILURES = 100  # that one network's sign-ins record in an hour
 
 _request: ContextVar[HttpRequest | None] = ContextVar("request", default=None)
 
 
 def record_event(
-    kind: SecurityEventKind,
+    kind: TextChoices,
     about: Model | None = None,
     *,
     user: User | None = None,
@@ -46,7 +45,7 @@ def record_event(
 
 
 def record_failure(
-    kind: SecurityEventKind, about: Model | None = None, *, request: HttpRequest | None = None, **others: Any
+    kind: TextChoices, about: Model | None = None, *, request: HttpRequest | None = None, **others: Any
 ) -> None:
     """Record that a sign-in failed, unless its network filled the log with such rows in the last hour. Then one row
     says that there were more."""

@@ -22,7 +22,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
 from imagine.core import audit
-from imagine.core.security_events import SecurityEventKind, record_event
+from imagine.core.models import SecurityEventKind
+from imagine.core.security_events import record_event
 from imagine.mail import preferences, rendering
 from imagine.mail.models import EmailPreference, Message, TemplateOverride
 from imagine.mail.rendering import RenderedEmail, marker

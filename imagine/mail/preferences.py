@@ -11,8 +11,9 @@ from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
 
-from imagine.core.security_events import SecurityEventKind, record_event
+from imagine.core.security_events import record_event
 from imagine.mail.models import EmailPreference, Message
+from imagine.mail.security_events import MailEventKind
 from imagine.mail.signals import language_asked, language_chosen
 
 MARKED_BY_STAFF = "marked by staff"
@@ -97,7 +98,7 @@ def mark_bouncing(preference: EmailPreference) -> bool:
     already."""
     is_changed = suppress(preference.email, MARKED_BY_STAFF)
     if is_changed:
-        record_event(SecurityEventKind.BOUNCE_MARKED, preference)
+        record_event(MailEventKind.BOUNCE_MARKED, preference)
     return is_changed
 
 
@@ -107,7 +108,7 @@ def clear_bounce(preference: EmailPreference) -> bool:
     suppressed = EmailPreference.objects.filter(pk=preference.pk, suppressed_at__isnull=False)
     is_changed = suppressed.update(suppressed_at=None, suppression_reason="", changed_at=timezone.now())
     if is_changed:
-        record_event(SecurityEventKind.BOUNCE_CLEARED, preference)
+        record_event(MailEventKind.BOUNCE_CLEARED, preference)
     return bool(is_changed)
 
 

@@ -9,10 +9,11 @@ from django.utils.translation import gettext as _
 
 from imagine.core.database import database_now
 from imagine.core.rows import insert_rows
-from imagine.core.security_events import SecurityEventKind, record_event
+from imagine.core.security_events import record_event
 from imagine.mail import preferences
 from imagine.mail.dispatch import wake_workers
 from imagine.mail.models import Message, default_retry_until
+from imagine.mail.security_events import MailEventKind
 from imagine.mail.signals import resend_requested
 
 CONTENT = [
@@ -91,7 +92,7 @@ def resend(message: Message) -> bool:
     answer = next((answer for answer in answers if answer is not None), None)
     is_resent = requeue(message) if answer is None else bool(answer)
     if is_resent:
-        record_event(SecurityEventKind.EMAIL_RESENT, message)
+        record_event(MailEventKind.EMAIL_RESENT, message)
     return is_resent
 
 

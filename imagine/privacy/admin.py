@@ -18,7 +18,7 @@ from imagine.accounts.models import StaffSession
 from imagine.core.admin.read_only import ReadOnlyMixin
 from imagine.core.errors import RuleViolation
 from imagine.core.forms import AddressField
-from imagine.core.models import SecurityEvent
+from imagine.core.models import SecurityEvent, SecurityEventKind
 from imagine.core.security_events import record_event
 from imagine.privacy import erasing
 from imagine.privacy.models import Erasure, Hold
@@ -156,7 +156,7 @@ def record_export(page: PersonPage, found: list[Found]) -> SecurityEvent:
     """Name the person by a row about them, for someone who is only mentioned by one that does."""
     mentioning = (each.rows[0] for each in found if each.model is not StaffSession)  # whose key is a secret
     return record_event(
-        SecurityEvent.Kind.EXPORTED,
+        SecurityEventKind.EXPORTED,
         page.row or next(mentioning, None),
         file="person.json",
         rows=sum(len(each.rows) for each in found),
@@ -223,4 +223,4 @@ class HoldAdmin(admin.ModelAdmin):
         if not change:
             obj.created_by = request.user.get_username()
         super().save_model(request, obj, form, change)
-        record_event(SecurityEvent.Kind.SETTING_CHANGED, obj, fields=form.changed_data if change else ["added"])
+        record_event(SecurityEventKind.SETTING_CHANGED, obj, fields=form.changed_data if change else ["added"])

@@ -23,7 +23,6 @@ from django.utils.translation import gettext as _
 from imagine.accounts.models import StaffSession
 from imagine.core.database import database_now
 from imagine.core.errors import RuleViolation
-from imagine.core.models import SecurityEvent
 from imagine.core.security_events import record_event
 from imagine.mail.models import EmailPreference, Message
 from imagine.privacy.models import Erasure, Hold
@@ -37,6 +36,7 @@ from imagine.privacy.people import (
     rows_about,
     signed_in_as,
 )
+from imagine.privacy.security_events import PrivacyEventKind
 from partners import retention as partners_retention
 from partners.models import Contact, ImportRow, PledgeRequest
 from partners.organizations import contacts
@@ -74,7 +74,7 @@ def erase(person: Person, *, by: str) -> Erasure:
     erasure = Erasure(email_hash=hash_of(person.email), erased_at=database_now(), erased_by=by, counts=counts)
     append_to_list(erasure)  # these first: if the rest is interrupted, the next night finishes it
     erasure.save()
-    record_event(SecurityEvent.Kind.PERSON_ERASED, erasure, rows=sum(counts.values()))
+    record_event(PrivacyEventKind.PERSON_ERASED, erasure, rows=sum(counts.values()))
     erase_data(person)
     Erasure.objects.filter(email_hash=erasure.email_hash).finish()
     return erasure

@@ -12,8 +12,9 @@ from django.utils import timezone
 
 from imagine.core import audit, links
 from imagine.core.deletion import check_deletable
+from imagine.core.models import SecurityEventKind
 from imagine.core.relations import about_rows
-from imagine.core.security_events import SecurityEventKind, record_event
+from imagine.core.security_events import record_event
 from imagine.mail import preferences
 from imagine.mail.models import Message, MessageQuerySet
 from partners.models import Contact, DuplicateCandidate, Organization, Pledge

@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 from imagine.core import audit
 from imagine.core.errors import RuleViolation
 from imagine.core.relations import foreign_keys_to
-from imagine.core.security_events import SecurityEventKind, record_event
+from imagine.core.security_events import record_event
 from imagine.mail.models import Message
 from partners.models import (
     Contact,
@@ -40,6 +40,7 @@ from partners.pledges import links as pledge_links
 from partners.pledges import promises
 from partners.pledges import years as pledge_years
 from partners.pledges.promises import Checklist, PromiseData
+from partners.security_events import PartnerEventKind
 from partners.signals import contact_merged, contacts_locked, organizations_leaving
 
 FILLABLE_FIELDS = ["sector", "description", "website", "phone", "address", "size"]  # taken over if empty
@@ -254,7 +255,7 @@ def merge_organizations(
     plan = MergePlan(*lock_both(kept.pk, other.pk))
     if shown and shown != plan.fingerprint:
         raise MergePlanOutdated
-    record_event(SecurityEventKind.ORGANIZATIONS_MERGED, plan.kept, merged=plan.other.pk)
+    record_event(PartnerEventKind.ORGANIZATIONS_MERGED, plan.kept, merged=plan.other.pk)
     kept, other = plan.both
     before, description = profiles.field_values(kept, [*PROFILE_FIELDS, "approved_at"]), plan.description()
     merge_profiles(plan)

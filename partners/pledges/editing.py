@@ -14,7 +14,8 @@ from imagine.core import audit
 from imagine.core.database import database_now
 from imagine.core.deletion import check_deletable
 from imagine.core.errors import RuleViolation
-from imagine.core.security_events import SecurityEventKind, record_event
+from imagine.core.models import SecurityEventKind
+from imagine.core.security_events import record_event
 from partners.emails import pledge as pledge_emails
 from partners.models import Contact, Organization, Pledge, Signature
 from partners.organizations import profiles

@@ -11,8 +11,9 @@ from django.utils.translation import gettext as _
 from imagine.core import links
 from imagine.core.errors import RuleViolation
 from imagine.core.relations import about_rows
-from imagine.core.security_events import SecurityEventKind, record_event
+from imagine.core.security_events import record_event
 from imagine.mail.models import Message
+from imagine.mail.security_events import MailEventKind
 from partners.emails import pledge as pledge_emails
 from partners.emails.kinds import PledgeEmailKind
 from partners.models import Contact, Organization, Pledge, PledgeRequest
@@ -62,7 +63,7 @@ def resend_link(pledge: Pledge) -> bool:
         raise NoContact(_("Nobody answers for this pledge. Give its organization a main contact first."))
     is_emailed = email_link(pledge, by_staff=True)
     if is_emailed:
-        record_event(SecurityEventKind.EMAIL_RESENT, pledge)
+        record_event(MailEventKind.EMAIL_RESENT, pledge)
     return is_emailed
 
 

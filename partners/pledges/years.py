@@ -8,8 +8,9 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from imagine.core import audit
+from imagine.core.models import SecurityEventKind
 from imagine.core.relations import about_rows
-from imagine.core.security_events import SecurityEventKind, record_event
+from imagine.core.security_events import record_event
 from imagine.mail import preferences
 from imagine.mail.models import Message, MessageQuerySet
 from partners.emails import pledge as pledge_emails

@@ -17,7 +17,8 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from imagine.core.admin.pagination import page_with_links
 from imagine.core.admin.permissions import ACT_ON_MANY, current_user_may
-from imagine.core.security_events import SecurityEventKind, record_event
+from imagine.core.models import SecurityEventKind
+from imagine.core.security_events import record_event
 from partners.models import Organization, Sector, normalize_name
 from summit import organization_matching
 from summit.models import Rsvp, RsvpQuerySet

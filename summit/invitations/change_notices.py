@@ -14,10 +14,11 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from imagine.core import audit
-from imagine.core.security_events import SecurityEventKind, record_event
+from imagine.core.security_events import record_event
 from imagine.mail import dispatch, preferences, queue
 from imagine.mail.bulk import control
 from imagine.mail.models import Mailing, Message
+from imagine.mail.security_events import MailEventKind
 from summit.emails import change_notice as change_notice_emails
 from summit.emails import invitation as invitation_emails
 from summit.emails.kinds import SummitEmailKind
@@ -77,7 +78,7 @@ def start_notices(event: Event) -> None:
             recipient_count=count,
             started_by=audit.current_actor().name,
         )
-        record_event(SecurityEventKind.MAILING_CREATED, mailing, template=mailing.template, recipients=count)
+        record_event(MailEventKind.MAILING_CREATED, mailing, template=mailing.template, recipients=count)
         transaction.on_commit(lambda: dispatch.send_task("summit.tasks.write_invitations", mailing.pk), robust=True)
 
 
@@ -95,7 +96,7 @@ def recall_notices(event: Event) -> None:
         if recalled or not mailing.rendered_at:
             mailing.stopped_at = timezone.now()
             mailing.save(update_fields=["stopped_at"])
-            record_event(SecurityEventKind.MAILING_STOPPED, mailing)
+            record_event(MailEventKind.MAILING_STOPPED, mailing)
 
 
 def restore_notified_versions(messages: Iterable[tuple[str, int | None]]) -> None:

@@ -8,9 +8,10 @@ from django.utils.translation import ngettext
 
 from imagine.core import audit
 from imagine.core.errors import RuleViolation
-from imagine.core.security_events import SecurityEventKind, record_event
+from imagine.core.security_events import record_event
 from imagine.mail import dispatch
 from imagine.mail.models import Mailing
+from imagine.mail.security_events import MailEventKind
 from partners.models import Contact
 from partners.organizations import contacts
 from summit import seats
@@ -91,7 +92,7 @@ def start_invitations(event: Event, audience: Audience, *, count: int, by: str, 
     )
     create_invitations(event, mailing, [person.contact_id for person in people if person.contact_id])
     audit.log_change(event, {"invited": ""}, {"invited": f"{audience.name}: {count}"})
-    record_event(SecurityEventKind.MAILING_APPROVED, mailing, template=mailing.template, recipients=count)
+    record_event(MailEventKind.MAILING_APPROVED, mailing, template=mailing.template, recipients=count)
     transaction.on_commit(lambda: dispatch.send_task("summit.tasks.write_invitations", mailing.pk), robust=True)
     return mailing
 

@@ -11,7 +11,8 @@ from django.utils import timezone
 
 from imagine.accounts import forms, second_factor, sessions, sign_in
 from imagine.accounts.models import Passkey, StaffSession
-from imagine.core.models import RateLimitCount, SecurityEvent
+from imagine.accounts.security_events import AccountEventKind
+from imagine.core.models import RateLimitCount, SecurityEvent, SecurityEventKind
 from imagine.mail import queue
 from imagine.mail.models import Message
 from tests.accounts.district import District, come_back
@@ -281,7 +282,7 @@ def test_confirming_with_a_code_redirects_to_the_requested_page(clerk):
     [(asked, _status)] = page.redirect_chain
     assert client.post(asked, {"code": wrong_code(device)}).status_code == 200
     assert client.get(f"{ACCOUNT}passkey/").status_code == 302
-    assert SecurityEvent.objects.filter(kind=SecurityEvent.Kind.SECOND_FACTOR_FAILED, user=clerk).exists()
+    assert SecurityEvent.objects.filter(kind=AccountEventKind.SECOND_FACTOR_FAILED, user=clerk).exists()
     clerk.totpdevice_set.update(throttling_failure_timestamp=None, throttling_failure_count=0)
     assert client.post(asked, {"code": code_of(device)})["Location"] == f"{ACCOUNT}passkey/"
     assert client.get(f"{ACCOUNT}passkey/").status_code == 200
@@ -438,7 +439,7 @@ def test_superuser_resetting_a_second_step_is_recorded_and_emailed(chief, clerk)
     email = Message.objects.get()
     assert (email.kind, email.recipient) == ("factors_reset", "clerk@example.org")
     assert "Luz reset the second step" in " ".join(email.body_text.split())
-    event = SecurityEvent.objects.about(clerk).get(kind=SecurityEvent.Kind.SECOND_FACTOR_RESET)
+    event = SecurityEvent.objects.about(clerk).get(kind=AccountEventKind.SECOND_FACTOR_RESET)
     assert event.user == chief
     assert give_password(Client())["Location"] == SET_UP
     assert "There was no second step to reset." in page_text(boss.post(page, follow=True))
@@ -454,7 +455,7 @@ def test_superuser_changing_a_password_is_recorded_and_emailed(chief, clerk):
     email = Message.objects.get()
     assert (email.kind, email.recipient) == ("password_changed", "clerk@example.org")
     assert "Luz changed the password" in " ".join(email.body_text.split())
-    assert SecurityEvent.objects.about(clerk).filter(kind=SecurityEvent.Kind.PASSWORD_CHANGED, user=chief).exists()
+    assert SecurityEvent.objects.about(clerk).filter(kind=SecurityEventKind.PASSWORD_CHANGED, user=chief).exists()
 
 
 def test_only_superusers_can_reset_a_second_step_and_add_accounts(clerk):

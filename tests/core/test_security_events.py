@@ -10,9 +10,13 @@ from django.db.utils import ProgrammingError
 from django.test import Client, RequestFactory
 from django.utils import timezone
 
+from imagine.accounts.security_events import AccountEventKind
 from imagine.core import security_events
-from imagine.core.models import SecurityEvent
-from imagine.core.security_events import SecurityEventKind, record_event, shorten_address
+from imagine.core.models import SecurityEvent, SecurityEventKind, security_event_kinds
+from imagine.core.security_events import record_event, shorten_address
+from imagine.mail.security_events import MailEventKind
+from imagine.privacy.security_events import PrivacyEventKind
+from partners.security_events import PartnerEventKind
 from tests import factories, web_client
 from tests.accounts.people import SECOND_STEP, add_app, code_of
 
@@ -25,7 +29,7 @@ REFUSED = "The activity log cannot be changed"
 TABLE = "core_securityevent"
 
 
-def events(*kinds: SecurityEventKind) -> list[tuple]:
+def events(*kinds: str) -> list[tuple]:
     """Kind, who, about and facts of each event, oldest first."""
     rows = SecurityEvent.objects.filter(kind__in=kinds) if kinds else SecurityEvent.objects.all()
     return [(row.kind, row.user_name, row.about, row.facts) for row in rows.order_by("pk")]
@@ -75,7 +79,7 @@ def test_an_event_names_the_user_and_network_of_the_request(anna):
 
 
 def test_event_outside_a_request_has_no_user():
-    event = record_event(SecurityEventKind.MAILING_CREATED)
+    event = record_event(MailEventKind.MAILING_CREATED)
     assert (event.user, event.user_name, event.network) == (None, "", "")
 
 
@@ -283,13 +287,21 @@ def test_the_page_shows_who_did_what(reader, anna):
 
 def test_page_can_be_searched_and_filtered(reader, anna):
     exported = record_event(SecurityEventKind.EXPORTED, user=anna)
-    merged = record_event(SecurityEventKind.ORGANIZATIONS_MERGED)
+    merged = record_event(PartnerEventKind.ORGANIZATIONS_MERGED)
     assert listed(reader, "?q=anna") == [exported.pk]
     assert listed(reader, f"?q={merged.pk}") == [merged.pk]
     assert listed(reader, "?kind__exact=organizations_merged") == [merged.pk]
     today = timezone.localdate()
     assert listed(reader, f"?created_at__year={today.year}")[-1] == exported.pk
     assert listed(reader, f"?created_at__year={today.year - 1}") == []
+
+
+def test_kinds_of_all_apps_can_be_filtered_by(reader):
+    text = web_client.page_text(reader.get(LIST))
+    for kinds in (SecurityEventKind, AccountEventKind, MailEventKind, PartnerEventKind, PrivacyEventKind):
+        assert [kind for kind in kinds if str(kind.label) not in text] == []
+    values = [value for value, _label in security_event_kinds()]
+    assert len(values) == len(set(values)) == 31
 
 
 def test_page_is_read_only(reader):

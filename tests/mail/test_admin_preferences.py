@@ -7,9 +7,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from imagine.core.models import SecurityEvent
-from imagine.core.security_events import SecurityEventKind
 from imagine.mail import preferences
 from imagine.mail.models import EmailPreference
+from imagine.mail.security_events import MailEventKind
 from tests import snapshots, web_client
 
 pytestmark = pytest.mark.django_db
@@ -126,8 +126,8 @@ def test_marking_and_clearing_are_in_the_activity_log_once_each():
     recorded = SecurityEvent.objects.order_by("pk").values_list("kind", "object_id", "facts")
     number = str(preference.pk)
     assert list(recorded) == [
-        (SecurityEventKind.BOUNCE_MARKED, number, {}),
-        (SecurityEventKind.BOUNCE_CLEARED, number, {}),
+        (MailEventKind.BOUNCE_MARKED, number, {}),
+        (MailEventKind.BOUNCE_CLEARED, number, {}),
     ]
 
 

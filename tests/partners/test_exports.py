@@ -9,8 +9,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from imagine.core.models import SecurityEvent
-from imagine.core.security_events import SecurityEventKind
+from imagine.core.models import SecurityEvent, SecurityEventKind
 from imagine.core.spreadsheets.writer import RESPONSES
 from partners import checklist
 from partners.models import Pledge, Promise, PromiseType

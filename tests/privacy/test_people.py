@@ -20,12 +20,13 @@ from django.utils import timezone
 from imagine.accounts.sessions import SessionStore
 from imagine.core import audit
 from imagine.core.deletion import DeletionRefused
-from imagine.core.models import AuditEntry, SecurityEvent
+from imagine.core.models import AuditEntry, SecurityEvent, SecurityEventKind
 from imagine.mail import preferences
 from imagine.mail.models import EmailPreference, Message
 from imagine.privacy import erasing, people, retention
 from imagine.privacy.models import Erasure, Hold
 from imagine.privacy.people import TABLES, Person, everything_about, in_words
+from imagine.privacy.security_events import PrivacyEventKind
 from partners.imports import workflow
 from partners.models import Contact, Import, ImportRow, Organization, Pledge, PledgeRequest, Signature
 from partners.organizations import contacts
@@ -168,7 +169,7 @@ def test_page_and_json_have_everything_but_links_within_5_seconds(staff):
         for link in (rsvp, *Pledge.objects.all(), *EmailPreference.objects.filter(email=EMAIL.lower())):
             assert link.token not in text
         assert "the-browsers-secret" not in text
-    record = SecurityEvent.objects.get(kind=SecurityEvent.Kind.EXPORTED)
+    record = SecurityEvent.objects.get(kind=SecurityEventKind.EXPORTED)
     tables = {label: set(rows[0]) for label, rows in content["tables"].items()}
     assert record.about == rsvp
     assert set(record.facts["columns"]) == {f"{label}.{name}" for label in tables for name in tables[label]}
@@ -238,7 +239,7 @@ def test_person_who_is_only_mentioned_is_found_and_erased(staff):
     assert "ask Nora.Quill@example.org" in web_client.page_text(staff.post(find, {"email": EMAIL}))
     content = json.loads(staff.post(find, {"email": EMAIL, "step": "json"}).content)
     assert list(content["tables"]) == ["core.AuditEntry"]
-    assert SecurityEvent.objects.get(kind=SecurityEvent.Kind.EXPORTED).about == AuditEntry.objects.latest("pk")
+    assert SecurityEvent.objects.get(kind=SecurityEventKind.EXPORTED).about == AuditEntry.objects.latest("pk")
     assert "What happens" in web_client.page_text(staff.post(find, {"email": EMAIL, "step": "plan"}))
     assert everywhere("nora")
     assert staff.post(find, {"email": EMAIL, "step": "erase"}).status_code == 302
@@ -277,7 +278,7 @@ def test_erased_person_is_in_no_table(staff):
     assert (page.status_code, page.content) == (wrong.status_code, wrong.content)
     assert page.status_code == 404
     assert Erasure.objects.get().erased_by == "staff"
-    event = SecurityEvent.objects.get(kind=SecurityEvent.Kind.PERSON_ERASED)
+    event = SecurityEvent.objects.get(kind=PrivacyEventKind.PERSON_ERASED)
     assert (event.user_name, event.facts) == ("staff", {"rows": sum(Erasure.objects.get().counts.values())})
 
 

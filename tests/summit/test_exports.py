@@ -9,8 +9,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from imagine.core.models import SecurityEvent
-from imagine.core.security_events import SecurityEventKind
+from imagine.core.models import SecurityEvent, SecurityEventKind
 from summit import exports, seats
 from summit.models import Event, Guest, Rsvp
 from tests import factories, snapshots, web_client

@@ -21,8 +21,9 @@ from django.views.decorators.http import require_http_methods, require_POST
 from imagine.accounts import failures, second_factor, sessions, sign_in, staff
 from imagine.accounts.forms import ChoosePasswordForm, CodeForm, EmailForm, SignInForm, TotpForm
 from imagine.accounts.models import StaffSession
+from imagine.accounts.security_events import AccountEventKind
 from imagine.core.rate_limit import limit_posts, too_many_requests
-from imagine.core.security_events import SecurityEventKind, record_failure
+from imagine.core.security_events import record_failure
 
 RECOVERY_CODES = "recovery_codes"  # in a session: new codes that were not seen yet
 
@@ -176,7 +177,7 @@ def is_passkey_right(request: HttpRequest, user: User) -> bool:
     try:
         passkeys.check_passkey(request.session, user, request.POST["credential"])
     except passkeys.WrongPasskey:
-        record_failure(SecurityEventKind.SECOND_FACTOR_FAILED, user, user=user, request=request)
+        record_failure(AccountEventKind.SECOND_FACTOR_FAILED, user, user=user, request=request)
         return False
     return True
 
@@ -240,7 +241,7 @@ def set_up_done(request: HttpRequest, user: User, factor: str) -> HttpResponse:
 def code_failed(request: HttpRequest, user: User, form: CodeForm, check: second_factor.CodeCheck) -> int:
     """Say what was wrong. Return how many seconds to wait; a second passes while one types the next code."""
     if check.tried:
-        record_failure(SecurityEventKind.SECOND_FACTOR_FAILED, user, user=user, request=request)
+        record_failure(AccountEventKind.SECOND_FACTOR_FAILED, user, user=user, request=request)
         form.add_error("code", _("That code isn’t right, or it was used already. Enter the newest code."))
     if check.wait > 1 or not check.tried:
         form.add_error("code", wait_message(check.wait))

@@ -9,8 +9,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from imagine.accounts.views.sign_in import first_step_done
+from imagine.core.models import SecurityEventKind
 from imagine.core.rate_limit import too_many_requests, wait_for_visitor
-from imagine.core.security_events import SecurityEventKind, record_failure
+from imagine.core.security_events import record_failure
 
 
 @never_cache

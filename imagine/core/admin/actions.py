@@ -13,7 +13,8 @@ from django.utils.translation import ngettext, ngettext_lazy
 
 from imagine.core.admin.deletion import DeletionAdmin
 from imagine.core.admin.permissions import ACT_ON_MANY
-from imagine.core.security_events import SecurityEventKind, record_event
+from imagine.core.models import SecurityEventKind
+from imagine.core.security_events import record_event
 
 MAX_NAMES = 5  # in one message; messages travel in a cookie of at most 2,000 characters
 UNCHANGED = ngettext_lazy(

@@ -7,7 +7,8 @@ from django.db import transaction
 from django.utils.text import capfirst
 
 from imagine.core.deletion import reasons_to_keep
-from imagine.core.security_events import SecurityEventKind, record_event
+from imagine.core.models import SecurityEventKind
+from imagine.core.security_events import record_event
 
 
 class DeletionAdmin(admin.ModelAdmin):

@@ -18,7 +18,8 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
 from imagine.core.admin.permissions import EXPORT_MANY
-from imagine.core.security_events import SecurityEventKind, record_event
+from imagine.core.models import SecurityEventKind
+from imagine.core.security_events import record_event
 from imagine.core.spreadsheets import writer
 from imagine.core.spreadsheets.writer import Export
 

@@ -1,5 +1,6 @@
 import django.db.models.deletion
 import django.db.models.functions.datetime
+import imagine.core.models
 from django.conf import settings
 from django.db import migrations, models
 
@@ -48,7 +49,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), verbose_name='when')),
-                ('kind', models.CharField(choices=[('signed_in', 'Signed in'), ('signed_out', 'Signed out'), ('sign_in_failed', 'Sign-in failed'), ('session_ended', 'Session ended'), ('password_changed', 'Password changed'), ('second_factor_added', 'Second step added'), ('second_factor_removed', 'Second step removed'), ('second_factor_reset', 'Second step reset'), ('second_factor_failed', 'Second step failed'), ('recovery_codes_created', 'Recovery codes created'), ('recovery_code_used', 'Recovery code used'), ('account_created', 'Account created'), ('account_changed', 'Account changed'), ('account_deleted', 'Account deleted'), ('role_changed', 'Role changed'), ('exported', 'Exported'), ('email_viewed', 'Email opened as its recipient sees it'), ('mailing_created', 'Mailing created'), ('mailing_approved', 'Mailing approved'), ('mailing_paused', 'Mailing paused'), ('mailing_resumed', 'Mailing resumed'), ('mailing_stopped', 'Mailing stopped'), ('email_resent', 'Email resent'), ('several_changed', 'Several records changed at once'), ('link_replaced', 'Personal link replaced'), ('organizations_merged', 'Organizations merged'), ('bounce_marked', 'Address marked as bouncing'), ('bounce_cleared', 'Bouncing address cleared'), ('person_erased', 'Person erased'), ('record_deleted', 'Record deleted'), ('setting_changed', 'Setting changed')], max_length=30, verbose_name='what')),
+                ('kind', models.CharField(choices=imagine.core.models.security_event_kinds, max_length=30, verbose_name='what')),
                 ('user_name', models.CharField(blank=True, max_length=150, verbose_name='who')),
                 ('network', models.CharField(blank=True, max_length=43, verbose_name='from where')),
                 ('object_id', models.CharField(max_length=36, null=True)),

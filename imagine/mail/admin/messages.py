@@ -17,11 +17,12 @@ from django.views.decorators.clickjacking import xframe_options_sameorigin
 from imagine.core.admin.actions import ActionsAdmin, Outcome, report_outcomes
 from imagine.core.admin.lookups import GuardedAdmin
 from imagine.core.logging import without_links
-from imagine.core.security_events import SecurityEventKind, record_event
+from imagine.core.security_events import record_event
 from imagine.mail import queue
 from imagine.mail.bulk import control
 from imagine.mail.html_preview import preview_document
 from imagine.mail.models import Message
+from imagine.mail.security_events import MailEventKind
 
 CONTENT_DELETED = _("We deleted the text of this email 30 days after it was sent.")
 
@@ -126,7 +127,7 @@ class MessageAdmin(GuardedAdmin, ActionsAdmin):
             raise Http404
         message = get_object_or_404(Message, pk=pk)
         if request.method != "HEAD":
-            record_event(SecurityEventKind.EMAIL_VIEWED, message)
+            record_event(MailEventKind.EMAIL_VIEWED, message)
         return HttpResponse(preview_document(message.body_html, str(request.csp_nonce)))
 
     @admin.action(description=_("Send again"), permissions=["change"])

@@ -7,16 +7,17 @@ from django.db import transaction
 from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
-from imagine.core.security_events import SecurityEventKind, record_event
+from imagine.core.security_events import record_event
 from imagine.mail import queue
 from imagine.mail.bulk.delivery import BULK, RELEASED
 from imagine.mail.dispatch import wake_workers
 from imagine.mail.models import Mailing, Message
+from imagine.mail.security_events import MailEventKind
 
 EVENT_KINDS = {
-    ("paused_at", True): SecurityEventKind.MAILING_PAUSED,
-    ("paused_at", False): SecurityEventKind.MAILING_RESUMED,
-    ("stopped_at", True): SecurityEventKind.MAILING_STOPPED,
+    ("paused_at", True): MailEventKind.MAILING_PAUSED,
+    ("paused_at", False): MailEventKind.MAILING_RESUMED,
+    ("stopped_at", True): MailEventKind.MAILING_STOPPED,
 }
 
 

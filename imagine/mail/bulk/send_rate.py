@@ -16,7 +16,8 @@ from django.db import transaction
 
 from imagine.core import audit
 from imagine.core.database import database_now
-from imagine.core.security_events import SecurityEventKind, record_event
+from imagine.core.models import SecurityEventKind
+from imagine.core.security_events import record_event
 from imagine.mail.models import SendRate
 
 RESERVE_SECONDS = 0.25  # for which a sender reserves slots ahead
