@@ -32,6 +32,11 @@ def give_password(page: Page, keyboard: Keyboard) -> None:
         page.keyboard.press("Enter")
 
 
+def step(page: Page) -> tuple[str, int]:
+    """The last part of a page's address, and how many answers it asks for."""
+    return page.url.partition("?")[0].split("/")[-2], page.locator("main input:not([type=submit]):visible").count()
+
+
 @pytest.mark.parametrize(("language", "width"), [("en", 1280), ("es", 320)])
 def test_new_user_sets_up_an_app_and_signs_in_with_a_recovery_code(visit, newcomer, language, width):
     page, keyboard = visit(language, width), Keyboard()
@@ -42,9 +47,11 @@ def test_new_user_sets_up_an_app_and_signs_in_with_a_recovery_code(visit, newcom
 
     page.goto("/imagine/admin/summit/event/")
     look()
+    steps = [step(page)]
     give_password(page, keyboard)
     keyboard.press(page.locator("summary"))
     look()
+    steps.append(step(page))
     device = offered_app(page)
     keyboard.fill(page.locator("#id_code"), "123")
     with page.expect_navigation():
@@ -54,6 +61,8 @@ def test_new_user_sets_up_an_app_and_signs_in_with_a_recovery_code(visit, newcom
     with page.expect_navigation():
         page.keyboard.press("Enter")
     look()
+    steps.append(step(page))
+    assert steps == [("login", 3), ("set-up", 1), ("recovery-codes", 0)]
     code = page.locator(".sign-in-codes code").first.inner_text()
     with page.expect_navigation():
         keyboard.press(page.locator("main [type=submit]"))
