@@ -165,6 +165,13 @@ def test_image_installs_only_production_packages_and_runs_as_non_root():
     assert steps.rindex("USER imagine") > steps.rindex("RUN ")
 
 
+def test_readme_mounts_files_by_absolute_path():
+    """`docker compose run -v` takes ./name for the name of a volume."""
+    sources = re.findall(r'docker compose run .*?-v "?([^:"]+):', (PROJECT / "README.md").read_text())
+    assert [source for source in sources if not source.startswith("$PWD/")] == []
+    assert sources
+
+
 def test_proxy_logs_no_urls():
     proxy = (PROJECT / "deploy" / "nginx.conf").read_text()
     assert "access_log off;" in proxy
