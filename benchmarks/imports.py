@@ -79,8 +79,8 @@ def finish(sent, state: str) -> None:
         sent.refresh_from_db()
         if sent.state == state:
             return
-        if not sent.is_at_work:
-            raise RuntimeError(f"the import is {sent.state}: {sent.refusal}")
+        if not sent.is_in_progress:
+            raise RuntimeError(f"the import is {sent.state}: {sent.rejection_reason}")
 
 
 if __name__ == "__main__":

@@ -72,14 +72,14 @@ def rates(bursts: Iterable[Burst]) -> list[float]:
     return [burst.per_second for burst in bursts]
 
 
-def crowd(stack: Stack, size: Size) -> list[Figure]:
+def many_rsvps(stack: Stack, size: Size) -> list[Figure]:
     """The time that a POST takes with many RSVPs on its event, against few. The product is its own baseline."""
     warm(stack)
     few, many = [], []
     for _pair in range(size.pairs):
         for times, rsvps in ((few, 20), (many, 2000)):
             times.append(post_time(stack, stack.product, size.of(150), rsvps=rsvps))
-    return [compared("crowd", few, many, "{:.1f} ms")]
+    return [compared("many_rsvps", few, many, "{:.1f} ms")]
 
 
 def post_time(stack: Stack, site: Site, count: int, *, rsvps: int = 0) -> float:
@@ -318,7 +318,7 @@ def largest(stack: Stack, whose: str) -> float:
 SCENARIOS: dict[str, Callable[[Stack, Size], list[Figure]]] = {
     "posts": posts,
     "tail": tail,
-    "crowd": crowd,
+    "many_rsvps": many_rsvps,
     "guards": guards,
     "race": race,
     "landing": landing,

@@ -32,7 +32,7 @@ LINES = {
     for line in (
         Line("posts", "RSVP POSTs a second, 8 at once", "bare view", 0.4, 0.6, more_is_better=True),
         Line("tail", "their 99th percentile, 32 at once", "bare view", 2.5, 2.0),
-        Line("crowd", "RSVP POST with 2,000 RSVPs on the event", "the same with 20", 1.2, 1.05),
+        Line("many_rsvps", "RSVP POST with 2,000 RSVPs on the event", "the same with 20", 1.2, 1.05),
         Line("guards", "RSVP POST with limits, activity log and headers", "the same without", 1.05, 1.02),
         Line("race", "600 tries for 300 seats, 32 at once, exact: wall time", "bare view that sums", 2.5, 2.0),
         Line("landing", "landing pages a second", "bare page, one read", 0.6, 0.7, more_is_better=True),

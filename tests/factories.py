@@ -103,10 +103,10 @@ def stop_promotion(event: Event) -> None:
 # Invitations
 
 
-def audience(*, uploaded_contacts=(), kinds=(), schools=(), **fields) -> Audience:
+def audience(*, uploaded_contacts=(), promise_types=(), schools=(), **fields) -> Audience:
     created = Audience.objects.create(**({"name": f"Audience {Audience.objects.count() + 1}"} | fields))
     created.uploaded_contacts.set(uploaded_contacts)
-    created.kinds.set(kinds)
+    created.promise_types.set(promise_types)
     created.schools.set(schools)
     return created
 

@@ -21,12 +21,12 @@ from imagine.core.rate_limit import client_network, count_try, seconds_to_wait
 
 WINDOW = 60  # minutes
 FREE_HERE, FREE_ANYWHERE = 3, 10  # wrong passwords for one account, from one address and from all, without a wait
-LONGEST_WAIT = 15 * 60  # seconds
-MOST_PER_ADDRESS, ADDRESS_WINDOW = 300, 10  # wrong passwords for any account, in minutes
+MAX_WAIT = 15 * 60  # seconds
+MAX_PER_ADDRESS, ADDRESS_WINDOW = 300, 10  # wrong passwords for any account, in minutes
 
 KNOWN_BROWSER_COOKIE = "known_browser"
 KNOWN_BROWSER_AGE = timedelta(days=90)
-MOST_ACCOUNTS_PER_BROWSER = 5
+MAX_ACCOUNTS_PER_BROWSER = 5
 SIGNER = TimestampSigner(salt="imagine.accounts.known_browser")
 
 
@@ -36,7 +36,7 @@ def count_wrong_password(request: HttpRequest, name: str) -> int:
     here = count_try(pair_key(request, name), minutes=WINDOW) - FREE_HERE
     anywhere = count_try(account_key(name), minutes=WINDOW) - FREE_ANYWHERE
     beyond = max(here, anywhere)
-    return min(2**beyond, LONGEST_WAIT) if beyond > 0 else 0
+    return min(2**beyond, MAX_WAIT) if beyond > 0 else 0
 
 
 def clear_wrong_passwords(request: HttpRequest, name: str) -> None:
@@ -49,7 +49,7 @@ def wait_of_address(request: HttpRequest, name: str) -> int:
     to the account before don't."""
     if is_known_browser(request, name):
         return 0
-    return seconds_to_wait(address_key(request), most=MOST_PER_ADDRESS, minutes=ADDRESS_WINDOW)
+    return seconds_to_wait(address_key(request), most=MAX_PER_ADDRESS, minutes=ADDRESS_WINDOW)
 
 
 def remember_browser(request: HttpRequest, response: HttpResponse, user: User) -> None:
@@ -58,7 +58,7 @@ def remember_browser(request: HttpRequest, response: HttpResponse, user: User) -
     others = [account for account in accounts_of_browser(request) if account != browser_mark(user)]
     response.set_cookie(
         KNOWN_BROWSER_COOKIE,
-        SIGNER.sign("-".join([browser_mark(user), *others][:MOST_ACCOUNTS_PER_BROWSER])),
+        SIGNER.sign("-".join([browser_mark(user), *others][:MAX_ACCOUNTS_PER_BROWSER])),
         max_age=KNOWN_BROWSER_AGE,
         path=settings.ADMIN_PATH,
         secure=settings.SESSION_COOKIE_SECURE,

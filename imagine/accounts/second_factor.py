@@ -30,7 +30,7 @@ from imagine.core.security_events import record_event
 TOTP, RECOVERY_CODE, PASSKEY = "totp", "recovery_code", "passkey"
 NEW_TOTP_KEY = "new_totp_key"  # in a session: of an authenticator app that isn't confirmed yet
 RECOVERY_CODES = 10
-LONGEST_WAIT = timedelta(minutes=15)  # after a wrong code
+MAX_WAIT = timedelta(minutes=15)  # after a wrong code
 MANY_FAILURES = 10  # wrong codes in a row: the owner is told. django-otp's own wait is still below the longest then
 ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"  # without letters and digits that look alike
 GROUP = 4  # a code is three groups of four characters: 59 random bits
@@ -105,7 +105,7 @@ def wait_of(device: Device) -> int:
     allowed, facts = device.verify_is_allowed()
     if allowed:
         return 0
-    locked_until = min(facts["locked_until"], device.throttling_failure_timestamp + LONGEST_WAIT)
+    locked_until = min(facts["locked_until"], device.throttling_failure_timestamp + MAX_WAIT)
     return max(0, math.ceil((locked_until - timezone.now()).total_seconds()))
 
 

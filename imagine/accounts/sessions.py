@@ -22,7 +22,7 @@ from imagine.accounts.security_events import AccountEventKind
 from imagine.core.rate_limit import client_address
 from imagine.core.security_events import record_event, shorten_address
 
-LONGEST = timedelta(hours=12)
+MAX_AGE = timedelta(hours=12)
 IDLE = timedelta(minutes=30)
 IDLE_SHARED_COMPUTER = timedelta(minutes=10)
 EXTEND_AFTER = 60  # seconds: not every request writes
@@ -61,7 +61,7 @@ class SessionStore(DatabaseStore):
         idle = IDLE_SHARED_COMPUTER if self.get(SHARED_COMPUTER) else IDLE
         now = time.time()
         ends = min(
-            self.get(LAST_USED_AT, now) + idle.total_seconds(), self.get(SIGNED_IN_AT, now) + LONGEST.total_seconds()
+            self.get(LAST_USED_AT, now) + idle.total_seconds(), self.get(SIGNED_IN_AT, now) + MAX_AGE.total_seconds()
         )
         return max(0, int(ends - now))
 

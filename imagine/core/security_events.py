@@ -17,7 +17,7 @@ from django.http import HttpRequest, HttpResponse
 from imagine.core.models import SecurityEvent
 from imagine.core.rate_limit import client_address, hashed_network, wait_for_try
 
-MOST_FAILURES = 100  # that one network's sign-ins record in an hour
+MAX_FAILURES = 100  # that one network's sign-ins record in an hour
 
 _request: ContextVar[HttpRequest | None] = ContextVar("request", default=None)
 
@@ -49,7 +49,7 @@ def record_failure(
 ) -> None:
     """Record that a sign-in failed, unless its network filled the log with such rows in the last hour. Then one row
     says that there were more."""
-    if request and wait_for_try(f"recorded failures:{hashed_network(request)}", most=MOST_FAILURES, minutes=60):
+    if request and wait_for_try(f"recorded failures:{hashed_network(request)}", most=MAX_FAILURES, minutes=60):
         if not wait_for_try(f"unlisted failures:{hashed_network(request)}", most=1, minutes=60):
             record_event(kind, request=request, unlisted=True)
         return

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from django.db import transaction
-from django.db.models import CharField, Model, OuterRef, Value
-from django.db.models.functions import Cast, Concat, Now
+from django.db.models import Model
+from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from imagine.core.database import database_now
@@ -31,11 +31,6 @@ def message_key(kind: str, about: Model, *occasion) -> str:
     """The idempotency key of an email: its kind, the object it is about, and what tells two of one kind apart, such as
     a number or a day. It is only ever compared whole."""
     return ":".join(map(str, (kind, about.pk, *occasion)))
-
-
-def key_expression(kind: str) -> Concat:
-    """The same key in a subquery, about the outer query's row."""
-    return Concat(Value(f"{kind}:"), Cast(OuterRef("pk"), CharField()), output_field=CharField())
 
 
 def enqueue(
@@ -156,7 +151,7 @@ def overwrite(message: Message, fresh: Message) -> None:
 
 def enqueue_copy(message: Message, content: Message) -> None:
     """Store one more email beside one that was sent. A person waits for it, so it belongs to no mailing."""
-    key = ":".join(map(str, (message.kind, message.object_id or message.pk, "again", f"{database_now():%Y%m%d%H%M}")))
+    key = message_key(message.kind, message.about or message, "again", f"{database_now():%Y%m%d%H%M}")
     fields = {name: getattr(content, name) for name in CONTENT}
     about = {"content_type": message.content_type, "object_id": message.object_id}
     enqueue_many([Message(idempotency_key=key, **about, **fields)])

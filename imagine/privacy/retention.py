@@ -376,7 +376,7 @@ NOT_PERSONAL = {
     "partners.DuplicateScan": ("id", "scanned_at", "fingerprint"),
     "partners.SlugRedirect": ("id", "organization"),
     "partners.Import": (
-        *("id", "year", "language", "created_at", "last_step_at", "done_at", "state", "attempts"),
+        *("id", "year", "language", "created_at", "last_step_at", "completed_at", "state", "attempts"),
         *("row_count", "error_count", "steps", "steps_done", "counts"),
     ),
     "partners.ImportedOrganization": (

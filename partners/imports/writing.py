@@ -102,7 +102,7 @@ def duplicates_in_file(
 def finish_import(run: Import) -> None:
     run.rows.all().delete()
     run.organizations.all().delete()
-    run.state, run.done_at = Import.State.DONE, Now()
+    run.state, run.completed_at = Import.State.DONE, Now()
 
 
 def write_organizations(run: Import, imported: list[ImportedOrganization]) -> None:

@@ -81,7 +81,7 @@ class Migration(migrations.Migration):
                 ('language', models.CharField(choices=[('en', 'English'), ('es', 'Español')], default='en', max_length=5)),
                 ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), verbose_name='begun')),
                 ('last_step_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), help_text='When a worker last did something for it.')),
-                ('done_at', models.DateTimeField(null=True, verbose_name='written on')),
+                ('completed_at', models.DateTimeField(null=True, verbose_name='written on')),
                 ('state', models.CharField(choices=[('reading', 'being read'), ('rejected', 'cannot be read'), ('checked', 'checked, nothing written'), ('writing', 'being written'), ('done', 'imported'), ('undoing', 'being undone'), ('undone', 'undone'), ('discarded', 'dropped')], default='reading', max_length=9, verbose_name='state')),
                 ('attempts', models.PositiveSmallIntegerField(default=0, help_text='How often a worker has tried the current step.')),
                 ('file', models.BinaryField(null=True)),
@@ -520,7 +520,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='import',
-            constraint=models.CheckConstraint(condition=models.Q(('done_at__isnull', False), models.Q(('state__in', ['done', 'undoing', 'undone']), _negated=True), _connector='OR'), name='import_done_when'),
+            constraint=models.CheckConstraint(condition=models.Q(('completed_at__isnull', False), models.Q(('state__in', ['done', 'undoing', 'undone']), _negated=True), _connector='OR'), name='import_done_when'),
         ),
         migrations.AddConstraint(
             model_name='import',

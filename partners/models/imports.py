@@ -20,7 +20,7 @@ class ImportQuerySet(models.QuerySet):
 
     def last_written(self):
         """Return the newest import that wasn't undone, or None. Only this import can be undone."""
-        return self.filter(state__in=[Import.State.DONE, Import.State.UNDOING]).order_by("-done_at", "-pk").first()
+        return self.filter(state__in=[Import.State.DONE, Import.State.UNDOING]).order_by("-completed_at", "-pk").first()
 
 
 class Import(models.Model):
@@ -45,7 +45,7 @@ class Import(models.Model):
     language = models.CharField(max_length=5, choices=settings.LANGUAGES, default="en")
     created_at = models.DateTimeField(_("begun"), db_default=Now())
     last_step_at = models.DateTimeField(db_default=Now(), help_text="When a worker last did something for it.")
-    done_at = models.DateTimeField(_("written on"), null=True)
+    completed_at = models.DateTimeField(_("written on"), null=True)
     state = models.CharField(_("state"), max_length=9, choices=State, default=State.READING)
     attempts = models.PositiveSmallIntegerField(default=0, help_text="How often a worker has tried the current step.")
     file = models.BinaryField(null=True)
@@ -66,7 +66,7 @@ class Import(models.Model):
         ordering = ["-created_at", "-pk"]
         constraints = [
             models.CheckConstraint(
-                condition=Q(done_at__isnull=False) | ~Q(state__in=["done", "undoing", "undone"]),
+                condition=Q(completed_at__isnull=False) | ~Q(state__in=["done", "undoing", "undone"]),
                 name="import_done_when",
             ),
             models.CheckConstraint(condition=Q(steps_done__lte=F("steps")), name="import_steps_in_bounds"),

@@ -35,11 +35,11 @@ class AudienceForm(forms.ModelForm):
     class Meta:
         model = Audience
         fields = [
-            *("name", "pledge_year", "include_drafts", "kinds", "schools", "sectors", "contact_scope"),
+            *("name", "pledge_year", "include_drafts", "promise_types", "schools", "sectors", "contact_scope"),
             *("attended_event", "attendance"),
         ]
         widgets = {
-            "kinds": forms.CheckboxSelectMultiple,
+            "promise_types": forms.CheckboxSelectMultiple,
             "schools": forms.CheckboxSelectMultiple,
             "contact_scope": forms.RadioSelect,
         }
@@ -48,7 +48,7 @@ class AudienceForm(forms.ModelForm):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         empty = {"pledge_year": ANY_YEAR, "attended_event": NO_EVENT}
-        named = {"pledge_year": attrgetter("school_years"), "kinds": attrgetter("localized_name")}
+        named = {"pledge_year": attrgetter("school_years"), "promise_types": attrgetter("localized_name")}
         for name in empty.keys() & self.fields.keys():  # users who may only view have no fields
             self.fields[name].empty_label = empty[name]
         for name in named.keys() & self.fields.keys():
@@ -77,7 +77,7 @@ def describe_audience(audience: Audience) -> Iterator[str]:
 
 
 def describe_partners(audience: Audience) -> str:
-    kinds = [kind.localized_name for kind in audience.kinds.all()]
+    promise_types = [promise_type.localized_name for promise_type in audience.promise_types.all()]
     schools = [school.name for school in audience.schools.all()]
     sectors = [str(Sector(sector).label) for sector in audience.sectors]
     conditions = []
@@ -85,8 +85,8 @@ def describe_partners(audience: Audience) -> str:
         include_drafts = gettext("with a pledge for %(year)s, signed or not")
         template = include_drafts if audience.include_drafts else gettext("with a signed pledge for %(year)s")
         conditions.append(template % {"year": audience.pledge_year.school_years})
-    if kinds:
-        conditions.append(gettext("with a promise of: %(kinds)s") % {"kinds": join_with_or(kinds)})
+    if promise_types:
+        conditions.append(gettext("with a promise of: %(kinds)s") % {"kinds": join_with_or(promise_types)})
     if schools:
         conditions.append(gettext("with a promise for %(schools)s") % {"schools": join_with_or(schools)})
     if sectors:

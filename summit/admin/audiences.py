@@ -33,7 +33,7 @@ class AudienceAdmin(ActionsAdmin):
         (
             _("Partners"),
             {
-                "fields": ["pledge_year", "include_drafts", "kinds", "schools", "sectors", "contact_scope"],
+                "fields": ["pledge_year", "include_drafts", "promise_types", "schools", "sectors", "contact_scope"],
                 "description": _(
                     "Partners must fit all that is said here; of several kinds, schools or sectors one is enough. When "
                     "nothing is said, no partners are in it."

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from django.contrib import admin
-from django.db.models import Subquery
+from django.db.models import OuterRef, Subquery
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.urls import reverse
@@ -18,9 +18,9 @@ from imagine.core.admin.lookups import GuardedAdmin
 from imagine.core.admin.permissions import may_replace_links
 from imagine.core.admin.read_only import ReadOnlyMixin
 from imagine.core.formatting import day, short_date
+from imagine.core.relations import about_rows
 from imagine.core.spreadsheets.writer import Export
 from imagine.mail.models import Message
-from imagine.mail.queue import key_expression
 from partners.admin.contacts import search_contacts
 from partners.admin.filters import ChoiceFilter
 from summit import exports
@@ -104,7 +104,8 @@ class InvitationAdmin(ReadOnlyMixin, GuardedAdmin, ActionsAdmin, ExportAdmin):
         )
 
     def get_queryset(self, request):
-        mail = Message.objects.filter(idempotency_key=key_expression(SummitEmailKind.INVITATION)).order_by()
+        bulk_messages = Message.objects.filter(kind=SummitEmailKind.INVITATION, queue=Message.Queue.BULK)
+        mail = bulk_messages.filter(about_rows(Invitation, OuterRef("pk"))).order_by()
         return super().get_queryset(request).annotate(email_state=Subquery(mail.values("state")))
 
     def get_search_results(self, request, queryset, search_term):

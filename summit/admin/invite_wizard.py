@@ -211,7 +211,7 @@ def recipients_context(request: HttpRequest, event: Event, audience: Audience) -
 def recipient_filters(counts: AudienceCounts, selected: RecipientFilter) -> list[dict]:
     """Return a filter for each group of recipients, with its number and URL."""
     parts = [("", _("will be invited"), counts.invited, "")]
-    parts += [(str(reason), reason.label, number, str(reason)) for reason, number in counts.left_out.items()]
+    parts += [(str(reason), reason.label, number, str(reason)) for reason, number in counts.skipped.items()]
     parts += [(None, _("all"), counts.people, "all")]
     return [
         {

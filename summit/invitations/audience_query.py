@@ -52,12 +52,12 @@ class AudienceCounts(NamedTuple):
     be invited; it is "" for nobody."""
 
     invited: int
-    left_out: dict[Reason, int]
+    skipped: dict[Reason, int]
     mark: str
 
     @property
     def people(self) -> int:
-        return self.invited + sum(self.left_out.values())
+        return self.invited + sum(self.skipped.values())
 
 
 # Partners must match everything that is set, and one promise must have both a promise type and a school that are set.
@@ -67,15 +67,15 @@ PARTNER_CONTACTS = """
     FROM partners_organization o
     JOIN partners_contact c ON c.organization_id = o.id
     WHERE (o.sector = ANY(%(sectors)s) OR NOT %(of_sectors)s)
-        AND (NOT (%(of_pledges)s OR %(of_kinds)s OR %(of_schools)s) OR EXISTS (
+        AND (NOT (%(of_pledges)s OR %(of_promise_types)s OR %(of_schools)s) OR EXISTS (
             SELECT FROM partners_pledge p
             WHERE p.organization_id = o.id
                 AND (p.signed_at IS NOT NULL OR %(include_drafts)s)
                 AND (p.year_id = %(year)s OR NOT %(of_pledges)s)
-                AND (NOT (%(of_kinds)s OR %(of_schools)s) OR EXISTS (
+                AND (NOT (%(of_promise_types)s OR %(of_schools)s) OR EXISTS (
                     SELECT FROM partners_promise m
                     WHERE m.pledge_id = p.id
-                        AND (m.promise_type_id = ANY(%(kinds)s) OR NOT %(of_kinds)s)
+                        AND (m.promise_type_id = ANY(%(promise_types)s) OR NOT %(of_promise_types)s)
                         AND (NOT %(of_schools)s OR EXISTS (
                             SELECT FROM partners_promise_schools s
                             WHERE s.promise_id = m.id AND s.school_id = ANY(%(schools)s)
@@ -221,7 +221,7 @@ def fingerprint_people(people: Iterable[AudienceMember]) -> str:
 
 
 def query_parameters(audience: Audience, event: Event) -> dict:
-    kinds = list(audience.kinds.order_by().values_list("pk", flat=True))
+    promise_types = list(audience.promise_types.order_by().values_list("pk", flat=True))
     schools = list(audience.schools.order_by().values_list("pk", flat=True))
     return {
         "audience": audience.pk,
@@ -230,8 +230,8 @@ def query_parameters(audience: Audience, event: Event) -> dict:
         "year": audience.pledge_year_id,
         "of_pledges": audience.pledge_year_id is not None,
         "include_drafts": audience.include_drafts,
-        "kinds": kinds,
-        "of_kinds": bool(kinds),
+        "promise_types": promise_types,
+        "of_promise_types": bool(promise_types),
         "schools": schools,
         "of_schools": bool(schools),
         "sectors": audience.sectors,
@@ -244,7 +244,7 @@ def query_parameters(audience: Audience, event: Event) -> dict:
 
 
 def run_query(sql: str, parameters: dict) -> list[tuple]:
-    asks_partners = any(parameters[name] for name in ("of_pledges", "of_kinds", "of_schools", "of_sectors"))
+    asks_partners = any(parameters[name] for name in ("of_pledges", "of_promise_types", "of_schools", "of_sectors"))
     of_partners = (
         PARTNER_CONTACTS.format(**CONTACT_SCOPE[parameters["contact_scope"]]) if asks_partners else NO_CONTACTS
     )

@@ -12,7 +12,7 @@ def partners_audience(year: PledgeYear) -> Audience | None:
     plain = Audience.objects.filter(
         pledge_year=year,
         include_drafts=False,
-        kinds=None,
+        promise_types=None,
         schools=None,
         sectors=[],
         attended_event=None,

@@ -10,7 +10,6 @@ from imagine.core import links
 from imagine.core.relations import about_rows
 from imagine.mail.models import Mailing, Message
 from imagine.mail.models.messages import MessageQuerySet
-from imagine.mail.queue import message_key
 from partners.models import Contact
 from partners.organizations import merging
 from partners.pledges import signup as pledge_signup
@@ -82,7 +81,7 @@ def reset_undelivered(invitation: Invitation) -> bool:
     if invitation.mailing.stopped_at:
         return False
     if invitation.emailed_at:
-        messages = Message.objects.filter(idempotency_key=message_key(SummitEmailKind.INVITATION, invitation))
+        messages = invitation.messages.filter(kind=SummitEmailKind.INVITATION, queue=Message.Queue.BULK)
         if not (messages.not_handed_over() | messages.filter(state__in=UNDELIVERED)).delete()[0]:
             return False
         Invitation.objects.filter(pk=invitation.pk).update(emailed_at=None)

@@ -24,7 +24,7 @@ MAX_LENGTH_FILE_NAME = 200
 class AudienceQuerySet(models.QuerySet):
     def with_details(self):
         """Annotate uploaded_count and fetch everything that describes an audience."""
-        audiences = self.select_related("pledge_year", "attended_event").prefetch_related("kinds", "schools")
+        audiences = self.select_related("pledge_year", "attended_event").prefetch_related("promise_types", "schools")
         return audiences.annotate(uploaded_count=Count("uploaded_contacts", distinct=True))
 
 
@@ -58,7 +58,9 @@ class Audience(models.Model):
         related_name="+",
     )
     include_drafts = models.BooleanField(_("also pledges that are not signed yet"), default=False)
-    kinds = models.ManyToManyField(PromiseType, verbose_name=_("with a promise of"), blank=True, related_name="+")
+    promise_types = models.ManyToManyField(
+        PromiseType, verbose_name=_("with a promise of"), blank=True, related_name="+"
+    )
     schools = models.ManyToManyField(School, verbose_name=_("with a promise for"), blank=True, related_name="+")
     sectors = ArrayField(
         models.CharField(max_length=12, choices=Sector), verbose_name=_("of the sectors"), default=list, blank=True

@@ -61,7 +61,7 @@ def test_factors_added_and_removed_are_recorded_with_their_kind(clerk):
 
 
 def test_failures_from_one_network_do_not_fill_the_log(clerk, monkeypatch):
-    monkeypatch.setattr(security_events, "MOST_FAILURES", 5)
+    monkeypatch.setattr(security_events, "MAX_FAILURES", 5)
     seen = len(events())
     for number in range(8):
         give_password(Client(), "wrong", name=f"guess-{number}", address="10.20.30.40")

@@ -14,7 +14,7 @@ from imagine.demo.environment import PROJECT
 ASKED_FOR = {
     "posts": (0.4, 0.6),
     "tail": (2.5, 2.0),
-    "crowd": (1.2, 1.05),
+    "many_rsvps": (1.2, 1.05),
     "guards": (1.05, 1.02),
     "race": (2.5, 2.0),
     "landing": (0.6, 0.7),

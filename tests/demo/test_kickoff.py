@@ -52,8 +52,8 @@ def test_partners_of_the_year_are_invited_except_one_who_opted_out(event):
     assert set(event.invitations.values_list("contact__organization", flat=True)) <= set(
         Pledge.objects.signed().filter(year=THIS_YEAR).values_list("organization", flat=True)
     )
-    left_out = audience_query.count_people(audience, event).left_out
-    assert left_out[audience_query.Reason.OPTED_OUT] == 1
+    skipped = audience_query.count_people(audience, event).skipped
+    assert skipped[audience_query.Reason.OPTED_OUT] == 1
     assert mailing.recipient_count == event.invitations.count()
     assert (mailing.about, mailing.started_by) == (event, "staff")
 

@@ -301,7 +301,7 @@ def test_progress_counts_messages_by_outcome():
         "count": 12,
         "to_write": 2,
         "waiting": 3,
-        "put_off": 1,
+        "deferred": 1,
         "sent": 3,
         "rejected": 1,
         "failed": 1,

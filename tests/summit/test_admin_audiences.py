@@ -65,7 +65,7 @@ def test_audience_criteria_are_saved_and_changed(staff):
     said = {
         "pledge_year": str(year.pk),
         "include_drafts": "on",
-        "kinds": [str(kind.pk)],
+        "promise_types": [str(kind.pk)],
         "schools": [str(school.pk)],
         "sectors": ["labor", "faith"],
         "contact_scope": "all",
@@ -80,7 +80,7 @@ def test_audience_criteria_are_saved_and_changed(staff):
         True,
         "all",
     )
-    assert (list(audience.kinds.all()), list(audience.schools.all())) == ([kind], [school])
+    assert (list(audience.promise_types.all()), list(audience.schools.all())) == ([kind], [school])
     assert (audience.sectors, audience.attended_event, audience.attendance) == (
         ["labor", "faith"],
         event,
@@ -106,7 +106,7 @@ def test_audience_criteria_are_saved_and_changed(staff):
         ({"attendance": ["came"]}, "Say of which event."),
         ({"include_drafts": "on"}, "Say for which school year."),
         ({"sectors": ["~"]}, "~ is not one of the available choices."),
-        ({"kinds": ["999999"]}, "999999 is not one of the available choices."),
+        ({"promise_types": ["999999"]}, "999999 is not one of the available choices."),
         ({"contact_scope": "~"}, "~ is not one of the available choices."),
     ],
 )

@@ -62,14 +62,16 @@ def test_drafts_are_included_when_requested(delta):
 
 @pytest.mark.slow
 def test_any_of_several_promise_types_matches_in_any_year(delta):
-    audience = factories.audience(kinds=PromiseType.objects.filter(code__in=["tours", "curriculum"]))
+    audience = factories.audience(promise_types=PromiseType.objects.filter(code__in=["tours", "curriculum"]))
     assert emails(audience, factories.event()) == ["port", "yes"]
 
 
 def test_all_criteria_must_match(delta):
     tours = PromiseType.objects.filter(code="tours")
-    assert emails(factories.audience(pledge_year_id=2027, kinds=tours), factories.event()) == ["port"]
-    assert emails(factories.audience(pledge_year_id=2027, kinds=tours, sectors=["labor"]), factories.event()) == []
+    assert emails(factories.audience(pledge_year_id=2027, promise_types=tours), factories.event()) == ["port"]
+    assert (
+        emails(factories.audience(pledge_year_id=2027, promise_types=tours, sectors=["labor"]), factories.event()) == []
+    )
 
 
 @pytest.mark.slow
@@ -83,7 +85,7 @@ def test_promise_type_and_school_must_match_the_same_promise(delta):
     tours = PromiseType.objects.filter(code="tours")
     event = factories.event()
     assert emails(factories.audience(schools=[delta]), event) == ["port"]
-    assert emails(factories.audience(pledge_year_id=2028, kinds=tours, schools=[delta]), event) == []
+    assert emails(factories.audience(pledge_year_id=2028, promise_types=tours, schools=[delta]), event) == []
 
 
 @pytest.mark.slow

@@ -24,13 +24,13 @@ def unfinished_mailings() -> QuerySet[Mailing]:
 
 @dataclass(frozen=True)
 class MailingProgress:
-    """`waiting` are written and not sent yet, `put_off` those of them whose mail server said "later". `seconds_left` is
-    None while nobody can tell."""
+    """`waiting` are written and not sent yet, `deferred` those of them whose mail server said "later". `seconds_left`
+    is None while nobody can tell."""
 
     count: int
     to_write: int
     waiting: int
-    put_off: int
+    deferred: int
     sent: int
     rejected: int
     failed: int
@@ -45,7 +45,7 @@ def mailing_progress(mailing: Mailing) -> MailingProgress:
     """Two queries for any number of messages."""
     counted = mailing.messages.aggregate(
         **{state.value: Count("pk", filter=Q(state=state)) for state in Message.State},
-        put_off=Count("pk", filter=Q(state=Message.State.QUEUED, attempts__gt=0, send_after__gt=Now())),
+        deferred=Count("pk", filter=Q(state=Message.State.QUEUED, attempts__gt=0, send_after__gt=Now())),
         recent=Count("pk", filter=Q(sent_at__gt=Now() - timedelta(seconds=RECENT_SECONDS))),
     )
     waiting = counted["queued"] + counted["sending"]
@@ -58,11 +58,11 @@ def mailing_progress(mailing: Mailing) -> MailingProgress:
         count=mailing.recipient_count,
         to_write=to_write,
         waiting=waiting,
-        put_off=counted["put_off"],
+        deferred=counted["deferred"],
         **{state: counted[state] for state in ("sent", "rejected", "failed", "unknown")},
         skipped=mailing.skipped_count,
         share=min(1.0, done / whole) if whole > 0 else 1.0,
-        seconds_left=seconds_left(to_write + waiting - counted["put_off"], counted["recent"], state),
+        seconds_left=seconds_left(to_write + waiting - counted["deferred"], counted["recent"], state),
         state=state,
     )
 

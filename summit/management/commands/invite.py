@@ -38,7 +38,7 @@ class Command(BaseCommand):
 
     def show(self, event: Event, counts: audience_query.AudienceCounts) -> None:
         self.stdout.write(f"{event}: {count_of_people(counts.invited)} would be invited.")
-        for reason, skipped in counts.left_out.items():
+        for reason, skipped in counts.skipped.items():
             self.stdout.write(f"Left out: {count_of_people(skipped)}, {reason.label}.")
 
     def invite(self, event: Event, audience: Audience, shown: audience_query.AudienceCounts) -> None:
