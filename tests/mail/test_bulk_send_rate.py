@@ -3,7 +3,6 @@
 import os
 import sys
 import time
-from collections import deque
 from datetime import timedelta
 from itertools import pairwise
 from subprocess import DEVNULL, PIPE, Popen
@@ -15,7 +14,7 @@ from django.utils import timezone
 
 from imagine.mail.bulk import delivery as bulk_delivery
 from imagine.mail.bulk import send_rate
-from imagine.mail.bulk.send_rate import TOLERANCE, Slot, Slots, reserve_slots
+from imagine.mail.bulk.send_rate import TOLERANCE, Slot, reserve_slot, wait_for_slot
 from imagine.mail.models import SendRate
 from tests.mail.mailings import Clock, mailing, queue_messages, run_in_threads, states
 
@@ -35,11 +34,11 @@ def test_concurrently_reserved_slots_never_overlap():
     slots: list[Slot] = []
 
     def reserve():
-        for _time in range(3):
-            slots.extend(reserve_slots(100))
+        for _time in range(30):
+            slots.append(reserve_slot())
 
     run_in_threads(3, reserve)
-    assert len(slots) == 3 * 3 * 10  # for a quarter of a second each
+    assert len(slots) == 3 * 30
     slots.sort()
     # On the busiest machine, too, a slot's end is at most TOLERANCE after the moment that the database gave.
     assert all(later.start - earlier.end > 1 / 40 - TOLERANCE for earlier, later in pairwise(slots))
@@ -53,19 +52,17 @@ def test_message_that_misses_its_slot_waits_for_another(mail_server, monkeypatch
     clock, reserved, left = Clock(late=0.3 if busy == "machine" else 0), [], []
     mark_handed_over, transmit = bulk_delivery.mark_handed_over, bulk_delivery.transmit
 
-    def reserve(limit):
-        first = 0.1 + max([clock.now, *(slot.start for slot in reserved)])
-        starts = [first + number / 10 for number in range(limit)]
-        slots = deque(Slot(start, start + TOLERANCE) for start in starts)
-        reserved.extend(slots)
-        return slots
+    def reserve(*, ahead):
+        start = 0.1 + max([clock.now, *(slot.start for slot in reserved)])
+        reserved.append(Slot(start, start + TOLERANCE))
+        return reserved[-1]
 
     def slow_mark(message):
         clock.now += 0.3 if busy == "database" and not left else 0
         return mark_handed_over(message)
 
     monkeypatch.setattr(send_rate, "time", clock)
-    monkeypatch.setattr(send_rate, "reserve_slots", reserve)
+    monkeypatch.setattr(send_rate, "reserve_slot", reserve)
     monkeypatch.setattr(bulk_delivery, "mark_handed_over", slow_mark)
     monkeypatch.setattr(bulk_delivery, "transmit", lambda message: left.append(clock.now) or transmit(message))
     queue_messages(mailing(), 3)
@@ -75,31 +72,40 @@ def test_message_that_misses_its_slot_waits_for_another(mail_server, monkeypatch
     assert clock.now > 1000.3
 
 
-def test_missed_slots_are_not_caught_up(monkeypatch):
-    clock = Clock()
-    monkeypatch.setattr(send_rate, "time", clock)
+def test_missed_slots_are_not_caught_up():
     set_rate(50)
-    slots = Slots()
-    slots.wait(10)
-    clock.sleep(0.3)  # the slots of a quarter of a second passed by
-    left = []
-    for number in range(5):
-        slots.wait(10 - number)
-        left.append(clock.now)
-    assert left[-1] - left[0] > 4 / 50
+    SendRate.objects.update(next_at=timezone.now() - timedelta(seconds=0.3))  # fifteen slots passed by
+    slots = [wait_for_slot() for _number in range(5)]
+    assert slots[-1].end - slots[0].end > 4 / 50
+
+
+def test_slow_commit_delays_a_message_but_not_forever(monkeypatch):
+    clock, save = Clock(), SendRate.save
+
+    def slow_save(rate, **options):
+        clock.now += 0.2
+        save(rate, **options)
+
+    monkeypatch.setattr(send_rate, "time", clock)
+    monkeypatch.setattr(SendRate, "save", slow_save)
+    assert not wait_for_slot().is_missed
+    assert clock.now < 1005
 
 
 def test_send_rate_without_a_row_is_the_default():
     SendRate.objects.all().delete()
-    assert len(reserve_slots(100)) == 15
-    assert SendRate.objects.get().per_second == 60
+    now = timezone.now()
+    reserve_slot()
+    rate = SendRate.objects.get()
+    assert rate.per_second == 60
+    assert rate.next_at >= now + timedelta(seconds=1 / 60)
 
 
 def test_changed_send_rate_applies_at_once():
     set_rate(1)
-    reserve_slots(1)
+    reserve_slot()
     set_rate(1000)
-    assert reserve_slots(100)[-1].start - time.monotonic() < 1.5
+    assert max(reserve_slot() for _number in range(100)).start - time.monotonic() < 1.5
 
 
 # Right before a message leaves, a sender reads the monotonic clock, which all processes of a machine share.
@@ -150,5 +156,5 @@ def test_two_processes_together_keep_to_the_send_rate(mail_server):
 
 def test_database_clock_set_back_delays_bulk_email_by_a_minute_at_most():
     SendRate.objects.update_or_create(pk=1, defaults={"next_at": timezone.now() + timedelta(hours=1), "per_second": 60})
-    reserve_slots(1)
+    reserve_slot()
     assert SendRate.objects.get().next_at < timezone.now() + timedelta(seconds=62)

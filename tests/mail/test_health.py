@@ -84,7 +84,7 @@ def test_ready_reports_late_bulk_email(workers):
     assert ready() == well()
     long_ago()
     assert ready() == well(**{"mail to many": "late"})
-    send_rate.reserve_slots(1)  # one leaves: the others wait for their turn, and are not late
+    send_rate.reserve_slot()  # one leaves: the others wait for their turn, and are not late
     assert ready() == well()
 
 

@@ -17,7 +17,7 @@ from django.db.models.functions import Now
 from imagine.core.database import database_now
 from imagine.mail import preferences
 from imagine.mail.backends import failure_reason, server
-from imagine.mail.bulk.send_rate import Slots, get_send_rate
+from imagine.mail.bulk.send_rate import get_send_rate, wait_for_slot
 from imagine.mail.delivery import CLAIM_DURATION, back_off, record_outcome, server_backoff, transmit
 from imagine.mail.dispatch import clear_wakeup, wake_workers
 from imagine.mail.models import KEEP_TRYING, EmailPreference, Mailing, Message
@@ -74,9 +74,9 @@ def claim_batch() -> list[Message]:
 
 def send_batch(batch: list[Message], stop_at: float) -> None:
     """Send a claimed batch, each message in its slot, and release what was not handed over."""
-    waiting, slots = deque(filter_recipients(batch)), Slots()
+    waiting = deque(filter_recipients(batch))
     while waiting and time.monotonic() < stop_at and not server_backoff.is_active:
-        slots.wait(len(waiting))
+        slot = wait_for_slot()
         try:
             server.open()
         except (smtplib.SMTPException, OSError) as error:
@@ -85,7 +85,8 @@ def send_batch(batch: list[Message], stop_at: float) -> None:
             return
         message = waiting.popleft()
         if mark_handed_over(message):
-            slots.wait_again_if_missed(1 + len(waiting))
+            if slot.is_missed:  # the database or the machine was busy
+                wait_for_slot()
             record_outcome(message, **transmit(message))
     release(batch)
 

@@ -2,13 +2,11 @@
 
 Staff set it, `SendRate.per_second`, on the page of any mailing in the admin.
 
-Each sender reserves slots under the lock of the one SendRate row, for a short time ahead. A message may leave up to
+Before each message its sender reserves a slot under the lock of the one SendRate row. A message may leave up to
 TOLERANCE after its slot, and slots are that much further apart, so in no second more leave than the send rate allows.
 """
 
-import math
 import time
-from collections import deque
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -20,7 +18,6 @@ from imagine.core.models import SecurityEventKind
 from imagine.core.security_events import record_event
 from imagine.mail.models import SendRate
 
-RESERVE_SECONDS = 0.25  # for which a sender reserves slots ahead
 TOLERANCE = 0.05  # seconds after its slot that a message may still leave
 MAX_AHEAD = timedelta(minutes=1)  # of next_at, in case the database's clock was set back
 
@@ -45,41 +42,33 @@ class Slot(NamedTuple):
     start: float
     end: float
 
+    @property
+    def is_missed(self) -> bool:
+        return time.monotonic() > self.end
+
 
 @transaction.atomic
-def reserve_slots(limit: int) -> deque[Slot]:
-    """Reserve the next slots, at most `limit`."""
+def reserve_slot(*, ahead: float = 0) -> Slot:
+    """Reserve the next slot for one message, at least so many seconds ahead."""
     rate, _created = SendRate.objects.select_for_update().get_or_create(pk=1)
     asked_at = time.monotonic()
     now = database_now()
     answered_at = time.monotonic()
-    count = min(limit, max(1, math.floor(rate.per_second * RESERVE_SECONDS)))
-    apart = (1 + TOLERANCE) / rate.per_second
-    first = max(now, min(rate.next_at, now + MAX_AHEAD))
-    rate.next_at = first + timedelta(seconds=count * apart)
+    slot = max(now + timedelta(seconds=ahead), min(rate.next_at, now + MAX_AHEAD))
+    rate.next_at = slot + timedelta(seconds=(1 + TOLERANCE) / rate.per_second)
     rate.save(update_fields=["next_at"])
-    waits = [(first - now).total_seconds() + number * apart for number in range(count)]
+    wait = (slot - now).total_seconds()
     # The database read its clock at some time between question and answer: start late and end early for that.
-    return deque(Slot(answered_at + wait, asked_at + wait + TOLERANCE) for wait in waits)
+    return Slot(answered_at + wait, asked_at + wait + TOLERANCE)
 
 
-class Slots:
-    """The slots of one sender. A missed one is not made up for."""
-
-    def __init__(self):
-        self.reserved: deque[Slot] = deque()
-        self.current = Slot(0.0, 0.0)
-
-    def wait(self, limit: int) -> None:
-        """Sleep until the next slot, for the first of at most `limit` messages."""
-        while self.reserved and time.monotonic() > self.reserved[0].end:
-            self.reserved.popleft()
-        if not self.reserved:
-            self.reserved = reserve_slots(limit)
-        self.current = self.reserved.popleft()
-        time.sleep(max(0.0, self.current.start - time.monotonic()))
-
-    def wait_again_if_missed(self, limit: int) -> None:
-        """Called last before a message leaves: the machine or the database may have been too busy for its slot."""
-        while time.monotonic() > self.current.end:
-            self.wait(limit)
+def wait_for_slot() -> Slot:
+    """Sleep until a slot of one's own. If the machine or the database was too busy for it, take another, each time
+    further ahead. None is made up for."""
+    ahead = 0.0
+    while True:
+        slot = reserve_slot(ahead=ahead)
+        time.sleep(max(0.0, slot.start - time.monotonic()))
+        if not slot.is_missed:
+            return slot
+        ahead = min(2 * ahead + TOLERANCE, 1)
