@@ -302,6 +302,13 @@ def delay(stack: Stack, size: Size) -> list[Figure]:
     return [Figure("delay", [value], product=f"{value:.3f} s", notes=notes)]
 
 
+def person(stack: Stack, size: Size) -> list[Figure]:
+    """The slower one of the page and the JSON with everything about a person."""
+    stack.product  # noqa: B018  its tables are needed
+    page, file = map(float, stack.run("product", "benchmarks.person", str(size.of(100_000))).split())
+    return [Figure("person", [max(page, file)], product=f"{page:.2f} s, JSON {file:.2f} s")]
+
+
 def memory(stack: Stack, size: Size) -> list[Figure]:
     """The largest web worker of each, after the rows before, or after a load of its own."""
     warm(stack)
@@ -331,6 +338,7 @@ SCENARIOS: dict[str, Callable[[Stack, Size], list[Figure]]] = {
     "certificate": pledges.certificate,
     "import": spreadsheet,
     "preview": inviting.preview,
+    "person": person,
     "mail": mail,
     "delay": delay,
     "invitations": mailings.invitations,

@@ -51,6 +51,7 @@ LINES = {
         Line("import", "import of 10,000 rows: time", "", 30, 15, unit="s"),
         Line("import_memory", "import of 10,000 rows: memory growth", "", 150, 75, unit="MB"),
         Line("preview", "preview of an audience of 10,000: time of the page", "", 500, 250, unit="ms"),
+        Line("person", "everything about a person among 100,000 emails: time of page and JSON", "", 5, 2, unit="s"),
         Line("mail", "confirmations a minute through the worker", "bare Celery task", 0.5, 0.7, more_is_better=True),
         Line("delay", "commit to the mail server's yes, 95%, 20 RSVPs a second", "", 1.0, 0.3, unit="s"),
         Line("invitations", "10,000 invitations, mails a minute", "100 mails a task", 0.12, 0.25, more_is_better=True),

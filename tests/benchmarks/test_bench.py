@@ -33,6 +33,7 @@ ASKED_FOR = {
     "import": (30, 15),
     "import_memory": (150, 75),
     "preview": (500, 250),
+    "person": (5, 2),
     "mail": (0.5, 0.7),
     "delay": (1.0, 0.3),
     "invitations": (0.12, 0.25),
