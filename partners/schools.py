@@ -9,6 +9,7 @@ from typing import NamedTuple
 from django.db import transaction
 
 from imagine.core import audit
+from imagine.core.errors import RuleViolation
 from partners.models import School
 
 DEFAULT_FILE = Path(__file__).with_name("data") / "schools.csv"
@@ -17,14 +18,14 @@ FIELDS = ["name", "level", "is_charter", "is_retired"]
 MAX_LENGTH_NAME = School._meta.get_field("name").max_length or 100
 
 
-class SchoolFileInvalid(Exception):
+class SchoolFileInvalid(RuleViolation):
     """The file has an error; the message names the line and the reason."""
 
     def __init__(self, line: int, reason: str):
         super().__init__(f"Line {line}: {reason}")
 
 
-class SchoolsChanged(Exception):
+class SchoolsChanged(RuleViolation):
     """Someone changed the schools after the comparison was shown."""
 
 

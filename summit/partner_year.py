@@ -12,6 +12,7 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Lower
 from django.utils import timezone
 
+from imagine.core.errors import RuleViolation
 from partners.models import Contact, Organization
 from partners.pledges.page_state import PageState
 from summit import rsvp_links
@@ -22,7 +23,7 @@ from summit.school_year import current_school_year
 MAX_EVENTS = 60
 
 
-class NoLink(Exception):
+class NoLink(RuleViolation):
     """This person has no link for this event."""
 
 

@@ -2,11 +2,23 @@
 
 import ast
 from collections import defaultdict
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 # Names that Django looks for, in as many modules as there are.
 DJANGO = {"Command"}
+# What is no rule of ours: servers that don't answer, files that can't be made, lookups that end early.
+NOT_RULES = {
+    "AttachmentFailed",
+    "LostReply",
+    "Missing",
+    "NotAReport",
+    "RealPeople",
+    "RuleViolation",
+    "ServerError",
+    "Unanswered",
+}
 
 
 def defined_names(tree: ast.Module) -> set[str]:
@@ -16,14 +28,32 @@ def defined_names(tree: ast.Module) -> set[str]:
     return {name for name in names if not name.startswith(("_", "on_"))} - DJANGO
 
 
+@cache
+def modules_of_code() -> dict[str, ast.Module]:
+    paths = [path for folder in ("imagine", "partners", "summit") for path in sorted((ROOT / folder).rglob("*.py"))]
+    return {
+        path.relative_to(ROOT).as_posix(): ast.parse(path.read_text())
+        for path in paths
+        if "migrations" not in path.parts
+    }
+
+
 def test_no_two_modules_define_the_same_name():
     modules = defaultdict(list)
-    for folder in ("imagine", "partners", "summit"):
-        for path in sorted((ROOT / folder).rglob("*.py")):
-            if "migrations" not in path.parts:
-                for name in defined_names(ast.parse(path.read_text())):
-                    modules[name].append(path.relative_to(ROOT).as_posix())
+    for path, tree in modules_of_code().items():
+        for name in defined_names(tree):
+            modules[name].append(path)
     assert {name: paths for name, paths in modules.items() if len(paths) > 1} == {}
+
+
+def test_errors_of_rules_derive_from_rule_violation():
+    plain = {
+        node.name
+        for tree in modules_of_code().values()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef) and "Exception" in {getattr(base, "id", "") for base in node.bases}
+    }
+    assert plain == NOT_RULES
 
 
 def test_functions_and_classes_of_a_module_are_found():

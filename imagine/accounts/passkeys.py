@@ -24,6 +24,7 @@ from fido2.webauthn import (
 
 from imagine.accounts import second_factor
 from imagine.accounts.models import Passkey
+from imagine.core.errors import RuleViolation
 
 STATE = "passkey_state"
 MAX_LENGTH_RESPONSE = 20_000
@@ -31,7 +32,7 @@ MAX_LENGTH_RESPONSE = 20_000
 BAD_RESPONSE = (ValueError, TypeError, KeyError, AttributeError, AssertionError, RecursionError, LookupError)
 
 
-class WrongPasskey(Exception):
+class WrongPasskey(RuleViolation):
     """The passkey isn't the account's, is another site's, or its response was made up."""
 
 

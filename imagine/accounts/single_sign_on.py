@@ -27,6 +27,7 @@ from jwt import PyJWKClient
 
 from imagine.accounts import sessions
 from imagine.accounts.models import SsoIdentity, StaffSession
+from imagine.core.errors import RuleViolation
 
 STATE = "single_sign_on"
 MAX_AGE = 10 * 60  # seconds to sign in at the district
@@ -37,7 +38,7 @@ ENTRA_TENANT = re.compile(r"https://login\.microsoftonline\.(com|us)/[0-9a-f]{8}
 REQUIRED = ["iss", "sub", "aud", "exp", "iat", "nonce"]
 
 
-class SignInRejected(Exception):
+class SignInRejected(RuleViolation):
     """The answer isn't the district's, or isn't about a member of staff."""
 
 

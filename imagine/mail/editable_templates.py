@@ -22,6 +22,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
 from imagine.core import audit
+from imagine.core.errors import RuleViolation
 from imagine.core.models import SecurityEventKind
 from imagine.core.security_events import record_event
 from imagine.mail import preferences, rendering
@@ -281,7 +282,7 @@ def describe_placeholders(template: EditableTemplate) -> dict[str, str | Promise
 # Editing -------------------------------------------------------------------------------------------------------
 
 
-class InvalidTemplate(Exception):
+class InvalidTemplate(RuleViolation):
     """The text can't be saved. The message tells staff why."""
 
 

@@ -8,6 +8,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from imagine.core.database import database_now
+from imagine.core.errors import RuleViolation
 from imagine.core.rows import insert_rows
 from imagine.core.security_events import record_event
 from imagine.mail import preferences
@@ -23,7 +24,7 @@ CONTENT = [
 ]
 
 
-class CannotResend(Exception):
+class CannotResend(RuleViolation):
     """The email can't be resent. The message tells staff why."""
 
 

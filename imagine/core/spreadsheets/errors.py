@@ -1,9 +1,11 @@
 from django.utils.translation import gettext as _
 
+from imagine.core.errors import RuleViolation
+
 MAX_COLUMNS = 100
 
 
-class Unreadable(Exception):
+class Unreadable(RuleViolation):
     """The file can't be read as a table. The text is a sentence for the person who uploaded it."""
 
 
