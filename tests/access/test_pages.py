@@ -135,9 +135,12 @@ def test_every_page_is_open_to_exactly_the_roles_in_the_table(rows, clients):
 
 @pytest.mark.slow
 def test_head_answers_like_get_without_warnings_or_an_entry_in_the_activity_log(rows, clients, caplog):
-    """Link checkers and office programs ask by HEAD before they open a link."""
+    """Link checkers and office programs ask by HEAD before they open a link. Views that are all Django's are left
+    out."""
     wrong, client = [], clients[SUPERUSER]
     for name, url in pages(rows):
+        if name.endswith(("_history", "_delete", "_add")):
+            continue
         status = ask(client, "get", url).status_code
         caplog.clear()
         recorded = recorded_by_head(client, url)

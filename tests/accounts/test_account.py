@@ -99,7 +99,7 @@ def test_session_is_extended_by_page_views_but_not_by_scripts(clerk):
 
 def test_page_shows_session_time_left_and_session_can_be_extended(clerk):
     status, client = "/imagine/admin/account/session/", sign_in_with_app(clerk)
-    assert 'data-seconds="1800"' in client.get(ACCOUNT).content.decode().replace("1799", "1800")
+    assert re.search('data-seconds="(1800|179.)"', client.get(ACCOUNT).content.decode())  # a slow machine takes a while
     before = int(time.time()) - 29 * 60
     change_session(client, lambda session: session.update({sessions.LAST_USED_AT: before}))
     for headers in ({"Sec-Fetch-Mode": "cors"}, {}):  # over HTTP, and by older browsers, nothing is said
