@@ -36,10 +36,10 @@ class Mailing(models.Model):
     content_type = models.ForeignKey(ContentType, on_delete=models.PROTECT)
     object_id = models.PositiveBigIntegerField()
     about = GenericForeignKey()
-    template = models.CharField(_("letter"), max_length=40, default="invitation")
+    template = models.CharField(_("template"), max_length=40, default="invitation")
     title = models.CharField(_("title"), max_length=200)
     recipient_count = models.PositiveIntegerField(_("people"))
-    skipped_count = models.PositiveIntegerField(_("left out since"), default=0)
+    skipped_count = models.PositiveIntegerField(_("skipped since then"), default=0)
     started_by = models.CharField(_("started by"), max_length=150, blank=True)
     created_at = models.DateTimeField(_("started"), default=timezone.now)
     rendered_at = models.DateTimeField(_("all written"), null=True, blank=True)
@@ -72,8 +72,8 @@ class SendRate(models.Model):
     audit_entries = GenericRelation(AuditEntry)
 
     class Meta:
-        verbose_name = _("pace of mail to many")
-        verbose_name_plural = _("pace of mail to many")
+        verbose_name = _("send rate")
+        verbose_name_plural = _("send rate")
         constraints = [
             models.CheckConstraint(condition=Q(pk=1), name="send_rate_only_one"),
             models.CheckConstraint(condition=Q(per_second__gte=1, per_second__lte=10_000), name="send_rate_in_bounds"),

@@ -144,8 +144,8 @@ class Message(models.Model):
     # For bulk email. The app that queued it deletes it after this.
     expires_at = models.DateTimeField(_("not after"), null=True, blank=True)
     retry_until = models.DateTimeField(_("tried until"), db_default=Now() + KEEP_TRYING)
-    claim_id = models.UUIDField(_("lease"), null=True, blank=True)
-    claim_expires_at = models.DateTimeField(_("lease until"), null=True, blank=True)
+    claim_id = models.UUIDField(_("claim"), null=True, blank=True)
+    claim_expires_at = models.DateTimeField(_("claimed until"), null=True, blank=True)
     handed_over_at = models.DateTimeField(_("last handed to the mail server"), null=True, blank=True)  # bulk email only
     created_at = models.DateTimeField(_("written"), db_default=Now())
     sent_at = models.DateTimeField(_("sent"), null=True, blank=True)

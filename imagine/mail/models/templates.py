@@ -18,7 +18,7 @@ class TemplateOverride(models.Model):
     """Staff's text for an editable template in one language. It is empty if the default text is used; the row stays for
     its history."""
 
-    template = models.CharField(_("letter"), max_length=40)
+    template = models.CharField(_("template"), max_length=40)
     language = models.CharField(_("language"), max_length=5, choices=settings.LANGUAGES)
     subject = models.CharField(_("subject"), max_length=150, blank=True)
     text = models.TextField(_("text"), max_length=4000, blank=True)
