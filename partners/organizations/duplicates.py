@@ -149,36 +149,36 @@ Evidence = Iterator[tuple[int, int, str, float]]  # key, organization, reason, w
 
 def matches_by_name(queries: Sequence[MatchQuery], min_similarity: float, similar_beside_same: bool) -> Evidence:
     with connection.cursor() as cursor:
-        cursor.execute(SAME, columns(queries))
+        cursor.execute(SAME_NAME, columns(queries))
         same = cursor.fetchall()
         yield from ((*row, MatchReason.NAME, WEIGHTS[MatchReason.NAME]) for row in same)
         named = set() if similar_beside_same else {key for key, _organization in same}
         others = [query for query in queries if query.key not in named]
         # PostgreSQL underestimates the cost of comparing names. Without the index, it takes twenty times as long.
-        cursor.execute(BY_INDEX.format("off"))
+        cursor.execute(SET_PLANNER.format("off"))
         cursor.execute("SELECT set_config('pg_trgm.similarity_threshold', %s, true)", [str(min_similarity)])
         if len(others) > BATCH_SIZE:  # otherwise, recently written names are compared without the index
             cursor.execute("SELECT gin_clean_pending_list('organization_similar_names')")
         for begin in range(0, len(others), BATCH_SIZE):
-            cursor.execute(SIMILAR, columns(others[begin : begin + BATCH_SIZE]))
+            cursor.execute(SIMILAR_NAME, columns(others[begin : begin + BATCH_SIZE]))
             for key, organization, similarity in cursor.fetchall():
                 yield key, organization, MatchReason.SIMILAR_NAME, WEIGHTS[MatchReason.SIMILAR_NAME] * similarity
-        cursor.execute(BY_INDEX.format("on"))
+        cursor.execute(SET_PLANNER.format("on"))
 
 
 def columns(queries: Sequence[MatchQuery]) -> list[list]:
     return [[query.key for query in queries], [query.normalized_name for query in queries]]
 
 
-BY_INDEX = "SET LOCAL enable_seqscan = {0}; SET LOCAL enable_indexscan = {0}; SET LOCAL enable_material = {0}"
+SET_PLANNER = "SET LOCAL enable_seqscan = {0}; SET LOCAL enable_indexscan = {0}; SET LOCAL enable_material = {0}"
 # Raw SQL, because the ORM can't join the typed names or use the trigram operator in a join.
-SIMILAR = """
+SIMILAR_NAME = """
     SELECT wanted.key, o.id, similarity(o.normalized_name, wanted.name)
     FROM unnest(%s::bigint[], %s::text[]) AS wanted (key, name)
     JOIN partners_organization o ON o.normalized_name %% wanted.name
 """
 # PostgreSQL makes no trigrams of some scripts. Only this query finds names in them.
-SAME = """
+SAME_NAME = """
     SELECT wanted.key, o.id
     FROM unnest(%s::bigint[], %s::text[]) AS wanted (key, name)
     JOIN partners_organization o ON o.normalized_name = wanted.name
@@ -190,15 +190,15 @@ def names_among(queries: Sequence[MatchQuery]) -> Evidence:
     stop_at = time.monotonic() + COMPARE_SECONDS
     with connection.cursor() as cursor:
         cursor.execute(NAMES, columns(queries))
-        cursor.execute(BY_INDEX.format("off"))
+        cursor.execute(SET_PLANNER.format("off"))
         cursor.execute("SELECT set_config('pg_trgm.similarity_threshold', %s, true)", [str(MIN_PAIR_SIMILARITY)])
         for begin in range(0, len(queries), BATCH_SIZE):
             if time.monotonic() > stop_at:
                 break
-            cursor.execute(AMONG, columns(queries[begin : begin + BATCH_SIZE]))
+            cursor.execute(SIMILAR_AMONG_WANTED, columns(queries[begin : begin + BATCH_SIZE]))
             for key, before, similarity in cursor.fetchall():
                 yield key, before, MatchReason.SIMILAR_NAME, WEIGHTS[MatchReason.SIMILAR_NAME] * similarity
-        cursor.execute(BY_INDEX.format("on"))
+        cursor.execute(SET_PLANNER.format("on"))
         cursor.execute("DROP TABLE wanted_names")
 
 
@@ -208,7 +208,7 @@ NAMES = """
     INSERT INTO wanted_names SELECT * FROM unnest(%s::bigint[], %s::text[]);
     CREATE INDEX ON wanted_names USING gin (name gin_trgm_ops)
 """
-AMONG = """
+SIMILAR_AMONG_WANTED = """
     SELECT wanted.key, before.key, similarity(before.name, wanted.name)
     FROM unnest(%s::bigint[], %s::text[]) AS wanted (key, name) CROSS JOIN LATERAL (
         SELECT key, name FROM wanted_names WHERE name %% wanted.name AND key < wanted.key
@@ -290,11 +290,11 @@ def scan_organizations(*, force: bool = False) -> bool:
 def scan_fingerprint() -> str:
     """Return a fingerprint of the compared data. Raw SQL, so that the rows aren't loaded."""
     with connection.cursor() as cursor:
-        cursor.execute(STATE)
+        cursor.execute(SCAN_FINGERPRINT)
         return cursor.fetchone()[0]
 
 
-STATE = r"""
+SCAN_FINGERPRINT = r"""
     SELECT md5(concat(
         (SELECT string_agg(concat_ws('|', id, normalized_name, website), E'\n' ORDER BY id) FROM partners_organization),
         (SELECT string_agg(concat_ws('|', organization_id, lower(email)), E'\n' ORDER BY id) FROM partners_contact)
