@@ -39,12 +39,12 @@ def measured(stack: Stack, names: list[str], size: scenarios.Size) -> str:
     load = os.getloadavg()
     figures, left_out = {}, {}
     for name in names:
-        began = time.monotonic()
+        started = time.monotonic()
         try:
             figures.update({figure.key: figure for figure in scenarios.SCENARIOS[name](stack, size)})
         except scenarios.LeftOut as reason:
             left_out |= dict.fromkeys(scenarios.LINES_OF.get(name, [name]), str(reason))
-        print(f"{name}: {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+        print(f"{name}: {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
     [(version,)] = stack.sql("SHOW server_version")
     part = "" if size.part == 1 else f"\n\nOnly to try it: {size.part:.0%} of the counts that the lines name."
     return f"{table.machine(load, version)}{part}\n\n{table.written(figures, left_out)}"

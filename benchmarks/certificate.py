@@ -25,9 +25,9 @@ def measure() -> tuple[float, float, float]:
     for number in range(MANY):
         content = {"organization": f"Growers’ Union {number}", "school_year": 2026, "promises": promises}
         signature = Signature(number=1, signed_by="Alma Reyes", signed_at=now, content=content)
-        began = time.perf_counter()
+        started = time.perf_counter()
         page = certificates.certificate_pdf(signature, ("en", "es")[number % 2])
-        times.append(1000 * (time.perf_counter() - began))
+        times.append(1000 * (time.perf_counter() - started))
     return statistics.median(times[1:]), times[0], len(page) / 1000
 
 

@@ -33,9 +33,9 @@ def measure() -> tuple[float, int, float]:
     page(WARM_UP)
     times = []
     for _time in range(10):
-        began = time.perf_counter()
+        started = time.perf_counter()
         answer = page(COVERED)
-        times.append(1000 * (time.perf_counter() - began))
+        times.append(1000 * (time.perf_counter() - started))
     with CaptureQueriesContext(connection) as queries:
         page(COVERED)
     return statistics.median(times), len(queries), len(answer.content) / 1000

@@ -64,6 +64,6 @@ if __name__ == "__main__":
     _module, kind, slug = sys.argv
     export = baseline if kind == "baseline" else product(kind)
     export(WARM_UP)
-    before, began = largest(), time.perf_counter()
+    before, started = largest(), time.perf_counter()
     size = export(slug)
-    print(time.perf_counter() - began, largest() - before, size)
+    print(time.perf_counter() - started, largest() - before, size)

@@ -22,6 +22,6 @@ if __name__ == "__main__":
     audience = Audience.objects.create(name=f"Everybody of run {run}")
     audience.uploaded_contacts.set(Contact.objects.filter(email__endswith=f"@{domain}"))
     event = open_event(f"kickoff-{run}")
-    began = time.time()
+    started = time.time()
     starting.start_invitations(event, audience, count=number, by="office")
-    print(began)
+    print(started)

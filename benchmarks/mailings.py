@@ -25,16 +25,16 @@ def invitations(stack: Stack, size: "Size") -> list[Figure]:
     baseline, product, connections = [], [], []
     for _pair in range(min(size.pairs, 3)):
         with measured(stack, "bulk"):
-            began = invite(stack, many)
+            started = invite(stack, many)
             stack.await_mails(many, 300)
-            product.append(rate(stack, began))
+            product.append(rate(stack, started))
             connections.append(stack.visits() * A_CONNECTION / many)
             check_each_once(stack, many)
         save_sample_email(stack)
         with measured(stack, "baseline"):
-            began = stack.ring_baseline([f"baseline-{number}@example.org" for number in range(many)], A_TASK)
+            started = stack.ring_baseline([f"baseline-{number}@example.org" for number in range(many)], A_TASK)
             stack.await_mails(many, 300)
-            baseline.append(rate(stack, began))
+            baseline.append(rate(stack, started))
     return [
         compared("invitations", baseline, product, "{:,.0f}/min"),
         Figure("connections", [max(connections)], product=f"{max(connections) * many / A_CONNECTION:.0f} of them"),
@@ -54,9 +54,9 @@ def invite(stack: Stack, many: int) -> float:
     return float(stack.run("product", "benchmarks.invite", str(next(numbers)), str(many)))
 
 
-def rate(stack: Stack, began: float) -> float:
+def rate(stack: Stack, started: float) -> float:
     times = [at for at, _to in stack.taken()]
-    return 60 * len(times) / (max(times) - began)
+    return 60 * len(times) / (max(times) - started)
 
 
 def check_each_once(stack: Stack, many: int) -> None:

@@ -56,6 +56,6 @@ def product(kind: str) -> Callable[[list[int]], int]:
 if __name__ == "__main__":
     export = baseline if sys.argv[1] == "baseline" else product(sys.argv[1])
     export([WARM_UP])
-    before, began = largest(), time.perf_counter()
+    before, started = largest(), time.perf_counter()
     size = export(MANY)
-    print(time.perf_counter() - began, largest() - before, size)
+    print(time.perf_counter() - started, largest() - before, size)

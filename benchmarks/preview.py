@@ -34,9 +34,9 @@ def measure(number: int) -> tuple[float, int]:
     page = f"/imagine/admin/summit/event/{open_event('previewed').pk}/invite/{audience.pk}/"
     times = []
     for _time in range(11):
-        began = time.perf_counter()
+        started = time.perf_counter()
         answer = client.get(page)
-        times.append(1000 * (time.perf_counter() - began))
+        times.append(1000 * (time.perf_counter() - started))
         if answer.status_code != 200:
             raise RuntimeError(f"{page} answers {answer.status_code}")
     with CaptureQueriesContext(connection) as queries:

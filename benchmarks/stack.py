@@ -167,11 +167,11 @@ class Stack:
 
     def ring_baseline(self, addresses: list[str], a_task: int = 1) -> float:
         """Send tasks of `a_task` emails each. Return when the first was sent."""
-        began = time.time()
+        started = time.time()
         with Celery(broker=self.valkey.url) as app:
             for first in range(0, len(addresses), a_task):
                 app.send_task("benchmarks.baseline.tasks.mail", addresses[first : first + a_task], queue="baseline")
-        return began
+        return started
 
     def save_sample_email(self, where: str = "") -> None:
         """The baseline sends what the product sends: one of its emails."""

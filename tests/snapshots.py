@@ -44,9 +44,11 @@ def guests(rsvp: Rsvp) -> list[tuple[int, str]]:
     return list(rsvp.guests.order_by("position").values_list("position", "name"))
 
 
-def tables(*, but: tuple[str, ...] = ()) -> dict[str, list[str]]:
+def tables(*, exclude: tuple[str, ...] = ()) -> dict[str, list[str]]:
     """Return every row of every table as text, by model label. One query, because hundreds of tests call this twice."""
-    models = {model._meta.label: model._meta.db_table for model in apps.get_models() if model._meta.label not in but}
+    models = {
+        model._meta.label: model._meta.db_table for model in apps.get_models() if model._meta.label not in exclude
+    }
     rows = {label: [] for label in models}
     with connection.cursor() as cursor:
         cursor.execute(

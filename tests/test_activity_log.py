@@ -1,4 +1,4 @@
-"""What staff do for which the activity log has a line, rule by rule, in the transaction of the rule."""
+"""What staff do that is recorded in the activity log, rule by rule, in the rule's transaction."""
 
 import json
 from datetime import timedelta
@@ -31,18 +31,18 @@ pytestmark = pytest.mark.django_db
 
 
 def recorded(*, since: int = 0) -> list[tuple]:
-    """Kind, model and number of what it is about, and facts of each event, oldest first, without those of accounts."""
+    """Return the kind, model, key and facts of each event, oldest first, without those about accounts."""
     accounts = (SecurityEventKind.ACCOUNT_CREATED, SecurityEventKind.SIGNED_IN, SecurityEventKind.ROLE_CHANGED)
     events = SecurityEvent.objects.filter(pk__gt=since).exclude(kind__in=accounts).select_related("content_type")
-    return [(e.kind, e.content_type.model, int(e.object_id), e.facts) for e in events.order_by("pk")]
+    return [(each.kind, each.content_type.model, int(each.object_id), each.facts) for each in events.order_by("pk")]
 
 
-def last_event() -> int:
+def last_event_pk() -> int:
     newest = SecurityEvent.objects.order_by("pk").last()
     return newest.pk if newest else 0
 
 
-def one(kind: str, about, **facts) -> list[tuple]:
+def event_line(kind: str, about, **facts) -> list[tuple]:
     return [(kind, about._meta.model_name, about.pk, facts)]
 
 
@@ -54,7 +54,7 @@ def chief() -> Client:
 
 
 def invited():
-    """An event and a mailing that was just started, to one person."""
+    """An event with a mailing to one person that was just started."""
     event = factories.event()
     return event, factories.start_mailing(event, factories.person("Ben Cho"))
 
@@ -62,21 +62,21 @@ def invited():
 def test_replaced_links_are_logged():
     rsvp = factories.rsvp(factories.event())
     rsvp_links.replace_rsvp_link(rsvp)
-    assert recorded() == one(SecurityEventKind.LINK_REPLACED, rsvp)
-    pledge, before = factories.signed_pledge(), last_event()
+    assert recorded() == event_line(SecurityEventKind.LINK_REPLACED, rsvp)
+    pledge, before = factories.signed_pledge(), last_event_pk()
     pledge_links.replace_pledge_link(pledge)
-    assert recorded(since=before) == one(SecurityEventKind.LINK_REPLACED, pledge)
+    assert recorded(since=before) == event_line(SecurityEventKind.LINK_REPLACED, pledge)
     event, _mailing = invited()
-    invitation, before = event.invitations.get(), last_event()
+    invitation, before = event.invitations.get(), last_event_pk()
     responses.replace_invitation_link(invitation)
-    assert recorded(since=before) == one(SecurityEventKind.LINK_REPLACED, invitation)
+    assert recorded(since=before) == event_line(SecurityEventKind.LINK_REPLACED, invitation)
 
 
 def test_merge_is_logged():
     kept, other = factories.organization("Port Gate"), factories.organization("Port Gate Logistics")
     number = other.pk
     merging.merge_organizations(kept, other)
-    assert recorded() == one(PartnerEventKind.ORGANIZATIONS_MERGED, kept, merged=number)
+    assert recorded() == event_line(PartnerEventKind.ORGANIZATIONS_MERGED, kept, merged=number)
 
 
 def test_refused_merge_is_not_logged():
@@ -88,61 +88,61 @@ def test_refused_merge_is_not_logged():
 
 def test_mailing_approval_pause_resume_and_stop_are_logged_once():
     _event, mailing = invited()
-    approved = one(MailEventKind.MAILING_APPROVED, mailing, template="invitation", recipients=1)
+    approved = event_line(MailEventKind.MAILING_APPROVED, mailing, template="invitation", recipients=1)
     assert recorded() == approved
-    before = last_event()
-    for act in (control.pause_mailing, control.resume_mailing, writing.stop_invitations):
-        act(mailing)
-        act(mailing)  # twice does no harm and is recorded once
+    before = last_event_pk()
+    for function in (control.pause_mailing, control.resume_mailing, writing.stop_invitations):
+        function(mailing)
+        function(mailing)  # repeating it does no harm and isn't recorded
     kinds = (MailEventKind.MAILING_PAUSED, MailEventKind.MAILING_RESUMED, MailEventKind.MAILING_STOPPED)
-    assert recorded(since=before) == [row for kind in kinds for row in one(kind, mailing)]
+    assert recorded(since=before) == [row for kind in kinds for row in event_line(kind, mailing)]
 
 
 def test_change_notice_mailing_is_logged():
     event = factories.event()
     factories.write_mailing(event, factories.person("Ben Cho"))
     Message.objects.update(state=Message.State.SENT, sent_at=timezone.now())
-    before = last_event()
+    before = last_event_pk()
     event.venue = "Elsewhere"
     factories.save_event(event)
     notice = Mailing.objects.latest("pk")
-    assert recorded(since=before) == one(
+    assert recorded(since=before) == event_line(
         MailEventKind.MAILING_CREATED, notice, template="invitation_moved", recipients=1
     )
-    event.venue = "Elsewhere again"  # before it was written
+    event.venue = "Elsewhere again"  # before the invitation was written
     factories.save_event(event)
-    again = Mailing.objects.latest("pk")
+    new_mailing = Mailing.objects.latest("pk")
     assert [row[:3] for row in recorded(since=before)[1:]] == [
         (MailEventKind.MAILING_STOPPED, "mailing", notice.pk),
-        (MailEventKind.MAILING_CREATED, "mailing", again.pk),
+        (MailEventKind.MAILING_CREATED, "mailing", new_mailing.pk),
     ]
 
 
 def test_deleted_records_are_logged():
     rsvp = factories.rsvp(factories.event())
-    was = one(SecurityEventKind.RECORD_DELETED, rsvp)
+    expected = event_line(SecurityEventKind.RECORD_DELETED, rsvp)
     seats.delete_rsvp(rsvp)
-    assert recorded() == was
-    pledge, before = factories.signed_pledge(), last_event()
+    assert recorded() == expected
+    pledge, before = factories.signed_pledge(), last_event_pk()
     organization = pledge.organization
     contact = organization.contacts.get()
-    was = (
-        one(SecurityEventKind.RECORD_DELETED, pledge)
-        + one(SecurityEventKind.RECORD_DELETED, organization)
-        + one(SecurityEventKind.RECORD_DELETED, contact)
+    expected = (
+        event_line(SecurityEventKind.RECORD_DELETED, pledge)
+        + event_line(SecurityEventKind.RECORD_DELETED, organization)
+        + event_line(SecurityEventKind.RECORD_DELETED, contact)
     )
     pledge_editing.delete_pledge(pledge)
     contacts.delete_organization(organization)
-    assert recorded(since=before) == was
+    assert recorded(since=before) == expected
 
 
 def test_deletions_in_the_admin_are_logged(chief):
     events, audience = [factories.event(slug=slug) for slug in ("one", "two", "three")], factories.audience()
-    sure = {"post": "yes"}
-    chief.post(reverse("admin:summit_audience_delete", args=[audience.pk]), sure)
-    chief.post(reverse("admin:summit_event_delete", args=[events[0].pk]), sure)
-    chosen = {"action": "delete_selected", "_selected_action": [event.pk for event in events[1:]]}
-    chief.post(reverse("admin:summit_event_changelist"), chosen | sure)
+    confirmed = {"post": "yes"}
+    chief.post(reverse("admin:summit_audience_delete", args=[audience.pk]), confirmed)
+    chief.post(reverse("admin:summit_event_delete", args=[events[0].pk]), confirmed)
+    data = {"action": "delete_selected", "_selected_action": [event.pk for event in events[1:]]}
+    chief.post(reverse("admin:summit_event_changelist"), data | confirmed)
     deleted = SecurityEvent.objects.filter(kind=SecurityEventKind.RECORD_DELETED, user_name="anna").order_by("pk")
     about = [(event.content_type.model, int(event.object_id)) for event in deleted]
     assert about[:2] == [("audience", audience.pk), ("event", events[0].pk)]
@@ -153,31 +153,31 @@ def test_changed_settings_are_logged():
     send_rate.set_send_rate(30)
     send_rate.set_send_rate(30)
     rate = SendRate.objects.get()
-    assert recorded() == one(SecurityEventKind.SETTING_CHANGED, rate, fields=["per_second"], value=30)
-    before, template = last_event(), next(iter(editable_templates.TEMPLATES.values()))
+    assert recorded() == event_line(SecurityEventKind.SETTING_CHANGED, rate, fields=["per_second"], value=30)
+    before, template = last_event_pk(), next(iter(editable_templates.TEMPLATES.values()))
     text = template.default_text("en")
     editable_templates.save_text(template, "en", text._replace(subject=f"{text.subject} Really."))
     editable_templates.restore_default_text(template)
     row = TemplateOverride.objects.get(template=template.code, language="en")
-    changed = one(SecurityEventKind.SETTING_CHANGED, row, template=template.code, language="en")
+    changed = event_line(SecurityEventKind.SETTING_CHANGED, row, template=template.code, language="en")
     assert recorded(since=before) == changed * 2
-    before, promise_type = last_event(), PromiseType.objects.first()
+    before, promise_type = last_event_pk(), PromiseType.objects.first()
     checklist.retire(promise_type)
     checklist.retire(promise_type)
-    assert recorded(since=before) == one(SecurityEventKind.SETTING_CHANGED, promise_type, fields=["is_retired"])
-    before, year = last_event(), factories.pledge_year()
+    assert recorded(since=before) == event_line(SecurityEventKind.SETTING_CHANGED, promise_type, fields=["is_retired"])
+    before, year = last_event_pk(), factories.pledge_year()
     pledge_years.close_year(year)
     pledge_years.close_year(year)
-    assert recorded(since=before) == one(SecurityEventKind.SETTING_CHANGED, year, fields=["closed_at"])
+    assert recorded(since=before) == event_line(SecurityEventKind.SETTING_CHANGED, year, fields=["closed_at"])
 
 
 def test_resent_emails_are_logged_once():
     rsvp, pledge = factories.rsvp(factories.event()), factories.signed_pledge()
     [message] = rsvp.messages.all()
     Message.objects.update(state=Message.State.FAILED, created_at=timezone.now() - timedelta(minutes=11))
-    before = last_event()
+    before = last_event_pk()
     queue.resend(Message.objects.get(pk=message.pk))
-    queue.resend(Message.objects.get(pk=message.pk))  # on its way already
+    queue.resend(Message.objects.get(pk=message.pk))  # already queued
     for _twice in range(2):
         rsvp_links.mail_link_by_staff(rsvp)
         pledge_links.resend_link(pledge)
@@ -196,7 +196,7 @@ def test_action_on_several_records_is_logged(chief):
     [line] = SecurityEvent.objects.filter(kind=SecurityEventKind.SEVERAL_CHANGED)
     assert (line.user_name, line.facts) == ("anna", {"list": "summit.rsvp", "rows": 1, "action": "cancel_rsvps"})
     chief.post(page, {"action": "cancel_rsvps", "_selected_action": [rsvp.pk for rsvp in rsvps[:2]]})  # nothing to do
-    chief.post(page, {"action": "cancel_rsvps", "_selected_action": [rsvps[2].pk]})  # one alone
+    chief.post(page, {"action": "cancel_rsvps", "_selected_action": [rsvps[2].pk]})  # a single one
     assert SecurityEvent.objects.filter(kind=SecurityEventKind.SEVERAL_CHANGED).count() == 1
 
 
@@ -210,7 +210,7 @@ def test_matching_several_rsvps_is_logged(chief, decision):
     [line] = SecurityEvent.objects.filter(kind=SecurityEventKind.SEVERAL_CHANGED)
     assert line.facts == {"list": "summit.rsvp", "rows": 2, "action": "match_organization"}
     rsvps[0].refresh_from_db()
-    chief.post(page, {"was": rsvps[0].organization_id or "none", "again": "1"})  # one alone
+    chief.post(page, {"was": rsvps[0].organization_id or "none", "again": "1"})  # a single one
     assert organization_matching.names_to_match().get()["number"] == 1
     assert SecurityEvent.objects.filter(kind=SecurityEventKind.SEVERAL_CHANGED).count() == 1
 
@@ -220,7 +220,7 @@ def test_resolving_several_unknown_emails_is_logged(chief, button):
     mailing = factories.write_mailing(factories.event(), *(factories.person(f"Person {n}") for n in range(3)))
     mailing.messages.update(state=Message.State.UNKNOWN)
     page = reverse("admin:mail_mailing_change", args=[mailing.pk])
-    chief.post(page, {button: "1", "message": [mailing.messages.first().pk]})  # one alone
+    chief.post(page, {button: "1", "message": [mailing.messages.first().pk]})  # a single one
     assert not SecurityEvent.objects.filter(kind=SecurityEventKind.SEVERAL_CHANGED).exists()
     chief.post(page, {button: "1", "all": "1"})
     [line] = SecurityEvent.objects.filter(kind=SecurityEventKind.SEVERAL_CHANGED)
@@ -233,10 +233,10 @@ def test_changes_to_a_hold_are_logged(chief):
     assert chief.post(page, fields).status_code == 302
     hold = Hold.objects.get()
     chief.post(reverse("admin:privacy_hold_change", args=[hold.pk]), fields | {"ends_on": "2020-01-01"})
-    was = one(SecurityEventKind.SETTING_CHANGED, hold, fields=["added"]) + one(
+    expected = event_line(SecurityEventKind.SETTING_CHANGED, hold, fields=["added"]) + event_line(
         SecurityEventKind.SETTING_CHANGED, hold, fields=["ends_on"]
     )
-    assert recorded() == was
+    assert recorded() == expected
 
 
 def test_email_preview_is_logged(chief):
@@ -256,7 +256,7 @@ def test_rolled_back_change_is_not_logged():
 
 
 def test_log_contains_no_guest_data():
-    """The canary went through every rule above: its name and address are in none of the log's columns."""
+    """A guest's name and address went through every rule above, and the log contains neither."""
     event = factories.event()
     rsvp = factories.rsvp(event, "Canary Yellow", email="canary@example.org")
     rsvp_links.replace_rsvp_link(rsvp)

@@ -1,4 +1,4 @@
-"""Which part of the code may know which, and who writes seats: read from the source itself (CONTRIBUTING.md)."""
+"""Which part of the code may depend on which, and who writes seats, read from the source (CONTRIBUTING.md)."""
 
 import ast
 import re
@@ -11,8 +11,8 @@ from django.apps import apps
 
 ROOT = Path(__file__).resolve().parents[1]
 
-# Each part and what it may know besides itself. "project" is imagine/ itself and the templates that belong to no app.
-MAY_KNOW = {
+# Each part and its allowed dependencies. "project" is imagine/ itself and the templates that belong to no app.
+ALLOWED_DEPENDENCIES = {
     "core": set(),
     "mail": {"core"},
     "accounts": {"core", "mail"},
@@ -48,8 +48,8 @@ LAYERS = {
     "forms": {"forms"},
     "the rest": {"views", "admin", "urls", "tasks", "templatetags", "management"},
 }
-# For the memory of web workers.
-LOADED_WHEN_USED = (
+# These save memory in web workers.
+LAZY_IMPORTS = (
     "openpyxl",
     "imagine.core.spreadsheets.package",
     "segno",
@@ -79,21 +79,21 @@ def code() -> list[tuple[str, Path, ast.AST]]:
     return [(part_of(path), path.relative_to(ROOT), ast.parse(path.read_text())) for path in paths]
 
 
-def may_know(part: str, other: str | None) -> bool:
-    return other is None or other == part or other in MAY_KNOW[part]
+def may_depend_on(part: str, other: str | None) -> bool:
+    return other is None or other == part or other in ALLOWED_DEPENDENCIES[part]
 
 
 # Which part a name belongs to --------------------------------------------------------------------------------------
 
 
 def part_of(path: Path) -> str:
-    """The part of the code that a file belongs to."""
+    """Return the part of the code that a file belongs to."""
     name = path.relative_to(ROOT).as_posix()
     return next((part for part, folder in CODE.items() if name.startswith(f"{folder}/")), "project")
 
 
 def part_of_module(dotted: str) -> str | None:
-    """The part that a dotted name lies in; None for other people's packages."""
+    """Return the part that a dotted name belongs to, or None for third-party packages."""
     if dotted.partition(".")[0] not in {"imagine", "partners", "summit"}:
         return None
     module = dotted.replace(".", "/") + "/"
@@ -111,7 +111,7 @@ def part_of_dotted(text: str) -> str | None:
 
 
 def part_of_template(name: str) -> str:
-    """The part that a template's path lies in; the longest folder wins."""
+    """Return the part that a template's path belongs to; the longest folder wins."""
     folders = {folder: part for part, folders in TEMPLATES.items() for folder in folders}
     found = [folder for folder in folders if name.startswith(f"{folder}/")]
     return folders[max(found, key=len)] if found else "project"
@@ -119,7 +119,7 @@ def part_of_template(name: str) -> str:
 
 @cache
 def url_names() -> dict[str, str]:
-    """The part that defines each URL name."""
+    """Return the part that defines each URL name."""
     return {
         node.value.value: part
         for part, path, tree in code()
@@ -155,7 +155,7 @@ def imported(tree: ast.AST) -> Iterator[str]:
 
 
 def strings(tree: ast.AST) -> Iterator[str]:
-    """The strings of a file that are not docstrings, with _ for each value in an f-string."""
+    """Return the string constants of a file that aren't docstrings."""
     skipped = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     for node in ast.walk(tree):
         if isinstance(node, ast.JoinedStr):
@@ -233,7 +233,7 @@ def test_imports_follow_the_allowed_dependencies():
         f"{path} imports {name}"
         for part, path, tree in code()
         for name in imported(tree)
-        if not may_know(part, part_of_module(name))
+        if not may_depend_on(part, part_of_module(name))
     ]
     assert wrong == []
 
@@ -243,12 +243,12 @@ def test_names_in_strings_and_templates_follow_the_allowed_dependencies():
         f"{path} names {use}"
         for part, path, tree in code()
         for use, other in uses_of_code(tree)
-        if not may_know(part, other)
+        if not may_depend_on(part, other)
     ]
     for template in sorted((ROOT / "templates").rglob("*.*")):
         name = template.relative_to(ROOT / "templates").as_posix()
         uses = uses_of_markup(template.read_text())
-        wrong += [f"{name} names {use}" for use, other in uses if not may_know(part_of_template(name), other)]
+        wrong += [f"{name} names {use}" for use, other in uses if not may_depend_on(part_of_template(name), other)]
     assert wrong == []
 
 
@@ -349,13 +349,13 @@ def test_imports_stand_at_the_top():
         if not isinstance(top, ast.Import | ast.ImportFrom)
         for node in ast.walk(top)
         if isinstance(node, ast.Import | ast.ImportFrom)
-        if not any(name.startswith(LOADED_WHEN_USED) for name in imported(node))
+        if not any(name.startswith(LAZY_IMPORTS) for name in imported(node))
     ]
     assert wrong == []
 
 
 def written_seats(tree: ast.AST) -> set[str]:
-    """Fields of seats that a file assigns, names to setattr, or hands to a function that writes rows."""
+    """Return the seat fields that a file assigns, sets with setattr, or passes to a function that writes rows."""
     found = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store | ast.Del):

@@ -1,4 +1,4 @@
-"""What documents and docstrings name exists: pictures, links, paths, modules, make targets, commands, exceptions."""
+"""What documents and docstrings mention exists: pictures, links, paths, modules, make targets, commands, exceptions."""
 
 import ast
 import builtins
@@ -17,31 +17,31 @@ DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs
 CODE_SPAN = re.compile(r"`([^`\n]+)`")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 FENCED = re.compile(r"```.*?```", re.DOTALL)
-# Paths that start in one of these folders have to exist; var/ is made by the demo.
+# Paths that start with one of these folders must exist; the demo creates var/.
 FOLDERS = {path.name for path in ROOT.iterdir() if path.is_dir()} - {"var"}
 FILES = {
     path.name
     for path in ROOT.rglob("*")
     if path.is_file() and not {".venv", ".git", "node_modules", "var"} & set(path.relative_to(ROOT).parts)
 }
-ENDINGS = r"\.(?:py|md|html|txt|css|js|csv|po|yml|toml|conf|typ)"
+EXTENSIONS = r"\.(?:py|md|html|txt|css|js|csv|po|yml|toml|conf|typ)"
 
 
 def code_spans() -> Iterator[tuple[str, str]]:
-    """The name of each document with each of its code spans."""
+    """Return the name of each document with each of its code spans."""
     for document in DOCUMENTS:
         for span in CODE_SPAN.findall(FENCED.sub("", document.read_text())):
             yield document.name, span
 
 
 def exists(path: str) -> bool:
-    """Whether a path of the project exists; <name> and * stand for anything."""
+    """Return whether a path of the project exists; <name> and * match anything."""
     pattern = re.sub(r"<\w+>", "*", path).rstrip("/")
     return (ROOT / pattern).exists() or any(ROOT.glob(pattern))
 
 
 def is_module(dotted: str) -> bool:
-    """Whether a dotted name is a module of ours, or a name that one defines."""
+    """Return whether a dotted name is one of our modules or a name defined in one."""
     path, *names = dotted.replace(".", "/"), dotted.rpartition(".")[2]
     if (ROOT / path).is_dir() or (ROOT / f"{path}.py").is_file():
         return True
@@ -51,7 +51,7 @@ def is_module(dotted: str) -> bool:
 
 
 def defined(source: Path) -> set[str]:
-    """The names that a module defines at its top."""
+    """Return the names that a module defines at its top level."""
     names = set()
     for node in ast.parse(source.read_text()).body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
@@ -63,17 +63,21 @@ def defined(source: Path) -> set[str]:
 
 
 def anchors(document: Path) -> set[str]:
-    """The headings of a document as GitHub makes links of them."""
+    """Return the anchors that GitHub makes from a document's headings."""
     headings = re.findall(r"^#+ (.+)$", FENCED.sub("", document.read_text()), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def test_each_picture_is_shown_in_a_document_and_made_by_pictures_py():
     documents = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
-    shown = {Path(name).stem for page in documents for name in re.findall(r"\(([\w/.-]+)\.png\)", page.read_text())}
+    used_pictures = {
+        Path(name).stem for page in documents for name in re.findall(r"\(([\w/.-]+)\.png\)", page.read_text())
+    }
     program = (ROOT / "docs" / "pictures.py").read_text()
-    assert shown == {picture.stem for picture in (ROOT / "docs").glob("*.png")}
-    assert [name for name in shown if f'"{name.removeprefix("guide-")}"' not in program.replace('"guide-', '"')] == []
+    assert used_pictures == {picture.stem for picture in (ROOT / "docs").glob("*.png")}
+    assert [
+        name for name in used_pictures if f'"{name.removeprefix("guide-")}"' not in program.replace('"guide-', '"')
+    ] == []
 
 
 def test_relative_links_work():
@@ -95,7 +99,7 @@ def test_paths_exist():
         for path in re.findall(r"(?<![\w/.-])[\w.-]+/[\w/.<>*-]*", span):
             if path.partition("/")[0] in FOLDERS and not exists(path):
                 missing.append(f"{document}: {path}")
-        if re.fullmatch(rf"[\w.-]+{ENDINGS}", span) and span not in FILES:
+        if re.fullmatch(rf"[\w.-]+{EXTENSIONS}", span) and span not in FILES:
             missing.append(f"{document}: {span}")
     assert missing == []
 
@@ -155,14 +159,14 @@ def test_management_commands_exist():
 @pytest.mark.slow
 def test_docstrings_name_exceptions_that_exist():
     modules = [path for app in ("imagine", "partners", "summit") for path in sorted((ROOT / app).rglob("*.py"))]
-    known = {"DoesNotExist", *vars(builtins), *vars(core_exceptions), *vars(models), *vars(db)}
+    known_names = {"DoesNotExist", *vars(builtins), *vars(core_exceptions), *vars(models), *vars(db)}
     docstrings = []
     for module in modules:
         for node in ast.walk(ast.parse(module.read_text())):
             if isinstance(node, ast.ImportFrom):
-                known |= {alias.asname or alias.name for alias in node.names}
+                known_names |= {alias.asname or alias.name for alias in node.names}
             if isinstance(node, ast.ClassDef):
-                known.add(node.name)
+                known_names.add(node.name)
             if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node):
                 docstrings.append((module.relative_to(ROOT), ast.get_docstring(node)))
     unknown = [
@@ -170,6 +174,6 @@ def test_docstrings_name_exceptions_that_exist():
         for module, docstring in docstrings
         for sentence in re.findall(r"\b[Rr]aises? ([^.;:]*)", docstring)
         for name in re.findall(r"\b[A-Z][a-z]\w*", sentence)
-        if name not in known
+        if name not in known_names
     ]
     assert unknown == []

@@ -24,7 +24,7 @@ from tests.golden import sample
 from tests.test_golden import admin_pages, public_pages
 
 SEED = 20270401
-PARTS = 2  # so that tests in parallel share them
+PARTS = 2  # run in parallel
 COUNT = int(os.environ.get("GENERATED_REQUESTS", "2400"))
 TRACES = (b"Traceback (most", b"site-packages", b"psycopg2", b"django/core", b"DoesNotExist", b"OperationalError")
 URLENCODED, MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data; boundary=b"
@@ -151,78 +151,80 @@ class QueryTime:
     seconds: float = 0
 
     def __call__(self, execute, sql, params, many, context):
-        began = time.perf_counter()
+        started = time.perf_counter()
         try:
             return execute(sql, params, many, context)
         finally:
-            self.seconds += time.perf_counter() - began
+            self.seconds += time.perf_counter() - started
 
 
 @dataclass
 class Requests:
-    """Makes the requests and asks for the answers."""
+    """Builds the requests and sends them."""
 
     pages: list[Page]
     session: str
     statuses: Counter[int] = field(default_factory=Counter)
 
     def send(self, number: int) -> str:
-        """What is wrong with the answer to the request of this number, or ""."""
-        chance = random.Random(f"{SEED}:{number}")
+        """Return what is wrong with the response to the request of this number, or ""."""
+        rng = random.Random(f"{SEED}:{number}")
         page = self.pages[number // PARTS % len(self.pages)]
-        visitor = str(ipaddress.ip_address("10.0.0.0") + number)  # each another one, or limits would refuse most
+        visitor = str(
+            ipaddress.ip_address("10.0.0.0") + number
+        )  # a new address each time, or rate limits would refuse most requests
         client = Client(raise_request_exception=False, REMOTE_ADDR=visitor)
-        if page.is_staffs or chance.random() < 0.2:
+        if page.is_staffs or rng.random() < 0.2:
             client.cookies[settings.SESSION_COOKIE_NAME] = self.session
-        method = chance.choices(["GET", "POST", chance.choice(METHODS)], [4, 5, 1])[0]
-        body, content_type = self.body(page, chance) if method == "POST" else (b"", URLENCODED)
-        headers = {name: chance.choice(values) for name, values in HEADERS.items() if chance.random() < 0.04}
+        method = rng.choices(["GET", "POST", rng.choice(METHODS)], [4, 5, 1])[0]
+        body, content_type = self.body(page, rng) if method == "POST" else (b"", URLENCODED)
+        headers = {name: rng.choice(values) for name, values in HEADERS.items() if rng.random() < 0.04}
         content_type = headers.pop("content-type", content_type)
-        url = self.url(page, chance)
+        url = self.url(page, rng)
         with transaction.atomic():
-            began, queries = time.process_time(), QueryTime()
+            started, queries = time.process_time(), QueryTime()
             with connection.execute_wrapper(queries):
                 response = client.generic(method, url, body, content_type=content_type, headers=headers)
                 content = b"".join(response.streaming_content) if response.streaming else response.content
-            seconds = time.process_time() - began + queries.seconds
+            seconds = time.process_time() - started + queries.seconds
             transaction.set_rollback(True)
         self.statuses[response.status_code] += 1
-        problems = [mark.decode() for mark in TRACES if mark in content]
+        problems = [trace.decode() for trace in TRACES if trace in content]
         problems += [str(response.status_code)] if response.status_code >= 500 else []
         problems += [f"{seconds:.1f} s"] if seconds > 1 else []
-        about = f"{number}: {method[:10]} {url[:150]} {content_type[:40]} {body[:80]!r} {str(headers)[:200]}"
-        return f"{', '.join(problems)} in {about}" if problems else ""
+        description = f"{number}: {method[:10]} {url[:150]} {content_type[:40]} {body[:80]!r} {str(headers)[:200]}"
+        return f"{', '.join(problems)} in {description}" if problems else ""
 
-    def url(self, page: Page, chance: random.Random) -> str:
+    def url(self, page: Page, rng: random.Random) -> str:
         url = page.url
-        if chance.random() < 0.15:
+        if rng.random() < 0.15:
             parts = url.split("/")
-            place = chance.randrange(1, len(parts))
-            parts[place] = quote(encoded(chance.choice(TEXTS)[:3000]), safe="")
+            index = rng.randrange(1, len(parts))
+            parts[index] = quote(encoded(rng.choice(TEXTS)[:3000]), safe="")
             url = "/".join(parts)
-        if chance.random() < 0.4:
-            names = chance.sample(QUERIES, chance.randint(1, 3))
-            url += "?" + urlencode([(name, encoded(chance.choice(TEXTS)[:3000])) for name in names])
+        if rng.random() < 0.4:
+            names = rng.sample(QUERIES, rng.randint(1, 3))
+            url += "?" + urlencode([(name, encoded(rng.choice(TEXTS)[:3000])) for name in names])
         return url
 
-    def body(self, page: Page, chance: random.Random) -> tuple[bytes, str]:
-        """The page's own form with some answers changed; sometimes with others, or no form at all."""
-        if chance.random() < 0.1:
-            return chance.choice(BODIES), chance.choice([URLENCODED, MULTIPART, "application/json"])
+    def body(self, page: Page, rng: random.Random) -> tuple[bytes, str]:
+        """Return the page's own form with some values changed; sometimes with other fields, or no form at all."""
+        if rng.random() < 0.1:
+            return rng.choice(BODIES), rng.choice([URLENCODED, MULTIPART, "application/json"])
         fields = dict(page.fields)
-        for name in chance.sample(sorted(fields), min(len(fields), chance.choice([0, 1, 1, 2, 5, 50]))):
-            fields[name] = chance.choice([chance.choice(TEXTS), [chance.choice(TEXTS), "1"], []])
-        for name in chance.sample(FIELDS, chance.choice([0, 1, 2])):
-            fields[name] = chance.choice(TEXTS)
-        if "action" in fields and chance.random() < 0.8:
+        for name in rng.sample(sorted(fields), min(len(fields), rng.choice([0, 1, 1, 2, 5, 50]))):
+            fields[name] = rng.choice([rng.choice(TEXTS), [rng.choice(TEXTS), "1"], []])
+        for name in rng.sample(FIELDS, rng.choice([0, 1, 2])):
+            fields[name] = rng.choice(TEXTS)
+        if "action" in fields and rng.random() < 0.8:
             fields["action"] = page.fields.get("action", "delete_selected")
         pairs = [
             (name, encoded(value))
             for name, values in fields.items()
             for value in (values if isinstance(values, list) else [values])
         ]
-        if chance.random() < 0.2:
-            return multipart(pairs, chance), MULTIPART
+        if rng.random() < 0.2:
+            return multipart(pairs, rng), MULTIPART
         return urlencode(pairs).encode(), URLENCODED
 
 
@@ -230,14 +232,14 @@ def encoded(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-def multipart(pairs: list[tuple[str, bytes]], chance: random.Random) -> bytes:
+def multipart(pairs: list[tuple[str, bytes]], rng: random.Random) -> bytes:
     part = b'--b\r\nContent-Disposition: form-data; name="%s"%s\r\n%s\r\n'
     parts = [part % (name.encode(), b"", b"\r\n" + value) for name, value in pairs]
-    file = chance.choice([b"", b"PK\x03\x04", b"\x89PNG\r\n"]) * 1000
-    kind = b"Content-Type: %s\r\n\r\n" % chance.choice([b"image/png", b"x", b""])
-    name = chance.choice(["file", "logo", "new_logo", "shown"]).encode()
+    file = rng.choice([b"", b"PK\x03\x04", b"\x89PNG\r\n"]) * 1000
+    kind = b"Content-Type: %s\r\n\r\n" % rng.choice([b"image/png", b"x", b""])
+    name = rng.choice(["file", "logo", "new_logo", "shown"]).encode()
     parts.append(part % (name, b'; filename="../\xff.csv"', kind + file))
-    return b"".join([*parts, chance.choice([b"--b--\r\n", b"", b"--b\r\n"])])
+    return b"".join([*parts, rng.choice([b"--b--\r\n", b"", b"--b\r\n"])])
 
 
 @pytest.fixture
@@ -247,11 +249,11 @@ def requests(db) -> Requests:
     staff = Client()
     staff.force_login(User.objects.create_superuser("staff"))
     urls = {False: public_pages(rows).values(), True: admin_pages(rows).values()}
-    pages = [Page(url, is_staffs) for is_staffs, those in urls.items() for url in dict.fromkeys(those)]
+    pages = [Page(url, is_staffs) for is_staffs, urls_of_kind in urls.items() for url in dict.fromkeys(urls_of_kind)]
     for page in pages:
         response = (staff if page.is_staffs else Client()).get(page.url)
         if response.streaming:
-            b"".join(response.streaming_content)  # which closes its files
+            b"".join(response.streaming_content)  # closes its files
         elif response.get("Content-Type", "").startswith("text/html"):
             page.fields = web_client.form_fields(response)
     return Requests(pages, staff.cookies[settings.SESSION_COOKIE_NAME].value)
@@ -274,8 +276,8 @@ def test_control_failing_page_and_slow_query_are_detected(requests, monkeypatch,
     problems = [problem for number in range(len(requests.pages)) if (problem := requests.send(number))]
     assert any("500" in problem and "site-packages" in problem for problem in problems)
     monkeypatch.setattr("summit.views.public.page_state", sleep)
-    place = next(place for place, page in enumerate(requests.pages) if re.search(r"/events/[\w-]+/$", page.url))
-    numbers = [(place + turn * len(requests.pages)) * PARTS for turn in range(20)]
+    index = next(index for index, page in enumerate(requests.pages) if re.search(r"/events/[\w-]+/$", page.url))
+    numbers = [(index + turn * len(requests.pages)) * PARTS for turn in range(20)]
     assert any("1.1 s" in requests.send(number) for number in numbers)
 
 

@@ -36,9 +36,9 @@ from imagine.celery import app as celery
 from tests.golden import sample
 
 FOLDER = Path(__file__).parent / "golden"
-WRITES = os.environ.get("GOLDEN") == "write"
+WRITE_FILES = os.environ.get("GOLDEN") == "write"
 ADMIN = "/imagine/admin/"
-OF_DJANGO = ("/history/", "/delete/")
+DJANGO_PAGES = ("/history/", "/delete/")
 PAGE_TITLE = re.compile(r"<title>(.*?)</title>", re.DOTALL)
 CHANGING = {
     re.compile(r"(?<=/admin/password/)\w+(?=/)"): "<uid>",
@@ -47,13 +47,13 @@ CHANGING = {
     re.compile(r"(?<=/)\d+(?=/)|(?<=:)\d+(?=:)|(?<!\S)\d+(?= \||: )"): "#",
 }
 APP_LIST = re.compile(r"\(\?P<app_label>([\w|]+)\)")
-PLACE = re.compile(r"<(?:\w+:)?(\w+)>")
+PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
 
 
 def check(name: str, lines: Iterable[str]) -> None:
-    """Compares with the golden file of this name, or writes it."""
+    """Compare with the golden file of this name, or write it."""
     path, now = FOLDER / f"{name}.txt", "".join(f"{line}\n" for line in lines)
-    if WRITES:
+    if WRITE_FILES:
         path.write_text(now)
     golden = path.read_text() if path.exists() else ""
     changes = "".join(unified_diff(golden.splitlines(True), now.splitlines(True), "golden", "now", n=1))
@@ -64,10 +64,10 @@ def check(name: str, lines: Iterable[str]) -> None:
 # Paths -------------------------------------------------------------------------------------------------------------
 
 
-def patterns(resolver=None, before: str = "", namespace: str = "") -> Iterator[tuple[str, str]]:
-    """Every path that is routed, with its name."""
+def patterns(resolver=None, prefix: str = "", namespace: str = "") -> Iterator[tuple[str, str]]:
+    """Return every routed path with its name."""
     for pattern in (resolver or get_resolver()).url_patterns:
-        path = before + str(pattern.pattern)
+        path = prefix + str(pattern.pattern)
         if hasattr(pattern, "url_patterns"):
             inner = f"{namespace}{pattern.namespace}:" if pattern.namespace else namespace
             yield from patterns(pattern, path, inner)
@@ -94,65 +94,69 @@ def test_admin_paths():
 # Pages -------------------------------------------------------------------------------------------------------------
 
 
-def look(client: Client, path: str, language: str) -> str:
-    """What a browser meets at a path: status, and the title or where it leads or what it gets."""
+def describe_page(client: Client, path: str, language: str) -> str:
+    """Return the status of a path, and the title, redirect or content type."""
     client.cookies[settings.LANGUAGE_COOKIE_NAME] = language
     response = client.get(path)
     if "Location" in response:
-        return f"{response.status_code} to {steady(response['Location'])}"
+        return f"{response.status_code} to {mask_changing(response['Location'])}"
     body = response.getvalue() if response.streaming else response.content
     kind = response.get("Content-Type", "").partition(";")[0]
     title = PAGE_TITLE.search(body.decode()) if kind == "text/html" else None
-    return f"{response.status_code} {steady(' '.join(unescape(title[1]).split())) if title else kind}"
+    return f"{response.status_code} {mask_changing(' '.join(unescape(title[1]).split())) if title else kind}"
 
 
-def steady(words: str) -> str:
-    """Words without what is another in every run."""
+def mask_changing(text: str) -> str:
+    """Replace the parts that change on every run."""
     for changing, name in CHANGING.items():
-        words = changing.sub(name, words)
-    return words
+        text = changing.sub(name, text)
+    return text
 
 
-def looks(client: Client, pages: dict[str, str]) -> Iterator[str]:
-    """A page's heading, and below it what is met in each language; in one where there is nothing to read, or only what
-    Django says of a row that is read elsewhere too."""
+def describe_pages(client: Client, pages: dict[str, str]) -> Iterator[str]:
+    """Return a heading for each page, and its description in each language. One line is enough if the page has no text,
+    or if only Django's text depends on the language."""
     for heading, path in pages.items():
         yield heading
         for language in sample.LANGUAGES:
-            met = look(client, path, language)
-            if not met.startswith("200 ") or re.fullmatch(r"200 \w+/\S+", met) or path.endswith(OF_DJANGO):
-                yield f"    {met}"
+            described = describe_page(client, path, language)
+            if (
+                not described.startswith("200 ")
+                or re.fullmatch(r"200 \w+/\S+", described)
+                or path.endswith(DJANGO_PAGES)
+            ):
+                yield f"    {described}"
                 break
-            yield f"    {met} ({language})"
+            yield f"    {described} ({language})"
 
 
 def public_pages(rows: dict[str, object]) -> dict[str, str]:
-    """Every public path, filled with what the sample has for it."""
+    """Return every public path, filled in with the sample's objects."""
     pages = {}
     for path, _name in public():
         row = rows.get(path.split("/")[2] if path != "/" else "")
         values = {name: getattr(row, name) for name in ("token", "slug") if hasattr(row, name)} | {"topic": "reminders"}
-        pages[path] = PLACE.sub(lambda place, values=values: str(values[place[1]]), path)
+        pages[path] = PARAMETER.sub(lambda parameter, values=values: str(values[parameter[1]]), path)
     return pages
 
 
 @pytest.mark.django_db
 def test_public_titles():
-    check("public_titles", looks(Client(), public_pages(sample.rows())))
+    check("public_titles", describe_pages(Client(), public_pages(sample.rows())))
 
 
 @pytest.mark.slow
 @pytest.mark.django_db
 def test_public_titles_in_each_state():
-    check("public_titles_by_state", looks(Client(), sample.states()))
+    check("public_titles_by_state", describe_pages(Client(), sample.states()))
 
 
 def admin_pages(rows: dict[str, object]) -> dict[str, str]:
-    """Every path of the admin, filled with the first row of the model that it names."""
-    left_out = ("admin/r/<path:where>", "(?P<url>.*)$", "logout/")  # not there, any other, and the end of the visit
+    """Return every path of the admin, filled in with the first row of its model."""
+    skipped = ("admin/r/<path:where>", "(?P<url>.*)$", "logout/")  # not an object, catch-all, and signing out
     pages = {}
     for path, _name in staff():
-        if path.endswith(left_out):
+        if path.endswith(skipped):
             continue
         values = {name: row.pk for name, row in rows.items()} | {"code": "invitation", "language": "en"}
         label, _slash, rest = path.removeprefix(ADMIN).partition("/")
@@ -166,7 +170,7 @@ def admin_pages(rows: dict[str, object]) -> dict[str, str]:
         if choice := APP_LIST.search(path):
             pages |= {f"{ADMIN}{one}/": f"{ADMIN}{one}/" for one in choice[1].split("|")}
         else:
-            pages[path] = PLACE.sub(lambda place, values=values: str(values.get(place[1], 1)), path)
+            pages[path] = PARAMETER.sub(lambda parameter, values=values: str(values.get(parameter[1], 1)), path)
     return pages
 
 
@@ -177,7 +181,7 @@ def test_admin_titles():
     Group.objects.create(name="Office")
     client = Client()
     client.force_login(User.objects.create_superuser("staff"))
-    check("admin_titles", looks(client, admin_pages(rows)))
+    check("admin_titles", describe_pages(client, admin_pages(rows)))
 
 
 # Emails ------------------------------------------------------------------------------------------------------------
@@ -185,20 +189,20 @@ def test_admin_titles():
 
 @pytest.fixture(scope="module")
 def emails(django_db_setup, django_db_blocker) -> list[tuple[str, dict[str, str]]]:
-    """What led to an email, and the email, of every kind in each language; nothing stays in the database."""
+    """Return what led to an email, and the email, for every kind and language. Nothing stays in the database."""
     with django_db_blocker.unblock(), transaction.atomic():
-        written = [(heading, sample.look_of(message)) for heading, message in sample.emails()]
+        described_emails = [(heading, sample.describe_email(message)) for heading, message in sample.emails()]
         transaction.set_rollback(True)
-    return written
+    return described_emails
 
 
 @pytest.mark.django_db
 def test_emails(emails):
-    lines, before = [], ""
+    lines, previous = [], ""
     for heading, email in emails:
-        if heading != before:
+        if heading != previous:
             lines.append(heading)
-        before = heading
+        previous = heading
         extras = [f"{name} {email[name]}" for name in ("calendar", "attachment") if email[name]]
         extras += ["one-click unsubscribe"] if email["unsubscribe"] else []
         lines.append(f"    {email['language']}  {email['to']}: {email['subject']}")
@@ -210,34 +214,39 @@ def test_emails(emails):
 def test_text_of_emails(emails):
     lines = []
     for heading, email in emails:
-        lines += [f"=== {heading}: {email['language']}, {email['to']}", "", *steady(email["text"]).splitlines(), ""]
+        lines += [
+            f"=== {heading}: {email['language']}, {email['to']}",
+            "",
+            *mask_changing(email["text"]).splitlines(),
+            "",
+        ]
     check("public_words_of_emails", lines)
 
 
 @pytest.mark.django_db
 def test_kinds_of_emails(emails):
-    """What the code calls them, and by which queue they leave."""
+    """The names of the kinds in code, and the queue of each."""
     kinds = [f"{heading}: {email['kind']}, {email['queue']}" for heading, email in emails]
     check("internal_kinds_of_emails", dict.fromkeys(kinds))
 
 
-# Settings and commands -------------------------------------------------------------------------------------------
+# Settings and commands ---------------------------------------------------------------------------------------------
 
 
 class Environment(dict):
-    """The environment, which remembers what was asked of it."""
+    """An environment that records which variables are read."""
 
     def __init__(self, *args):
         super().__init__(*args)
-        self.asked: dict[str, None] = {}
+        self.variables_read: dict[str, None] = {}
 
     def get(self, name, default=None):
-        self.asked[name] = None
+        self.variables_read[name] = None
         return super().get(name, default)
 
 
 def test_settings(monkeypatch):
-    """Each variable that the settings read, and whether they do without it."""
+    """Each variable that the settings read, and whether it is required."""
     environment = Environment(os.environ)
     monkeypatch.setattr(os, "environ", environment)
     path = Path(settings.BASE_DIR) / "imagine" / "settings.py"
@@ -251,7 +260,7 @@ def test_settings(monkeypatch):
 
     assert starts()
     lines = []
-    for name in sorted(environment.asked):
+    for name in sorted(environment.variables_read):
         value = environment.pop(name, None)
         lines.append(f"{name} {'has a default' if starts() else 'is required'}")
         if value is not None:
@@ -260,7 +269,7 @@ def test_settings(monkeypatch):
 
 
 def test_commands():
-    """Every command of ours, with its arguments: not those that every command has."""
+    """Each of our commands with its own arguments."""
     general = {action.dest for action in BaseCommand().create_parser("manage.py", "any")._actions}
     lines = []
     for name, app in sorted(get_commands().items()):
@@ -272,12 +281,12 @@ def test_commands():
 
 
 def argument(action) -> str:
-    """An argument as it is typed: --queue VALUE (direct)"""
-    called = "/".join(action.option_strings) or f"<{action.dest}>"
+    """Return an argument as it is typed: --queue VALUE (direct)"""
+    argument_name = "/".join(action.option_strings) or f"<{action.dest}>"
     value = "" if action.nargs == 0 or not action.option_strings else " VALUE"
-    must = " required" if action.required else " optional"
+    required = " required" if action.required else " optional"
     default = "" if action.default in (None, False) or isinstance(action.default, Path) else f", else {action.default}"
-    return f"{called}{value}{must}{default}"
+    return f"{argument_name}{value}{required}{default}"
 
 
 # Tasks and queues --------------------------------------------------------------------------------------------------
@@ -295,13 +304,13 @@ def test_tasks():
 
 
 def test_periodic_tasks():
-    """Each with how often it runs, its arguments and its queue."""
+    """Each with its schedule, arguments and queue."""
     rows = []
     for entry in celery.conf.beat_schedule.values():
         options = entry.get("options", {})
-        called = f"{entry['task']}({', '.join(map(repr, entry.get('args', ())))})"
+        call = f"{entry['task']}({', '.join(map(repr, entry.get('args', ())))})"
         expires = f"expires after {options['expires']} s" if "expires" in options else "never expires"
-        rows.append(f"{called}: {how_often(entry['schedule'])}, {expires}, {queue_of(entry['task'], options)}")
+        rows.append(f"{call}: {how_often(entry['schedule'])}, {expires}, {queue_of(entry['task'], options)}")
     check("internal_periodic_tasks", sorted(rows))
 
 
@@ -310,7 +319,7 @@ def how_often(schedule) -> str:
 
 
 def test_workers():
-    """Which queues the workers of docker-compose.yml take from."""
+    """The queues of the workers in docker-compose.yml."""
     compose = (Path(settings.BASE_DIR) / "docker-compose.yml").read_text()
     check("internal_workers", re.findall(r"celery -A .* worker .*-Q .*", compose))
 

@@ -1,5 +1,5 @@
-"""The hosts' clocks differ, and one may be wrong: what is due, expired, too soon or changed since is told by the
-database's clock alone. Whether an event is over may be told by the host's."""
+"""Hosts' clocks differ, and one may be wrong: only the database's clock decides what is due, expired, too early or
+changed since. Whether an event is over may depend on the host's clock."""
 
 from collections.abc import Callable
 from datetime import date, timedelta
@@ -31,8 +31,8 @@ true_now = timezone.now
 
 @pytest.fixture
 def set_host_clock(monkeypatch) -> Callable:
-    """Sets this host's clock wrong by some time."""
-    return lambda by: monkeypatch.setattr(timezone, "now", lambda: true_now() + by)
+    """Set this host's clock wrong by some time."""
+    return lambda offset: monkeypatch.setattr(timezone, "now", lambda: true_now() + offset)
 
 
 @pytest.fixture(params=[AHEAD, BEHIND], ids=["ahead", "behind"])
@@ -42,7 +42,7 @@ def wrong(request) -> timedelta:
 
 @pytest.fixture(autouse=True)
 def year():
-    """Open whatever the host's clock says."""
+    """A school year that is open whatever the host's clock says."""
     factories.pledge_year(opens_on=date(2020, 1, 1))
 
 
@@ -63,9 +63,9 @@ def test_pledge_request_is_answered_once_in_ten_minutes(set_host_clock, wrong):
     set_host_clock(wrong)
     factories.pledge_request()
     set_host_clock(-wrong)
-    again = factories.unsaved_pledge_request()
-    signup.request_pledge(again)
-    signup.answer_request_once(again.pk)
+    second_request = factories.unsaved_pledge_request()
+    signup.request_pledge(second_request)
+    signup.answer_request_once(second_request.pk)
     assert PledgeRequest.objects.count() == 1
     assert Message.objects.count() == 1
 
@@ -97,15 +97,15 @@ def test_tries_are_counted_in_one_window(set_host_clock, wrong):
 
 
 def test_running_import_is_not_resumed(set_host_clock, monkeypatch):
-    woken: list = []
-    monkeypatch.setattr(workflow.dispatch, "send_task", lambda *task: woken.append(task))
+    woken_queues: list = []
+    monkeypatch.setattr(workflow.dispatch, "send_task", lambda *task: woken_queues.append(task))
     set_host_clock(BEHIND)
     run = checked_import()
     Import.objects.update(state=Import.State.WRITING)
     assert workflow.claim_step(run.pk)
     set_host_clock(AHEAD)
     workflow.resume_abandoned_imports()
-    assert woken == []
+    assert woken_queues == []
 
 
 def test_recent_checked_import_is_not_discarded(set_host_clock):
@@ -132,14 +132,14 @@ def test_emails_to_one_address_are_due_in_order(set_host_clock):
 # The summit ---------------------------------------------------------------------------------------------------------
 
 
-def event_in(days: int, **fields) -> Event:
-    """RSVP is open whatever the host's clock says."""
+def event_in_days(days: int, **fields) -> Event:
+    """Create an event whose RSVP is open whatever the host's clock says."""
     opens_at = true_now() - timedelta(days=300)
     return factories.event(starts_at=true_now() + timedelta(days=days), rsvp_opens_at=opens_at, **fields)
 
 
 def test_rsvp_and_invitation_links_are_emailed_once_in_ten_minutes(set_host_clock, wrong):
-    event = event_in(300)
+    event = event_in_days(300)
     rsvp = factories.rsvp(event)
     invitation = factories.invite(event, factories.person("Jun"))
     set_host_clock(wrong)
@@ -151,7 +151,7 @@ def test_rsvp_and_invitation_links_are_emailed_once_in_ten_minutes(set_host_cloc
 
 
 def test_email_about_another_place_is_not_resent_with_a_replaced_link(set_host_clock):
-    event = event_in(300)
+    event = event_in_days(300)
     rsvp = factories.rsvp(event)
     set_host_clock(AHEAD)
     event.venue = "Stockton Civic Auditorium"
@@ -167,7 +167,7 @@ def test_email_about_another_place_is_not_resent_with_a_replaced_link(set_host_c
 
 
 def test_waitlist_order_follows_the_database_clock(set_host_clock):
-    event = event_in(300, capacity=0, max_party_size=1)
+    event = event_in_days(300, capacity=0, max_party_size=1)
     set_host_clock(AHEAD)
     factories.rsvp(event, "First")
     set_host_clock(BEHIND)
@@ -176,7 +176,7 @@ def test_waitlist_order_follows_the_database_clock(set_host_clock):
 
 
 def test_reminder_is_not_queued_before_it_is_due(set_host_clock):
-    event = event_in(105)
+    event = event_in_days(105)
     factories.rsvp(event)
     set_host_clock(AHEAD)
     sending.send_due_reminders()

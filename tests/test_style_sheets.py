@@ -1,4 +1,4 @@
-"""Every class, id and custom property in static/css is one that a page of ours, Django's admin or Bootstrap has."""
+"""Every class, ID and custom property in static/css is used by our pages, Django's admin, or Bootstrap."""
 
 import re
 from fnmatch import fnmatchcase
@@ -29,13 +29,14 @@ DEFINED, USED = re.compile(r"(--[\w-]+)\s*:"), re.compile(r"var\((--[\w-]+)")
 
 
 def selectors(sheet: str) -> set[str]:
-    """The classes (.name) and ids (#name) in a style sheet's selectors."""
+    """Return the classes (.name) and IDs (#name) in a style sheet's selectors."""
     preludes = PRELUDE.findall(COMMENT.sub("", sheet))
     return {"".join(found) for prelude in preludes for found in SELECTOR.findall(prelude)}
 
 
 def names_on_pages() -> set[str]:
-    """Classes and ids in attributes of templates, and words in strings of code and tags; `*` stands for a variable."""
+    """Return classes and IDs in templates' attributes, and words in strings of code and tags; `*` stands for a
+    variable."""
     texts = []
     for path in TEMPLATES:
         source = VARIABLE.sub("*", path.read_text())
@@ -47,7 +48,7 @@ def names_on_pages() -> set[str]:
 
 
 def names_of_the_admin() -> set[str]:
-    """What Django makes of our models: body classes, classes of fields and columns, ids of inputs."""
+    """Return what Django derives from our models: body classes, classes of fields and columns, IDs of inputs."""
     names = {f".app-{config.label}" for config in apps.get_app_configs()}
     for model, model_admin in admin.site._registry.items():
         names.add(f".model-{model._meta.model_name}")

@@ -1,4 +1,5 @@
-"""Each page in each role, as imagine/access/pages.py says: asked directly, and by every link of the admin."""
+"""Every page in every role, as listed in imagine/access/pages.py: requested directly, and through every link of the
+admin."""
 
 import logging
 import re
@@ -32,22 +33,22 @@ pytestmark = pytest.mark.django_db
 
 ADMIN = "/imagine/admin/"
 REFUSED = {403, 404, 405}
-# What a page needs to be sent, so that not even those who may post to it are refused.
+# Data that a page needs, so that roles allowed to post to it aren't refused.
 POSTED = {"admin:mail_message_change": {"_resend": ""}}
 FORM = re.compile(r"<form\b([^>]*)>(.*?)</form>", re.DOTALL)
 LINK = re.compile(r'<(?:a|iframe)\b[^>]*(?:href|src)="([^"#]+)')
 IN_ADMIN = re.compile(rf"{ADMIN}(?!logout)")
 
 
-def name_of(path: str, name: str) -> str:
-    """The name of a row of PAGES, by a page's pattern and the name of its URL."""
+def row_name(path: str, name: str) -> str:
+    """Return the name of a row of PAGES for a page's pattern and URL name."""
     if not name.endswith("-"):
         return name
     return "<record>" if path.endswith("/<path:object_id>/") else path
 
 
 def pages(rows: dict[str, object]) -> list[tuple[str, str]]:
-    """Every page that is routed: the name of its row, and a URL with what the sample has for it."""
+    """Return every routed page: the name of its row, and a URL of the sample data."""
     patterns = test_golden.patterns()
     urls = test_golden.public_pages(rows) | test_golden.admin_pages(rows)
     urls |= {f"{ADMIN}logout/": f"{ADMIN}logout/", f"{ADMIN}r/<path:where>": f"{ADMIN}r/1/1/"}
@@ -55,11 +56,11 @@ def pages(rows: dict[str, object]) -> list[tuple[str, str]]:
     person = f"person/summit.rsvp/{rows['rsvp'].pk}/"
     urls = {path: re.sub(r"person/1/\d+/", person, url) for path, url in urls.items()}
     app_list = f"{ADMIN}summit/"
-    return [(name_of(path, name), urls.get(path, app_list)) for path, name in patterns if not is_shadowed(path, name)]
+    return [(row_name(path, name), urls.get(path, app_list)) for path, name in patterns if not is_shadowed(path, name)]
 
 
 def is_shadowed(path: str, name: str) -> bool:
-    """Whether another pattern before it takes the path."""
+    """Return whether an earlier pattern matches the path."""
     own_form = ("templateoverride/<path:object_id>/",)
     return path.endswith(own_form) and name.endswith("-")
 
@@ -78,7 +79,7 @@ def rows(db) -> dict[str, object]:
 
 @pytest.fixture
 def clients(db) -> dict[str, Client]:
-    """A browser in each role."""
+    """A signed-in client for each role."""
     roles.create_roles()
     browsers = {role: Client() for role in EVERYONE}
     for role in roles.ROLES:
@@ -89,8 +90,8 @@ def clients(db) -> dict[str, Client]:
     return browsers
 
 
-def ask(client: Client, method: str, url: str, data: dict | None = None) -> HttpResponse:
-    """Ask once, and take back what it did."""
+def send(client: Client, method: str, url: str, data: dict | None = None) -> HttpResponse:
+    """Send a request, and undo its changes."""
     cookies = SimpleCookie(client.cookies.output(header="", sep=";"))
     with transaction.atomic():
         response = getattr(client, method)(url, data)
@@ -102,20 +103,20 @@ def ask(client: Client, method: str, url: str, data: dict | None = None) -> Http
 
 
 def is_open(name: str, response: HttpResponse) -> bool:
-    """Whether a page was reached, even if it then had an objection to what was sent. What a public page doesn't find is
-    not a matter of roles."""
+    """Return whether a page was reached, even if the data sent was invalid. Whether a public page finds an object isn't
+    a matter of roles."""
     if response.status_code == 302 and f"{ADMIN}login/?next=" in response["Location"]:
         return False
     is_public = not name.startswith(("admin:", ADMIN, "<"))
     return response.status_code not in (REFUSED - {404} if is_public else REFUSED)
 
 
-# The table -------------------------------------------------------------------------------------------------------
+# Table -----------------------------------------------------------------------------------------------------------
 
 
 def test_every_page_has_a_row_and_every_row_a_page():
     """A new page? Add a row to imagine/access/pages.py that says who may open it."""
-    routed = {name_of(path, name) for path, name in test_golden.patterns()}
+    routed = {row_name(path, name) for path, name in test_golden.patterns()}
     assert sorted(routed - set(PAGES)) == []
     assert sorted(set(PAGES) - routed) == []
 
@@ -126,7 +127,7 @@ def test_every_page_is_open_to_exactly_the_roles_in_the_table(rows, clients):
     for name, url in pages(rows):
         for role, client in clients.items():
             for method, allowed in PAGES[name]._asdict().items():
-                response = ask(client, method, url, POSTED.get(name) if method == "post" else None)
+                response = send(client, method, url, POSTED.get(name) if method == "post" else None)
                 if is_open(name, response) != (role in allowed):
                     wrong.append(f"{role or 'anonymous'} {method} {name} {url}: {response.status_code}")
     if wrong:
@@ -141,10 +142,10 @@ def test_head_answers_like_get_without_warnings_or_an_entry_in_the_activity_log(
     for name, url in pages(rows):
         if name.endswith(("_history", "_delete", "_add")):
             continue
-        status = ask(client, "get", url).status_code
+        status = send(client, "get", url).status_code
         caplog.clear()
         recorded = recorded_by_head(client, url)
-        warnings = [each.getMessage() for each in caplog.records if each.levelno >= logging.WARNING]
+        warnings = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
         if recorded["status"] != status or recorded["events"] or (warnings and status < 400):
             wrong.append(f"{name} {url}: {status}, {recorded}, {warnings}")
     if wrong:
@@ -164,63 +165,63 @@ def recorded_by_head(client: Client, url: str) -> dict[str, int]:
 
 @pytest.mark.slow
 def test_page_open_to_the_wrong_role_is_detected(rows, clients):
-    """A control: with one permission too many, the walk above would find it."""
+    """A control: with one permission too many, the test above must fail."""
     viewer, name = clients[roles.VIEWER], "admin:mail_message_changelist"
-    assert not is_open(name, ask(viewer, "get", f"{ADMIN}mail/message/"))
+    assert not is_open(name, send(viewer, "get", f"{ADMIN}mail/message/"))
     Group.objects.get(name=roles.VIEWER).permissions.add(roles.permissions_by_name()["mail.view_message"])
-    assert is_open(name, ask(viewer, "get", f"{ADMIN}mail/message/"))
+    assert is_open(name, send(viewer, "get", f"{ADMIN}mail/message/"))
     assert roles.VIEWER not in PAGES[name].get
 
 
 # Links -----------------------------------------------------------------------------------------------------------
 
 
-def links(response: HttpResponse, at: str) -> set[tuple[str, str]]:
-    """The links of a page into the admin: method and URL. What a form posts to is a link, too."""
+def links(response: HttpResponse, base: str) -> set[tuple[str, str]]:
+    """Return a page's links into the admin, including form actions, as method and URL."""
     if not response.get("Content-Type", "").startswith("text/html"):
         return set()
     page, found = response.content.decode(), set()
     for form, inside in FORM.findall(page):
         action = re.search(r'action="([^"]*)"', form)
-        if 'method="post"' in form and re.search(r'<button|type="submit"', inside):  # a page to read has none
-            found.add(("post", unescape(action[1]) if action and action[1] else at))
+        if 'method="post"' in form and re.search(r'<button|type="submit"', inside):  # read-only pages have none
+            found.add(("post", unescape(action[1]) if action and action[1] else base))
     found |= {("get", unescape(url)) for url in LINK.findall(page)}
-    absolute = {(method, urljoin(at, url)) for method, url in found}
+    absolute = {(method, urljoin(base, url)) for method, url in found}
     return {(method, url) for method, url in absolute if IN_ADMIN.match(url)}
 
 
-def row_of(url: str) -> str:
+def row_name_of(url: str) -> str:
     path = url.partition("?")[0]
     match = resolve(path)
-    return name_of(f"/{match.route}", ":".join([*match.namespaces, match.url_name or "-"]))
+    return row_name(f"/{match.route}", ":".join([*match.namespaces, match.url_name or "-"]))
 
 
 @pytest.mark.slow
 def test_pages_link_only_to_pages_the_role_may_open(rows, clients):
-    """Each link of each page is followed once for its row and its first filter. For forms and for the pages of the
-    table, the test above has tried it."""
-    wrong, asked, in_table = [], set(), {url for _name, url in pages(rows)}
+    """Each link is followed once per row and first filter. Forms, and pages in the table, are covered by the test
+    above."""
+    wrong, followed, in_table = [], set(), {url for _name, url in pages(rows)}
     for role in sorted(STAFF):
         for name, url in pages(rows):
             if not url.startswith(ADMIN) or role not in PAGES[name].get:
                 continue
-            for method, link in sorted(links(ask(clients[role], "get", url), url)):
+            for method, link in sorted(links(send(clients[role], "get", url), url)):
                 try:
-                    to = row_of(link)
+                    row = row_name_of(link)
                 except Resolver404:
                     wrong.append(f"{name} links to {link}, which isn't there")
                     continue
-                shape = (role, method, to, link.partition("?")[2].partition("=")[0])
-                if shape in asked:
+                shape = (role, method, row, link.partition("?")[2].partition("=")[0])
+                if shape in followed:
                     continue
-                asked.add(shape)
+                followed.add(shape)
                 is_known = method == "post" or link in in_table
-                reached = is_known or is_open(to, ask(clients[role], "get", link))
-                if not reached or role not in getattr(PAGES[to], method):
-                    wrong.append(f"{role}: {name} links to {to} {link} ({method})")
+                reached = is_known or is_open(row, send(clients[role], "get", link))
+                if not reached or role not in getattr(PAGES[row], method):
+                    wrong.append(f"{role}: {name} links to {row} {link} ({method})")
     if wrong:
         pytest.fail("\n".join(wrong), pytrace=False)
-    assert len(asked) > 200
+    assert len(followed) > 200
 
 
 # Everything about a person ---------------------------------------------------------------------------------------
@@ -238,7 +239,7 @@ def test_everything_about_a_person_is_two_clicks_from_each_page_that_shows_them(
         for name, url in pages(rows):
             if not url.startswith(ADMIN) or role not in PAGES[name].get or name == "admin:mail_message_preview":
                 continue
-            response = ask(clients[role], "get", url)
+            response = send(clients[role], "get", url)
             if not response.get("Content-Type", "").startswith("text/html"):
                 continue
             text = response.content.decode().lower().replace("<wbr>", "")
@@ -274,16 +275,16 @@ def test_recipients_and_those_who_may_open_a_pledge_are_links_to_their_pages(cli
     assert f'href="{ADMIN}partners/contact/{contact.pk}/change/"' in review
     assert f'href="{ADMIN}summit/rsvp/{guest.pk}/change/"' in review
     merge = office.get(reverse("admin:partners_merge", args=[port.pk, bay.pk])).content.decode()
-    for each in (contact, other):
-        assert f'href="{ADMIN}partners/contact/{each.pk}/change/"' in merge
+    for record in (contact, other):
+        assert f'href="{ADMIN}partners/contact/{record.pk}/change/"' in merge
 
 
-# What a viewer doesn't see ---------------------------------------------------------------------------------------
+# Guests' needs hidden from viewers -------------------------------------------------------------------------------
 
 
 @pytest.mark.slow
 def test_viewer_sees_no_needs_on_any_page_or_in_any_file(rows, clients):
-    """The office does, so that the search below is known to find them."""
+    """The office does see them, which proves that the search below can find them."""
     seen = {}
     for role in (roles.VIEWER, roles.COMMUNITY_RELATIONS):
         seen[role] = []

@@ -1,4 +1,4 @@
-"""What each role of staff may do in the admin."""
+"""What each staff role may do in the admin."""
 
 import pytest
 from django.apps import apps
@@ -27,7 +27,7 @@ def member(role: str) -> Client:
 
 
 def lists() -> dict[str, str]:
-    """The address of each list in the admin, by its model."""
+    """Return the URL of each list in the admin, by model."""
     models = [model for model in apps.get_models() if admin.site.is_registered(model)]
     return {
         model._meta.label: reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
@@ -49,25 +49,25 @@ def lists() -> dict[str, str]:
 def test_role_can_open_every_list_except_these(role, closed):
     client = member(role)
     assert client.get(reverse("admin:index")).status_code == 200
-    answers = {label: client.get(address).status_code for label, address in lists().items()}
-    assert {label for label, status in answers.items() if status == 403} == closed
-    assert set(answers.values()) == {200, 403}
+    statuses = {label: client.get(address).status_code for label, address in lists().items()}
+    assert {label for label, status in statuses.items() if status == 403} == closed
+    assert set(statuses.values()) == {200, 403}
 
 
 def test_viewer_can_read_an_rsvp_but_change_nothing():
     rsvp = factories.rsvp(factories.event(), size=2)
     client = member("Viewer")
     page = reverse("admin:summit_rsvp_change", args=[rsvp.pk])
-    shown = client.get(page)
-    assert "Alma Reyes" in shown.content.decode()
-    assert rsvp.token not in shown.content.decode()
-    before = snapshots.tables(but=("auth.User", "accounts.StaffSession"))
+    response = client.get(page)
+    assert "Alma Reyes" in response.content.decode()
+    assert rsvp.token not in response.content.decode()
+    before = snapshots.tables(exclude=("auth.User", "accounts.StaffSession"))
     assert client.post(page, {"name": "Somebody"}).status_code == 403
     assert client.post(reverse("admin:summit_event_change", args=[rsvp.event_id]), {"capacity": 1}).status_code == 403
     listed = reverse("admin:summit_rsvp_changelist")
     for action in ("cancel", "promote", "mail_again"):
         client.post(listed, {"action": action, "_selected_action": [rsvp.pk]})
-    assert snapshots.tables(but=("auth.User", "accounts.StaffSession")) == before
+    assert snapshots.tables(exclude=("auth.User", "accounts.StaffSession")) == before
 
 
 def test_community_relations_can_change_an_event():
@@ -79,9 +79,9 @@ def test_community_relations_can_change_an_event():
 def test_make_roles_keeps_permissions_that_a_superuser_added(capsys):
     call_command("make_roles")
     viewer = Group.objects.get(name="Viewer")
-    may = set(viewer.permissions.values_list("codename", flat=True))
-    assert {code.partition("_")[0] for code in may} == {"view"}
-    assert "view_message" not in may
+    codenames = set(viewer.permissions.values_list("codename", flat=True))
+    assert {code.partition("_")[0] for code in codenames} == {"view"}
+    assert "view_message" not in codenames
     extra = Group.objects.get(name="Community Relations").permissions.get(codename="add_rsvp")
     viewer.permissions.add(extra)
     capsys.readouterr()
@@ -98,16 +98,16 @@ def test_check_in_desk_cannot_open_any_list():
 
 
 def test_each_role_has_exactly_its_listed_permissions():
-    """Nothing is given by a query, so a new model stays closed until somebody lists it."""
+    """Permissions are listed by hand, so a new model stays closed until someone adds it."""
     roles.create_roles()
     for name, permissions in roles.ROLES.items():
-        held = Group.objects.get(name=name).permissions.values_list("content_type__app_label", "codename")
-        assert sorted(f"{label}.{codename}" for label, codename in held) == sorted(permissions), name
+        granted = Group.objects.get(name=name).permissions.values_list("content_type__app_label", "codename")
+        assert sorted(f"{label}.{codename}" for label, codename in granted) == sorted(permissions), name
         assert len(permissions) == len(set(permissions)), name
 
 
-def without(permission: str) -> Client:
-    """The browser of somebody who has the role of Community Relations but for one permission."""
+def client_without(permission: str) -> Client:
+    """Return a client with the role of Community Relations except for one permission."""
     client = member("Community Relations")
     Group.objects.get(name="Community Relations").permissions.remove(roles.permissions_by_name()[permission])
     return client
@@ -129,7 +129,7 @@ def test_replacing_links_requires_its_own_permission(page, action):
         "summit_invitation": factories.invite(event, factories.person("Ben Cho")),
     }
     row, address = rows[page], reverse(f"admin:{page}_changelist")
-    client, replace = without("core.replace_links"), {"action": action, "_selected_action": [row.pk]}
+    client, replace = client_without("core.replace_links"), {"action": action, "_selected_action": [row.pk]}
     assert f'value="{action}"' not in client.get(address).content.decode()
     client.post(address, replace)
     assert type(row).objects.get(pk=row.pk).token == row.token
@@ -142,14 +142,17 @@ def test_replacing_links_requires_its_own_permission(page, action):
 
 def test_merging_requires_its_own_permission():
     kept, other = factories.organization("Port Gate"), factories.organization("Port Gate Logistics")
-    client, address = without("partners.merge_organizations"), reverse("admin:partners_merge", args=[kept.pk, other.pk])
+    client, address = (
+        client_without("partners.merge_organizations"),
+        reverse("admin:partners_merge", args=[kept.pk, other.pk]),
+    )
     assert client.post(address, {"shown": "x"}).status_code == 403
     assert b'value="merge_two"' not in client.get(reverse("admin:partners_organization_changelist")).content
 
 
 def test_lists_offer_only_reading_actions_without_act_on_many():
-    """Whatever list it is: an admin with actions inherits ActionsAdmin, or this fails."""
-    without("core.act_on_many")
+    """An admin class with actions that doesn't inherit ActionsAdmin fails here."""
+    client_without("core.act_on_many")
     request = RequestFactory().post("/", {"_selected_action": ["1", "2"]})
     request.user = User.objects.get()
     offered = {model: page.get_actions(request) for model, page in admin.site._registry.items()}
@@ -161,7 +164,7 @@ def test_lists_offer_only_reading_actions_without_act_on_many():
 def test_changing_several_records_requires_its_own_permission():
     event = factories.event()
     rsvps = [factories.rsvp(event, name) for name in ("Alma Reyes", "Ben Cho", "Chue Vang")]
-    client, address = without("core.act_on_many"), reverse("admin:summit_rsvp_changelist")
+    client, address = client_without("core.act_on_many"), reverse("admin:summit_rsvp_changelist")
     listed = client.get(address).content
     assert b'value="cancel_rsvps"' not in listed
     assert b'value="guests_csv"' in listed
@@ -169,14 +172,14 @@ def test_changing_several_records_requires_its_own_permission():
     client.post(address, cancel)
     client.post(address, cancel | {"_selected_action": [rsvps[0].pk], "select_across": "1"})
     assert event.rsvps.filter(canceled_at=None).count() == 3
-    client.post(address, cancel | {"_selected_action": [rsvps[2].pk]})  # as the button on a record's page does
+    client.post(address, cancel | {"_selected_action": [rsvps[2].pk]})  # like the button on a record's page
     assert event.rsvps.filter(canceled_at=None).count() == 2
 
 
 def test_matching_several_rsvps_requires_its_own_permission():
     event, gate = factories.event(), factories.organization("Port Gate Logistics")
     rsvps = [factories.rsvp(event, name, organization_name="Port Gate") for name in ("Alma Reyes", "Ben Cho")]
-    client, page = without("core.act_on_many"), reverse("admin:summit_match", args=[rsvps[0].pk])
+    client, page = client_without("core.act_on_many"), reverse("admin:summit_match", args=[rsvps[0].pk])
     assert "What you say here is for this RSVP." in page_text(client.get(page))
     assert b'action="/imagine/admin/summit/rsvp/' not in client.get(reverse("admin:summit_to_match")).content
     client.post(page, {"was": "", "choose": gate.pk})
@@ -187,7 +190,7 @@ def test_matching_several_rsvps_requires_its_own_permission():
 def test_resolving_several_unknown_emails_requires_its_own_permission(button):
     mailing = factories.write_mailing(factories.event(), *(factories.person(f"Person {n}") for n in range(3)))
     mailing.messages.update(state=Message.State.UNKNOWN)
-    client, page = without("core.act_on_many"), reverse("admin:mail_mailing_change", args=[mailing.pk])
+    client, page = client_without("core.act_on_many"), reverse("admin:mail_mailing_change", args=[mailing.pk])
     assert b'name="all"' not in client.get(page).content
     pks = list(mailing.messages.values_list("pk", flat=True))
     for sent in ({"all": "1"}, {"message": pks[:2]}):

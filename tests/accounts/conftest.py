@@ -16,7 +16,7 @@ def roles(db):
 
 @pytest.fixture
 def clerk(roles) -> User:
-    """A member of staff who has a password and nothing else."""
+    """Create a member of staff with a password and nothing else."""
     user = User.objects.create_user("clerk@example.org", "clerk@example.org", PASSWORD, is_staff=True, first_name="Ana")
     user.groups.add(Group.objects.get(name="Community Relations"))
     return user

@@ -1,4 +1,4 @@
-"""The district's OpenID Connect, played by a small server with a key of its own."""
+"""A small server that acts as the district's OpenID Connect provider, with its own key."""
 
 import json
 import threading
@@ -23,7 +23,7 @@ KEY, OTHER_KEY = (rsa.generate_private_key(65537, 2048) for _key in range(2))
 
 
 class District(ThreadingHTTPServer):
-    """Gives every code the token of `claims`, signed with `key`."""
+    """Exchanges any code for a token with `claims`, signed with `key`."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
@@ -32,7 +32,7 @@ class District(ThreadingHTTPServer):
         self.key, self.algorithm, self.forms = KEY, "RS256", []
 
     def claims_of(self, nonce: str, /, **changed) -> dict:
-        """What it says of Ben, who is in the office's group. A change to None leaves a claim out."""
+        """Return the claims about Ben, who is in the office's group. None removes a claim."""
         now = int(time.time())
         claims = {
             "iss": self.address,
@@ -49,7 +49,7 @@ class District(ThreadingHTTPServer):
         return {name: value for name, value in claims.items() if value is not None}
 
     def sign_in_page(self, query: dict[str, list[str]]) -> str:
-        """A page on which Ben presses a button, and is led back."""
+        """Return a page with a link that leads Ben back."""
         self.claims = self.claims_of(query["nonce"][0])
         back = f"{query['redirect_uri'][0]}?{urlencode({'code': 'abc', 'state': query['state'][0]})}"
         return f"<!doctype html><title>District</title><a href='{back.replace('&', '&amp;')}'>Yes, I am Ben</a>"

@@ -1,4 +1,4 @@
-"""Members of staff at the sign-in page."""
+"""Staff at the sign-in pages."""
 
 import time
 from collections.abc import Callable
@@ -24,7 +24,7 @@ def add_app(user: User, **fields) -> TOTPDevice:
 
 
 def code_of(device: TOTPDevice, *, seconds: int = 0) -> str:
-    """What the app shows now, or so many seconds later."""
+    """Return the code that the app shows now, or this many seconds later."""
     totp = TOTP(device.bin_key, device.step, device.t0, device.digits)
     totp.time = time.time() + seconds
     return f"{totp.token():06d}"
@@ -36,7 +36,7 @@ def wrong_code(device: TOTPDevice) -> str:
 
 
 def sign_in_with_app(user: User, device: TOTPDevice | None = None, **fields) -> Client:
-    """Goes through both steps with an app."""
+    """Sign in with a password and a code."""
     client = Client()
     device = device or add_app(user)
     assert give_password(client, name=user.username, **fields)["Location"] == SECOND_STEP
@@ -50,7 +50,7 @@ def is_signed_in(client: Client) -> bool:
 
 
 def change_session(client: Client, change: Callable[[dict], None]) -> None:
-    """Changes what a browser's session remembers."""
+    """Change the data of a browser's session."""
     session = client.session
     change(session)
     session.save()

@@ -1,4 +1,4 @@
-"""One's own account: second factors, recovery codes and sessions; and what superusers do with others' accounts."""
+"""The user's own account (second factors, recovery codes, sessions), and superusers managing others' accounts."""
 
 import re
 import time
@@ -51,22 +51,22 @@ def signed_in(user: User, **headers) -> Client:
 # Sessions ----------------------------------------------------------------------------------------------------------
 
 
-def signs_in_by_password(clerk: User, district: District, *, shared: bool) -> Client:
+def sign_in_by_password(clerk: User, district: District, *, shared: bool) -> Client:
     return sign_in_with_app(clerk, **({"shared_computer": "on"} if shared else {}))
 
 
-def signs_in_at_the_district(clerk: User, district: District, *, shared: bool) -> Client:
+def sign_in_at_the_district(clerk: User, district: District, *, shared: bool) -> Client:
     client, device = Client(), add_app(clerk)
-    answer = come_back(client, district, query={"shared": "1"} if shared else {}, email=clerk.email)
-    assert answer["Location"] == SECOND_STEP
+    response = come_back(client, district, query={"shared": "1"} if shared else {}, email=clerk.email)
+    assert response["Location"] == SECOND_STEP
     client.post(SECOND_STEP, {"code": code_of(device)})
     return client
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("way_in", [signs_in_by_password, signs_in_at_the_district])
+@pytest.mark.parametrize("way_in", [sign_in_by_password, sign_in_at_the_district])
 @pytest.mark.parametrize(
-    ("shared", "idle", "age", "lives"),
+    ("shared", "idle", "age", "stays_signed_in"),
     [
         (False, 29, 60, True),
         (False, 31, 60, False),
@@ -76,14 +76,14 @@ def signs_in_at_the_district(clerk: User, district: District, *, shared: bool) -
         (False, 5, 12 * 60 + 1, False),
     ],
 )
-def test_session_ends_when_idle_or_after_12_hours(clerk, district, way_in, shared, idle, age, lives):
+def test_session_ends_when_idle_or_after_12_hours(clerk, district, way_in, shared, idle, age, stays_signed_in):
     client = way_in(clerk, district, shared=shared)
     now = time.time()
     change_session(
         client,
         lambda session: session.update({sessions.LAST_USED_AT: now - idle * 60, sessions.SIGNED_IN_AT: now - age * 60}),
     )
-    assert is_signed_in(client) == lives
+    assert is_signed_in(client) == stays_signed_in
 
 
 def test_session_is_extended_by_page_views_but_not_by_scripts(clerk):
@@ -102,10 +102,10 @@ def test_page_shows_session_time_left_and_session_can_be_extended(clerk):
     assert re.search('data-seconds="(1800|179.)"', client.get(ACCOUNT).content.decode())  # a slow machine takes a while
     before = int(time.time()) - 29 * 60
     change_session(client, lambda session: session.update({sessions.LAST_USED_AT: before}))
-    for headers in ({"Sec-Fetch-Mode": "cors"}, {}):  # over HTTP, and by older browsers, nothing is said
+    for headers in ({"Sec-Fetch-Mode": "cors"}, {}):  # over HTTP, and by older browsers, the header isn't sent
         assert 50 < client.get(status, headers=headers).json()["seconds"] <= 60
-    answer = client.post(status, headers={"Sec-Fetch-Mode": "cors"}).json()
-    assert (answer["seconds"] >= 1799, answer["user"]) == (True, str(clerk.pk))
+    response = client.post(status, headers={"Sec-Fetch-Mode": "cors"}).json()
+    assert (response["seconds"] >= 1799, response["user"]) == (True, str(clerk.pk))
     change_session(client, lambda session: session.update({sessions.SIGNED_IN_AT: before - (11 * 60 + 30) * 60}))
     assert 50 < client.post(status, headers={"Sec-Fetch-Mode": "cors"}).json()["seconds"] <= 60
     assert Client().post(status).json() == {"seconds": 0}
@@ -134,26 +134,26 @@ def test_public_pages_do_not_create_a_session(clerk, client, django_assert_num_q
 
 
 def test_account_page_lists_and_ends_sessions(clerk):
-    here = signed_in(clerk, REMOTE_ADDR="10.20.30.40", HTTP_USER_AGENT=CHROME)
+    current = signed_in(clerk, REMOTE_ADDR="10.20.30.40", HTTP_USER_AGENT=CHROME)
     others = [signed_in(clerk), signed_in(clerk)]
-    stranger = signed_in(User.objects.create_superuser("stranger"))
-    here.get(ADMIN)
+    other_user = signed_in(User.objects.create_superuser("stranger"))
+    current.get(ADMIN)
     StaffSession.objects.filter(pk=others[0].session.session_key).update(browser="Firefox, macOS", network="10.9.8.0")
-    page = here.get(ACCOUNT)
+    page = current.get(ACCOUNT)
     assert "Firefox, macOS" in page_text(page)
     assert "Network 10.9.8.0" in page_text(page)
-    shown = page.content.decode()
-    assert all(browser.session.session_key not in shown for browser in (here, *others, stranger))
-    ids = re.findall(r'name="session"\s+value="(\w+)"', shown)
+    html = page.content.decode()
+    assert all(browser.session.session_key not in html for browser in (current, *others, other_user))
+    ids = re.findall(r'name="session"\s+value="(\w+)"', html)
     assert len(ids) == 2
-    strangers_id = StaffSession.objects.get(pk=stranger.session.session_key).public_id
-    here.post(f"{ACCOUNT}sessions/end/", {"session": strangers_id})
-    assert is_signed_in(stranger)
+    other_id = StaffSession.objects.get(pk=other_user.session.session_key).public_id
+    current.post(f"{ACCOUNT}sessions/end/", {"session": other_id})
+    assert is_signed_in(other_user)
     first = StaffSession.objects.get(pk=others[0].session.session_key).public_id
-    assert "1 session ended" in page_text(here.post(f"{ACCOUNT}sessions/end/", {"session": first}, follow=True))
-    assert [is_signed_in(browser) for browser in (*others, here, stranger)] == [False, True, True, True]
-    here.post(f"{ACCOUNT}sessions/end/")
-    assert [is_signed_in(browser) for browser in (*others, here, stranger)] == [False, False, True, True]
+    assert "1 session ended" in page_text(current.post(f"{ACCOUNT}sessions/end/", {"session": first}, follow=True))
+    assert [is_signed_in(browser) for browser in (*others, current, other_user)] == [False, True, True, True]
+    current.post(f"{ACCOUNT}sessions/end/")
+    assert [is_signed_in(browser) for browser in (*others, current, other_user)] == [False, False, True, True]
 
 
 def test_session_stores_network_and_browser(clerk):
@@ -166,11 +166,11 @@ def test_session_stores_network_and_browser(clerk):
 
 
 def test_password_change_ends_open_sessions(clerk):
-    here, there = signed_in(clerk), signed_in(clerk)
+    current, elsewhere = signed_in(clerk), signed_in(clerk)
     clerk.set_password("another one entirely")
     clerk.save()
-    assert not is_signed_in(here)
-    assert not is_signed_in(there)
+    assert not is_signed_in(current)
+    assert not is_signed_in(elsewhere)
 
 
 # Second factors ----------------------------------------------------------------------------------------------------
@@ -181,9 +181,9 @@ def test_account_page_shows_second_steps_and_recovery_codes(clerk):
     assert "You haven’t set up a second step yet." in page_text(client.get(ACCOUNT))
     add_app(clerk)
     second_factor.new_recovery_codes(clerk)
-    words = page_text(client.get(ACCOUNT))
-    assert "You have 10 recovery codes left." in words
-    assert "Remove" not in words  # it is the only one
+    account_text = page_text(client.get(ACCOUNT))
+    assert "You have 10 recovery codes left." in account_text
+    assert "Remove" not in account_text  # the only one
 
 
 def test_authenticator_app_is_replaced_once_the_new_one_is_confirmed(clerk):
@@ -193,8 +193,8 @@ def test_authenticator_app_is_replaced_once_the_new_one_is_confirmed(clerk):
     new = second_factor.new_totp(client.session, clerk)
     client.post(f"{ACCOUNT}authenticator-app/", {"code": wrong_code(new)})
     assert second_factor.factors_of(clerk).totp == old
-    answer = client.post(f"{ACCOUNT}authenticator-app/", {"code": code_of(new)})
-    assert answer["Location"] == f"{ACCOUNT}recovery-codes/"
+    response = client.post(f"{ACCOUNT}authenticator-app/", {"code": code_of(new)})
+    assert response["Location"] == f"{ACCOUNT}recovery-codes/"
     assert second_factor.factors_of(clerk).totp.key == new.key
     assert clerk.totpdevice_set.count() == 1
 
@@ -231,18 +231,18 @@ def test_removing_an_invalid_passkey_id_is_not_an_error(subtests, clerk):
             assert client.post(f"{ACCOUNT}remove/", {"passkey": passkey}).status_code == 302
 
 
-# A second step again before sign-in changes ------------------------------------------------------------------------
+# Confirming sign-in changes with a second step ---------------------------------------------------------------------
 
 
-def signed_in_a_while_ago(user: User, minutes: int = 11) -> Client:
-    """At a browser that was left open."""
+def sign_in_earlier(user: User, minutes: int = 11) -> Client:
+    """Sign in at a browser that was then left open."""
     client = signed_in(user)
     change_session(client, lambda session: session.update({sign_in.CONFIRMED_AT: time.time() - minutes * 60}))
     return client
 
 
-def guarded(user: User) -> dict[str, list[str]]:
-    """The pages that ask for a factor first, by method."""
+def pages_that_ask_for_a_factor(user: User) -> dict[str, list[str]]:
+    """Return the pages that first ask for a second factor, by method."""
     role = user.groups.get()
     pages = [f"{ACCOUNT}authenticator-app/", f"{ACCOUNT}passkey/", f"{ADMIN}auth/user/add/", f"{ADMIN}auth/group/add/"]
     pages += [f"{ADMIN}auth/user/{user.pk}/{page}/" for page in ("change", "password", "reset-second-step", "delete")]
@@ -257,8 +257,8 @@ def test_account_changes_require_a_recently_confirmed_second_step(chief, clerk):
     Passkey.objects.create(user=chief, name="Laptop", credential_id=b"1", data=b"")
     second_factor.new_recovery_codes(chief)
     for method, minutes in (("get", 11), ("post", 21)):
-        client = signed_in_a_while_ago(chief, minutes)
-        for page in guarded(clerk)[method]:
+        client = sign_in_earlier(chief, minutes)
+        for page in pages_that_ask_for_a_factor(clerk)[method]:
             assert getattr(client, method)(page)["Location"].startswith(CONFIRM), page
     assert second_factor.factors_of(chief).count == 2
     assert not Message.objects.exists()
@@ -266,7 +266,7 @@ def test_account_changes_require_a_recently_confirmed_second_step(chief, clerk):
 
 def test_form_opened_within_10_minutes_can_be_submitted_within_20(clerk):
     add_app(clerk)
-    client = signed_in_a_while_ago(clerk, 9)
+    client = sign_in_earlier(clerk, 9)
     assert client.get(f"{ACCOUNT}authenticator-app/").status_code == 200
     device = second_factor.new_totp(client.session, clerk)
     change_session(client, lambda session: session.update({sign_in.CONFIRMED_AT: time.time() - 19 * 60}))
@@ -276,23 +276,23 @@ def test_form_opened_within_10_minutes_can_be_submitted_within_20(clerk):
 
 def test_confirming_with_a_code_redirects_to_the_requested_page(clerk):
     device = add_app(clerk)
-    client = signed_in_a_while_ago(clerk)
+    client = sign_in_earlier(clerk)
     page = client.get(f"{ACCOUNT}passkey/", follow=True)
     assert "Before you change how someone signs in" in page_text(page)
-    [(asked, _status)] = page.redirect_chain
-    assert client.post(asked, {"code": wrong_code(device)}).status_code == 200
+    [(confirm_url, _status)] = page.redirect_chain
+    assert client.post(confirm_url, {"code": wrong_code(device)}).status_code == 200
     assert client.get(f"{ACCOUNT}passkey/").status_code == 302
     assert SecurityEvent.objects.filter(kind=AccountEventKind.SECOND_FACTOR_FAILED, user=clerk).exists()
     clerk.totpdevice_set.update(throttling_failure_timestamp=None, throttling_failure_count=0)
-    assert client.post(asked, {"code": code_of(device)})["Location"] == f"{ACCOUNT}passkey/"
+    assert client.post(confirm_url, {"code": code_of(device)})["Location"] == f"{ACCOUNT}passkey/"
     assert client.get(f"{ACCOUNT}passkey/").status_code == 200
 
 
 def test_posted_action_must_be_repeated_after_confirming(clerk):
     device = add_app(clerk)
-    client = signed_in_a_while_ago(clerk, 21)
-    asked = client.post(f"{ACCOUNT}recovery-codes/new/")["Location"]
-    page = client.post(asked, {"code": code_of(device)}, follow=True)
+    client = sign_in_earlier(clerk, 21)
+    confirm_url = client.post(f"{ACCOUNT}recovery-codes/new/")["Location"]
+    page = client.post(confirm_url, {"code": code_of(device)}, follow=True)
     assert page.request["PATH_INFO"] == ACCOUNT
     assert "Now you can make your change." in page_text(page)
     assert client.post(f"{ACCOUNT}recovery-codes/new/")["Location"] == f"{ACCOUNT}recovery-codes/"
@@ -309,8 +309,8 @@ def test_new_recovery_codes_are_not_shown_without_recent_confirmation(clerk):
 
 
 def test_account_without_a_second_step_can_add_one_without_confirming(clerk):
-    """As in the demo, where the password is enough."""
-    client = signed_in_a_while_ago(clerk, 60)
+    """In the demo a password is enough."""
+    client = sign_in_earlier(clerk, 60)
     assert client.get(f"{ACCOUNT}authenticator-app/").status_code == 200
     assert client.get(CONFIRM)["Location"] == ACCOUNT
 
@@ -331,9 +331,9 @@ def test_new_account_is_created_and_set_up_by_the_emailed_link(chief, mailbox_li
     path = mailbox_link("ben@example.org")
     page = newcomer.get(path, follow=True)
     password = "breakfast at eight"
-    answer = newcomer.post(page.request["PATH_INFO"], {"new_password1": password, "new_password2": password})
-    assert answer["Location"] == LOGIN
-    assert "more than three days old" in page_text(Client().get(path, follow=True))  # it works once
+    response = newcomer.post(page.request["PATH_INFO"], {"new_password1": password, "new_password2": password})
+    assert response["Location"] == LOGIN
+    assert "more than three days old" in page_text(Client().get(path, follow=True))  # works only once
     assert give_password(newcomer, password, name="Ben@example.org")["Location"] == SET_UP
     newcomer.get(SET_UP)
     newcomer.post(SET_UP, {"code": code_of(second_factor.new_totp(newcomer.session, user))})
@@ -342,7 +342,7 @@ def test_new_account_is_created_and_set_up_by_the_emailed_link(chief, mailbox_li
 
 @pytest.fixture
 def mailbox_link():
-    """The link in the only email to an address."""
+    """Return the link in the only email to an address."""
 
     def link(recipient: str) -> str:
         text = Message.objects.get(recipient=recipient).body_text
@@ -387,15 +387,15 @@ def test_changing_to_an_email_in_use_is_refused(chief, clerk, taken):
     User.objects.create_user("ben@example.org", "ben@example.org", is_staff=True)
     User.objects.create_user("second", "Chief2@example.org", is_staff=True)
     form = {"username": clerk.username, "first_name": "Ana", "email": taken, "is_active": "on", "is_staff": "on"}
-    answer = signed_in(chief).post(f"{ADMIN}auth/user/{clerk.pk}/change/", form)
-    assert "There’s already an account with this email address." in page_text(answer)
+    response = signed_in(chief).post(f"{ADMIN}auth/user/{clerk.pk}/change/", form)
+    assert "There’s already an account with this email address." in page_text(response)
     clerk.refresh_from_db()
     assert clerk.email == "clerk@example.org"
 
 
 @pytest.mark.slow
 def test_email_taken_by_another_account_at_the_same_time_is_refused(chief, clerk, monkeypatch):
-    """Both forms found it free; the database says who was first."""
+    """Both forms found the address unused; the database decides."""
     monkeypatch.setattr(forms, "is_email_taken", lambda email, **others: False)
     client, role = signed_in(chief), Group.objects.first()
     chief_page, new_page = f"{ADMIN}auth/user/{chief.pk}/change/", f"{ADMIN}auth/user/add/"
@@ -410,9 +410,9 @@ def test_email_taken_by_another_account_at_the_same_time_is_refused(chief, clerk
         (chief_page, form),
         (new_page, {"name": "Ana", "email": "CLERK@example.org", "role": role.pk}),
     ):
-        answer = client.post(page, fields, follow=True)
-        assert answer.redirect_chain == [(page, 302)]
-        assert "There’s already an account with this email address." in page_text(answer)
+        response = client.post(page, fields, follow=True)
+        assert response.redirect_chain == [(page, 302)]
+        assert "There’s already an account with this email address." in page_text(response)
     assert User.objects.filter(email__iexact="clerk@example.org").get() == clerk
 
 
@@ -428,11 +428,11 @@ def test_superuser_resetting_a_second_step_is_recorded_and_emailed(chief, clerk)
     device = add_app(clerk)
     code, *_rest = second_factor.new_recovery_codes(clerk)
     Passkey.objects.create(user=clerk, name="Laptop", credential_id=b"1", data=b"")
-    open_browser, boss = sign_in_with_app(clerk, device), signed_in(chief)
+    open_browser, superuser = sign_in_with_app(clerk, device), signed_in(chief)
     page = f"{ADMIN}auth/user/{clerk.pk}/reset-second-step/"
-    assert "Reset second step?" in page_text(boss.get(page))
+    assert "Reset second step?" in page_text(superuser.get(page))
     assert second_factor.factors_of(clerk).count == 2
-    assert "Second step reset. We emailed them about it." in page_text(boss.post(page, follow=True))
+    assert "Second step reset. We emailed them about it." in page_text(superuser.post(page, follow=True))
     assert not second_factor.factors_of(clerk).any
     assert not is_signed_in(open_browser)
     assert second_factor.check_code(clerk, code).factor == ""
@@ -442,15 +442,15 @@ def test_superuser_resetting_a_second_step_is_recorded_and_emailed(chief, clerk)
     event = SecurityEvent.objects.about(clerk).get(kind=AccountEventKind.SECOND_FACTOR_RESET)
     assert event.user == chief
     assert give_password(Client())["Location"] == SET_UP
-    assert "There was no second step to reset." in page_text(boss.post(page, follow=True))
+    assert "There was no second step to reset." in page_text(superuser.post(page, follow=True))
     assert Message.objects.count() == 1
 
 
 def test_superuser_changing_a_password_is_recorded_and_emailed(chief, clerk):
     password = "breakfast at eight"
     form = {"password1": password, "password2": password, "usable_password": "true", "set-password": "1"}
-    answer = signed_in(chief).post(f"{ADMIN}auth/user/{clerk.pk}/password/", form)
-    assert answer.status_code == 302
+    response = signed_in(chief).post(f"{ADMIN}auth/user/{clerk.pk}/password/", form)
+    assert response.status_code == 302
     assert give_password(Client(), password)["Location"] == SET_UP
     email = Message.objects.get()
     assert (email.kind, email.recipient) == ("password_changed", "clerk@example.org")
@@ -482,19 +482,19 @@ def test_deactivating_an_account_deletes_its_sessions(chief, clerk):
     assert not StaffSession.objects.filter(user=clerk).exists()
 
 
-def leaves_the_role_out(chief: User, clerk: User) -> None:
+def save_without_role(chief: User, clerk: User) -> None:
     form = {"username": clerk.username, "first_name": "Ana", "email": clerk.email, "is_active": "on", "is_staff": "on"}
     assert signed_in(chief).post(f"{ADMIN}auth/user/{clerk.pk}/change/", form).status_code == 302
 
 
-def is_no_superuser_any_more(chief: User, clerk: User) -> None:
+def save_without_superuser_status(chief: User, clerk: User) -> None:
     User.objects.filter(pk=clerk.pk).update(is_superuser=True)
-    leaves_the_role_out(chief, clerk)
+    save_without_role(chief, clerk)
 
 
 WAYS_TO_LOSE_A_ROLE = [
-    leaves_the_role_out,
-    is_no_superuser_any_more,
+    save_without_role,
+    save_without_superuser_status,
     lambda chief, clerk: clerk.groups.clear(),
     lambda chief, clerk: clerk.groups.set(Group.objects.filter(name="Viewer")),
     lambda chief, clerk: Group.objects.get(name="Community Relations").user_set.remove(clerk),

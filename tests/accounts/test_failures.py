@@ -1,4 +1,4 @@
-"""Wrong passwords are counted and told to wait; the right one gets through."""
+"""Wrong passwords are counted and have to wait; the right one is accepted."""
 
 import pytest
 from django.contrib.auth.models import User
@@ -14,30 +14,30 @@ pytestmark = pytest.mark.django_db
 SCHOOL, HOME = "10.20.30.40", "198.51.100.7"
 
 
-def waits(answers) -> list[int]:
-    return [int(answer.headers.get("Retry-After", 0)) for answer in answers]
+def waits(responses) -> list[int]:
+    return [int(response.headers.get("Retry-After", 0)) for response in responses]
 
 
 @pytest.mark.slow
 def test_right_password_works_after_fifty_wrong_ones(clerk):
-    pupil = Client()
-    answers = [give_password(pupil, f"guess {number}", address=SCHOOL) for number in range(50)]
-    assert {answer.status_code for answer in answers[3:]} == {429}
-    assert "Wait 15 minutes" in page_text(answers[-1])
+    student = Client()
+    responses = [give_password(student, f"guess {number}", address=SCHOOL) for number in range(50)]
+    assert {response.status_code for response in responses[3:]} == {429}
+    assert "Wait 15 minutes" in page_text(responses[-1])
     assert give_password(Client(), address=SCHOOL)["Location"] == SET_UP
 
 
 def test_wait_doubles_with_each_wrong_password(client, clerk):
-    answers = [give_password(client, "wrong", address=SCHOOL) for _try in range(8)]
-    assert [answer.status_code for answer in answers[:3]] == [200, 200, 200]
-    assert waits(answers) == [0, 0, 0, 2, 4, 8, 16, 32]
-    assert "Wait 32 seconds before you try again." in page_text(answers[-1])
+    responses = [give_password(client, "wrong", address=SCHOOL) for _try in range(8)]
+    assert [response.status_code for response in responses[:3]] == [200, 200, 200]
+    assert waits(responses) == [0, 0, 0, 2, 4, 8, 16, 32]
+    assert "Wait 32 seconds before you try again." in page_text(responses[-1])
 
 
 def test_failures_are_also_counted_per_account(clerk):
-    """A guess from each of many addresses."""
-    answers = [give_password(Client(), "wrong", address=f"10.0.0.{number}") for number in range(14)]
-    assert waits(answers) == [0] * 10 + [2, 4, 8, 16]
+    """One guess from each of many addresses."""
+    responses = [give_password(Client(), "wrong", address=f"10.0.0.{number}") for number in range(14)]
+    assert waits(responses) == [0] * 10 + [2, 4, 8, 16]
 
 
 @pytest.mark.slow
@@ -50,22 +50,22 @@ def test_failures_of_one_account_do_not_slow_down_another(clerk):
 
 def test_other_spellings_of_a_username_count_as_the_same_account(clerk):
     names = ["clerk@example.org", "Clerk@Example.org", " CLERK@EXAMPLE.ORG ", "clerk@example.ORG"]
-    answers = [give_password(Client(), "wrong", name=name, address=SCHOOL) for name in names]
-    assert waits(answers) == [0, 0, 0, 2]
+    responses = [give_password(Client(), "wrong", name=name, address=SCHOOL) for name in names]
+    assert waits(responses) == [0, 0, 0, 2]
     assert give_password(Client(), name=" Clerk@Example.org ")["Location"] == SET_UP
 
 
 def test_successful_sign_in_resets_the_failure_count(clerk):
     for _round in range(3):
-        answers = [give_password(Client(), "wrong", address=HOME) for _try in range(3)]
-        assert waits(answers) == [0, 0, 0]
+        responses = [give_password(Client(), "wrong", address=HOME) for _try in range(3)]
+        assert waits(responses) == [0, 0, 0]
         assert give_password(Client(), address=HOME).status_code == 302
 
 
 @pytest.mark.slow
 def test_right_passwords_are_not_counted_as_failures(clerk):
-    answers = [give_password(Client(), address=SCHOOL) for _try in range(60)]
-    assert {answer["Location"] for answer in answers} == {SET_UP}
+    responses = [give_password(Client(), address=SCHOOL) for _try in range(60)]
+    assert {response["Location"] for response in responses} == {SET_UP}
 
 
 def test_blocked_address_still_allows_browsers_that_signed_in_before(client, clerk, settings, rf):
@@ -101,15 +101,15 @@ def test_browser_used_by_two_people_is_known_for_both(client, clerk, settings, r
 
 def test_empty_form_is_not_counted_as_a_failure(client, clerk):
     for _try in range(10):
-        answer = client.post(LOGIN, {"username": "", "password": ""}, REMOTE_ADDR=SCHOOL)
-        assert answer.status_code == 200
+        response = client.post(LOGIN, {"username": "", "password": ""}, REMOTE_ADDR=SCHOOL)
+        assert response.status_code == 200
     assert waits([give_password(client, "wrong", address=SCHOOL)]) == [0]
 
 
 def test_wrong_password_does_not_reveal_whether_the_account_exists(clerk):
-    known = page_text(give_password(Client(), "wrong", address=SCHOOL))
+    known_user_text = page_text(give_password(Client(), "wrong", address=SCHOOL))
     unknown = page_text(give_password(Client(), "wrong", name="nobody@example.org", address=SCHOOL))
-    assert known == unknown
+    assert known_user_text == unknown
 
 
 def test_rate_limit_keys_contain_no_username_or_ip_address(clerk):

@@ -1,4 +1,4 @@
-"""Passkeys as a second step. The authenticator is software, and does what a browser and a key do together."""
+"""Passkeys as a second step. A software authenticator acts as browser and security key."""
 
 import json
 import re
@@ -45,11 +45,11 @@ class Authenticator:
         return CollectedClientData.create(kind, websafe_decode(options["challenge"]), self.origin)
 
     def create(self, options: dict) -> str:
-        made = AttestedCredentialData.create(
+        attested = AttestedCredentialData.create(
             Aaguid.NONE, self.credential_id, ES256.from_cryptography_key(self.key.public_key())
         )
         flags = AuthenticatorData.FLAG.UP | AuthenticatorData.FLAG.AT
-        data = AuthenticatorData.create(sha256(self.host.encode()), flags, self.count, made)
+        data = AuthenticatorData.create(sha256(self.host.encode()), flags, self.count, attested)
         response = {
             "clientDataJSON": websafe_encode(self.client_data("webauthn.create", options)),
             "attestationObject": websafe_encode(AttestationObject.create("none", data, {})),
@@ -74,7 +74,7 @@ class Authenticator:
 
 
 def options_of(response) -> dict:
-    """What the page gives the script."""
+    """Return the options that the page gives to its script."""
     return json.loads(re.search(r'id="passkey-options"[^>]*>(.*?)</script>', response.content.decode())[1])
 
 
@@ -84,23 +84,23 @@ def with_passkey(user: User) -> Authenticator:
     return authenticator
 
 
-def half_way() -> Client:
+def at_second_step() -> Client:
     client = Client()
     give_password(client)
     return client
 
 
 def test_new_user_sets_up_a_passkey_and_signs_in_with_it(clerk):
-    client, authenticator = half_way(), Authenticator()
-    answer = client.post(SET_UP, {"credential": authenticator.create(options_of(client.get(SET_UP)))})
-    assert answer["Location"].startswith(f"{ACCOUNT}recovery-codes/")
+    client, authenticator = at_second_step(), Authenticator()
+    created = client.post(SET_UP, {"credential": authenticator.create(options_of(client.get(SET_UP)))})
+    assert created["Location"].startswith(f"{ACCOUNT}recovery-codes/")
     assert is_signed_in(client)
     assert [message.kind for message in Message.objects.all()] == ["factor_added"]
-    again = half_way()
-    options = options_of(again.get(SECOND_STEP))
+    second_client = at_second_step()
+    options = options_of(second_client.get(SECOND_STEP))
     assert [row["id"] for row in options["allowCredentials"]] == [websafe_encode(authenticator.credential_id)]
-    assert again.post(SECOND_STEP, {"credential": authenticator.get(options)}).status_code == 302
-    assert is_signed_in(again)
+    assert second_client.post(SECOND_STEP, {"credential": authenticator.get(options)}).status_code == 302
+    assert is_signed_in(second_client)
 
 
 def test_passkey_can_be_added_beside_an_authenticator_app(clerk):
@@ -124,26 +124,26 @@ def test_passkey_can_be_added_beside_an_authenticator_app(clerk):
     ],
 )
 def test_passkey_of_another_host_or_user_is_refused(clerk, changed):
-    authenticator, client = with_passkey(clerk), half_way()
+    authenticator, client = with_passkey(clerk), at_second_step()
     for name, value in changed.items():
         setattr(authenticator, name, value)
-    answer = client.post(SECOND_STEP, {"credential": authenticator.get(options_of(client.get(SECOND_STEP)))})
-    assert "doesn’t belong to your account" in page_text(answer)
+    created = client.post(SECOND_STEP, {"credential": authenticator.get(options_of(client.get(SECOND_STEP)))})
+    assert "doesn’t belong to your account" in page_text(created)
     assert not is_signed_in(client)
 
 
 @pytest.mark.slow
 def test_passkey_response_works_once_and_only_for_its_challenge(clerk):
-    authenticator, client = with_passkey(clerk), half_way()
-    answer = authenticator.get(options_of(client.get(SECOND_STEP)))
-    client.get(SECOND_STEP)  # another challenge
-    assert client.post(SECOND_STEP, {"credential": answer}).status_code == 200
-    good = authenticator.get(options_of(client.get(SECOND_STEP)))
-    assert client.post(SECOND_STEP, {"credential": good}).status_code == 302
-    other = half_way()
-    assert other.post(SECOND_STEP, {"credential": good}).status_code == 200  # no challenge was given
-    other.get(SECOND_STEP)
-    assert other.post(SECOND_STEP, {"credential": good}).status_code == 200
+    authenticator, client = with_passkey(clerk), at_second_step()
+    created = authenticator.get(options_of(client.get(SECOND_STEP)))
+    client.get(SECOND_STEP)  # a different challenge
+    assert client.post(SECOND_STEP, {"credential": created}).status_code == 200
+    valid = authenticator.get(options_of(client.get(SECOND_STEP)))
+    assert client.post(SECOND_STEP, {"credential": valid}).status_code == 302
+    other_client = at_second_step()
+    assert other_client.post(SECOND_STEP, {"credential": valid}).status_code == 200  # no challenge was given
+    other_client.get(SECOND_STEP)
+    assert other_client.post(SECOND_STEP, {"credential": valid}).status_code == 200
 
 
 def test_passkey_is_required_again_before_account_changes(clerk):
@@ -151,10 +151,10 @@ def test_passkey_is_required_again_before_account_changes(clerk):
     client.force_login(clerk)
     change_session(client, lambda session: session.update({sign_in.CONFIRMED_AT: 0}))
     confirm = client.get(f"{ACCOUNT}passkey/")["Location"]
-    answer = authenticator.get(options_of(client.get(confirm)))
-    assert client.post(confirm, {"credential": answer[:-9]}).status_code == 200
-    answer = authenticator.get(options_of(client.get(confirm)))
-    assert client.post(confirm, {"credential": answer})["Location"] == f"{ACCOUNT}passkey/"
+    created = authenticator.get(options_of(client.get(confirm)))
+    assert client.post(confirm, {"credential": created[:-9]}).status_code == 200
+    created = authenticator.get(options_of(client.get(confirm)))
+    assert client.post(confirm, {"credential": created})["Location"] == f"{ACCOUNT}passkey/"
     assert client.get(f"{ACCOUNT}passkey/").status_code == 200
 
 
@@ -162,18 +162,18 @@ def test_passkey_is_required_again_before_account_changes(clerk):
 def test_copied_authenticator_is_detected_by_its_counter(clerk):
     authenticator = with_passkey(clerk)
     for count, status in ((5, 302), (3, 200)):
-        authenticator.count, client = count, half_way()
-        answer = client.post(SECOND_STEP, {"credential": authenticator.get(options_of(client.get(SECOND_STEP)))})
-        assert answer.status_code == status
+        authenticator.count, client = count, at_second_step()
+        created = client.post(SECOND_STEP, {"credential": authenticator.get(options_of(client.get(SECOND_STEP)))})
+        assert created.status_code == status
 
 
 def test_same_passkey_cannot_be_added_twice(clerk):
     authenticator = with_passkey(clerk)
-    other = User.objects.create_user("other")
+    other_client = User.objects.create_user("other")
     session = {}
-    credential = authenticator.create(passkeys.creation_options(session, other))
+    credential = authenticator.create(passkeys.creation_options(session, other_client))
     with pytest.raises(passkeys.WrongPasskey):
-        passkeys.add(session, other, credential, name="Stolen")
+        passkeys.add(session, other_client, credential, name="Stolen")
 
 
 NONSENSE = ["", "{}", "[]", "null", "[" * 19_000, "x" * 30_000, '{"response": {}}', '{"id": 1, "rawId": "é"}']
@@ -184,7 +184,7 @@ NONSENSE = ["", "{}", "[]", "null", "[" * 19_000, "x" * 30_000, '{"response": {}
 def test_malformed_passkey_responses_are_refused(subtests, clerk, page):
     if page == SECOND_STEP:
         with_passkey(clerk)
-    client = half_way()
+    client = at_second_step()
     for credential in NONSENSE:
         with subtests.test(credential=credential[:20]):
             client.get(page)

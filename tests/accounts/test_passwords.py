@@ -1,4 +1,4 @@
-"""What is refused as a password, and what the database has of passwords and recovery codes."""
+"""Which passwords are refused, and how passwords and recovery codes are stored."""
 
 import pytest
 from django.conf import global_settings

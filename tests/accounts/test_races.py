@@ -1,4 +1,4 @@
-"""Two browsers of one account at the same moment, with real connections."""
+"""Two browsers using one account at the same moment, with real connections."""
 
 import pytest
 from django.contrib.auth.models import User
@@ -21,8 +21,8 @@ def test_two_accounts_cannot_get_the_same_email_concurrently():
     def create(name: str) -> User:
         return User.objects.create_user(name, "Shared@example.org" if name == "one" else "shared@example.org")
 
-    made = concurrency.run_at_once([lambda: create("one"), lambda: create("two")], (IntegrityError,))
-    assert sorted(isinstance(each, User) for each in made) == [False, True]
+    results = concurrency.run_at_once([lambda: create("one"), lambda: create("two")], (IntegrityError,))
+    assert sorted(isinstance(result, User) for result in results) == [False, True]
     assert [User.objects.create_user(name).email for name in ("three", "four")] == ["", ""]
 
 

@@ -1,4 +1,4 @@
-"""What happens to accounts stands in the activity log."""
+"""Account changes are recorded in the activity log."""
 
 import pytest
 from django.test import Client
@@ -26,21 +26,21 @@ def events() -> list[str]:
 
 
 def test_setting_up_a_factor_is_recorded_before_the_sign_in(clerk):
-    seen = len(events())
+    earlier_count = len(events())
     client = Client(REMOTE_ADDR="10.20.30.40")
     give_password(client, "wrong", address="10.20.30.40")
     give_password(client, address="10.20.30.40")
     client.get(SET_UP)
     client.post(SET_UP, {"code": wrong_code(second_factor.new_totp(client.session, clerk))})
     client.post(SET_UP, {"code": code_of(second_factor.new_totp(client.session, clerk))})
-    assert events()[seen:] == [
+    assert events()[earlier_count:] == [
         "sign_in_failed",
         "second_factor_failed",
         "second_factor_added",
         "signed_in",
         "recovery_codes_created",
     ]
-    recorded = SecurityEvent.objects.order_by("pk")[seen:]
+    recorded = SecurityEvent.objects.order_by("pk")[earlier_count:]
     assert {event.network for event in recorded} == {"10.20.30.0/24"}
     assert {event.user_name for event in recorded} == {"", clerk.username}
 
@@ -62,24 +62,26 @@ def test_factors_added_and_removed_are_recorded_with_their_kind(clerk):
 
 def test_failures_from_one_network_do_not_fill_the_log(clerk, monkeypatch):
     monkeypatch.setattr(security_events, "MAX_FAILURES", 5)
-    seen = len(events())
+    earlier_count = len(events())
     for number in range(8):
         give_password(Client(), "wrong", name=f"guess-{number}", address="10.20.30.40")
-    assert events()[seen:] == ["sign_in_failed"] * 6
-    assert [event.facts for event in SecurityEvent.objects.order_by("pk")[seen:]] == [{}] * 5 + [{"unlisted": True}]
+    assert events()[earlier_count:] == ["sign_in_failed"] * 6
+    assert [event.facts for event in SecurityEvent.objects.order_by("pk")[earlier_count:]] == [{}] * 5 + [
+        {"unlisted": True}
+    ]
     last = SecurityEvent.objects.latest("pk")
     assert (last.network, last.about) == ("10.20.30.0/24", None)
     give_password(Client(), "wrong", address="10.20.31.40")
-    assert len(events()[seen:]) == 7
+    assert len(events()[earlier_count:]) == 7
 
 
 def test_recovery_code_and_ended_sessions_are_recorded(clerk):
     device = add_app(clerk)
     code, *_rest = second_factor.new_recovery_codes(clerk)
     sign_in_with_app(clerk, device)
-    seen = len(events())
+    earlier_count = len(events())
     client = Client()
     give_password(client)
     client.post(SECOND_STEP, {"code": code})
     client.post(f"{ACCOUNT}sessions/end/")
-    assert events()[seen:] == ["recovery_code_used", "signed_in", "session_ended"]
+    assert events()[earlier_count:] == ["recovery_code_used", "signed_in", "session_ended"]

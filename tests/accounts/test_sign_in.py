@@ -1,4 +1,4 @@
-"""Both steps of signing in, for everyone and in every order that a browser can come up with."""
+"""Both steps of signing in, in every order a browser can request them."""
 
 import time
 from datetime import timedelta
@@ -48,24 +48,24 @@ def test_password_alone_does_not_sign_in(client, clerk):
 
 def test_sign_in_redirects_to_the_requested_page(client, clerk):
     device = add_app(clerk)
-    wanted = f"{ADMIN}summit/event/"
-    page = client.get(wanted, follow=True)
-    assert f'name="next" value="{wanted}"' in page.content.decode()
-    give_password(client, next=wanted)
-    assert client.post(SECOND_STEP, {"code": code_of(device)})["Location"] == wanted
-    assert client.get(wanted).status_code == 200
+    next_url = f"{ADMIN}summit/event/"
+    page = client.get(next_url, follow=True)
+    assert f'name="next" value="{next_url}"' in page.content.decode()
+    give_password(client, next=next_url)
+    assert client.post(SECOND_STEP, {"code": code_of(device)})["Location"] == next_url
+    assert client.get(next_url).status_code == 200
 
 
 @pytest.mark.parametrize(
-    "wanted",
+    "next_url",
     [
         "https://evil.example/",
         *(pytest.param(url, marks=pytest.mark.slow) for url in ("//evil.example", "javascript:alert(1)", "2147483648")),
     ],
 )
-def test_sign_in_does_not_redirect_to_other_sites(client, clerk, wanted):
+def test_sign_in_does_not_redirect_to_other_sites(client, clerk, next_url):
     device = add_app(clerk)
-    give_password(client, next=wanted)
+    give_password(client, next=next_url)
     assert client.post(SECOND_STEP, {"code": code_of(device)})["Location"] == ADMIN
 
 
@@ -86,7 +86,7 @@ def test_setting_up_an_app_signs_in_and_shows_recovery_codes(client, clerk):
     codes_page = client.post(SET_UP, {"code": code_of(device)}, follow=True)
     codes = codes_page.context["codes"]
     assert len(set(codes)) == 10
-    assert page_text(client.get(f"{ACCOUNT}recovery-codes/")).count(codes[0]) == 1  # a reload still shows them
+    assert page_text(client.get(f"{ACCOUNT}recovery-codes/")).count(codes[0]) == 1  # shown again after a reload
     client.post(f"{ACCOUNT}recovery-codes/", {"next": ADMIN})
     assert client.get(f"{ACCOUNT}recovery-codes/")["Location"] == ADMIN
     assert is_signed_in(client)
@@ -98,8 +98,8 @@ def test_setting_up_an_app_signs_in_and_shows_recovery_codes(client, clerk):
 def test_wrong_code_does_not_set_up_an_app(client, clerk):
     give_password(client)
     client.get(SET_UP)
-    answer = client.post(SET_UP, {"code": wrong_code(second_factor.new_totp(client.session, clerk))})
-    assert "That code isn’t right" in page_text(answer)
+    response = client.post(SET_UP, {"code": wrong_code(second_factor.new_totp(client.session, clerk))})
+    assert "That code isn’t right" in page_text(response)
     assert not second_factor.factors_of(clerk).any
     assert not is_signed_in(client)
 
@@ -112,17 +112,17 @@ def test_opening_the_set_up_page_saves_no_device(client, clerk):
 
 
 def test_each_browser_is_offered_its_own_authenticator_key(clerk):
-    """Whoever knows the password sees the key, and the owner must not confirm that one later."""
-    thief, owner = Client(), Client()
-    for browser in (thief, owner):
+    """Someone who knows the password sees the key, so the owner must not confirm that key later."""
+    attacker, owner = Client(), Client()
+    for browser in (attacker, owner):
         give_password(browser)
         browser.get(SET_UP)
-    seen, offered = (second_factor.new_totp(browser.session, clerk) for browser in (thief, owner))
+    seen, offered = (second_factor.new_totp(browser.session, clerk) for browser in (attacker, owner))
     assert seen.key != offered.key
     assert confirm(owner, seen).status_code == 200
     assert confirm(owner, offered).status_code == 302
     assert clerk.totpdevice_set.get().key == offered.key
-    assert confirm(thief, seen)["Location"] == SECOND_STEP
+    assert confirm(attacker, seen)["Location"] == SECOND_STEP
 
 
 def confirm(client: Client, device):
@@ -146,10 +146,10 @@ def test_recovery_code_works_once(clerk):
     add_app(clerk)
     code, *_others = second_factor.new_recovery_codes(clerk)
     statuses = []
-    for typed in (code.upper().replace("-", " "), code):
+    for typed_code in (code.upper().replace("-", " "), code):
         client = Client()
         give_password(client)
-        statuses.append(client.post(SECOND_STEP, {"code": typed}).status_code)
+        statuses.append(client.post(SECOND_STEP, {"code": typed_code}).status_code)
     assert statuses == [302, 200]
     assert second_factor.factors_of(clerk).recovery_codes == 9
 
@@ -180,21 +180,23 @@ def test_used_and_expired_codes_are_rejected(clerk, age):
 def test_fifty_wrong_codes_are_rate_limited(client, clerk):
     device = add_app(clerk)
     give_password(client)
-    answers = [client.post(SECOND_STEP, {"code": wrong_code(device)}) for _try in range(50)]
-    stopped = [answer for answer in answers if answer.status_code == 429]
-    assert len(stopped) > 40  # a try that comes just when a wait is over is taken
-    assert all(int(answer["Retry-After"]) > 0 for answer in stopped)
+    responses = [client.post(SECOND_STEP, {"code": wrong_code(device)}) for _try in range(50)]
+    stopped = [response for response in responses if response.status_code == 429]
+    assert len(stopped) > 40  # a try is counted as soon as the wait is over
+    assert all(int(response["Retry-After"]) > 0 for response in stopped)
     device.refresh_from_db()
     assert device.throttling_failure_count < 10
     clerk.totpdevice_set.update(throttling_failure_timestamp=timezone.now())
-    assert client.post(SECOND_STEP, {"code": code_of(device)}).status_code == 429  # a code is a guess like any other
+    assert (
+        client.post(SECOND_STEP, {"code": code_of(device)}).status_code == 429
+    )  # a recovery code counts as a guess, too
 
 
 def test_wait_after_wrong_codes_is_at_most_15_minutes(client, clerk):
     device = add_app(clerk, throttling_failure_count=20, throttling_failure_timestamp=timezone.now())
     give_password(client)
-    answer = client.post(SECOND_STEP, {"code": code_of(device)})
-    assert 890 <= int(answer["Retry-After"]) <= 900
+    response = client.post(SECOND_STEP, {"code": code_of(device)})
+    assert 890 <= int(response["Retry-After"]) <= 900
     clerk.totpdevice_set.update(throttling_failure_timestamp=timezone.now() - timedelta(minutes=15))
     assert client.post(SECOND_STEP, {"code": code_of(device)}).status_code == 302
 
@@ -243,7 +245,7 @@ def test_pending_sign_in_can_be_canceled(client, clerk):
 
 
 def test_session_without_a_recorded_factor_is_not_signed_in(clerk):
-    """Whatever wrote it: this is the fence behind the sign-in page."""
+    """A safeguard behind the sign-in page, whatever created the session."""
     client = Client()
     client.force_login(clerk)
     assert is_signed_in(client)
@@ -266,8 +268,8 @@ def test_losing_staff_status_or_deactivation_ends_open_sessions(clerk):
 
 def test_people_who_are_not_staff_cannot_sign_in(client, clerk):
     User.objects.filter(pk=clerk.pk).update(is_staff=False)
-    answer = give_password(client)
-    assert "don’t match" in page_text(answer)
+    response = give_password(client)
+    assert "don’t match" in page_text(response)
     assert StaffSession.objects.count() == 0
 
 
@@ -278,20 +280,20 @@ def test_user_can_sign_in_by_username_or_email(roles):
 
 
 def test_user_logged_in_signal_is_sent_after_both_steps(client, clerk):
-    told = []
+    received = []
 
-    def hear(user, **kwargs):
-        told.append(user)
+    def receive(user, **kwargs):
+        received.append(user)
 
-    user_logged_in.connect(hear)
+    user_logged_in.connect(receive)
     try:
         device = add_app(clerk)
         give_password(client)
-        assert told == []
+        assert received == []
         client.post(SECOND_STEP, {"code": code_of(device)})
-        assert told == [clerk]
+        assert received == [clerk]
     finally:
-        user_logged_in.disconnect(hear)
+        user_logged_in.disconnect(receive)
 
 
 def test_staff_pages_are_closed_until_the_second_step(client, clerk):

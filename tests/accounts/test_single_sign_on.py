@@ -50,7 +50,7 @@ COMMON = "https://login.microsoftonline.com/common/v2.0"
         (TENANT, {"xms_edov": False}, False),
         (TENANT, {"xms_edov": "0"}, False),
         (TENANT, {"xms_edov": [True]}, False),
-        (TENANT, {"email_verified": True}, False),  # Entra doesn't say this: someone mapped a claim of their own
+        (TENANT, {"email_verified": True}, False),  # Entra doesn't send this claim unless someone maps it
         (TENANT, {}, False),
         (COMMON, {"xms_edov": True}, False),
         ("https://login.example.org", {"xms_edov": True}, False),
@@ -62,9 +62,11 @@ def test_email_is_trusted_only_if_the_issuer_verified_it(issuer, claims, is_veri
 
 
 def test_multi_tenant_issuer_is_refused(client, district, monkeypatch):
-    """As `common` of Microsoft: what it says of itself isn't its address, and tokens of any tenant would do."""
-    answer = district.answer
-    monkeypatch.setattr(district, "answer", lambda path: answer(path) | {"issuer": "https://login/{tenantid}/v2.0"})
+    """Like Microsoft's `common`: its issuer isn't its address, and tokens of any tenant would be accepted."""
+    original_answer = district.answer
+    monkeypatch.setattr(
+        district, "answer", lambda path: original_answer(path) | {"issuer": "https://login/{tenantid}/v2.0"}
+    )
     assert client.get(START)["Location"] == LOGIN
 
 
@@ -146,9 +148,9 @@ def test_roles_follow_the_groups_at_every_sign_in(district):
 
 
 def test_account_with_the_same_email_is_linked_unless_superuser_or_linked(district):
-    mine = User.objects.create_user("ben@example.org", "ben@example.org", PASSWORD)
+    existing = User.objects.create_user("ben@example.org", "ben@example.org", PASSWORD)
     assert come_back(Client(), district)["Location"] == SET_UP
-    assert SsoIdentity.objects.get().user == mine
+    assert SsoIdentity.objects.get().user == existing
     assert come_back(Client(), district, sub="67890")["Location"] == LOGIN
     User.objects.create_superuser("chief", "chief@example.org")
     assert come_back(Client(), district, sub="55555", email="chief@example.org")["Location"] == LOGIN
@@ -173,7 +175,7 @@ def test_single_sign_on_is_off_without_its_settings(client, db):
 
 
 def test_sign_in_page_offers_single_sign_on_as_a_link(client, district):
-    """The policy of content lets no form of ours be answered with a redirect to another site."""
+    """The content security policy blocks a form whose response redirects to another site."""
     page = client.get(LOGIN, {"next": "/imagine/admin/summit/event/"}).content.decode()
     link = f'href="{START}?next=/imagine/admin/summit/event/"'
     assert link in page
@@ -201,9 +203,9 @@ def answer_nonsense(listener: socket.socket) -> None:
 
 
 def test_failed_callback_is_recorded_only_if_sign_in_was_started(client, district):
-    seen = SecurityEvent.objects.count()
+    earlier_count = SecurityEvent.objects.count()
     for _time in range(3):
         assert client.get(BACK, {"code": "abc", "state": "x"})["Location"] == LOGIN
-    assert SecurityEvent.objects.count() == seen
+    assert SecurityEvent.objects.count() == earlier_count
     come_back(client, district, state="of another browser")
-    assert SecurityEvent.objects.count() == seen + 1
+    assert SecurityEvent.objects.count() == earlier_count + 1

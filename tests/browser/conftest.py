@@ -18,7 +18,7 @@ from tests.browser.tabs import TabPool
 from tests.database import CleanDatabase
 
 QUIET = ["--disable-quic", "--disable-component-update", "--disable-background-networking", "--disable-sync"]
-SHOWN = 1500  # characters of each log shown when a test fails
+LOG_CHARACTERS = 1500  # characters of each log shown when a test fails
 
 
 @pytest.fixture(scope="session")
@@ -117,5 +117,5 @@ def pytest_runtest_makereport(item, call):
     item.failed = report.failed
     if report.failed and report.when != "teardown":
         for log, begin in getattr(item, "logs", {}).items():
-            report.sections.append((log.name, log.read_bytes()[begin:].decode(errors="replace")[-SHOWN:]))
+            report.sections.append((log.name, log.read_bytes()[begin:].decode(errors="replace")[-LOG_CHARACTERS:]))
     return report

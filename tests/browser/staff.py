@@ -100,5 +100,5 @@ class StaffMember:
             expect(self.page.locator("#main")).to_contain_text(text)
 
 
-def page_of(thing: Event | Rsvp) -> str:
+def change_url(thing: Event | Rsvp) -> str:
     return f"/imagine/admin/summit/{thing._meta.model_name}/{thing.pk}/change/"

@@ -23,21 +23,21 @@ class TabPool:
     monitor: PageMonitor = field(default_factory=PageMonitor)
 
     def __post_init__(self) -> None:
-        self.free: dict[tuple, list[Page]] = defaultdict(list)
-        self.taken: list[tuple[tuple, Page]] = []
-        self.own: list[BrowserContext] = []  # closed after the test
+        self.idle_tabs: dict[tuple, list[Page]] = defaultdict(list)
+        self.used_tabs: list[tuple[tuple, Page]] = []
+        self.extra_contexts: list[BrowserContext] = []  # closed after the test
 
     def take(self, language: str, width: int, *, scripts: bool) -> Page:
         kind = language, scripts
-        page = self.free[kind].pop() if self.free[kind] else self.context(*kind, self.address).new_page()
-        self.taken.append((kind, page))
+        page = self.idle_tabs[kind].pop() if self.idle_tabs[kind] else self.context(*kind, self.address).new_page()
+        self.used_tabs.append((kind, page))
         page.set_viewport_size({"width": width, "height": 720})
         return page
 
     def open(self, language: str, width: int, *, scripts: bool, address: str) -> Page:
         """Open a tab with an empty cache, or for another site."""
-        self.own.append(self.context(language, scripts, address))
-        page = self.own[-1].new_page()
+        self.extra_contexts.append(self.context(language, scripts, address))
+        page = self.extra_contexts[-1].new_page()
         page.set_viewport_size({"width": width, "height": 720})
         return page
 
@@ -51,15 +51,15 @@ class TabPool:
 
     def give_back(self, *, keep: bool) -> list[str]:
         """Take back the test's tabs and return their pages' problems. Tabs of a failed test aren't kept."""
-        for kind, page in self.taken:
+        for kind, page in self.used_tabs:
             if keep:
                 clear(page)
-                self.free[kind].append(page)
+                self.idle_tabs[kind].append(page)
             else:
                 page.context.close()
-        for context in self.own:
+        for context in self.extra_contexts:
             context.close()
-        self.taken, self.own = [], []
+        self.used_tabs, self.extra_contexts = [], []
         return self.monitor.take_problems()
 
 

@@ -1,4 +1,4 @@
-"""The staff's pages, and a mail inside its frame."""
+"""The admin's pages, and an email in its preview frame."""
 
 import pytest
 
@@ -39,8 +39,8 @@ def test_admin_pages_have_no_problems(visit, superuser, language):
         "auth/user/",
         "password_change/",
     ):
-        answer = page.goto(f"/imagine/admin/{path}")
-        assert (answer.status, answer.url.partition("/admin/")[2]) == (200, path)
+        response = page.goto(f"/imagine/admin/{path}")
+        assert (response.status, response.url.partition("/admin/")[2]) == (200, path)
         found += admin_page_problems(page, language)
     assert not found, "\n".join(found)
 

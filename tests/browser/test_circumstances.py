@@ -1,4 +1,4 @@
-"""On paper, in forced colors, and enlarged: nothing that matters is lost."""
+"""Printed, in forced colors, and enlarged: nothing important is lost."""
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -19,7 +19,7 @@ def rsvp():
 
 
 def pages(rsvp) -> list[str]:
-    """Those that matter most: of an event with a waiting list, of a draft with schools, of a signed pledge."""
+    """The most important pages: an event with a waitlist, a draft with schools, a signed pledge."""
     school = factories.school()
     draft = factories.draft_pledge(
         promises=(factories.promise_data("tours", schools=(school,)), factories.promise_data("mentors"))
@@ -32,19 +32,21 @@ def test_printed_page_shows_the_rsvp_without_controls(visit, rsvp):
     page = visit()
     page.goto(rsvp.get_absolute_url())
     page.emulate_media(media="print")
-    for words in ("You hold 2 seats and wait for 2", "Alma Reyes", rsvp.code, long_date(rsvp.event.starts_at)):
-        shown = page.get_by_text(words).first
+    for text in ("You hold 2 seats and wait for 2", "Alma Reyes", rsvp.code, long_date(rsvp.event.starts_at)):
+        shown = page.get_by_text(text).first
         expect(shown).to_be_visible()
-        assert ink(shown) not in {"rgb(255, 255, 255)", "rgba(0, 0, 0, 0)"}
+        assert color_of(shown) not in {"rgb(255, 255, 255)", "rgba(0, 0, 0, 0)"}
     expect(page.get_by_text(rsvp.event.venue).first).to_be_visible()
     names = page.locator("ol.party input:not([type=hidden])[name$=name]")
     assert [name.input_value() for name in names.all() if name.is_visible()] == ["Alma Reyes", "María Thạch", "", ""]
-    for useless in page.locator("main button:not([aria-hidden]), main .btn, .language-switch, .site-header nav").all():
-        expect(useless).to_be_hidden()
+    for hidden_control in page.locator(
+        "main button:not([aria-hidden]), main .btn, .language-switch, .site-header nav"
+    ).all():
+        expect(hidden_control).to_be_hidden()
     assert page.pdf(format="Letter").startswith(b"%PDF")
 
 
-def ink(shown) -> str:
+def color_of(shown) -> str:
     return shown.evaluate("element => getComputedStyle(element).color")
 
 
@@ -53,9 +55,9 @@ def test_forced_colors_hide_no_text(visit, rsvp):
     for address in pages(rsvp):
         page.emulate_media(forced_colors="none")
         page.goto(address)
-        words = page.evaluate(TEXT)
+        text = page.evaluate(TEXT)
         page.emulate_media(forced_colors="active")
-        assert page.evaluate(TEXT) == words
+        assert page.evaluate(TEXT) == text
         for control in page.locator("main input:not([type=hidden]), main select, main textarea, main meter").all():
             if control.is_visible():
                 assert control.evaluate("element => getComputedStyle(element).opacity") == "1"
@@ -64,21 +66,21 @@ def test_forced_colors_hide_no_text(visit, rsvp):
 
 @pytest.mark.parametrize("language", ["en", "es"])
 def test_zoom_and_large_text_hide_nothing(visit, rsvp, language):
-    """A window of 1280 × 720 at 200 % and at 400 %, and letters alone at 200 %."""
+    """A window of 1280 × 720 at 200% and at 400%, and text alone at 200%."""
     page = visit(language)
     for address in pages(rsvp):
         page.set_viewport_size({"width": 1280, "height": 720})
         page.goto(address)
-        words = page.evaluate(TEXT)
+        text = page.evaluate(TEXT)
         for width, height in ((640, 360), (320, 180)):
             page.set_viewport_size({"width": width, "height": height})
-            assert (page.evaluate(TEXT), overflow_problems(page)) == (words, [])
+            assert (page.evaluate(TEXT), overflow_problems(page)) == (text, [])
         for width in (1280, 640):
             page.set_viewport_size({"width": width, "height": 720})
-            assert with_large_letters(page) == (words, [])
+            assert with_large_text(page) == (text, [])
 
 
-def with_large_letters(page: Page) -> tuple[str, list[str]]:
+def with_large_text(page: Page) -> tuple[str, list[str]]:
     page.evaluate("document.documentElement.style.fontSize = '200%'")
     seen = page.evaluate(TEXT), overflow_problems(page)
     page.evaluate("document.documentElement.style.fontSize = ''")

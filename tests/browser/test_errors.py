@@ -1,4 +1,4 @@
-"""A form that comes back says what to change, keeps what was typed, and counts once however often it is sent."""
+"""A form with errors says what to change and keeps what was typed, and is saved once however often it is sent."""
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -13,10 +13,10 @@ SEND = "#rsvp form > div > button, main form.form > div > button"
 FOCUSED = "document.activeElement.id || document.activeElement.className"
 
 
-def fill(page: Page, **answers: str) -> None:
+def fill(page: Page, **fields: str) -> None:
     page.goto("/imagine/")
-    for field, answer in answers.items():
-        page.fill(f"#id_{field}", answer)
+    for field, value in fields.items():
+        page.fill(f"#id_{field}", value)
 
 
 def send(page: Page) -> None:
@@ -30,20 +30,20 @@ def summary_links(page: Page) -> list[str]:
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["", "no script"])
 @pytest.mark.parametrize(
-    ("language", "title", "words"),
+    ("language", "title", "expected"),
     [
         ("en", "Error: Imagine Promise Summit, Save your seats", "Two answers need another look"),
         ("es", "Error: Cumbre Imagine Promise, Reserve sus lugares", "Revise dos respuestas"),
     ],
 )
-def test_error_summary_links_to_the_fields(visit, language, title, words, scripts):
+def test_error_summary_links_to_the_fields(visit, language, title, expected, scripts):
     factories.event(capacity=300)
     page = visit(language, scripts=scripts)
     fill(page, email="alma@example")
     send(page)
     assert page.title() == title
     expect(page.locator(".error-summary")).to_be_focused()
-    expect(page.locator(".error-summary h2")).to_have_text(words)
+    expect(page.locator(".error-summary h2")).to_have_text(expected)
     assert summary_links(page) == ["#id_name", "#id_email"]
     for link in page.locator(".error-summary a").all():
         link.click()
@@ -57,14 +57,14 @@ def test_error_summary_links_to_the_fields(visit, language, title, words, script
 def test_form_with_errors_keeps_every_answer(visit):
     factories.event(capacity=300)
     page = visit()
-    answers = {"name": "Alma Reyes", "email": "alma", "organization_name": "Weber Point Dental"}
-    fill(page, **answers)
+    fields = {"name": "Alma Reyes", "email": "alma", "organization_name": "Weber Point Dental"}
+    fill(page, **fields)
     page.select_option("#id_sector", "business")
     page.check("input[name=size][value='3']", force=True)
     page.check("input[name=accepts_partial][value=fewer]")
     for more in page.locator("details.collapsible summary").all():
         more.click()
-    behind = {
+    hidden_values = {
         "guest_2": "María Thạch",
         "guest_3": "",
         "dietary_needs": "no nuts",
@@ -72,18 +72,18 @@ def test_form_with_errors_keeps_every_answer(visit):
         "phone": "209",
         "note": "Hello",
     }
-    for field, answer in behind.items():
-        page.fill(f"#id_{field}", answer)
+    for field, value in hidden_values.items():
+        page.fill(f"#id_{field}", value)
     send(page)
-    for field, answer in (answers | behind | {"sector": "business"}).items():
-        expect(page.locator(f"#id_{field}")).to_have_value(answer)
+    for field, value in (fields | hidden_values | {"sector": "business"}).items():
+        expect(page.locator(f"#id_{field}")).to_have_value(value)
     for chosen in ("size][value='3'", "accepts_partial][value='fewer'"):
         expect(page.locator(f"input[name={chosen}]")).to_be_checked()
     expect(page.locator("details.collapsible[open]")).to_have_count(3)
 
 
 def test_out_of_range_answers_get_errors(visit):
-    """What only a changed page can send: a party too large, a phone number too long and out of sight."""
+    """Only a modified page can send these: a party that is too large, a hidden phone number that is too long."""
     factories.event(capacity=300)
     page = visit()
     fill(page, name="Alma Reyes", email="alma@example.org")
@@ -124,7 +124,7 @@ def assert_once(page: Page) -> None:
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["", "no script"])
 def test_form_sent_again_creates_one_rsvp(visit, scripts):
-    """A double click, a reload, the back button and a second tab: one RSVP, one mail, the same page."""
+    """A double click, a reload, the back button and a second tab: one RSVP, one email, the same page."""
     factories.event(capacity=300)
     page = visit(scripts=scripts)
     fill(page, name="Alma Reyes", email="alma@example.org")

@@ -1,5 +1,5 @@
-"""Each page of invitations, mail choices, the year's events and a partner's year, in every state: both languages, on a
-phone and on a desktop."""
+"""Pages of invitations, email preferences, the public calendar and a partner's year in every state: both languages,
+phone and desktop."""
 
 from datetime import timedelta
 
@@ -14,7 +14,7 @@ from summit import event_changes
 from summit.invitations import responses
 from summit.models import Event, Invitation
 from tests import factories
-from tests.browser.test_pages import Place, full_event, have, look, wait
+from tests.browser.test_pages import Place, full_event, look, seats_heading, waitlist_heading
 
 pytestmark = pytest.mark.browser
 
@@ -27,7 +27,7 @@ def event(**fields) -> Event:
     )
 
 
-def asked(at: Event | None = None, **fields) -> Invitation:
+def invite(at: Event | None = None, **fields) -> Invitation:
     contact = factories.contact(factories.organization(NAME, sector="faith"), **fields)
     return factories.invitation(at or event(), contact, emailed_at=timezone.now())
 
@@ -38,7 +38,7 @@ def accepted(invitation: Invitation, size: int = 3) -> Invitation:
     return invitation
 
 
-def of(invitation: Invitation, title) -> Place:
+def place_of(invitation: Invitation, title) -> Place:
     return Place(invitation.get_absolute_url(), title)
 
 
@@ -46,57 +46,59 @@ def of(invitation: Invitation, title) -> Place:
 
 
 def invitation_open() -> Place:
-    return of(asked(event(description="Doors open at 7:30.")), lambda: _("You are invited to breakfast"))
+    return place_of(invite(event(description="Doors open at 7:30.")), lambda: _("You are invited to breakfast"))
 
 
 def invitation_full() -> Place:
-    return of(asked(full_event(meal="lunch")), lambda: _("You are invited to lunch"))
+    return place_of(invite(full_event(meal="lunch")), lambda: _("You are invited to lunch"))
 
 
 def invitation_soon() -> Place:
-    coming = event(rsvp_opens_at=timezone.now() + timedelta(days=9), meal="")
-    return of(asked(coming), lambda: _("You can answer from %(date)s on") % {"date": day(coming.rsvp_opens_at)})
+    upcoming = event(rsvp_opens_at=timezone.now() + timedelta(days=9), meal="")
+    return place_of(
+        invite(upcoming), lambda: _("You can answer from %(date)s on") % {"date": day(upcoming.rsvp_opens_at)}
+    )
 
 
 def invitation_closed() -> Place:
-    return of(asked(event(rsvp_closes_at=timezone.now() - timedelta(hours=1))), lambda: _("Answers are closed"))
+    return place_of(invite(event(rsvp_closes_at=timezone.now() - timedelta(hours=1))), lambda: _("Answers are closed"))
 
 
-def invitation_cancelled() -> Place:
-    return of(asked(event_changes.cancel_event(event())), lambda: _("This event will not take place"))
+def invitation_canceled() -> Place:
+    return place_of(invite(event_changes.cancel_event(event())), lambda: _("This event will not take place"))
 
 
 def invitation_past() -> Place:
-    return of(asked(event(starts_at=timezone.now() - timedelta(days=2))), lambda: _("This event is over"))
+    return place_of(invite(event(starts_at=timezone.now() - timedelta(days=2))), lambda: _("This event is over"))
 
 
 def invitation_hidden() -> Place:
-    return of(asked(event(is_published=False)), lambda: _("This invitation takes no answer now"))
+    return place_of(invite(event(is_published=False)), lambda: _("This invitation takes no answer now"))
 
 
 def invitation_accepted() -> Place:
-    return of(accepted(asked()), lambda: have(3))
+    return place_of(accepted(invite()), lambda: seats_heading(3))
 
 
 def invitation_waiting() -> Place:
-    return of(accepted(asked(full_event()), size=2), lambda: wait(2))
+    return place_of(accepted(invite(full_event()), size=2), lambda: waitlist_heading(2))
 
 
 def invitation_declined() -> Place:
-    declined = responses.decline_invitation(asked(), "Estamos en cosecha. " * 20)
-    return of(declined, lambda: _("You cannot come this time"))
+    declined = responses.decline_invitation(invite(), "Estamos en cosecha. " * 20)
+    return place_of(declined, lambda: _("You cannot come this time"))
 
 
 def invitation_errors() -> Place:
-    invitation = asked()
+    invitation = invite()
 
-    def go(page: Page) -> None:
+    def submit(page: Page) -> None:
         page.goto(invitation.get_absolute_url())
         page.fill("#id_name", "")
         page.click("form[action$='/accept/'] > div > button")
 
     title = f"{invitation.get_absolute_url()}accept/"
-    return Place(title, lambda: f"{_('Error:')} {_('You are invited to breakfast')}", go, 422)
+    return Place(title, lambda: f"{_('Error:')} {_('You are invited to breakfast')}", submit, 422)
 
 
 def invitation_only() -> Place:
@@ -104,7 +106,7 @@ def invitation_only() -> Place:
     return Place(closed.get_absolute_url(), lambda: f"{closed.localized_title}, {short_date(closed.starts_at)}")
 
 
-# Mail ------------------------------------------------------------------------------------------------------------
+# Email ----------------------------------------------------------------------------------------------------------
 
 
 def email_preferences() -> Place:
@@ -114,15 +116,15 @@ def email_preferences() -> Place:
     return Place(address.get_absolute_url(), lambda: _("Which mail do you want?"))
 
 
-def mail_choices_saved() -> Place:
+def email_preferences_saved() -> Place:
     address = preferences.get_preference("alma@example.org")
 
-    def go(page: Page) -> None:
+    def submit(page: Page) -> None:
         page.goto(address.get_absolute_url())
         page.click("main form .btn-primary")
         page.wait_for_selector(".message")
 
-    return Place(address.get_absolute_url(), lambda: _("Which mail do you want?"), go)
+    return Place(address.get_absolute_url(), lambda: _("Which mail do you want?"), submit)
 
 
 def unsubscribe() -> Place:
@@ -136,7 +138,7 @@ def unsubscribed() -> Place:
     return Place(f"{address.get_absolute_url()}news/", lambda: _("You get no more news"))
 
 
-# The year --------------------------------------------------------------------------------------------------------
+# Calendar and partner's year ------------------------------------------------------------------------------------
 
 
 def events() -> Place:
@@ -169,7 +171,7 @@ def partner_year_draft() -> Place:
 
 
 PLACES = [
-    *(invitation_open, invitation_full, invitation_soon, invitation_closed, invitation_cancelled, invitation_past),
+    *(invitation_open, invitation_full, invitation_soon, invitation_closed, invitation_canceled, invitation_past),
     *(
         invitation_hidden,
         invitation_accepted,
@@ -178,7 +180,7 @@ PLACES = [
         invitation_errors,
         invitation_only,
     ),
-    *(email_preferences, mail_choices_saved, unsubscribe, unsubscribed),
+    *(email_preferences, email_preferences_saved, unsubscribe, unsubscribed),
     *(events, events_none, partner_year, partner_year_draft),
 ]
 

@@ -1,5 +1,5 @@
-"""An invitation as a partner lives with it: it comes by mail, is declined, accepted, declined again; then the mail it
-came with is chosen, ended and taken up again."""
+"""The story of an invitation: it arrives by email, is declined, accepted and declined again. Then its recipient changes
+email preferences and unsubscribes."""
 
 import re
 
@@ -26,16 +26,16 @@ UNSUBSCRIBE = re.compile("<(https?://[^>]+)>")
 
 
 class Guest(Visitor):
-    """Alma Reyes, who is asked to the kick-off."""
+    """Alma Reyes, who is invited to the kickoff."""
 
-    def goes(self, link: str) -> None:
+    def open(self, link: str) -> None:
         self.page.goto(link)
 
-    def expect_heading(self, headline: str, *others: str, number: int = 1, **facts) -> None:
-        """A page with this headline, and without a fault; it is the same page for the keyboard and without scripts."""
+    def expect_heading(self, message_id: str, *plural: str, number: int = 1, **values) -> None:
+        """The page has this heading and no problems. With the keyboard or without scripts it is the same page."""
         with translation.override(self.language):
-            said = ngettext(headline, *others, number) if others else _(headline)
-            expect(self.page.locator("h1")).to_have_text(re.compile(rf"^\s*{re.escape(said % facts)}\s*$"))
+            heading = ngettext(message_id, *plural, number) if plural else _(message_id)
+            expect(self.page.locator("h1")).to_have_text(re.compile(rf"^\s*{re.escape(heading % values)}\s*$"))
         if self.way == "pointer":
             assert page_problems(self.page, self.language) == []
 
@@ -46,8 +46,8 @@ def alma(visit, site, way, language, width) -> Guest:
 
 
 @pytest.fixture
-def asked(alma, language) -> Invitation:
-    """She is asked, among others, and the mailing is on its way."""
+def invitation(alma, language) -> Invitation:
+    """Alma's invitation, in a mailing that is being sent."""
     event = factories.event(
         kind="kickoff", title="Partner kick-off", title_es="Encuentro inicial", invitation_only=True
     )
@@ -59,19 +59,19 @@ def asked(alma, language) -> Invitation:
 
 
 @pytest.mark.parametrize(("way", "language", "width"), WAYS)
-def test_invitation_declined_accepted_and_declined_again(alma, asked):
+def test_invitation_declined_accepted_and_declined_again(alma, invitation):
     message = alma.next_email()
     [link] = set(links(message, "invitation"))
-    assert link.endswith(asked.get_absolute_url())
-    says_no(alma, link)
-    says_yes(alma, asked)
-    says_no_again(alma, link, asked)
-    chooses_mail(alma, message)
-    unsubscribes(alma, message)
+    assert link.endswith(invitation.get_absolute_url())
+    decline(alma, link)
+    accept(alma, invitation)
+    decline_again(alma, link, invitation)
+    change_preferences(alma, message)
+    unsubscribe(alma, message)
 
 
-def says_no(alma: Guest, link: str) -> None:
-    alma.goes(link)
+def decline(alma: Guest, link: str) -> None:
+    alma.open(link)
     if alma.language == "es":
         alma.send("button[name=language][value=es]")
     alma.expect_heading("You are invited to breakfast")
@@ -81,36 +81,36 @@ def says_no(alma: Guest, link: str) -> None:
     expect(alma.page.locator(".status")).to_contain_text("We are at harvest that week.")
 
 
-def says_yes(alma: Guest, asked: Invitation) -> None:
+def accept(alma: Guest, invitation: Invitation) -> None:
     alma.press(".status .actions a")
     expect(alma.page.locator("#id_name")).to_have_value("Alma Reyes")
     expect(alma.page.locator("#id_organization_name")).to_have_value("Delta Growers")
     alma.press("details.collapsible:has(#id_guest_2) summary")
     alma.fill("#id_guest_2", "María Thạch")
-    alma.send(f"{ACCEPT} > div > button")  # and is told that they are two then
+    alma.send(f"{ACCEPT} > div > button")  # the error says that there are two guests
     expect(alma.page.locator(".error-summary a")).to_have_count(1)
     expect(alma.page.locator("#id_guest_2")).to_have_value("María Thạch")
     alma.choose("#id_size_1")
     alma.send(f"{ACCEPT} > div > button")
     alma.expect_heading("You have %(held)d seat", "You have %(held)d seats", number=2, held=2)
     expect(alma.page.locator("ol.party li")).to_have_text(["Alma Reyes", "María Thạch"])
-    assert snapshots.seats(asked.event) == [("Alma Reyes", 2, 0)]
+    assert snapshots.seats(invitation.event) == [("Alma Reyes", 2, 0)]
     alma.next_email()
 
 
-def says_no_again(alma: Guest, link: str, asked: Invitation) -> None:
-    alma.send("main a[href*='/rsvp/'].btn-primary")  # the party's own page, and back
+def decline_again(alma: Guest, link: str, invitation: Invitation) -> None:
+    alma.send("main a[href*='/rsvp/'].btn-primary")  # the RSVP's own page, and back
     alma.expect_heading("You have %(held)d seat", "You have %(held)d seats", number=2, held=2)
-    alma.goes(link)
+    alma.open(link)
     alma.send(f"{DECLINE} button")
     alma.expect_heading("You cannot come this time")
-    assert snapshots.seats(asked.event) == [("Alma Reyes", 0, 0)]
+    assert snapshots.seats(invitation.event) == [("Alma Reyes", 0, 0)]
     alma.next_email()
 
 
-def chooses_mail(alma: Guest, message) -> None:
+def change_preferences(alma: Guest, message) -> None:
     link = next(link for link in links(message, "mail") if f"{link}invitations/" not in link)
-    alma.goes(link)
+    alma.open(link)
     alma.expect_heading("Which mail do you want?")
     alma.check("#id_news")
     other = "es" if alma.language == "en" else "en"
@@ -122,10 +122,10 @@ def chooses_mail(alma: Guest, message) -> None:
     assert Contact.objects.get(email=alma.address).language == other
 
 
-def unsubscribes(alma: Guest, message) -> None:
+def unsubscribe(alma: Guest, message) -> None:
     [link] = UNSUBSCRIBE.findall(str(message["List-Unsubscribe"]))
     assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
-    alma.goes(link)
+    alma.open(link)
     alma.expect_heading("No more invitations?")
     alma.send("main form button")
     alma.expect_heading("You get no more invitations")
@@ -136,11 +136,11 @@ def unsubscribes(alma: Guest, message) -> None:
 
 
 def test_one_click_unsubscribe_needs_no_cookie_or_redirect(visit, site):
-    """It has no cookie, follows no redirect and reads no page: the mail's own headers are enough (RFC 8058)."""
+    """Mail programs have no cookie, follow no redirect and read no page: the email's headers are enough (RFC 8058)."""
     address = preferences.get_preference("alma@example.org")
     program = visit().request
     link = site.address + address.get_absolute_url() + "invitations/"
-    answer = program.post(link, form={"List-Unsubscribe": "One-Click"}, max_redirects=0)
-    assert answer.status == 200
+    response = program.post(link, form={"List-Unsubscribe": "One-Click"}, max_redirects=0)
+    assert response.status == 200
     address.refresh_from_db()
     assert (address.wants_invitations, address.wants_reminders) == (False, True)

@@ -1,5 +1,5 @@
-"""The office invites partners to the kick-off and watches the mails leave: by a real browser, with a real worker, in
-both languages, with and without scripts. Each page that it opens is examined."""
+"""Staff invite partners to the kickoff and watch the mailing in a real browser with a real worker, in both languages,
+with and without scripts. Each opened page is checked."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -14,13 +14,13 @@ from partners.models import Contact
 from summit.models import Audience, Event, Invitation
 from tests import factories
 from tests.browser.axe_checks import DESKTOP
-from tests.browser.staff import TABLET, StaffMember, page_of, sign_in
+from tests.browser.staff import TABLET, StaffMember, change_url, sign_in
 
 pytestmark = pytest.mark.browser
 
 PEOPLE = 40
-SLOW, FAST = 4, 400  # mails a second: so that there is something to watch, and an end
-TIMEOUT_MS = 60_000  # ms for a worker on a busy machine
+SLOW, FAST = 4, 400  # emails per second: slow enough to watch, fast enough to finish
+TIMEOUT_MS = 60_000  # long enough for a busy machine
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def kickoff(site) -> Iterator[Event]:
 
 
 def spreadsheet(language: str) -> dict:
-    """People on a list, a broken address among them, one that stands there twice, and one who wants no invitations."""
+    """A list of people with an invalid email address and a duplicate."""
     rows = [f"p{number}.{language}@example.org,Persona {number},," for number in range(PEOPLE)]
     rows += ["broken@,Nobody,,", f"P1.{language}@example.org,Twice,,"]
     content = "\n".join(["E-mail,Name,Organization,Language", *rows])
@@ -59,7 +59,7 @@ def test_partners_are_invited_and_the_mailing_is_watched(visit, site, staff, kic
 
 
 def create_audience(staff_member: StaffMember, event: Event) -> Audience:
-    staff_member.visit(page_of(event))
+    staff_member.visit(change_url(event))
     staff_member.click(f"a[href$='/event/{event.pk}/invite/']")
     staff_member.click(f"a[href*='audience/add/?event={event.pk}']")
     staff_member.fill(name="Kick-off")
@@ -92,7 +92,7 @@ def review_recipients(staff_member: StaffMember) -> None:
 
 
 def confirm_invitations(staff_member: StaffMember, event: Event) -> Mailing:
-    """A wrong number first."""
+    """Enter a wrong number first."""
     staff_member.fill(number=PEOPLE)
     staff_member.click(".admin-confirm button")
     expect(staff_member.page.locator(".admin-confirm .errorlist")).to_have_count(1)
@@ -104,14 +104,14 @@ def confirm_invitations(staff_member: StaffMember, event: Event) -> Mailing:
 
 
 def pause_and_resume(staff_member: StaffMember, mailing: Mailing) -> None:
-    """The page brings itself up to date: nothing is pressed for it."""
+    """The page updates itself without any click."""
     page, state = staff_member.page, staff_member.page.locator("#progress")
     expect(state).to_have_attribute("data-state", "sending-0", timeout=TIMEOUT_MS)
     expect(state.locator("dd").first).not_to_have_text("0", timeout=TIMEOUT_MS)
     staff_member.check_page()
     staff_member.click("[name=pause]")
     expect(state).to_have_attribute("data-state", "paused-0")
-    page.wait_for_timeout(1500)  # what was in mid-mail has left
+    page.wait_for_timeout(1500)  # emails already being transmitted are sent
     previous = sent_count(mailing)
     page.wait_for_timeout(1500)
     assert sent_count(mailing) == previous < PEOPLE + 1
@@ -124,7 +124,7 @@ def pause_and_resume(staff_member: StaffMember, mailing: Mailing) -> None:
 
 
 def check_one_email_each(site, language: str) -> None:
-    """Asked of the mail server's folder."""
+    """Count the emails in the mail server's folder."""
     addresses = [contact.email for contact in Contact.objects.all()]
     assert Counter(len(invitations(site, address)) for address in addresses) == {1: PEOPLE + 1}
 
@@ -138,14 +138,14 @@ def check_nobody_is_invited_twice(staff_member: StaffMember, event: Event, audie
     expect(staff_member.page.locator("[name=number]")).to_have_count(0)
     staff_member.click("a[href*='who=invited']")
     expect(staff_member.page.locator(".admin-invitees tbody tr")).to_have_count(25)
-    staff_member.visit(page_of(event))
+    staff_member.visit(change_url(event))
     staff_member.visit("/imagine/admin/summit/invitation/")
     staff_member.visit("/imagine/admin/mail/mailing/")
 
 
 def move_event(staff_member: StaffMember, event: Event, site) -> None:
-    """Nobody has answered: all are told, once."""
-    staff_member.visit(page_of(event))
+    """No one has answered, so everyone is notified once."""
+    staff_member.visit(change_url(event))
     staff_member.fill(venue="Stockton Civic Auditorium")
     staff_member.click("[name=_save]")
     expect(staff_member.page.locator(".admin-card")).to_have_count(2)
@@ -160,7 +160,7 @@ def move_event(staff_member: StaffMember, event: Event, site) -> None:
 
 
 def test_mailing_is_stopped_without_scripts(visit, staff, kickoff):
-    """The usual case in three clicks: invite, the partners of the year, the number. Then one that is stopped."""
+    """Invite the year's partners in three clicks, then start and stop another mailing."""
     for number in range(3):
         factories.signed_pledge(f"Partner {number}", f"partner{number}@example.org")
     others = factories.audience(
@@ -169,7 +169,7 @@ def test_mailing_is_stopped_without_scripts(visit, staff, kickoff):
     send_rate.set_send_rate(1)
     page = visit(scripts=False)
     sign_in(page)
-    page.goto(page_of(kickoff))
+    page.goto(change_url(kickoff))
     page.click(f"a[href$='/event/{kickoff.pk}/invite/']")
     page.click(".admin-card form button")
     page.fill("[name=number]", "3")
@@ -178,11 +178,13 @@ def test_mailing_is_stopped_without_scripts(visit, staff, kickoff):
     page.goto(f"/imagine/admin/summit/event/{kickoff.pk}/invite/{others.pk}/")
     page.fill("[name=number]", "30")
     page.click(".admin-confirm button")
-    page.click("#progress .admin-links a >> nth=0")  # look again
+    page.click("#progress .admin-links a >> nth=0")  # reload
     page.click("[name=stop]")
     assert Mailing.objects.filter(stopped_at__isnull=True).count() == 2
     page.click(".submit-row [name=stop]")
     expect(page.locator("#progress")).to_have_attribute("data-state", "stopped-0")
     stopped = Mailing.objects.exclude(stopped_at=None).get()
-    assert wait_until(lambda: stopped.invitations.count() == sent_count(stopped), 15)  # what was in mid-mail has left
+    assert wait_until(
+        lambda: stopped.invitations.count() == sent_count(stopped), 15
+    )  # emails already being transmitted are sent
     assert sent_count(stopped) < 30

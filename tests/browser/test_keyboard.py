@@ -1,4 +1,4 @@
-"""With the keyboard alone: every stop in the order of the page, none missed, none hidden, no way blocked."""
+"""With the keyboard alone: every element in page order, none skipped, none hidden, no trap."""
 
 import pytest
 from playwright.sync_api import Page
@@ -9,7 +9,7 @@ from tests.browser.keyboard import MAX_STOPS, step
 
 pytestmark = pytest.mark.browser
 
-# What the keyboard can reach, named as in keyboard.STOP; of radio buttons with one name, the chosen one.
+# What the keyboard can reach, named as in DESCRIBE_FOCUS; for radio buttons with one name, the selected one.
 STOPS = """() => [...document.querySelectorAll("a[href], button, input:not([type=hidden]), select, textarea, summary")]
   .filter((element) => element.checkVisibility() && element.tabIndex >= 0)
   .filter((element) => element.type !== "radio" || element.checked)
@@ -25,8 +25,8 @@ IS_NEW = """() => {
 
 
 def walk(page: Page) -> list[str]:
-    """Every stop from here to the end of the page. Behind the last one the focus leaves the page, or is back at the
-    first."""
+    """Return every focused element from here to the end of the page. After the last one, the focus leaves the page or
+    returns to the first."""
     stops = []
     page.evaluate("window.stops = new Set()")
     while (where := step(page)) and page.evaluate(IS_NEW):
@@ -52,7 +52,7 @@ def party(page: Page) -> None:
     page.goto(rsvp.get_absolute_url())
 
 
-def cancelled(page: Page) -> None:
+def canceled(page: Page) -> None:
     party(page)
     page.click(".danger-zone a")
     page.click("main form button")
@@ -60,16 +60,16 @@ def cancelled(page: Page) -> None:
 
 
 @pytest.mark.parametrize(("width", "height"), [(DESKTOP, 720), (PHONE, 180)], ids=str)
-@pytest.mark.parametrize("place", [landing, errors, party, cancelled], ids=lambda place: place.__name__)
+@pytest.mark.parametrize("place", [landing, errors, party, canceled], ids=lambda place: place.__name__)
 def test_keyboard_reaches_every_control_in_order(visit, place, width, height):
     page = visit("es", width)
     page.set_viewport_size({"width": width, "height": height})
     place(page)
-    there = page.evaluate(STOPS)
-    forth = walk(page)
-    # An error page begins at its summary; what stands above it comes on the way back.
-    assert forth == (there if place is not errors else there[-len(forth) :])
-    assert [step(page, "Shift+Tab") for _stop in there] == there[::-1]
+    expected_stops = page.evaluate(STOPS)
+    forward = walk(page)
+    # An error page starts at its summary; what is above it is reached backward.
+    assert forward == (expected_stops if place is not errors else expected_stops[-len(forward) :])
+    assert [step(page, "Shift+Tab") for _stop in expected_stops] == expected_stops[::-1]
 
 
 @pytest.mark.parametrize("width", [DESKTOP, PHONE])

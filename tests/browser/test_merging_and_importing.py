@@ -1,5 +1,5 @@
-"""The office merges two organizations, says which one an RSVP is of, and imports a spreadsheet: in both languages, by a
-real browser, and without JavaScript."""
+"""Staff merge two organizations, match an RSVP, and import a spreadsheet: in both languages, in a real browser, and
+without JavaScript."""
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -19,20 +19,20 @@ LONG = "Fundación Nuestra Señora de Guadalupe para la Educación, la Ciencia y
 
 
 def duplicates_to_merge() -> tuple[Organization, Organization]:
-    """The same organization twice, with a pledge each and much to decide."""
+    """The same organization twice, with a pledge each and many choices."""
     DuplicateScan.objects.all().delete()
-    mine = factories.signed_pledge(LONG, promises=(promise_data("tours", 6), promise_data("service", 2)))
-    theirs = factories.signed_pledge(
+    kept_pledge = factories.signed_pledge(LONG, promises=(promise_data("tours", 6), promise_data("service", 2)))
+    other_pledge = factories.signed_pledge(
         f"{LONG}, Inc.", "ben@example.org", (promise_data("tours", 2), promise_data("mentors", 12))
     )
-    factories.contact(theirs.organization, "alma@example.org", "A. Reyes", role="Directora de desarrollo")
+    factories.contact(other_pledge.organization, "alma@example.org", "A. Reyes", role="Directora de desarrollo")
     duplicates.scan_organizations()
-    return mine.organization, theirs.organization
+    return kept_pledge.organization, other_pledge.organization
 
 
-def opened(page: Page, address: str) -> None:
-    answer = page.goto(address)
-    assert (answer.status, answer.url.endswith(address)) == (200, True)
+def open_page(page: Page, address: str) -> None:
+    response = page.goto(address)
+    assert (response.status, response.url.endswith(address)) == (200, True)
 
 
 @pytest.mark.parametrize(("language", "width"), [("en", 1280), ("es", 390)])
@@ -54,7 +54,7 @@ def test_pages_have_no_problems_in_either_language(visit, staff, language, width
         f"{PARTNERS}import/",
         f"{PARTNERS}import/add/",
     ):
-        opened(page, address)
+        open_page(page, address)
         found += admin_page_problems(page, language)
     assert not found, "\n".join(found)
 
@@ -98,30 +98,30 @@ def test_spreadsheet_is_imported_and_undone(visit, staff, language, scripts):
     sign_in(page)
     found = []
 
-    def looked_at():
+    def check_page():
         found.extend(admin_page_problems(page, language) if scripts else [])
 
     page.goto(f"{PARTNERS}import/add/")
     page.set_input_files("[name=file]", {"name": "list.csv", "mimeType": "text/csv", "buffer": as_csv(table(rows))})
     page.select_option("[name=year]", "2027")
     page.click("#content [type=submit]")
-    looked_at()
+    check_page()
     page.check("[type=radio][value=new]")
     page.click("[name=answer]")
     page.check("[name=skip_errors]")
     page.click("[name=confirm]")
-    looked_at()
+    check_page()
     assert Import.objects.get().state == "done"
     assert Organization.objects.count() == 3
     page.check("[name=confirmed]")
     page.click("[name=undo]")
-    looked_at()
+    check_page()
     assert Organization.objects.get().name == "Port Gate Logistic Group"
     assert not found, "\n".join(found)
 
 
 def test_large_import_shows_its_progress(visit, staff):
-    """The worker is a real one: the page follows it to its end by itself."""
+    """With a real worker, the page follows the import to its end by itself."""
     factories.pledge_year()
     rows = [row(organization=f"Partner {number}", e_mail=f"a@host{number}.example") for number in range(1000)]
     page = visit()

@@ -1,4 +1,4 @@
-"""A day in the office, from next spring's summit to the list for the kitchen: each page that it opens is examined."""
+"""A day in the office, from copying next spring's event to exporting its guest list. Each opened page is checked."""
 
 import csv
 from datetime import timedelta
@@ -12,7 +12,7 @@ from summit import seats
 from summit.models import Event
 from tests import factories, snapshots
 from tests.browser.axe_checks import DESKTOP
-from tests.browser.staff import TABLET, StaffMember, page_of
+from tests.browser.staff import TABLET, StaffMember, change_url
 from tests.browser.test_story import Guest
 
 pytestmark = pytest.mark.browser
@@ -22,7 +22,7 @@ NEW_VENUE = "Weber Point Events Center"
 
 
 def ben_email(staff_member: StaffMember) -> str:
-    """An address for each run: the mailbox keeps the mail of all of them."""
+    """A different address for each run, since the mailbox keeps all email."""
     return f"ben.ochoa.{staff_member.language}@example.org"
 
 
@@ -57,7 +57,7 @@ def copy_event(staff_member: StaffMember) -> Event:
 
 
 def fill_event(staff_member: StaffMember, event: Event, visit, site) -> Guest:
-    """A guest comes by the public page; others meet a full room."""
+    """A guest RSVPs on the public page; for others the event is full."""
     maria = Guest(visit(), "pointer", "en", site.mailbox, "María Muñoz")
     maria.address = f"maria.munoz.{staff_member.language}@example.org"
     maria.reserve(3)
@@ -65,7 +65,7 @@ def fill_event(staff_member: StaffMember, event: Event, visit, site) -> Guest:
     factories.rsvp(event, "Large", size=4)
     factories.rsvp(event, "Ben Ochoa", email=ben_email(staff_member), size=2, guests=("Ana Ibáñez",))
     staff_member.visit(START)
-    staff_member.click(f".admin-event a[href='{page_of(event)}']")
+    staff_member.click(f".admin-event a[href='{change_url(event)}']")
     assert staff_member.page.locator(".admin-stats").first.locator("dd").all_inner_texts() == ["3", "6", "0", "1", "4"]
     staff_member.page.click(".admin-page summary")
     expect(staff_member.page.locator(".admin-page details table tfoot td")).to_have_text(["3", "9"])
@@ -74,7 +74,7 @@ def fill_event(staff_member: StaffMember, event: Event, visit, site) -> Guest:
 
 
 def add_guest_by_phone(staff_member: StaffMember, event: Event, maria: Guest) -> None:
-    """Found without her accents; she brings one more, whose name she knows."""
+    """Find her without the accents in her name, and add a guest whose name she knows."""
     staff_member.visit(RSVPS)
     staff_member.fill(q="munoz")
     staff_member.click("#changelist-search [type=submit]")
@@ -89,8 +89,8 @@ def add_guest_by_phone(staff_member: StaffMember, event: Event, maria: Guest) ->
 
 
 def raise_capacity(staff_member: StaffMember, event: Event, site) -> None:
-    """Two more seats: the first in line needs four together, so the next is seated, and is written to."""
-    staff_member.visit(page_of(event))
+    """Add two seats: the first party in line needs four, so the next one is promoted and emailed."""
+    staff_member.visit(change_url(event))
     staff_member.fill(capacity=6)
     staff_member.click("[name=_save]")
     assert snapshots.seats(event)[1:] == [("Large", 0, 4), ("Ben Ochoa", 2, 0)]
@@ -98,9 +98,9 @@ def raise_capacity(staff_member: StaffMember, event: Event, site) -> None:
 
 
 def edit_concurrently(staff_member: StaffMember, event: Event) -> None:
-    """Ben takes a companion off by his link while his page is open here; what is typed stays."""
+    """Ben removes a guest through his link while his page is open here; what is typed stays."""
     ben = event.rsvps.get(name="Ben Ochoa")
-    staff_member.visit(page_of(ben))
+    staff_member.visit(change_url(ben))
     staff_member.fill(note="Drives the speaker", guests__1__dietary_needs="vegan")
     seats.remove_guest(ben, ben.guests.get(position=2).pk)
     staff_member.click("[name=_save]")
@@ -111,7 +111,7 @@ def edit_concurrently(staff_member: StaffMember, event: Event) -> None:
 
 
 def check_problem_lists(staff_member: StaffMember, event: Event) -> None:
-    """Mail that failed, mail that waits, and who was passed over: on the start page and on the event's."""
+    """Failed email, queued email, and skipped parties are on the start page and on the event's page."""
     ben = event.rsvps.get(name="Ben Ochoa")
     ben.messages.filter(kind="rsvp_waitlisted").update(
         state=Message.State.REJECTED, sent_at=None, last_error="550 no such mailbox", send_after=timezone.now()
@@ -122,7 +122,7 @@ def check_problem_lists(staff_member: StaffMember, event: Event) -> None:
     )
     staff_member.visit(START)
     assert staff_member.page.locator(".admin-alert a").count() == 2
-    staff_member.visit(page_of(event))
+    staff_member.visit(change_url(event))
     staff_member.expect_texts("550 no such mailbox", "Large")
     staff_member.page.click(".admin-page summary")
     staff_member.check_page()
@@ -131,8 +131,8 @@ def check_problem_lists(staff_member: StaffMember, event: Event) -> None:
 
 
 def reschedule_event(staff_member: StaffMember, event: Event, maria: Guest) -> None:
-    """The question, back, the question again, and yes."""
-    staff_member.visit(page_of(event))
+    """Confirmation, back, confirmation again, and save."""
+    staff_member.visit(change_url(event))
     staff_member.fill(venue=NEW_VENUE)
     staff_member.click("[name=_save]")
     staff_member.click("[name=_back]")
@@ -163,8 +163,8 @@ def cancel_another_event(staff_member: StaffMember) -> None:
 
 
 def export_guests(staff_member: StaffMember, event: Event) -> None:
-    """Read back by another program than wrote it, guest by guest."""
-    staff_member.visit(page_of(event))
+    """Read the file with another library, guest by guest."""
+    staff_member.visit(change_url(event))
     staff_member.click(".admin-links a >> nth=0")
     with staff_member.page.expect_download() as download:
         staff_member.page.click("a[href*='guests.csv']")

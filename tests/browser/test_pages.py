@@ -31,11 +31,11 @@ SEND = "#rsvp form.form button, main form.form button"
 
 @dataclass
 class Place:
-    """Where a page is and how one gets there."""
+    """Where a page is, its title, and how to open it."""
 
     path: str
     title: Callable[[], str]
-    go: Callable[[Page], object] | None = None
+    open: Callable[[Page], object] | None = None
     status: int = 200
 
 
@@ -82,7 +82,7 @@ def landing_past() -> Place:
     return landing(factories.event(starts_at=timezone.now() - timedelta(days=2)))
 
 
-def landing_cancelled() -> Place:
+def landing_canceled() -> Place:
     return landing(event_changes.cancel_event(factories.event()))
 
 
@@ -91,7 +91,7 @@ def landing_none() -> Place:
 
 
 def event_gathering() -> Place:
-    """The longest line of hours: over midnight."""
+    """The longest date range: past midnight."""
     late = timezone.localtime().replace(hour=22, minute=30, second=0, microsecond=0) + timedelta(days=30)
     event = factories.event(kind="kickoff", title="Partner Kick-off", title_es="Reunión", meal="lunch", starts_at=late)
     return Place(event.get_absolute_url(), lambda: f"{event.localized_title}, {short_date(event.starts_at)}")
@@ -100,7 +100,7 @@ def event_gathering() -> Place:
 # The form with errors ------------------------------------------------------------------------------------------
 
 
-def wrong_form(event: Event, heading: Callable[[], str]) -> Place:
+def form_with_errors(event: Event, heading: Callable[[], str]) -> Place:
     def go(page: Page) -> None:
         page.goto(LANDING)
         page.fill("#id_email", "alma@example")
@@ -112,103 +112,106 @@ def wrong_form(event: Event, heading: Callable[[], str]) -> Place:
 
 
 def form_errors() -> Place:
-    return wrong_form(factories.event(capacity=300), lambda: _("Save your seats"))
+    return form_with_errors(factories.event(capacity=300), lambda: _("Save your seats"))
 
 
 def form_errors_full() -> Place:
-    return wrong_form(full_event(), lambda: _("Join the waiting list"))
+    return form_with_errors(full_event(), lambda: _("Join the waiting list"))
 
 
 # An RSVP's own page --------------------------------------------------------------------------------------------
 
 
-def of(rsvp: Rsvp, title: Callable[[], str]) -> Place:
+def place_of(rsvp: Rsvp, title: Callable[[], str]) -> Place:
     return Place(rsvp.get_absolute_url(), title)
 
 
-def have(held: int) -> str:
+def seats_heading(held: int) -> str:
     return ngettext("You have %(held)d seat", "You have %(held)d seats", held) % {"held": held}
 
 
-def wait(waiting: int) -> str:
-    said = ngettext("You are waiting for %(waiting)d seat", "You are waiting for %(waiting)d seats", waiting)
-    return said % {"waiting": waiting}
+def waitlist_heading(waiting: int) -> str:
+    message = ngettext("You are waiting for %(waiting)d seat", "You are waiting for %(waiting)d seats", waiting)
+    return message % {"waiting": waiting}
 
 
 def rsvp_confirmed() -> Place:
     rsvp = factories.rsvp(factories.event(), size=3, guests=("María Thạch",))
     guest = rsvp.guests.get(position=2)
     seats.update_guests(rsvp, {guest.pk: {"dietary_needs": "vegetarian", "accessibility_needs": "Spanish interpreter"}})
-    return of(rsvp, lambda: have(3))
+    return place_of(rsvp, lambda: seats_heading(3))
 
 
 def rsvp_alone() -> Place:
-    return of(factories.rsvp(factories.event(meal="", max_party_size=1)), lambda: have(1))
+    return place_of(factories.rsvp(factories.event(meal="", max_party_size=1)), lambda: seats_heading(1))
 
 
-def rsvp_mail_refused() -> Place:
+def rsvp_email_rejected() -> Place:
     rsvp = factories.rsvp(factories.event())
     Message.objects.all().update(state=Message.State.REJECTED, sent_at=None, claim_id=None, claim_expires_at=None)
-    return of(rsvp, lambda: have(1))
+    return place_of(rsvp, lambda: seats_heading(1))
 
 
 def rsvp_partly() -> Place:
     event = factories.event(capacity=1)
     rsvp = factories.rsvp(event, size=3, accepts_partial=True)
-    one, several = "You hold %(held)d seat and wait for %(waiting)d", "You hold %(held)d seats and wait for %(waiting)d"
-    return of(rsvp, lambda: ngettext(one, several, 1) % {"held": 1, "waiting": 2})
+    singular, plural = (
+        "You hold %(held)d seat and wait for %(waiting)d",
+        "You hold %(held)d seats and wait for %(waiting)d",
+    )
+    return place_of(rsvp, lambda: ngettext(singular, plural, 1) % {"held": 1, "waiting": 2})
 
 
 def rsvp_waiting() -> Place:
-    return of(factories.rsvp(full_event(), size=2), lambda: wait(2))
+    return place_of(factories.rsvp(full_event(), size=2), lambda: waitlist_heading(2))
 
 
-def last_hours(event: Event) -> Event:
-    """Nobody is called up any more."""
+def close_waitlist(event: Event) -> Event:
+    """No one is promoted anymore."""
     Event.objects.update(waitlist_closes_hours_before=24 * 14, starts_at=timezone.now() + timedelta(days=2))
     event.refresh_from_db()
     return event
 
 
 def landing_full_late() -> Place:
-    return landing(last_hours(full_event()))
+    return landing(close_waitlist(full_event()))
 
 
 def rsvp_waiting_late() -> Place:
-    return of(last_hours(full_event()).rsvps.get(name="Chan Sok"), lambda: wait(2))
+    return place_of(close_waitlist(full_event()).rsvps.get(name="Chan Sok"), lambda: waitlist_heading(2))
 
 
 def rsvp_waiting_late_with_room() -> Place:
-    event = last_hours(full_event())
+    event = close_waitlist(full_event())
     seats.cancel(event.rsvps.get(name="Ben Ochoa"))
-    return of(event.rsvps.get(name="Chan Sok"), lambda: wait(2))
+    return place_of(event.rsvps.get(name="Chan Sok"), lambda: waitlist_heading(2))
 
 
-def cancelled_rsvp() -> Rsvp:
+def canceled_rsvp() -> Rsvp:
     return seats.cancel(factories.rsvp(factories.event(), size=2))
 
 
-def rsvp_cancelled() -> Place:
-    return of(cancelled_rsvp(), lambda: _("Your RSVP is cancelled"))
+def rsvp_canceled() -> Place:
+    return place_of(canceled_rsvp(), lambda: _("Your RSVP is cancelled"))
 
 
-def rsvp_cancelled_for_good() -> Place:
-    rsvp = cancelled_rsvp()
+def rsvp_canceled_for_good() -> Place:
+    rsvp = canceled_rsvp()
     Event.objects.update(rsvp_closes_at=timezone.now())
-    return of(rsvp, lambda: _("Your RSVP is cancelled"))
+    return place_of(rsvp, lambda: _("Your RSVP is cancelled"))
 
 
 def rsvp_past() -> Place:
     rsvp = factories.rsvp(factories.event(), size=2)
     ended = timezone.now() - timedelta(hours=1)
     Event.objects.update(starts_at=ended - timedelta(hours=2), ends_at=ended, rsvp_closes_at=ended)
-    return of(rsvp, lambda: _("This event is over"))
+    return place_of(rsvp, lambda: _("This event is over"))
 
 
-def rsvp_event_cancelled() -> Place:
+def rsvp_event_canceled() -> Place:
     rsvp = factories.rsvp(factories.event(), size=2)
     event_changes.cancel_event(rsvp.event)
-    return of(rsvp, lambda: _("This event will not take place"))
+    return place_of(rsvp, lambda: _("This event will not take place"))
 
 
 def rsvp_errors() -> Place:
@@ -221,11 +224,11 @@ def rsvp_errors() -> Place:
         page.locator("ol.party input:not([type=hidden])[name$=dietary_needs]").nth(1).fill("nuts, " * 50)
         page.click("ol.party ~ .actions .btn-primary")
 
-    return Place(f"{rsvp.get_absolute_url()}party/", lambda: f"{_('Error:')} {have(2)}", go, 422)
+    return Place(f"{rsvp.get_absolute_url()}party/", lambda: f"{_('Error:')} {seats_heading(2)}", go, 422)
 
 
-def rsvp_told() -> Place:
-    """With the sentence that tells what was just saved."""
+def rsvp_change_saved() -> Place:
+    """With the message about what was just saved."""
     rsvp = factories.rsvp(factories.event(), size=2)
 
     def go(page: Page) -> None:
@@ -233,7 +236,7 @@ def rsvp_told() -> Place:
         page.click("ol.party ~ .actions .btn-primary")
         page.wait_for_selector(".message")
 
-    return Place(rsvp.get_absolute_url(), lambda: have(2), go)
+    return Place(rsvp.get_absolute_url(), lambda: seats_heading(2), go)
 
 
 def cancel() -> Place:
@@ -295,16 +298,16 @@ def accessibility() -> Place:
 
 
 def posted(body: str, content_type: str) -> Callable[[Page], None]:
-    """Goes to a page with a request that no form of ours makes."""
+    """Open a page with a request that no form sends."""
 
     def go(page: Page) -> None:
-        page.goto(FIND)  # the CSRF check comes first, and wants its cookie
+        page.goto(FIND)  # the CSRF check comes first and needs its cookie
 
-        def instead(route):
+        def post_instead(route):
             headers = route.request.headers | {"content-type": content_type}
             route.continue_(method="POST", headers=headers, post_data=body)
 
-        page.route(f"**{FIND}", instead)
+        page.route(f"**{FIND}", post_instead)
         page.goto(FIND)
 
     return go
@@ -360,7 +363,7 @@ def error_429() -> Place:
 
 
 def error_500() -> Place:
-    """A table that a page needs is missing for a moment."""
+    """A table that the page needs is temporarily missing."""
 
     def go(page: Page) -> None:
         with connection.cursor() as cursor:
@@ -374,11 +377,11 @@ def error_500() -> Place:
 
 
 PLACES = [
-    *(landing_open, landing_few, landing_full, landing_soon, landing_closed, landing_past, landing_cancelled),
+    *(landing_open, landing_few, landing_full, landing_soon, landing_closed, landing_past, landing_canceled),
     *(landing_none, landing_full_late, event_gathering, form_errors, form_errors_full),
-    *(rsvp_confirmed, rsvp_alone, rsvp_mail_refused, rsvp_partly, rsvp_waiting, rsvp_waiting_late),
-    *(rsvp_waiting_late_with_room, rsvp_cancelled),
-    *(rsvp_cancelled_for_good, rsvp_past, rsvp_event_cancelled, rsvp_errors, rsvp_told, cancel, cancel_waiting),
+    *(rsvp_confirmed, rsvp_alone, rsvp_email_rejected, rsvp_partly, rsvp_waiting, rsvp_waiting_late),
+    *(rsvp_waiting_late_with_room, rsvp_canceled),
+    *(rsvp_canceled_for_good, rsvp_past, rsvp_event_canceled, rsvp_errors, rsvp_change_saved, cancel, cancel_waiting),
     *(find, find_errors, found, known, privacy, accessibility),
     *(error_400, error_403, error_403_csrf, error_404, error_413, error_415, error_429, error_500),
 ]
@@ -392,31 +395,31 @@ def test_page_has_no_problems_in_either_language(place, visit):
 
 
 def look(place: Place, page: Page, language: str) -> list[str]:
-    answers = []
+    responses = []
 
-    def note(answer: Response) -> None:
-        if answer.request.is_navigation_request():
-            answers.append(answer)
+    def record_response(response: Response) -> None:
+        if response.request.is_navigation_request():
+            responses.append(response)
 
-    page.on("response", note)
-    (place.go or go_straight(place.path))(page)
+    page.on("response", record_response)
+    (place.open or open_path(place.path))(page)
     page.wait_for_load_state()
-    page.remove_listener("response", note)
+    page.remove_listener("response", record_response)
     with translation.override(language):
         assert page.title() == place.title()
-    assert (page.url.partition("/imagine/")[2], answers[-1].status) == (
+    assert (page.url.partition("/imagine/")[2], responses[-1].status) == (
         place.path.partition("/imagine/")[2],
         place.status,
     )
-    return look_at_both_widths(page, language)
+    return check_both_widths(page, language)
 
 
-def go_straight(path: str) -> Callable[[Page], object]:
+def open_path(path: str) -> Callable[[Page], object]:
     return lambda page: page.goto(path)
 
 
-def look_at_both_widths(page: Page, language: str) -> list[str]:
-    """With axe where each language is most at risk: Spanish, whose words are longer, on a phone."""
+def check_both_widths(page: Page, language: str) -> list[str]:
+    """Run axe where each language is most likely to have problems: Spanish, with its longer words, on a phone."""
     found = []
     for width in (DESKTOP, PHONE):
         page.set_viewport_size({"width": width, "height": 720})
@@ -426,19 +429,19 @@ def look_at_both_widths(page: Page, language: str) -> list[str]:
 
 def test_page_without_database(visit, site):
     port = free_port()
-    nowhere = f"postgresql://nobody@127.0.0.1:{free_port()}/none"
-    web = site.web("web without database", port, DATABASE_URL=nowhere)
+    unreachable_database = f"postgresql://nobody@127.0.0.1:{free_port()}/none"
+    web = site.web("web without database", port, DATABASE_URL=unreachable_database)
     web.start()
     try:
         assert wait_until(lambda: site.answers(port), 30)
         found = []
         for language in ("en", "es"):
             page = visit(language, address=f"http://127.0.0.1:{port}")
-            answer = page.goto(LANDING)
-            assert answer.status == 503
+            response = page.goto(LANDING)
+            assert response.status == 503
             with translation.override(language):
                 assert page.title() == _("Back in a moment")
-            found += look_at_both_widths(page, language)
+            found += check_both_widths(page, language)
         assert not found, "\n".join(found)
     finally:
         web.stop()

@@ -1,4 +1,4 @@
-"""The list of partners and their own pages: in each state, in both languages, on a phone and on a desktop."""
+"""The list of partners and their pages in each state, in both languages, on a phone and on a desktop."""
 
 import pytest
 from django.utils import timezone, translation
@@ -18,13 +18,13 @@ DIRECTORY = "/imagine/partners/"
 LONG = "Fundación Nuestra Señora de Guadalupe para la Educación, la Ciencia y las Artes del Valle de San Joaquín, Inc."
 
 
-def title(*before: str) -> str:
+def title(*prefix: str) -> str:
     partners = _("Imagine Promise Partners %(year)s") % {"year": "2027–28"}
-    return ": ".join([", ".join(before), partners]) if before else partners
+    return ": ".join([", ".join(prefix), partners]) if prefix else partners
 
 
 def district() -> Organization:
-    """Partners of every sector and every kind of promise, with the longest words; last year's beside this year's."""
+    """Partners of every sector and promise type with the longest texts, for last year and this year."""
     schools = (
         factories.school("Edward C. Merlo Institute of Environmental Studies"),
         factories.school("Cesar Chavez High"),
@@ -33,15 +33,15 @@ def district() -> Organization:
     codes = list(PromiseType.objects.values_list("code", flat=True))
     every = [
         promise_data(
-            code, 10 ** (place % 6), schools=schools[: place % 3], grades=grades[place % 3], months=MONTHS[::2]
+            code, 10 ** (index % 6), schools=schools[: index % 3], grades=grades[index % 3], months=MONTHS[::2]
         )
-        for place, code in enumerate(codes)
+        for index, code in enumerate(codes)
         if code != "advisory"
     ]
     factories.pledge_year(2026)
-    for place, sector in enumerate(Sector.values):
+    for index, sector in enumerate(Sector.values):
         factories.listed_partner(
-            f"Growers {place}", promise_data(codes[place], grades=Grade.values[:place]), sector=sector
+            f"Growers {index}", promise_data(codes[index], grades=Grade.values[:index]), sector=sector
         )
     factories.listed_partner("Other Growers", promise_data("tours"), sector="")
     partner = factories.listed_partner(
@@ -54,15 +54,16 @@ def district() -> Organization:
     return partner
 
 
-def many(count: int) -> None:
-    """Partners for several pages, straight into their tables."""
+def create_partners(count: int) -> None:
+    """Insert partners for several pages directly into their tables."""
     now, year = timezone.now(), factories.pledge_year()
-    made = Organization.objects.bulk_create(
+    organizations = Organization.objects.bulk_create(
         Organization(name=f"Growers {n}", slug=f"growers-{n}", sector="labor", wants_listing=True, approved_at=now)
         for n in range(count)
     )
     pledges = Pledge.objects.bulk_create(
-        Pledge(organization=organization, year=year, signed_by="Alma Reyes", signed_at=now) for organization in made
+        Pledge(organization=organization, year=year, signed_by="Alma Reyes", signed_at=now)
+        for organization in organizations
     )
     tours = PromiseType.objects.get(code="tours")
     Promise.objects.bulk_create(Promise(pledge=pledge, promise_type=tours, quantity=6) for pledge in pledges)
@@ -76,11 +77,11 @@ def directory_whole() -> Place:
 def directory_table_open() -> Place:
     district()
 
-    def go(page):
+    def prepare_page(page):
         page.goto(DIRECTORY)
         page.click(".chart summary")
 
-    return Place(DIRECTORY, title, go)
+    return Place(DIRECTORY, title, prepare_page)
 
 
 def directory_year_before() -> Place:
@@ -109,7 +110,7 @@ def directory_nothing_found() -> Place:
 
 
 def directory_second_page() -> Place:
-    many(2 * directory.PAGE_SIZE + 1)
+    create_partners(2 * directory.PAGE_SIZE + 1)
     return Place(f"{DIRECTORY}?page=2", lambda: _("%(title)s, page %(page)s") % {"title": title(), "page": 2})
 
 
@@ -140,10 +141,10 @@ PLACES = [
 ]
 
 
-@pytest.mark.parametrize("place", PLACES, ids=lambda place: place.__name__)
-def test_page_has_no_problems_in_either_language(place, visit):
-    place = place()
-    found = [fault for language in ("en", "es") for fault in look(place, visit(language), language)]
+@pytest.mark.parametrize("index", PLACES, ids=lambda index: index.__name__)
+def test_page_has_no_problems_in_either_language(index, visit):
+    index = index()
+    found = [fault for language in ("en", "es") for fault in look(index, visit(language), language)]
     assert not found, "\n".join(found)
 
 

@@ -1,4 +1,4 @@
-"""The office's pages of partners: in both languages, on a desktop and on a tablet; and walked through."""
+"""Partners in the admin, in both languages, on a desktop and on a tablet."""
 
 import pytest
 from django.db import transaction
@@ -22,13 +22,14 @@ PNG = bytes.fromhex(
 
 @transaction.atomic
 def district() -> Pledge:
-    """Partners with all that a page may show: a logo, two signed versions, a draft, last year's, one to approve."""
+    """Partners with everything a page may show: a logo, two signed versions, a draft, last year's pledge, one to
+    approve."""
     schools = (
         factories.school("Edward C. Merlo Institute of Environmental Studies"),
         factories.school("Weber Institute"),
     )
-    much = {"schools": schools, "grades": ("TK-K", "4-6", "9-12"), "months": (8, 10, 1, 5), "note": "N. " * 90}
-    every = [factories.promise_data(promise_type.code, 1200, **much) for promise_type in PromiseType.objects.all()]
+    details = {"schools": schools, "grades": ("TK-K", "4-6", "9-12"), "months": (8, 10, 1, 5), "note": "N. " * 90}
+    every = [factories.promise_data(promise_type.code, 1200, **details) for promise_type in PromiseType.objects.all()]
     factories.pledge_signed_last_year("Growers’ Association of the Delta", "growers@example.org", every[:3])
     factories.draft_pledge("Draft & Sons", "draft@example.org")
     pledge = factories.signed_pledge(
@@ -81,8 +82,8 @@ def test_partner_admin_pages_have_no_problems(visit, staff, language, width):
     sign_in(page)
     found = admin_page_problems(page, language)
     for path in paths(pledge):
-        answer = page.goto(BASE + path)
-        assert (answer.status, answer.url.partition("/partners/")[2]) == (200, path)
+        response = page.goto(BASE + path)
+        assert (response.status, response.url.partition("/partners/")[2]) == (200, path)
         found += admin_page_problems(page, language)
     assert not found, "\n".join(found)
 
@@ -157,8 +158,8 @@ def test_year_is_closed_and_opened_again_on_its_page(visit, staff):
     factories.signed_pledge()
     page = visit()
     sign_in(page)
-    for button, said in (("Close this school year", "is closed."), ("Open it again", "is open again.")):
+    for button, message in (("Close this school year", "is closed."), ("Open it again", "is open again.")):
         page.goto(f"{BASE}pledgeyear/2027/change/")
         page.get_by_role("button", name=button).click()
-        expect(page.locator(".messagelist .success")).to_contain_text(said)
+        expect(page.locator(".messagelist .success")).to_contain_text(message)
     assert PledgeYear.objects.get().closed_at is None

@@ -1,4 +1,4 @@
-"""Promises as partners make them: from nothing, from an RSVP, changed in August, renewed the year after."""
+"""Pledges as partners make them: new, from an RSVP, changed, and renewed the next year."""
 
 import pytest
 from django.utils import timezone, translation
@@ -23,7 +23,7 @@ class Partner(Visitor):
             expect(self.page.locator("h1")).to_have_text(_(heading) % values)
 
     def expect_email(self, subject: str, **values: str):
-        """The next mail has come and says this; returns the mail and its private link."""
+        """Wait for the next email, check its subject, and return it with its personal link."""
         message = self.next_email()
         with translation.override(self.language):
             assert message["Subject"].strip() == _(subject) % values
@@ -31,7 +31,7 @@ class Partner(Visitor):
         return message, link
 
     def make_promise(self, code: str, quantity: str) -> str:
-        """Ticks a kind and writes how much; returns how the fields below it begin."""
+        """Select a promise type, enter the quantity, and return the prefix of its fields."""
         name = promise_field(code)
         if not self.page.locator(name).is_checked():
             self.check(name)
@@ -100,7 +100,7 @@ def save_draft(alma: Partner, link: str, chavez) -> None:
     alma.send(SAVE)
     expect(alma.page.locator("[role=status] .message-success")).to_be_visible()
     pledge = Pledge.objects.get()
-    assert snapshots.make_promise(pledge) == [
+    assert snapshots.promises(pledge) == [
         ("tours", 6, ["9-12"], [10], ["Cesar Chavez High"], ""),
         ("mentors", 2, [], [], [], ""),
     ]
@@ -175,7 +175,7 @@ def test_pledge_is_started_from_an_rsvp_and_signed(partner, language):
     partner.expect_email("Your promises for %(year)s are signed", year="2027–28")
     assert partner.page.request.get(page_link).status == 404
     partner.page.goto(rsvp.get_absolute_url())
-    partner.send(".divided-section button")  # now the address is a partner's: it is led there by mail alone
+    partner.send(".divided-section button")  # the address is a partner's now, so only an email leads there
     expect(partner.page.locator("[role=status] .message-success")).to_be_visible()
     assert partner.page.url.endswith(rsvp.get_absolute_url())
     partner.expect_email("The link to your promises for %(year)s", year="2027–28")

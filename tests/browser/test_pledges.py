@@ -1,4 +1,4 @@
-"""A pledge's page in every state, in both languages, on a phone and on a desktop; its stops; its weight."""
+"""A pledge's page in every state, in both languages, on a phone and on a desktop; its tab order and its size."""
 
 from collections.abc import Callable
 
@@ -24,12 +24,12 @@ pytestmark = pytest.mark.browser
 BEGIN = "/imagine/promise/"
 SIGN, SAVE = "button[name=sign]", "button[name=save]"
 LONG = "Fundación Nuestra Señora de Guadalupe para la Educación, la Ciencia y las Artes del Valle de San Joaquín, Inc."
-MOST = 45_000  # bytes of the first view, compressed, without images and the one font
+MAX_BYTES = 45_000  # bytes of the first page view, compressed, without images and the font
 
 
 @pytest.fixture(autouse=True)
-def all_kinds(site):
-    """The kinds stay from test to test, as a migration brought them."""
+def keep_promise_types(site):
+    """Promise types stay between tests, as a migration created them."""
     PromiseType.objects.update(is_retired=False, needs_insurance=False)
     yield
     PromiseType.objects.update(is_retired=False, needs_insurance=False)
@@ -41,34 +41,38 @@ def district() -> None:
     schools.load_schools(rows, schools.compare_schools(rows))
 
 
-def every_kind() -> tuple:
-    some = tuple(School.objects.order_by("level", "-name")[:4])
+def all_promises() -> tuple:
+    some_schools = tuple(School.objects.order_by("level", "-name")[:4])
     codes = PromiseType.objects.values_list("code", flat=True)
     return tuple(
         promise_data(
-            code, 10**place % 99_999 + 1, schools=some[: place % 3], months=(10, 3), note="Ask at the gate. " * place
+            code,
+            10**place % 99_999 + 1,
+            schools=some_schools[: place % 3],
+            months=(10, 3),
+            note="Ask at the gate. " * place,
         )
         for place, code in enumerate(codes)
     )
 
 
-def asks() -> str:
+def open_heading() -> str:
     return _("What will you promise for %(year)s?") % {"year": "2027–28"}
 
 
-def has() -> str:
+def signed_heading() -> str:
     return _("Your promises for %(year)s") % {"year": "2027–28"}
 
 
-def thank() -> str:
+def thanks_heading() -> str:
     return _("Thank you for your promise")
 
 
-def of(pledge, title: Callable[[], str], tail: str = "", **how) -> Place:
-    return Place(f"{pledge.get_absolute_url()}{tail}", title, **how)
+def place_of(pledge, title: Callable[[], str], tail: str = "", **options) -> Place:
+    return Place(f"{pledge.get_absolute_url()}{tail}", title, **options)
 
 
-# Begin -------------------------------------------------------------------------------------------------------------
+# Signing up --------------------------------------------------------------------------------------------------------
 
 
 def begin() -> Place:
@@ -79,12 +83,12 @@ def begin() -> Place:
 def begin_errors() -> Place:
     factories.pledge_year()
 
-    def go(page: Page) -> None:
+    def prepare_page(page: Page) -> None:
         page.goto(BEGIN)
         page.fill("#id_email", "alma@example")
         page.click("main form.form button")
 
-    return Place(BEGIN, lambda: f"{_('Error:')} {_('Make a promise')}", go, 422)
+    return Place(BEGIN, lambda: f"{_('Error:')} {_('Make a promise')}", prepare_page, 422)
 
 
 def begin_closed() -> Place:
@@ -100,66 +104,66 @@ def sent() -> Place:
 
 def first() -> Place:
     district()
-    return of(factories.pledge_request(), asks)
+    return place_of(factories.pledge_request(), open_heading)
 
 
 def draft_of_everything() -> Place:
     district()
     factories.pledge_year(announced_deadline="2027-09-30")
-    pledge = factories.draft_pledge(LONG, promises=every_kind(), sector="nonprofit")
+    pledge = factories.draft_pledge(LONG, promises=all_promises(), sector="nonprofit")
     profiles.change_organization(
         pledge.organization, description="We teach. " * 20, website="https://example.org", phone="209 555 0100"
     )
     profiles.set_logo(pledge.organization, factories.png(600, 300))
-    return of(pledge, asks)
+    return place_of(pledge, open_heading)
 
 
 def schools_open() -> Place:
     district()
     pledge = factories.draft_pledge()
 
-    def go(page: Page) -> None:
+    def prepare_page(page: Page) -> None:
         page.goto(pledge.get_absolute_url())
         name = f"#promise-{PromiseType.objects.get(code='tours').pk}"
         page.check(f"{name}-where_1")
         for summary in page.locator(f"{name} ~ .promise-details .school-choice summary").all():
             summary.click()
 
-    return of(pledge, asks, go=go)
+    return place_of(pledge, open_heading, open=prepare_page)
 
 
 def saved() -> Place:
     pledge = factories.draft_pledge()
 
-    def go(page: Page) -> None:
+    def prepare_page(page: Page) -> None:
         page.goto(pledge.get_absolute_url())
         page.click(SAVE)
         page.wait_for_selector(".message")
 
-    return of(pledge, asks, go=go)
+    return place_of(pledge, open_heading, open=prepare_page)
 
 
 def signed() -> Place:
-    return of(factories.signed_pledge(LONG), has)
+    return place_of(factories.signed_pledge(LONG), signed_heading)
 
 
 def renewal() -> Place:
     pledge = factories.pledge_signed_last_year(promises=(promise_data("tours"), promise_data("mentors")))
     PromiseType.objects.filter(code="mentors").update(is_retired=True)
-    return of(pledge, asks)
+    return place_of(pledge, open_heading)
 
 
 def retired() -> Place:
     pledge = factories.signed_pledge(promises=(promise_data("mentors"),))
     PromiseType.objects.filter(code="mentors").update(is_retired=True, needs_insurance=True)
-    return of(pledge, has)
+    return place_of(pledge, signed_heading)
 
 
 def errors() -> Place:
     district()
     start = factories.pledge_request()
 
-    def go(page: Page) -> None:
+    def prepare_page(page: Page) -> None:
         page.goto(start.get_absolute_url())
         for code in ("tours", "mentors"):
             name = f"#promise-{PromiseType.objects.get(code=code).pk}"
@@ -173,13 +177,13 @@ def errors() -> Place:
         page.fill("#id_contact-name", "")
         page.click(SIGN)
 
-    return of(start, lambda: f"{_('Error:')} {asks()}", go=go, status=422)
+    return place_of(start, lambda: f"{_('Error:')} {open_heading()}", open=prepare_page, status=422)
 
 
-def changed_meanwhile() -> Place:
+def changed_by_other() -> Place:
     pledge = factories.draft_pledge(promises=(promise_data("tours"), promise_data("mentors")))
 
-    def go(page: Page) -> None:
+    def prepare_page(page: Page) -> None:
         page.goto(pledge.get_absolute_url())
         later = Pledge.objects.get()
         pledge_editing.save_draft(
@@ -191,32 +195,32 @@ def changed_meanwhile() -> Place:
         page.fill(f"#promise-{PromiseType.objects.get(code='tours').pk}-quantity", "9")
         page.click(SAVE)
 
-    return of(pledge, lambda: f"{_('Changed meanwhile:')} {asks()}", go=go, status=409)
+    return place_of(pledge, lambda: f"{_('Changed meanwhile:')} {open_heading()}", open=prepare_page, status=409)
 
 
-# After it ------------------------------------------------------------------------------------------------------------
+# After signing -----------------------------------------------------------------------------------------------------
 
 
 def thanks() -> Place:
     district()
-    return of(factories.signed_pledge(LONG, promises=every_kind()), thank, "thanks/")
+    return place_of(factories.signed_pledge(LONG, promises=all_promises()), thanks_heading, "thanks/")
 
 
 def thanks_shown() -> Place:
     factories.listed_partner()
-    return of(Pledge.objects.get(), thank, "thanks/")
+    return place_of(Pledge.objects.get(), thanks_heading, "thanks/")
 
 
 def closed() -> Place:
     pledge = factories.signed_pledge(promises=(promise_data("tours"), promise_data("mentors")))
     factories.close_year()
-    return of(pledge, has)
+    return place_of(pledge, signed_heading)
 
 
 def closed_draft() -> Place:
     pledge = factories.draft_pledge()
     factories.close_year()
-    return of(pledge, lambda: _("Nothing can be promised now"))
+    return place_of(pledge, lambda: _("Nothing can be promised now"))
 
 
 def known() -> Place:
@@ -224,7 +228,7 @@ def known() -> Place:
     start = pledge_signup.open_pledge_request(factories.unsaved_pledge_request(source="rsvp:17"))
     address = reverse("pledge", args=[start.browser_token])
 
-    def go(page: Page) -> None:
+    def prepare_page(page: Page) -> None:
         page.goto(address)
         factories.contact(factories.organization("Port Gate Logistic"), factories.EMAIL)
         page.click(SAVE)
@@ -233,13 +237,13 @@ def known() -> Place:
         page.goto(address)
         page.click(SAVE)
 
-    ways = iter([go, again])
-    return Place(address, lambda: _("Look at your mail"), go=lambda page: next(ways)(page), status=409)
+    steps = iter([prepare_page, again])
+    return Place(address, lambda: _("Look at your mail"), open=lambda page: next(steps)(page), status=409)
 
 
 PLACES = [
     *(begin, begin_errors, begin_closed, sent),
-    *(first, draft_of_everything, schools_open, saved, signed, renewal, retired, errors, changed_meanwhile),
+    *(first, draft_of_everything, schools_open, saved, signed, renewal, retired, errors, changed_by_other),
     *(thanks, thanks_shown, closed, closed_draft, known),
 ]
 
@@ -251,7 +255,7 @@ def test_page_has_no_problems_in_either_language(place, visit):
     assert not found, "\n".join(found)
 
 
-# With the keyboard, and over the wire --------------------------------------------------------------------------------
+# Keyboard and size -------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("width", "height"), [(DESKTOP, 720), (PHONE, 180)], ids=str)
@@ -260,14 +264,14 @@ def test_keyboard_reaches_every_control_in_order(visit, place, width, height):
     page = visit("es", width)
     page.set_viewport_size({"width": width, "height": height})
     page.goto(place().path)
-    there = page.evaluate(STOPS)
-    assert walk(page) == there
+    expected_stops = page.evaluate(STOPS)
+    assert walk(page) == expected_stops
 
 
 def test_error_summary_links_focus_their_fields(visit):
     page = visit()
     place = errors()
-    place.go(page)
+    place.open(page)
     page.wait_for_selector(".error-summary")
     expect(page.locator(".error-summary")).to_be_focused()
     for link in page.locator(".error-summary a").all():
@@ -291,7 +295,7 @@ COVERED = """async () => {
 
 def test_bar_covers_no_link_of_the_error_summary(visit):
     page = visit("es", PHONE)
-    errors().go(page)
+    errors().open(page)
     page.wait_for_selector(".error-summary")
     assert page.evaluate(COVERED) == []
 
@@ -312,17 +316,17 @@ def test_logo_is_uploaded_shown_and_removed(visit, scripts):
     page.goto(factories.draft_pledge().get_absolute_url())
     page.locator("details:has(#id_logo) summary").click()
     page.set_input_files("#id_logo", {"name": "logo.png", "mimeType": "image/png", "buffer": factories.png(900, 300)})
-    assert sends(page).startswith("multipart/form-data")
+    assert save_and_get_form(page).startswith("multipart/form-data")
     expect(page.locator("img.logo")).to_be_visible()
     assert page.evaluate("document.querySelector('img.logo').naturalWidth") == 600
-    assert sends(page).startswith("application/x-www-form-urlencoded" if scripts else "multipart/form-data")
+    assert save_and_get_form(page).startswith("application/x-www-form-urlencoded" if scripts else "multipart/form-data")
     page.check("#id_no_logo")
-    sends(page)
+    save_and_get_form(page)
     expect(page.locator("img.logo")).to_have_count(0)
 
 
-def sends(page: Page) -> str:
-    """Saves the draft, and says in which form it went out."""
+def save_and_get_form(page: Page) -> str:
+    """Save the draft, and return which form sent it."""
     with page.expect_navigation(), page.expect_request(lambda request: request.method == "POST") as sent:
         page.click(SAVE)
     return sent.value.headers["content-type"]
@@ -336,7 +340,7 @@ def test_oversized_logo_is_refused_and_other_answers_are_kept(visit, tmp_path, s
     page.fill(f"#promise-{PromiseType.objects.get(code='tours').pk}-quantity", "41")
     page.locator("details:has(#id_logo) summary").click()
     page.set_input_files("#id_logo", file)
-    sends(page)
+    save_and_get_form(page)
     expect(page.locator(".error-summary")).to_contain_text("This file is larger than 5 MB.")
     expect(page.locator(f"#promise-{PromiseType.objects.get(code='tours').pk}-quantity")).to_have_value("41")
 
@@ -345,5 +349,5 @@ def test_oversized_logo_is_refused_and_other_answers_are_kept(visit, tmp_path, s
 def test_pledge_page_stays_under_its_weight_limit(visit, language):
     district()
     page = visit(language, cold=True)
-    weights = weights_of(page, factories.draft_pledge(promises=every_kind()).get_absolute_url())
-    assert sum(weights.values()) <= MOST, weights
+    weights = weights_of(page, factories.draft_pledge(promises=all_promises()).get_absolute_url())
+    assert sum(weights.values()) <= MAX_BYTES, weights

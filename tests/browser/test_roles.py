@@ -1,4 +1,4 @@
-"""Each role's day at a browser: signing in with both steps, and every page that its start page leads to."""
+"""Each role in a browser: signing in with both steps, and opening every page its start page links to."""
 
 import pytest
 from django.contrib.auth.models import Group, User
@@ -8,7 +8,7 @@ from imagine.access import roles
 from summit.models import Guest, Rsvp
 from tests import factories
 from tests.browser.axe_checks import document_problems
-from tests.browser.staff import fill_in_sign_in_form, page_of
+from tests.browser.staff import change_url, fill_in_sign_in_form
 
 pytestmark = pytest.mark.browser
 
@@ -18,7 +18,7 @@ START = "/imagine/admin/"
 
 @pytest.fixture
 def rsvp(site) -> Rsvp:
-    """A guest who needs something, among a bit of everything that a start page speaks of."""
+    """An RSVP with needs, and a bit of everything that a start page shows."""
     event = factories.event(capacity=2)
     rsvp = factories.rsvp(event)
     Guest.objects.filter(rsvp=rsvp).update(dietary_needs=NEED)
@@ -36,16 +36,16 @@ def colleague(role: str) -> User:
 
 
 def walk(page: Page, role: str) -> tuple[dict[str, str], list[str]]:
-    """Sign in and open each page that the start page leads to. Return what each one says, and what is wrong with it."""
+    """Sign in and open each page the start page links to. Return the text of each page, and its problems."""
     page.goto(START)
     fill_in_sign_in_form(page, colleague(role))
     assert page.url.endswith(START)
     links = page.locator("a[href]").evaluate_all("links => links.map(link => link.href.split('#')[0])")
     texts, problems = {}, []
     for link in sorted({link for link in links if "/imagine/" in link}):
-        answer = page.goto(link)
-        if answer.status != 200 or "/login/" in page.url:
-            problems.append(f"{link}: {answer.status} {page.url}")
+        response = page.goto(link)
+        if response.status != 200 or "/login/" in page.url:
+            problems.append(f"{link}: {response.status} {page.url}")
         elif START in link:
             problems += document_problems(page, "en")
         texts[link.partition(START)[2] or link] = page.locator("body").inner_text()
@@ -58,7 +58,7 @@ def test_community_relations_can_open_every_page_it_is_offered(visit, rsvp):
     assert problems == [], "\n".join(problems)
     assert {"summit/rsvp/", "partners/pledge/", "core/securityevent/", "privacy/hold/", "account/"} <= texts.keys()
     assert not any(link.startswith("auth/") for link in texts)
-    page.goto(page_of(rsvp))
+    page.goto(change_url(rsvp))
     assert NEED in page.content()
 
 
@@ -69,9 +69,9 @@ def test_viewer_can_open_every_page_offered_and_sees_no_dietary_needs(visit, rsv
     assert {"summit/rsvp/", "partners/pledge/", "account/"} <= texts.keys()
     assert not any(link.startswith(("auth/", "core/", "privacy/", "mail/message/")) for link in texts)
     assert not any(NEED in text for text in texts.values())
-    for address in (page_of(rsvp), page_of(rsvp.event), f"{START}summit/rsvp/?q=Alma"):
+    for address in (change_url(rsvp), change_url(rsvp.event), f"{START}summit/rsvp/?q=Alma"):
         assert page.goto(address).status == 200
-        assert "Alma Reyes" in page.content() or address == page_of(rsvp.event)
+        assert "Alma Reyes" in page.content() or address == change_url(rsvp.event)
         assert NEED not in page.content()
     assert page.locator("[name=_save]").count() == 0
 
@@ -83,4 +83,4 @@ def test_check_in_desk_can_open_only_its_account(visit, rsvp):
     assert not any(link.startswith(("summit/", "partners/", "mail/", "auth/", "core/", "privacy/")) for link in texts)
     assert "account/" in texts
     assert "Alma Reyes" not in " ".join(texts.values())
-    assert page.goto(page_of(rsvp)).status == 403
+    assert page.goto(change_url(rsvp)).status == 403

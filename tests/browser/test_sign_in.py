@@ -1,4 +1,4 @@
-"""Signing in with a keyboard alone: setting up a second step, using it, and one's own account."""
+"""Signing in with the keyboard alone: setting up a second step, using it, and the account page."""
 
 import re
 import time
@@ -42,25 +42,25 @@ def test_new_user_sets_up_an_app_and_signs_in_with_a_recovery_code(visit, newcom
     page, keyboard = visit(language, width), Keyboard()
     found = []
 
-    def look() -> None:
+    def check_page() -> None:
         found.extend(admin_page_problems(page, language))
 
     page.goto("/imagine/admin/summit/event/")
-    look()
+    check_page()
     steps = [step(page)]
     give_password(page, keyboard)
     keyboard.press(page.locator("summary"))
-    look()
+    check_page()
     steps.append(step(page))
     device = offered_app(page)
     keyboard.fill(page.locator("#id_code"), "123")
     with page.expect_navigation():
         page.keyboard.press("Enter")
-    look()
+    check_page()
     keyboard.fill(page.locator("#id_code"), code_of(device))
     with page.expect_navigation():
         page.keyboard.press("Enter")
-    look()
+    check_page()
     steps.append(step(page))
     assert steps == [("login", 3), ("set-up", 1), ("recovery-codes", 0)]
     code = page.locator(".sign-in-codes code").first.inner_text()
@@ -68,29 +68,29 @@ def test_new_user_sets_up_an_app_and_signs_in_with_a_recovery_code(visit, newcom
         keyboard.press(page.locator("main [type=submit]"))
     assert page.url.endswith("/imagine/admin/summit/event/")
     page.goto("/imagine/admin/account/")
-    look()
+    check_page()
     with page.expect_navigation():
         keyboard.press(page.locator("#logout-form button"))
     page.goto("/imagine/admin/")
     give_password(page, keyboard)
-    look()
+    check_page()
     keyboard.fill(page.locator("#id_code"), code)
     with page.expect_navigation():
         page.keyboard.press("Enter")
     assert page.url.endswith("/imagine/admin/")
     page.goto("/imagine/admin/auth/user/add/")
-    look()
+    check_page()
     page.goto(f"/imagine/admin/auth/user/{newcomer.pk}/change/")
-    look()
+    check_page()
     page.goto(f"/imagine/admin/auth/user/{newcomer.pk}/reset-second-step/")
-    look()
+    check_page()
     page.goto("/imagine/admin/account/confirm/")
-    look()
+    check_page()
     page.context.clear_cookies(name="sessionid")
     page.goto("/imagine/admin/password/forgot/")
-    look()
+    check_page()
     page.goto("/imagine/admin/password/MQ/abc-123/")
-    look()
+    check_page()
     assert found == [], "\n".join(found)
 
 
@@ -132,7 +132,7 @@ def test_session_timeout_warns_and_keeps_typed_text(visit, newcomer):
     dialog, row = page.locator("#session-end"), StaffSession.objects.get()
     expect(dialog).to_be_hidden()
 
-    left(row, 60)
+    set_time_left(row, 60)
     page.clock.fast_forward("29:00")
     expect(dialog).to_contain_text("Are you still there?")
     assert admin_page_problems(page, "en") == []
@@ -140,7 +140,7 @@ def test_session_timeout_warns_and_keeps_typed_text(visit, newcomer):
     expect(dialog).to_be_hidden()
     expect(page.locator("#id_reason")).to_be_focused()
 
-    left(row, 0)
+    set_time_left(row, 0)
     page.clock.fast_forward("29:00")
     expect(dialog).to_contain_text("What you typed is still here")
     page.keyboard.press("Escape")
@@ -148,7 +148,7 @@ def test_session_timeout_warns_and_keeps_typed_text(visit, newcomer):
         dialog.get_by_role("link").click()
     expect(opened.value).to_have_url(re.compile("/login/.next=/imagine/admin/privacy/hold/add/"))
     opened.value.close()
-    page.context.clear_cookies(name="csrftoken")  # as signing in does
+    page.context.clear_cookies(name="csrftoken")  # like signing in
     sign_in(page.context.new_page(), newcomer)
     page.evaluate("dispatchEvent(new Event('focus'))")
     expect(dialog).to_be_hidden()
@@ -165,20 +165,20 @@ def test_expired_page_stays_locked_when_a_colleague_signs_in(visit, newcomer):
     sign_in(page, newcomer)
     page.goto("/imagine/admin/privacy/hold/add/")
     dialog, row = page.locator("#session-end"), StaffSession.objects.get()
-    left(row, 0)
+    set_time_left(row, 0)
     page.clock.fast_forward("29:00")
     expect(dialog).to_contain_text("You’re signed out")
     page.context.clear_cookies()
     sign_in(page.context.new_page(), User.objects.create_superuser("ben@example.org"))
-    with page.expect_response("**/account/session/") as asked:
+    with page.expect_response("**/account/session/") as response_info:
         page.evaluate("dispatchEvent(new Event('focus'))")
-    assert asked.value.json()["seconds"] > 0
-    page.evaluate("() => fetch('/imagine/').then(answer => answer.text())")  # the script has its answer by then
+    assert response_info.value.json()["seconds"] > 0
+    page.evaluate("() => fetch('/imagine/').then(answer => answer.text())")  # the script has the response by then
     assert dialog.is_visible()
 
 
-def left(row: StaffSession, seconds: int) -> None:
-    """The session of `row` ends in so many seconds."""
+def set_time_left(row: StaffSession, seconds: int) -> None:
+    """Let the session of `row` end in this many seconds."""
     store = SessionStore(row.session_key)
     store[LAST_USED_AT] = int(time.time()) - 30 * 60 + seconds
     store.save()

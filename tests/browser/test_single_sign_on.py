@@ -1,4 +1,4 @@
-"""Through the district's sign-in and back, under the policy of content that pages have."""
+"""Through the district's sign-in and back, under the content security policy."""
 
 import pytest
 from django.contrib.auth.models import User
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture
 def district(site):
-    """The district, and another web server of the site that knows it."""
+    """The district's sign-in, and a web server of the site that uses it."""
     with running_district() as district:
         port = free_port()
         district.site = f"http://127.0.0.1:{port}"
@@ -32,7 +32,7 @@ def district(site):
             web.stop()
 
 
-def goes_through_the_district(page: Page, district) -> None:
+def sign_in_at_the_district(page: Page, district) -> None:
     page.goto("/imagine/admin/summit/event/")
     page.click("text=Sign in with your district account")
     assert page.url.startswith(f"{district.address}/authorize?")
@@ -44,7 +44,7 @@ def test_district_user_signs_in(browser: Browser, district):
     context, monitor = browser.new_context(base_url=district.site), PageMonitor()
     monitor.attach(context, district.site)
     page = context.new_page()
-    goes_through_the_district(page, district)
+    sign_in_at_the_district(page, district)
     assert page.url == f"{district.site}/imagine/admin/login/set-up/"
     page.click("summary")
     page.fill("#id_code", code_of(offered_app(page)))

@@ -1,4 +1,4 @@
-"""The whole story, as two parties live it: from the landing page to the mail in the inbox, and back."""
+"""The whole story of two parties, from the landing page to the emails in their inboxes."""
 
 import pytest
 from django.utils import translation
@@ -67,7 +67,7 @@ class Guest(Visitor):
         expect(self.page.locator("h1")).to_have_text(HEADINGS[self.language][heading])
 
     def expect_email(self, subject: str) -> str:
-        """The next mail has come and says this; returns its private link."""
+        """Wait for the next email, check its subject, and return its personal link."""
         message = self.next_email()
         with translation.override(self.language):
             assert message["Subject"].strip() == SUBJECTS[self.language][subject].format(

@@ -1,4 +1,4 @@
-"""The first view of a page, as it comes over the wire."""
+"""The transferred size of the first page view."""
 
 import pytest
 from playwright.sync_api import Page
@@ -7,13 +7,13 @@ from tests import factories
 
 pytestmark = pytest.mark.browser
 
-MOST = 45_000  # bytes, compressed, without images and the one font
+MAX_BYTES = 45_000  # bytes, compressed, without images and the font
 
 
 def weights_of(page: Page, path: str) -> dict[str, int]:
-    """The page, its styles and its script, each by its address, and that it asks for one font."""
+    """Return the size of the page, its style sheets and its scripts by URL. The page must load one font."""
     requests = []
-    page.on("requestfinished", lambda request: requests.append(request))  # Playwright cannot wrap a builtin
+    page.on("requestfinished", lambda request: requests.append(request))  # Playwright can't wrap a built-in
     page.goto(path, wait_until="networkidle")
     weights = {
         request.url.rpartition("/imagine/")[2]: request.sizes()["responseBodySize"]
@@ -29,4 +29,4 @@ def weights_of(page: Page, path: str) -> dict[str, int]:
 def test_landing_page_stays_under_its_weight_limit(visit, language):
     factories.rsvp(factories.event(capacity=3, description="Doors open at 7:30. " * 20), size=3)
     weights = weights_of(visit(language, cold=True), "/imagine/")
-    assert sum(weights.values()) <= MOST, weights
+    assert sum(weights.values()) <= MAX_BYTES, weights

@@ -1,4 +1,5 @@
-"""The words of mail in a real browser: both languages, every width, the mails in their frames; and without scripts."""
+"""Editing email templates and watching reminders in a real browser: both languages, every width, previews, and without
+scripts."""
 
 from datetime import timedelta
 
@@ -19,8 +20,8 @@ pytestmark = pytest.mark.browser
 LIST = "/imagine/admin/mail/templateoverride/"
 
 
-def gathered() -> Event:
-    """An event that begins just now, of whose guests some came, and of which something was said."""
+def past_event() -> Event:
+    """An event that has just started, with guests checked in and reminders sent."""
     event = factories.event(capacity=9)
     parties = [factories.rsvp(event, name, size=2) for name in ("Alma Reyes", "Ben Ochoa")]
     now = timezone.now()
@@ -41,7 +42,7 @@ def frame(page: Page, number: int):
 
 @pytest.mark.parametrize(("language", "width"), [("en", DESKTOP), ("es", TABLET)])
 def test_template_and_reminder_pages_have_no_problems(visit, staff, language, width):
-    event = gathered()
+    event = past_event()
     TemplateOverride.objects.create(template="thanks", language="es", subject="Hola", text="Adiós, {nadie}.")
     page = visit(language, width)
     sign_in(page)
@@ -66,15 +67,15 @@ def test_template_text_is_previewed_refused_saved_and_restored(visit, staff, scr
     page.get_by_role("link", name="A day before an event").click()
     expect(frame(page, 0).get_by_role("heading")).to_contain_text("is tomorrow")
     expect(frame(page, 1).get_by_role("heading")).to_contain_text("mañana")
-    words = page.get_by_label("Text").first
-    words.fill("Dear {nmae}, come!")
+    text_field = page.get_by_label("Text").first
+    text_field.fill("Dear {nmae}, come!")
     page.get_by_role("button", name="Preview").click()
     expect(page.locator(".errorlist")).to_have_text("This mail knows no {nmae}. Did you mean {name}?")
-    words.fill("Dear {name}, come {soon}!\n\nBring a pen.")
+    text_field.fill("Dear {name}, come {soon}!\n\nBring a pen.")
     page.get_by_role("button", name="Preview").click()
     expect(frame(page, 0).locator("p", has_text="Dear Alma Reyes, come tomorrow!")).to_be_visible()
-    pen = frame(page, 0).locator("p", has_text="Bring a pen.")
-    assert pen.evaluate("e => getComputedStyle(e).marginBottom") == "14px"
+    preview_line = frame(page, 0).locator("p", has_text="Bring a pen.")
+    assert preview_line.evaluate("e => getComputedStyle(e).marginBottom") == "14px"
     assert not TemplateOverride.objects.active().exists()
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.get_by_text("Saved. It is said so from the next mail on.")).to_be_visible()

@@ -1,4 +1,4 @@
-"""With ADMIN_URL_HOST, the admin answers on that host alone, and nothing else does."""
+"""With ADMIN_URL_HOST set, the admin answers only on that host, and nothing else does."""
 
 import pytest
 from django.contrib.auth.models import User
@@ -38,14 +38,14 @@ def test_admin_is_served_only_on_its_own_host(staff):
 
 
 def test_admin_forms_accept_posts_only_from_the_admin_host(staff):
-    strict = Client(enforce_csrf_checks=True)
-    strict.cookies = staff.cookies
+    csrf_client = Client(enforce_csrf_checks=True)
+    csrf_client.cookies = staff.cookies
     url = f"/imagine/admin/summit/event/{factories.event().pk}/change/"
-    sent = web_client.form_fields(strict.get(url, headers=ADMIN))
-    own = {"origin": "https://admin.example.org", "sec-fetch-site": "same-origin"}
-    public_page = {"origin": "https://www.example.org", "sec-fetch-site": "same-site"}
-    assert strict.post(url, sent, headers=ADMIN | public_page).status_code == 403
-    assert strict.post(url, sent, headers=ADMIN | own).status_code == 302
+    data = web_client.form_fields(csrf_client.get(url, headers=ADMIN))
+    admin_origin = {"origin": "https://admin.example.org", "sec-fetch-site": "same-origin"}
+    public_origin = {"origin": "https://www.example.org", "sec-fetch-site": "same-site"}
+    assert csrf_client.post(url, data, headers=ADMIN | public_origin).status_code == 403
+    assert csrf_client.post(url, data, headers=ADMIN | admin_origin).status_code == 302
 
 
 def test_admin_host_redirects_public_pages_to_the_public_host(staff):

@@ -1,4 +1,4 @@
-"""Who changed what, from what to what, told beside the thing that changed."""
+"""The change history: who changed what, with old and new values."""
 
 import pytest
 from django.contrib.auth.models import User
@@ -20,7 +20,7 @@ def staff() -> Client:
 
 
 def changes(rsvp) -> list[tuple]:
-    """Kind, name, what and reason of each change, oldest first."""
+    """Return the kind, name, changes and reason of each entry, oldest first."""
     rows = AuditEntry.objects.about(rsvp).order_by("pk")
     return list(rows.values_list("actor_kind", "actor_name", "changes", "reason"))
 
@@ -69,8 +69,8 @@ def test_override_requires_and_records_a_reason(staff):
     assert "Say why in the field beside the action" in web_client.page_text(page)
     assert snapshots.seats(event) == [("Alma Reyes", 0, 1)]
     staff.post("/imagine/admin/summit/rsvp/", action | {"reason": "The mayor"}, follow=True)
-    what = {"held_seats": [0, 1], "waitlisted_seats": [1, 0], "overbooked_seats": [0, 1]}
-    assert changes(rsvp) == [("staff", "anna", what, "The mayor")]
+    seat_changes = {"held_seats": [0, 1], "waitlisted_seats": [1, 0], "overbooked_seats": [0, 1]}
+    assert changes(rsvp) == [("staff", "anna", seat_changes, "The mayor")]
 
 
 def test_event_history_shows_only_the_changed_field(staff):

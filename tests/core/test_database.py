@@ -1,4 +1,4 @@
-"""No session waits without end, behind a pooler or not."""
+"""Every database session has timeouts, with and without a pooler."""
 
 import contextlib
 
@@ -22,11 +22,11 @@ def new_connection():
 
 def timeouts() -> dict[str, str]:
     with new_connection() as connection, connection.cursor() as cursor:
-        found = {}
+        values = {}
         for name in TIMEOUTS:
             cursor.execute("SELECT current_setting(%s)", [name])
-            found[name] = cursor.fetchone()[0]
-        return found
+            values[name] = cursor.fetchone()[0]
+        return values
 
 
 def warnings(monkeypatch) -> list[str]:

@@ -15,8 +15,8 @@ def subclasses(parent: type) -> Iterator[type]:
 
 
 def test_every_inline_bounds_its_rows():
-    """Django's own bound is 2,000 forms, which take most of a minute."""
+    """Django's own limit is 2,000 forms, which take most of a minute."""
     admin.autodiscover()
-    ours = [inline for inline in subclasses(InlineModelAdmin) if inline.__module__.startswith(OUR_APPS)]
-    assert len(ours) > 2
-    assert [inline.__qualname__ for inline in ours if not issubclass(inline, BoundedInline)] == []
+    inlines = [inline for inline in subclasses(InlineModelAdmin) if inline.__module__.startswith(OUR_APPS)]
+    assert len(inlines) > 2
+    assert [inline.__qualname__ for inline in inlines if not issubclass(inline, BoundedInline)] == []

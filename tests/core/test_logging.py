@@ -1,4 +1,4 @@
-"""Logs carry ids, routes and kinds of error, and never a name, an address or a link."""
+"""Logs contain IDs, routes and error types, but never a name, an email address or a link."""
 
 import io
 import json
@@ -24,7 +24,7 @@ PRIVATE = ("Alma", "Reyes", "Okafor", "no nuts", "example.org", "209 555")
 
 @pytest.fixture
 def log():
-    """Everything that is logged, written as in production."""
+    """Everything that is logged, formatted as in production."""
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
     handler.setFormatter(JsonFormatter())
@@ -35,11 +35,11 @@ def log():
 
 
 def lines(log: io.StringIO, *also_private: str) -> list[dict]:
-    """The lines so far, after looking for anything private in them."""
-    written = log.getvalue()
-    for words in (*PRIVATE, *also_private):
-        assert words not in written
-    return [json.loads(line) for line in written.splitlines()]
+    """Return the lines logged so far, after checking that they contain nothing private."""
+    output = log.getvalue()
+    for private in (*PRIVATE, *also_private):
+        assert private not in output
+    return [json.loads(line) for line in output.splitlines()]
 
 
 @app.task(name="tests.fail")
@@ -64,8 +64,8 @@ def test_requests_are_logged_by_route_and_status(log, mail_server):
     browser.post("/imagine/rsvp/find/", {"email": "alma@example.org"})
     delivery.requeue_abandoned()
     mail_server.at_recipient = "550 no such user alma@example.org"
-    found = lines(log, rsvp.token, rsvp.token[:-1], str(rsvp.ics_uid))
-    requests = [line for line in found if line["logger"] == "imagine.core.request"]
+    log_lines = lines(log, rsvp.token, rsvp.token[:-1], str(rsvp.ics_uid))
+    requests = [line for line in log_lines if line["logger"] == "imagine.core.request"]
     assert [(line["method"], line["route"], line["status"]) for line in requests] == [
         ("GET", "imagine/events/<slug:slug>/", 200),
         ("POST", "imagine/events/<slug:slug>/", 302),
@@ -78,7 +78,7 @@ def test_requests_are_logged_by_route_and_status(log, mail_server):
         ("POST", "imagine/rsvp/find/", 302),
     ]
     assert all(len(line["request_id"]) == 12 for line in requests)
-    sent = {line["message_id"] for line in found if line["logger"] == "imagine.mail.delivery"}
+    sent = {line["message_id"] for line in log_lines if line["logger"] == "imagine.mail.delivery"}
     assert sent == {str(pk) for pk in Message.objects.values_list("pk", flat=True)}
 
 
@@ -91,15 +91,15 @@ def test_rejected_email_is_logged_without_its_address(log, mail_server):
 
 def test_csrf_failures_are_logged_without_private_links(log):
     rsvp = factories.rsvp(factories.event())
-    strict = Client(enforce_csrf_checks=True)
+    csrf_client = Client(enforce_csrf_checks=True)
     address = reverse("cancel_rsvp", args=[rsvp.token])
-    strict.post(address)
-    strict.post(address, headers={"origin": f"http://evil.example.com/imagine/rsvp/{rsvp.token}/"})
-    strict.post(address, secure=True, headers={"referer": f"https://old.example.com/imagine/rsvp/{rsvp.token}/"})
-    strict.post(address, secure=True, headers={"referer": "https://example.com/alma@example.org"})
-    found = lines(log, rsvp.token)
-    assert [line["status"] for line in found if line["logger"] == "imagine.core.request"] == [403] * 4
-    assert len([line for line in found if line["logger"] == "django.security.csrf"]) == 4
+    csrf_client.post(address)
+    csrf_client.post(address, headers={"origin": f"http://evil.example.com/imagine/rsvp/{rsvp.token}/"})
+    csrf_client.post(address, secure=True, headers={"referer": f"https://old.example.com/imagine/rsvp/{rsvp.token}/"})
+    csrf_client.post(address, secure=True, headers={"referer": "https://example.com/alma@example.org"})
+    log_lines = lines(log, rsvp.token)
+    assert [line["status"] for line in log_lines if line["logger"] == "imagine.core.request"] == [403] * 4
+    assert len([line for line in log_lines if line["logger"] == "django.security.csrf"]) == 4
 
 
 def test_invalid_requests_are_logged_without_what_was_sent(log):
@@ -133,22 +133,22 @@ def test_database_errors_are_logged_by_type_and_location(log):
 
 def test_failed_task_is_logged_by_its_name(log):
     fail.apply(args=("alma@example.org",), kwargs={})
-    found = lines(log)
-    assert [(line["message"], line["error"]) for line in found if line["level"] == "error"] == [
+    log_lines = lines(log)
+    assert [(line["message"], line["error"]) for line in log_lines if line["level"] == "error"] == [
         ("tests.fail failed", "ValueError")
     ]
 
 
 def test_formatter_redacts_addresses_links_and_secrets(log):
-    for words in (
+    for private in (
         "mail to alma@example.org",
         "GET /imagine/rsvp/abcdefghijklmnopqrstuvwxyz123456/cancel/",
         "GET /imagine/rsvp/cut-off?x",
         "token abcdefghijklmnopqrstuvwxyz123456",
     ):
-        logging.getLogger("somebody.else").warning("%s", words)
-    found = lines(log, "abcdefghijklmnopqrstuvwxyz123456", "cut-off")
-    assert [line["message"] for line in found] == [
+        logging.getLogger("somebody.else").warning("%s", private)
+    log_lines = lines(log, "abcdefghijklmnopqrstuvwxyz123456", "cut-off")
+    assert [line["message"] for line in log_lines] == [
         "mail to (address)",
         "GET /imagine/rsvp/(link)/cancel/",
         "GET /imagine/rsvp/(link)?x",
@@ -157,7 +157,7 @@ def test_formatter_redacts_addresses_links_and_secrets(log):
 
 
 def test_a_long_text_is_searched_for_private_data_once():
-    """From each of its letters on, this would take minutes."""
+    """Starting a search at each letter would take minutes."""
     text = "é" * 300_000
     assert without_private(f"{text} alma@example.org") == f"{text} (address)"
 

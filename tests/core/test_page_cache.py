@@ -1,4 +1,4 @@
-"""Kept pages: written anew when what they show changed, and never with another visitor's token."""
+"""Cached pages are rendered again when their data changes, and never contain another visitor's token."""
 
 import re
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def nothing_kept(monkeypatch):
+def empty_cache(monkeypatch):
     monkeypatch.setattr(page_cache, "cached_pages", {})
 
 
@@ -39,7 +39,7 @@ def test_cached_page_is_shared_but_each_visitor_gets_their_own_token(client):
 
 
 def test_token_placeholder_cannot_be_injected(client):
-    """A partner's website once carried each visitor's token to a foreign site."""
+    """A partner's website URL could once send visitors' tokens to another site."""
     partner = factories.listed_partner(website=f"https://evil.example.org/?t={chr(0xE000)}token{chr(0xE001)}")
     for _twice in range(2):
         page = client.get(partner.get_absolute_url()).content.decode()
@@ -87,14 +87,14 @@ def test_page_with_a_message_is_not_cached(client, rf):
 
 
 def test_page_evicted_by_another_thread_is_still_shown(client, monkeypatch):
-    class Thrown(dict):
+    class BrokenDict(dict):
         def __setitem__(self, key, page):
             pass
 
         def __contains__(self, key):
             return True
 
-    monkeypatch.setattr(page_cache, "cached_pages", Thrown())
+    monkeypatch.setattr(page_cache, "cached_pages", BrokenDict())
     factories.event()
     assert "Save my seats" in page(client)
 
@@ -111,9 +111,9 @@ def test_cached_page_sets_the_csrf_cookie_for_a_new_visitor():
 
 def test_refused_post_uses_the_cached_page_with_its_own_status(client):
     event = factories.event(rsvp_closes_at=timezone.now())
-    refused = client.post(event.get_absolute_url(), web_client.rsvp_form())
+    posted = client.post(event.get_absolute_url(), web_client.rsvp_form())
     shown, head = client.get(event.get_absolute_url()), client.head(event.get_absolute_url())
-    assert [answer.status_code for answer in (refused, shown, head)] == [409, 200, 200]
+    assert [each.status_code for each in (posted, shown, head)] == [409, 200, 200]
     assert len(page_cache.cached_pages) == 1
     assert "RSVP is closed" in shown.content.decode()
 

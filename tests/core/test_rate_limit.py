@@ -1,4 +1,4 @@
-"""Limits slide, count exactly, and say when to come back."""
+"""Rate limits use a sliding window, count exactly, and say when to try again."""
 
 from datetime import timedelta
 
@@ -17,51 +17,51 @@ from tests.concurrency import run_at_once
 pytestmark = pytest.mark.django_db
 
 
-def tries(number: int, *, most: int = 10, weight: int = 1) -> list[int]:
-    return [rate_limit.wait_for_try("key", most=most, minutes=10, weight=weight) for _ in range(number)]
+def count_tries(number: int, *, limit: int = 10, weight: int = 1) -> list[int]:
+    return [rate_limit.wait_for_try("key", most=limit, minutes=10, weight=weight) for _ in range(number)]
 
 
 def pass_time(seconds: float) -> None:
-    """As if all tries had been so many seconds earlier."""
-    for count in RateLimitCount.objects.order_by("since"):  # the oldest first, so that none takes another's place
+    """Make all tries this many seconds older."""
+    for count in RateLimitCount.objects.order_by("since"):  # oldest first, so that no row collides with another
         count.since -= timedelta(seconds=seconds)
         count.save()
 
 
 def test_tries_up_to_the_limit_pass_and_refused_ones_do_not_count():
-    assert tries(10) == [0] * 10
-    refused = tries(50)
-    assert all(600 < seconds <= 630 for seconds in refused)
+    assert count_tries(10) == [0] * 10
+    totals = count_tries(50)
+    assert all(600 < seconds <= 630 for seconds in totals)
     assert RateLimitCount.objects.get().count == 10
 
 
 def test_limit_cannot_be_doubled_at_a_window_boundary():
-    tries(10)
+    count_tries(10)
     for _minute in range(10):
         pass_time(60)
-        assert tries(1) != [0]
+        assert count_tries(1) != [0]
     pass_time(30)
-    assert tries(11)[:10] == [0] * 10
+    assert count_tries(11)[:10] == [0] * 10
 
 
 def test_old_tries_expire_gradually():
-    tries(4)
+    count_tries(4)
     pass_time(300)
-    tries(6)
+    count_tries(6)
     pass_time(330)
-    assert [seconds == 0 for seconds in tries(6)] == [True] * 4 + [False] * 2
+    assert [seconds == 0 for seconds in count_tries(6)] == [True] * 4 + [False] * 2
 
 
 @pytest.mark.parametrize("weight", [1, 3])
 def test_reported_wait_is_exactly_long_enough(weight):
     for _part in range(5):
-        tries(2)
+        count_tries(2)
         pass_time(60)
-    [seconds] = tries(1, weight=weight)
+    [seconds] = count_tries(1, weight=weight)
     pass_time(seconds - 1)
-    assert tries(1, weight=weight) != [0]
+    assert count_tries(1, weight=weight) != [0]
     pass_time(1)
-    assert tries(1, weight=weight) == [0]
+    assert count_tries(1, weight=weight) == [0]
 
 
 def test_count_try_returns_the_total_of_the_window():
@@ -114,17 +114,17 @@ def test_many_tries_from_only_one_address_suggest_an_undeclared_proxy():
 
 @pytest.mark.slow
 def test_visitor_check_reads_a_bounded_number_of_counts():
-    begun = timezone.now() - timedelta(hours=1)
+    started = timezone.now() - timedelta(hours=1)
     RateLimitCount.objects.bulk_create(
-        RateLimitCount(key=f"rsvp:visitor:{number % 3}", since=begun + timedelta(milliseconds=number))
+        RateLimitCount(key=f"rsvp:visitor:{number % 3}", since=started + timedelta(milliseconds=number))
         for number in range(20_000)
     )
     with connection.cursor() as cursor, CaptureQueriesContext(connection) as queries:
         cursor.execute("ANALYZE core_ratelimitcount")
         assert not rate_limit.all_visitors_are_one()
-    [asked] = [query["sql"] for query in queries if query["sql"].startswith("SELECT")]
+    [rate_limit_queries] = [query["sql"] for query in queries if query["sql"].startswith("SELECT")]
     with connection.cursor() as cursor:
-        cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {asked}")
+        cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {rate_limit_queries}")
         plan = cursor.fetchone()[0][0]["Plan"]["Plans"][0]
     assert plan["Index Name"] == "rate_limit_count_by_time"
     assert plan["Actual Rows"] == rate_limit.MAX_COUNTS_TO_JUDGE

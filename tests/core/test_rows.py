@@ -11,10 +11,10 @@ pytestmark = pytest.mark.django_db
 
 def test_select_row_returns_what_the_orm_does():
     event = Event.objects.get(pk=factories.event().pk)
-    found = select_row(Event, "slug = %s", [event.slug])
-    assert vars(found) | {"_state": None} == vars(event) | {"_state": None}
-    assert not found._state.adding
-    assert found.get_deferred_fields() == set()
+    selected = select_row(Event, "slug = %s", [event.slug])
+    assert vars(selected) | {"_state": None} == vars(event) | {"_state": None}
+    assert not selected._state.adding
+    assert selected.get_deferred_fields() == set()
     assert select_row(Event, "slug = %s", ["nowhere"]) is None
 
 

@@ -1,4 +1,4 @@
-"""The activity log: what it records of accounts, who may read it, and that nobody can change it."""
+"""The activity log: what it records about accounts, who may read it, and that no one can change it."""
 
 from datetime import timedelta
 
@@ -30,7 +30,7 @@ TABLE = "core_securityevent"
 
 
 def events(*kinds: str) -> list[tuple]:
-    """Kind, who, about and facts of each event, oldest first."""
+    """Return the kind, actor, object and facts of each event, oldest first."""
     rows = SecurityEvent.objects.filter(kind__in=kinds) if kinds else SecurityEvent.objects.all()
     return [(row.kind, row.user_name, row.about, row.facts) for row in rows.order_by("pk")]
 
@@ -48,7 +48,7 @@ def forget_events() -> None:
         cursor.execute(f"ALTER TABLE {TABLE} ENABLE TRIGGER USER")
 
 
-# Who, from where -------------------------------------------------------------------------------------------------
+# Actor and address -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_a_failed_sign_in_names_the_account_that_was_tried(anna):
 
 
 def test_unknown_username_is_not_recorded():
-    """Somebody typed the password where the name belongs."""
+    """Someone may have typed the password into the wrong field."""
     Client().post(LOGIN, {"username": PASSWORD, "password": "anna"})
     assert events() == [(SecurityEventKind.SIGN_IN_FAILED, "", None, {})]
 
@@ -165,10 +165,10 @@ def test_role_changes_are_recorded_from_both_sides(anna):
 
 @pytest.mark.slow
 def test_permission_changes_of_roles_and_accounts_are_recorded(anna):
-    role, may = Group.objects.create(name="Readers"), Permission.objects.get(codename="view_rsvp")
-    role.permissions.set([may])
-    role.permissions.set([may])
-    anna.user_permissions.add(may)
+    role, permission = Group.objects.create(name="Readers"), Permission.objects.get(codename="view_rsvp")
+    role.permissions.set([permission])
+    role.permissions.set([permission])
+    anna.user_permissions.add(permission)
     anna.user_permissions.set([])
     assert events() == [
         (SecurityEventKind.ROLE_CHANGED, "", role, {"role": "Readers", "added": ["summit.view_rsvp"]}),
@@ -201,7 +201,7 @@ def test_a_deleted_account_keeps_its_name_in_the_log(anna):
     assert event.user_name == "anna"
 
 
-# Nobody changes it -----------------------------------------------------------------------------------------------
+# Append-only -----------------------------------------------------------------------------------------------------
 
 STATEMENTS = {
     "UPDATE": f"UPDATE {TABLE} SET user_name = 'somebody else'",
@@ -217,7 +217,7 @@ def execute(statement: str) -> None:
 
 @pytest.mark.parametrize("statement", STATEMENTS)
 def test_the_database_refuses_to_change_the_log(statement):
-    """Even the owner of the table, and tests sign in as a superuser."""
+    """This includes the table's owner and superusers, such as the test user."""
     event = record_event(SecurityEventKind.EXPORTED)
     with pytest.raises(ProgrammingError, match=rf"{REFUSED} \({statement} refused\)"):
         execute(STATEMENTS[statement])
@@ -233,7 +233,7 @@ def test_the_orm_cannot_change_the_log(change):
 
 
 def test_application_role_can_only_read_and_add_events():
-    """As the README sets up an application's role of its own."""
+    """Uses a separate role for the application, as the README describes."""
     record_event(SecurityEventKind.EXPORTED)
     with connection.cursor() as cursor:
         cursor.execute("CREATE ROLE imagine_app")
@@ -252,11 +252,11 @@ def test_application_role_can_only_read_and_add_events():
 
 def test_events_older_than_two_years_are_deleted():
     old = SecurityEvent.objects.create(kind=SecurityEventKind.EXPORTED, created_at=timezone.now() - timedelta(days=732))
-    young = SecurityEvent.objects.create(
+    recent = SecurityEvent.objects.create(
         kind=SecurityEventKind.EXPORTED, created_at=timezone.now() - timedelta(days=729)
     )
     assert security_events.delete_old_events() == 1
-    assert list(SecurityEvent.objects.all()) == [young]
+    assert list(SecurityEvent.objects.all()) == [recent]
     assert old not in SecurityEvent.objects.all()
 
 
@@ -268,7 +268,7 @@ def reader() -> Client:
     return web_client.staff_client("view_securityevent")
 
 
-def listed(client: Client, query: str = "") -> list[int]:
+def listed_ids(client: Client, query: str = "") -> list[int]:
     return [event.pk for event in client.get(f"{LIST}{query}").context["cl"].result_list]
 
 
@@ -281,19 +281,19 @@ def test_the_page_shows_who_did_what(reader, anna):
     assert "Alma" not in text
     assert "When Who What About Details From where Number" in text
     assert "1 activity entry" in text
-    shown = web_client.page_text(reader.get(f"{LIST}{event.pk}/change/"))
-    assert f"Who: anna What: Personal link replaced About: RSVP {event.object_id} Details: filters: sector" in shown
+    page_text = web_client.page_text(reader.get(f"{LIST}{event.pk}/change/"))
+    assert f"Who: anna What: Personal link replaced About: RSVP {event.object_id} Details: filters: sector" in page_text
 
 
 def test_page_can_be_searched_and_filtered(reader, anna):
     exported = record_event(SecurityEventKind.EXPORTED, user=anna)
     merged = record_event(PartnerEventKind.ORGANIZATIONS_MERGED)
-    assert listed(reader, "?q=anna") == [exported.pk]
-    assert listed(reader, f"?q={merged.pk}") == [merged.pk]
-    assert listed(reader, "?kind__exact=organizations_merged") == [merged.pk]
+    assert listed_ids(reader, "?q=anna") == [exported.pk]
+    assert listed_ids(reader, f"?q={merged.pk}") == [merged.pk]
+    assert listed_ids(reader, "?kind__exact=organizations_merged") == [merged.pk]
     today = timezone.localdate()
-    assert listed(reader, f"?created_at__year={today.year}")[-1] == exported.pk
-    assert listed(reader, f"?created_at__year={today.year - 1}") == []
+    assert listed_ids(reader, f"?created_at__year={today.year}")[-1] == exported.pk
+    assert listed_ids(reader, f"?created_at__year={today.year - 1}") == []
 
 
 def test_kinds_of_all_apps_can_be_filtered_by(reader):
@@ -324,7 +324,7 @@ def test_page_is_forbidden_without_the_permission():
 @pytest.mark.slow
 def test_the_page_takes_the_same_queries_for_one_row_and_thirty(reader, anna):
     record_event(SecurityEventKind.SIGNED_IN, anna, user=anna)
-    few = web_client.query_counts(reader.get, [LIST])
+    few_queries = web_client.query_counts(reader.get, [LIST])
     for _ in range(30):
         record_event(SecurityEventKind.SIGNED_IN, anna, user=anna)
-    assert web_client.query_counts(reader.get, [LIST]) == few
+    assert web_client.query_counts(reader.get, [LIST]) == few_queries

@@ -1,4 +1,5 @@
-"""A variable that is missing or wrong stops the start with a sentence that names it; each has its row in the README."""
+"""A missing or invalid variable stops startup with an error that names it, and each variable has a row in the
+README."""
 
 import ast
 import os
@@ -14,7 +15,7 @@ from imagine.mail.reports.mailbox_url import Mailbox
 
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = ROOT / "imagine" / "settings.py"
-GOOD = {
+VALID = {
     "SECRET_KEY": "only-for-the-tests-0123456789-abcdefghijklmnopqrstuvwxyz",
     "SITE_URL": "https://www.example.org",
     "DATABASE_URL": "postgresql://user:password@127.0.0.1:5432/imagine",
@@ -34,11 +35,11 @@ SSO = {
 
 
 def start(monkeypatch, **changed: str | None) -> dict:
-    """The settings that come of a good environment with some variables changed; None takes one away."""
+    """Load the settings with a valid environment and these variables changed; None removes a variable."""
     optional = ("DEBUG", "DEMO", "TRUSTED_PROXIES", "ADMIN_URL_HOST", "BOUNCE_IMAP_URL", "BOUNCE_WEBHOOK_SECRET")
     for name in (*optional, *SSO):
         monkeypatch.delenv(name, raising=False)
-    for name, value in (GOOD | changed).items():
+    for name, value in (VALID | changed).items():
         if value is None:
             monkeypatch.delenv(name, raising=False)
         else:
@@ -47,15 +48,15 @@ def start(monkeypatch, **changed: str | None) -> dict:
 
 
 def variables() -> set[str]:
-    """What settings.py reads from the environment."""
+    """Return the environment variables that settings.py reads."""
     calls = (node for node in ast.walk(ast.parse(SETTINGS.read_text())) if isinstance(node, ast.Call))
     readers = {"variable", "whole_number", "address"}
     named = [call for call in calls if isinstance(call.func, ast.Name) and call.func.id in readers]
     return {call.args[0].value for call in named if isinstance(call.args[0], ast.Constant)}
 
 
-def refusal(monkeypatch, name: str, value: str | None) -> str:
-    """The sentence with which the start is stopped; "" when it is not."""
+def start_error(monkeypatch, name: str, value: str | None) -> str:
+    """Return the error that stops startup, or "" if there is none."""
     try:
         start(monkeypatch, **{name: value})
     except SystemExit as stopped:
@@ -64,9 +65,9 @@ def refusal(monkeypatch, name: str, value: str | None) -> str:
 
 
 def test_missing_variable_stops_startup_and_is_named(monkeypatch):
-    said = {(name, value): refusal(monkeypatch, name, value) for name in GOOD for value in (None, "", "  ")}
+    errors = {(name, value): start_error(monkeypatch, name, value) for name in VALID for value in (None, "", "  ")}
     sentence = r"Imagine Promise cannot start: {} is not set\. It is .+\."
-    assert [case for case in said if not re.fullmatch(sentence.format(case[0]), said[case])] == []
+    assert [case for case in errors if not re.fullmatch(sentence.format(case[0]), errors[case])] == []
 
 
 def test_invalid_variable_stops_startup_and_is_named(monkeypatch):
@@ -96,7 +97,7 @@ def test_invalid_variable_stops_startup_and_is_named(monkeypatch):
         ("MAIL_REPLY_TO", "community"),
         ("MAIL_REPLY_TO", "community@example.org\nBcc: eve@example.org"),
         ("SECRET_KEY", "x" * 50),
-        ("SECRET_KEY", GOOD["SECRET_KEY"][:49]),
+        ("SECRET_KEY", VALID["SECRET_KEY"][:49]),
         ("BOUNCE_IMAP_URL", "imap.example.org"),
         ("BOUNCE_IMAP_URL", "https://user:password@imap.example.org/INBOX"),
         ("BOUNCE_IMAP_URL", "imap://user:password@imap.example.org/INBOX"),
@@ -116,16 +117,16 @@ def test_invalid_variable_stops_startup_and_is_named(monkeypatch):
         ("TRUSTED_PROXIES", "1.5"),
         ("TRUSTED_PROXIES", "²"),
     ]
-    said = {case: refusal(monkeypatch, *case) for case in wrong}
+    errors = {case: start_error(monkeypatch, *case) for case in wrong}
     sentence = r"Imagine Promise cannot start: {} must .+\."
-    assert [case for case in wrong if not re.fullmatch(sentence.format(case[0]), said[case])] == []
+    assert [case for case in wrong if not re.fullmatch(sentence.format(case[0]), errors[case])] == []
 
 
 def test_single_sign_on_is_off_or_fully_configured(monkeypatch):
     assert start(monkeypatch)["OIDC_ISSUER"] == ""
-    made = start(monkeypatch, **SSO)
-    assert made["OIDC_ISSUER"] == "https://login.example.org"
-    assert made["OIDC_GROUPS"] == {"promise-office": "Community Relations", "promise-board": "Viewer"}
+    loaded = start(monkeypatch, **SSO)
+    assert loaded["OIDC_ISSUER"] == "https://login.example.org"
+    assert loaded["OIDC_GROUPS"] == {"promise-office": "Community Relations", "promise-board": "Viewer"}
     wrong = [{name: None} for name in SSO]
     wrong += [{"OIDC_ISSUER": "http://login.example.org"}, {"OIDC_GROUPS": "office"}, {"OIDC_GROUPS": "=Viewer"}]
     for changed in wrong:
@@ -136,13 +137,13 @@ def test_single_sign_on_is_off_or_fully_configured(monkeypatch):
 def test_bounce_mailbox_url_is_parsed(monkeypatch):
     assert start(monkeypatch)["BOUNCE_MAILBOX"] is None
     url = "imaps://bounces%40example.org:p%40ss:w%2Ford@imap.example.org"
-    made = start(monkeypatch, BOUNCE_IMAP_URL=url)["BOUNCE_MAILBOX"]
-    assert made == Mailbox(True, "imap.example.org", 993, "bounces@example.org", "p@ss:w/ord", "INBOX")
-    assert "ss:w" not in repr(made)
-    made = start(monkeypatch, BOUNCE_IMAP_URL=f"{url}:1993/Reports/Old%20ones")["BOUNCE_MAILBOX"]
-    assert (made.port, made.folder) == (1993, "Reports/Old ones")
-    made = start(monkeypatch, BOUNCE_IMAP_URL="imap://user:password@127.0.0.1/")["BOUNCE_MAILBOX"]
-    assert (made.is_encrypted, made.port, made.folder) == (False, 143, "INBOX")
+    loaded = start(monkeypatch, BOUNCE_IMAP_URL=url)["BOUNCE_MAILBOX"]
+    assert loaded == Mailbox(True, "imap.example.org", 993, "bounces@example.org", "p@ss:w/ord", "INBOX")
+    assert "ss:w" not in repr(loaded)
+    loaded = start(monkeypatch, BOUNCE_IMAP_URL=f"{url}:1993/Reports/Old%20ones")["BOUNCE_MAILBOX"]
+    assert (loaded.port, loaded.folder) == (1993, "Reports/Old ones")
+    loaded = start(monkeypatch, BOUNCE_IMAP_URL="imap://user:password@127.0.0.1/")["BOUNCE_MAILBOX"]
+    assert (loaded.is_encrypted, loaded.port, loaded.folder) == (False, 143, "INBOX")
 
 
 def test_demo_skips_the_second_factor_only_on_localhost(monkeypatch):
@@ -153,35 +154,35 @@ def test_demo_skips_the_second_factor_only_on_localhost(monkeypatch):
 
 
 def test_demo_does_not_schedule_nightly_deletion(monkeypatch):
-    nightly = "delete what people's data is no longer needed for"
+    rule = "delete what people's data is no longer needed for"
     demo = {"SITE_URL": "http://127.0.0.1:8000", "DEMO": "1"}
-    assert nightly not in start(monkeypatch, **demo)["CELERY_BEAT_SCHEDULE"]
+    assert rule not in start(monkeypatch, **demo)["CELERY_BEAT_SCHEDULE"]
     for changed in ({"DEMO": None}, {"SITE_URL": "https://www.example.org"}):
-        assert nightly in start(monkeypatch, **(demo | changed))["CELERY_BEAT_SCHEDULE"]
+        assert rule in start(monkeypatch, **(demo | changed))["CELERY_BEAT_SCHEDULE"]
 
 
 @pytest.mark.slow
 def test_failed_startup_prints_one_sentence_and_no_traceback():
-    environment = {"PATH": os.environ["PATH"]} | GOOD
+    environment = {"PATH": os.environ["PATH"]} | VALID
     del environment["SITE_URL"]
-    ended = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "manage.py", "check"], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60
     )
-    assert ended.returncode == 1
-    assert ended.stderr.strip() == (
+    assert process.returncode == 1
+    assert process.stderr.strip() == (
         "Imagine Promise cannot start: SITE_URL is not set. "
         "It is the public address: scheme and host, without /imagine."
     )
 
 
 def test_valid_environment_is_parsed(monkeypatch):
-    made = start(monkeypatch, SITE_URL="https://www.example.org/", TRUSTED_PROXIES="2")
-    assert made["SITE_URL"] == "https://www.example.org"
-    assert made["DATABASES"]["default"]["NAME"] == "imagine"
-    assert (made["EMAIL_HOST"], made["EMAIL_PORT"], made["EMAIL_USE_TLS"]) == ("mail.example.org", 587, True)
-    assert (made["EMAIL_HOST_USER"], made["EMAIL_HOST_PASSWORD"]) == ("user", "p@ss")
-    assert (made["TRUSTED_PROXIES"], made["DEBUG"]) == (2, False)
-    assert "www.example.org" in made["ALLOWED_HOSTS"]
+    loaded = start(monkeypatch, SITE_URL="https://www.example.org/", TRUSTED_PROXIES="2")
+    assert loaded["SITE_URL"] == "https://www.example.org"
+    assert loaded["DATABASES"]["default"]["NAME"] == "imagine"
+    assert (loaded["EMAIL_HOST"], loaded["EMAIL_PORT"], loaded["EMAIL_USE_TLS"]) == ("mail.example.org", 587, True)
+    assert (loaded["EMAIL_HOST_USER"], loaded["EMAIL_HOST_PASSWORD"]) == ("user", "p@ss")
+    assert (loaded["TRUSTED_PROXIES"], loaded["DEBUG"]) == (2, False)
+    assert "www.example.org" in loaded["ALLOWED_HOSTS"]
 
 
 def test_debug_is_allowed_only_on_localhost(monkeypatch):
@@ -197,7 +198,7 @@ def test_any_variable_can_be_read_from_a_file(monkeypatch, tmp_path):
         "BOUNCE_IMAP_URL": "imaps://user:password@mail.example.org/INBOX",
         "BOUNCE_WEBHOOK_SECRET": "0123456789" * 4,
     }
-    values = GOOD | SSO | optional
+    values = VALID | SSO | optional
     for name, value in values.items():
         file = tmp_path / name
         file.write_text(f"  {value}\n")
@@ -221,17 +222,19 @@ def test_unusable_variable_file_stops_startup(monkeypatch, tmp_path):
         (tmp_path / "binary", None, unreadable),
         (tmp_path / "missing", None, unreadable),
         (tmp_path, None, unreadable),
-        (tmp_path / "empty", GOOD["SECRET_KEY"], r"SECRET_KEY must not be set together with SECRET_KEY_FILE\."),
+        (tmp_path / "empty", VALID["SECRET_KEY"], r"SECRET_KEY must not be set together with SECRET_KEY_FILE\."),
     ]:
         monkeypatch.setenv("SECRET_KEY_FILE", str(path))
-        assert re.fullmatch(f"Imagine Promise cannot start: {sentence}", refusal(monkeypatch, "SECRET_KEY", secret_key))
+        assert re.fullmatch(
+            f"Imagine Promise cannot start: {sentence}", start_error(monkeypatch, "SECRET_KEY", secret_key)
+        )
 
 
 def test_admin_url_host_sets_the_admin_site_url(monkeypatch):
     assert start(monkeypatch)["ADMIN_SITE_URL"] == "https://www.example.org"
-    made = start(monkeypatch, ADMIN_URL_HOST="Admin.example.org")
-    assert made["ADMIN_SITE_URL"] == "https://admin.example.org"
-    assert {"www.example.org", "admin.example.org"} <= set(made["ALLOWED_HOSTS"])
+    loaded = start(monkeypatch, ADMIN_URL_HOST="Admin.example.org")
+    assert loaded["ADMIN_SITE_URL"] == "https://admin.example.org"
+    assert {"www.example.org", "admin.example.org"} <= set(loaded["ALLOWED_HOSTS"])
 
 
 def test_server_side_cursors_are_off_behind_a_pooler_in_transaction_mode(monkeypatch):
@@ -240,9 +243,9 @@ def test_server_side_cursors_are_off_behind_a_pooler_in_transaction_mode(monkeyp
         "?pool_mode=session": "session",
         "?pool_mode=transaction": "transaction",
     }.items():
-        made = start(monkeypatch, DATABASE_URL=GOOD["DATABASE_URL"] + query)
-        database = made["DATABASES"]["default"]
-        assert made["DATABASE_POOL_MODE"] == mode
+        loaded = start(monkeypatch, DATABASE_URL=VALID["DATABASE_URL"] + query)
+        database = loaded["DATABASES"]["default"]
+        assert loaded["DATABASE_POOL_MODE"] == mode
         assert database["DISABLE_SERVER_SIDE_CURSORS"] == (mode == "transaction")
         assert database["OPTIONS"] == {"connect_timeout": 3}, "PgBouncer refuses startup options"
 
@@ -265,8 +268,8 @@ def test_https_makes_cookies_secure_and_http_does_not(monkeypatch):
     ],
 )
 def test_email_url_sets_port_and_ssl(monkeypatch, value, expected):
-    made = start(monkeypatch, EMAIL_URL=value)
-    assert (made["EMAIL_PORT"], made["EMAIL_USE_SSL"]) == expected
+    loaded = start(monkeypatch, EMAIL_URL=value)
+    assert (loaded["EMAIL_PORT"], loaded["EMAIL_USE_SSL"]) == expected
 
 
 def test_email_file_path_may_contain_a_space(monkeypatch):
@@ -276,5 +279,5 @@ def test_email_file_path_may_contain_a_space(monkeypatch):
 def test_every_variable_has_its_row_in_the_readme():
     rows = set(re.findall(r"^\| `([A-Z_]+)` \|", (ROOT / "README.md").read_text(), flags=re.M))
     assert variables() <= rows
-    assert {name for name in rows if name not in variables()} <= {"PORT"}  # the demo's own
-    assert set(GOOD) <= variables()
+    assert {name for name in rows if name not in variables()} <= {"PORT"}  # the demo's address
+    assert set(VALID) <= variables()

@@ -1,4 +1,4 @@
-"""Tables as other programs write them, and what is no table."""
+"""Reading spreadsheets of other programs, and refusing files that aren't spreadsheets."""
 
 import contextlib
 import csv
@@ -20,40 +20,40 @@ from imagine.core.spreadsheets.writer import csv_blocks, xlsx_file
 HEADINGS = {"Name", "Año", "Note"}
 
 
-def known(cells: list[str]) -> int:
+def known_headings(cells: list[str]) -> int:
     return len(HEADINGS & set(cells))
 
 
 def read(content: bytes | str):
-    return sheets.read_sheet(content.encode() if isinstance(content, str) else content, known)
+    return sheets.read_sheet(content.encode() if isinstance(content, str) else content, known_headings)
 
 
 def rows(content: bytes | str) -> list[list[str]]:
     return [cells for _line, cells in read(content).rows]
 
 
-def refusal(content: bytes | str) -> str:
-    with pytest.raises(Unreadable) as refused:
+def read_error(content: bytes | str) -> str:
+    with pytest.raises(Unreadable) as error:
         rows(content)
-    return str(refused.value)
+    return str(error.value)
 
 
-def book(*lines, title: str = "Sheet", **sheets) -> bytes:
-    made = Workbook()
-    made.active.title = title
+def xlsx(*lines, title: str = "Sheet", **sheets) -> bytes:
+    new_workbook = Workbook()
+    new_workbook.active.title = title
     for line in lines:
-        made.active.append(line)
+        new_workbook.active.append(line)
     for name, others in sheets.items():
-        sheet = made.create_sheet(name)
+        sheet = new_workbook.create_sheet(name)
         for line in others:
             sheet.append(line)
     file = io.BytesIO()
-    made.save(file)
+    new_workbook.save(file)
     return file.getvalue()
 
 
-def packed(**parts: bytes) -> bytes:
-    """A ZIP that says it is an XLSX."""
+def zipped(**parts: bytes) -> bytes:
+    """Build a ZIP file that claims to be an XLSX file."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in parts.items():
@@ -65,7 +65,7 @@ def packed(**parts: bytes) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("encoding", "told"),
+    ("encoding", "declared"),
     [
         ("utf-8", "UTF-8"),
         ("utf-8-sig", "UTF-8"),
@@ -75,10 +75,10 @@ def packed(**parts: bytes) -> bytes:
     ],
 )
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
-def test_encoding_and_delimiter_are_detected(encoding, told, delimiter):
+def test_encoding_and_delimiter_are_detected(encoding, declared, delimiter):
     sheet = read(f"Name{delimiter}Año\r\nNúñez & Peña{delimiter}2027\r\n".encode(encoding))
     names = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
-    assert (sheet.kind, sheet.how) == ("csv", {"encoding": told, "delimiter": names[delimiter]})
+    assert (sheet.kind, sheet.how) == ("csv", {"encoding": declared, "delimiter": names[delimiter]})
     assert (sheet.header, list(sheet.rows)) == (["Name", "Año"], [(2, ["Núñez & Peña", "2027"])])
 
 
@@ -96,7 +96,7 @@ def test_excel_sep_line_sets_the_delimiter():
 
 
 def test_sep_line_with_any_character_does_not_crash():
-    """Python 3.13 raises ValueError for a quotation mark and for the end of a line; earlier versions do not."""
+    """Python 3.13 raises ValueError for quotation marks and line endings; earlier versions don't."""
     for character in map(chr, range(128)):
         note = f"sep={character}\nName,Note\nA,b\n"
         with contextlib.suppress(Unreadable):
@@ -127,7 +127,7 @@ def test_without_a_known_heading_the_first_row_is_the_header():
 
 @pytest.mark.parametrize("text", ['Name,Note\nA,"b\nC,d\n', 'Name,Note\n"A"x,b\n'])
 def test_unbalanced_quotation_mark_error_names_the_line(text):
-    assert refusal(text) == "Line 2 cannot be read: its quotation marks do not match."
+    assert read_error(text) == "Line 2 cannot be read: its quotation marks do not match."
 
 
 def test_formulas_are_read_as_text():
@@ -144,17 +144,17 @@ def test_cells_are_cleaned():
 
 def test_xlsx_values_are_read_as_text():
     line = ["A", 12, 12.0, 12.5, date(2027, 4, 1), datetime(2027, 4, 1, 8), None, True, "=1+1", "'=2"]
-    sheet = read(book(["Name", "Año"], line))
+    sheet = read(xlsx(["Name", "Año"], line))
     assert (sheet.kind, sheet.how) == ("xlsx", {"sheet": "Sheet"})
-    # A formula that nobody computed has no value.
+    # A formula that was never calculated has no value.
     assert list(sheet.rows) == [(2, ["A", "12", "12", "12.5", "2027-04-01", "2027-04-01", "", "True", "", "=2"])]
 
 
 def test_visible_sheet_with_the_most_headings_is_read():
-    made = book(
+    new_workbook = xlsx(
         ["Partners of last year"], Hidden=[["Name", "Año", "Note"], ["x", 1, "y"]], List=[["Name", "Note"], ["A", "b"]]
     )
-    workbook = load_workbook(io.BytesIO(made))
+    workbook = load_workbook(io.BytesIO(new_workbook))
     workbook["Hidden"].sheet_state = "hidden"
     file = io.BytesIO()
     workbook.save(file)
@@ -163,8 +163,8 @@ def test_visible_sheet_with_the_most_headings_is_read():
 
 
 def test_wrong_sheet_dimensions_are_ignored():
-    made = book(["Name", "Note"], ["A", "b"])
-    with zipfile.ZipFile(io.BytesIO(made)) as archive:
+    new_workbook = xlsx(["Name", "Note"], ["A", "b"])
+    with zipfile.ZipFile(io.BytesIO(new_workbook)) as archive:
         parts = {name: archive.read(name) for name in archive.namelist()}
     sheet = "xl/worksheets/sheet1.xml"
     parts[sheet] = parts[sheet].replace(b"A1:B2", b"A1:XFD1048576")
@@ -175,7 +175,7 @@ def test_wrong_sheet_dimensions_are_ignored():
     assert rows(file.getvalue()) == [["A", "b"]]
 
 
-# What tables.py wrote --------------------------------------------------------------------------------------------
+# Files written by writer.py --------------------------------------------------------------------------------------
 
 WRITTEN = ["=cmd|' /C calc'!A0", "Núñez\nPeña", " +1", "'quoted'", "TK–K, 1–3", 12, date(2027, 4, 1), None]
 READ = ["=cmd|' /C calc'!A0", "Núñez\nPeña", "+1", "'quoted'", "TK–K, 1–3", "12", "2027-04-01"]
@@ -196,17 +196,17 @@ def test_exported_datetime_is_read_back_as_a_date():
         assert rows(file.read()) == [["A", "2027-04-01"]]
 
 
-# What is no table ------------------------------------------------------------------------------------------------
+# Invalid files ---------------------------------------------------------------------------------------------------
 
-NEITHER = "This is neither a CSV nor an XLSX file."
+NOT_A_SPREADSHEET = "This is neither a CSV nor an XLSX file."
 DAMAGED = "This XLSX file is damaged, or another kind of file under its name."
-BOMB = "This XLSX file unpacks to more than can be read. Save the sheet as CSV."
-WIDE = "The table has more than 100 columns. Delete the ones you don’t need."
+TOO_LARGE_UNPACKED = "This XLSX file unpacks to more than can be read. Save the sheet as CSV."
+TOO_MANY_COLUMNS = "The table has more than 100 columns. Delete the ones you don’t need."
 
 
 @pytest.mark.parametrize("content", [b"", b"  \r\n \n"])
 def test_empty_file_is_refused(content):
-    assert refusal(content) == "The file is empty."
+    assert read_error(content) == "The file is empty."
 
 
 @pytest.mark.parametrize(
@@ -221,25 +221,27 @@ def test_empty_file_is_refused(content):
     ],
 )
 def test_other_file_types_are_refused(content):
-    assert refusal(content) == NEITHER
+    assert read_error(content) == NOT_A_SPREADSHEET
 
 
 def test_old_or_encrypted_excel_file_is_refused():
-    assert "Save it as XLSX without a password, or as CSV" in refusal(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 99)
+    assert "Save it as XLSX without a password, or as CSV" in read_error(
+        b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 99
+    )
 
 
 @pytest.mark.parametrize("cut", [40, 400, -60])
 def test_truncated_xlsx_is_refused(cut):
-    assert refusal(book(["Name"], ["A"])[:cut]) == DAMAGED
+    assert read_error(xlsx(["Name"], ["A"])[:cut]) == DAMAGED
 
 
 def test_other_zip_file_is_refused():
-    assert refusal(packed(word__document_xml=b"<x/>")) == NEITHER
+    assert read_error(zipped(word__document_xml=b"<x/>")) == NOT_A_SPREADSHEET
 
 
 def test_xlsx_with_invalid_xml_is_refused():
-    assert refusal(packed(xl__workbook_xml=b"<nonsense/>")) == DAMAGED
-    whole = book(["Name", "Note"], ["A", "b"])
+    assert read_error(zipped(xl__workbook_xml=b"<nonsense/>")) == DAMAGED
+    whole = xlsx(["Name", "Note"], ["A", "b"])
     with zipfile.ZipFile(io.BytesIO(whole)) as archive:
         parts = {name: archive.read(name) for name in archive.namelist()}
     parts["xl/worksheets/sheet1.xml"] = parts["xl/worksheets/sheet1.xml"][:-40]
@@ -247,12 +249,12 @@ def test_xlsx_with_invalid_xml_is_refused():
     with zipfile.ZipFile(file, "w") as archive:
         for name, content in parts.items():
             archive.writestr(name, content)
-    assert refusal(file.getvalue()) == DAMAGED
+    assert read_error(file.getvalue()) == DAMAGED
 
 
 def workbook_with(sheet: bytes, **parts: bytes) -> bytes:
-    """A workbook of openpyxl's with another first sheet, written in rows, and other parts."""
-    with zipfile.ZipFile(io.BytesIO(book(["Name"]))) as archive:
+    """Build an openpyxl workbook with another first sheet and other parts."""
+    with zipfile.ZipFile(io.BytesIO(xlsx(["Name"]))) as archive:
         whole = {name: archive.read(name) for name in archive.namelist()}
     namespace = b'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
     whole["xl/worksheets/sheet1.xml"] = b"<worksheet %s><sheetData>%s</sheetData></worksheet>" % (namespace, sheet)
@@ -272,20 +274,23 @@ HEADER = b"<row>" + text_cell("Name") + text_cell("Note") + b"</row>"
 
 
 def processor_seconds(content: bytes, sentence: str) -> float:
-    """How long the processor takes to refuse a file."""
-    began = time.process_time()
-    assert refusal(content) == sentence
-    return time.process_time() - began
+    """Return how much CPU time it takes to refuse a file."""
+    started = time.process_time()
+    assert read_error(content) == sentence
+    return time.process_time() - started
 
 
 @pytest.mark.slow
 def test_zip_bomb_is_not_unpacked():
-    bomb = packed(xl__workbook_xml=b"<x/>", xl__worksheets__sheet1_xml=b"\0" * (package.MAX_UNPACKED + 1))
+    bomb = zipped(xl__workbook_xml=b"<x/>", xl__worksheets__sheet1_xml=b"\0" * (package.MAX_UNPACKED + 1))
     assert len(bomb) < sheets.MAX_BYTES
-    assert processor_seconds(bomb, BOMB) < 1
+    assert processor_seconds(bomb, TOO_LARGE_UNPACKED) < 1
     half = b"\0" * (package.MAX_UNPACKED // 2)
-    assert refusal(packed(xl__workbook_xml=half, xl__sharedStrings_xml=half + b"\0")) == BOMB
-    assert refusal(packed(xl__workbook_xml=b"<x/>", **{f"part{n}": b"" for n in range(package.MAX_PARTS)})) == BOMB
+    assert read_error(zipped(xl__workbook_xml=half, xl__sharedStrings_xml=half + b"\0")) == TOO_LARGE_UNPACKED
+    assert (
+        read_error(zipped(xl__workbook_xml=b"<x/>", **{f"part{n}": b"" for n in range(package.MAX_PARTS)}))
+        == TOO_LARGE_UNPACKED
+    )
 
 
 @pytest.mark.parametrize(
@@ -302,7 +307,7 @@ def test_zip_bomb_is_not_unpacked():
 def test_xlsx_with_more_than_a_hundred_columns_is_refused_at_once(sheet):
     content = workbook_with(sheet)
     assert len(content) < 10_000
-    assert processor_seconds(content, WIDE) < 1
+    assert processor_seconds(content, TOO_MANY_COLUMNS) < 1
 
 
 @pytest.mark.slow
@@ -311,8 +316,10 @@ def test_wide_or_endless_table_is_refused_at_once_after_millions_of_cells(cell):
     elements_in_row = 1 + 100 * cell.count(b"<c") + 100 * cell.count(b"<v>")
     row, most = b"<row>" + cell * 100 + b"</row>", package.MAX_CELL_ELEMENTS // elements_in_row - 3
     wide = workbook_with(HEADER + row * most + b"<row>" + b"<c/>" * 101 + b"</row>")
-    assert processor_seconds(wide, WIDE) < 1
-    assert processor_seconds(workbook_with(HEADER + row * (package.MAX_UNPACKED // len(row) - 1)), BOMB) < 1
+    assert processor_seconds(wide, TOO_MANY_COLUMNS) < 1
+    assert (
+        processor_seconds(workbook_with(HEADER + row * (package.MAX_UNPACKED // len(row) - 1)), TOO_LARGE_UNPACKED) < 1
+    )
 
 
 def test_hundred_columns_are_read_and_empty_cells_beyond_are_ignored():
@@ -324,10 +331,10 @@ def test_hundred_columns_are_read_and_empty_cells_beyond_are_ignored():
 
 
 def test_empty_row_far_down_is_skipped_quickly():
-    began = time.process_time()
+    started = time.process_time()
     assert rows(workbook_with(HEADER + b'<row r="1048576"><c/></row>')) == []
-    assert time.process_time() - began < 1
-    assert refusal(workbook_with(HEADER + b'<row r="1048576">' + text_cell("a") + b"</row>")) == BOMB
+    assert time.process_time() - started < 1
+    assert read_error(workbook_with(HEADER + b'<row r="1048576">' + text_cell("a") + b"</row>")) == TOO_LARGE_UNPACKED
 
 
 @pytest.mark.parametrize("part", ["xl/styles.xml", "xl/sharedStrings.xml"])
@@ -335,13 +342,13 @@ def test_too_many_xml_elements_are_refused(monkeypatch, part):
     monkeypatch.setattr(package, "MAX_OTHER_ELEMENTS", 1000)
     monkeypatch.setattr(package, "MAX_CELL_ELEMENTS", 1000)
     for element in (b"<a/>", b"<si/>"):
-        assert refusal(workbook_with(HEADER, **{part: b"<x>" + element * 1001 + b"</x>"})) == BOMB
+        assert read_error(workbook_with(HEADER, **{part: b"<x>" + element * 1001 + b"</x>"})) == TOO_LARGE_UNPACKED
 
 
 def test_csv_with_more_than_a_hundred_columns_is_refused_at_once():
     header = "Name,Note" + "," * 5_000_000
     for text in (header + "\nA,b\n", "Name,Note\nA" + ",b" * 100, "Name" + ",h" * 100 + "\nA\n"):
-        assert processor_seconds(text.encode(), WIDE) < 1
+        assert processor_seconds(text.encode(), TOO_MANY_COLUMNS) < 1
     assert rows("Name,Note" + "," * 500 + "\nA,b" + "," * 500) == [["A", "b"]]
     assert rows("Name" + ",h" * 99 + "\nA" + ",b" * 99) == [["A"] + ["b"] * 99]
     assert rows("Name;Note\nA;" + "a,b" * 200 + "\n") == [["A", "a,b" * 200]]
@@ -349,18 +356,18 @@ def test_csv_with_more_than_a_hundred_columns_is_refused_at_once():
 
 def test_zip_with_a_false_size_is_refused():
     content = b"<x>" + b" " * 5_000_000
-    bomb = bytearray(packed(xl__workbook_xml=content))
+    bomb = bytearray(zipped(xl__workbook_xml=content))
     for mark in (b"PK\x03\x04", b"PK\x01\x02"):
         at = bomb.index(mark) + (22 if mark == b"PK\x03\x04" else 24)
         assert int.from_bytes(bomb[at : at + 4], "little") == len(content)
         bomb[at : at + 4] = (100).to_bytes(4, "little")
-    assert refusal(bytes(bomb)) == DAMAGED
+    assert read_error(bytes(bomb)) == DAMAGED
 
 
 def test_xml_entities_are_refused():
     entities = b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;">]><x>&b;</x>'
-    assert refusal(packed(xl__workbook_xml=entities, _content_types_=b"<Types/>")) == DAMAGED
-    whole = book(["Name", "Note"], ["A", "b"])
+    assert read_error(zipped(xl__workbook_xml=entities, _content_types_=b"<Types/>")) == DAMAGED
+    whole = xlsx(["Name", "Note"], ["A", "b"])
     with zipfile.ZipFile(io.BytesIO(whole)) as archive:
         parts = {name: archive.read(name) for name in archive.namelist()}
     sheet = "xl/worksheets/sheet1.xml"
@@ -369,17 +376,17 @@ def test_xml_entities_are_refused():
     with zipfile.ZipFile(file, "w") as archive:
         for name, content in parts.items():
             archive.writestr(name, content)
-    assert refusal(file.getvalue()) == DAMAGED
+    assert read_error(file.getvalue()) == DAMAGED
 
 
 def test_file_larger_than_the_limit_is_refused():
     text = io.StringIO()
     csv.writer(text).writerows([["Name", "Note"]] + [["A", "x" * 1000]] * 11_000)
-    assert refusal(text.getvalue()) == "The file is larger than 10 MB."
+    assert read_error(text.getvalue()) == "The file is larger than 10 MB."
 
 
 @pytest.mark.slow
 def test_web_worker_starts_without_openpyxl():
-    """It would take 7 MB of each; benchmarks/scenarios.py measures the whole."""
+    """It would take 7 MB of each worker; benchmarks/scenarios.py measures the total."""
     code = "import imagine.wsgi, sys; sys.exit('openpyxl' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

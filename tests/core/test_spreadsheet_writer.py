@@ -1,4 +1,4 @@
-"""Tables as a spreadsheet gets them, read back by other hands than those that wrote them."""
+"""Exported spreadsheets, read back with libraries other than the ones that wrote them."""
 
 import csv
 import io
@@ -21,12 +21,12 @@ HEADER = ["Año", "Note"]
 
 def body(response) -> bytes:
     content = b"".join(response.streaming_content)
-    shut(response)
+    close(response)
     return content
 
 
-def shut(response) -> None:
-    """The file alone: the end of a whole answer would tell Django to look after its database."""
+def close(response) -> None:
+    """Close only the file: closing the whole response would make Django check the database."""
     if isinstance(response, FileResponse):
         response.file_to_stream.close()
 
@@ -36,13 +36,13 @@ def read_csv(rows, header=HEADER) -> list[list[str]]:
     return list(csv.reader(io.StringIO(text, newline="")))
 
 
-def book_of(rows, header=HEADER):
+def workbook_of(rows, header=HEADER):
     response = xlsx_response("a.xlsx", header, rows)
     return load_workbook(io.BytesIO(body(response)))
 
 
 def read_xlsx(rows, header=HEADER) -> list[list]:
-    return [list(row) for row in book_of(rows, header).active.iter_rows(values_only=True)]
+    return [list(row) for row in workbook_of(rows, header).active.iter_rows(values_only=True)]
 
 
 ORDINARY = [
@@ -94,22 +94,25 @@ def test_ordinary_text_is_unchanged(read):
 
 @pytest.mark.parametrize("read", [read_csv, read_xlsx])
 def test_control_characters_are_dropped_and_line_endings_normalized(read):
-    left = {
+    expected_values = {
         "a\0b\x07c\x1b[0m\x7f\x85d": "abc[0md",
         "a\r\nb\rc": "a\nb\nc",
         "a\ufffe\uffffb": "ab",
         "a\x0b\x0cb": "ab",
     }
-    assert read([[text, "end"] for text in left]) == [HEADER, *([text, "end"] for text in left.values())]
+    assert read([[text, "end"] for text in expected_values]) == [
+        HEADER,
+        *([text, "end"] for text in expected_values.values()),
+    ]
 
 
 @pytest.mark.parametrize(
     ("utc", "local"),
     [
         (datetime(2027, 3, 14, 9, 59, tzinfo=UTC), "2027-03-14 01:59:00"),
-        (datetime(2027, 3, 14, 10, 0, tzinfo=UTC), "2027-03-14 03:00:00"),  # summer time begins
+        (datetime(2027, 3, 14, 10, 0, tzinfo=UTC), "2027-03-14 03:00:00"),  # daylight saving time begins
         (datetime(2027, 11, 7, 8, 30, tzinfo=UTC), "2027-11-07 01:30:00"),
-        (datetime(2027, 11, 7, 9, 30, 7, 999_999, tzinfo=UTC), "2027-11-07 01:30:07"),  # and has ended
+        (datetime(2027, 11, 7, 9, 30, 7, 999_999, tzinfo=UTC), "2027-11-07 01:30:07"),  # and ends
         (datetime(2028, 1, 1, 7, 59, tzinfo=UTC), "2027-12-31 23:59:00"),
     ],
 )
@@ -136,7 +139,7 @@ def test_response_is_a_streamed_attachment_with_its_filename(write):
     response = write(NAME, HEADER, [["a", "b"]])
     assert response["Content-Disposition"] == f'attachment; filename="{NAME}"'
     assert isinstance(response, StreamingHttpResponse)
-    shut(response)
+    close(response)
 
 
 # CSV -------------------------------------------------------------------------------------------------------------
@@ -155,12 +158,12 @@ def test_csv_escapes_cells_that_look_like_formulas():
 
 
 def test_csv_is_streamed_in_blocks():
-    taken = []
-    rows = (taken.append(number) or [str(number), ""] for number in range(10_000))
+    yielded = []
+    rows = (yielded.append(number) or [str(number), ""] for number in range(10_000))
     blocks = iter(csv_response("a.csv", HEADER, rows).streaming_content)
-    assert taken == []
+    assert yielded == []
     next(blocks)
-    assert 0 < len(taken) < 1000
+    assert 0 < len(yielded) < 1000
 
 
 @pytest.mark.slow
@@ -172,10 +175,10 @@ def test_memory_does_not_grow_with_the_rows(write):
         response = write("a", HEADER, rows)
         for _block in response.streaming_content:
             pass
-        shut(response)
-        most = tracemalloc.get_traced_memory()[1]
+        close(response)
+        peak_bytes = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-        return most
+        return peak_bytes
 
     assert peak(6000) < peak(2000) * 1.5
 
@@ -185,7 +188,7 @@ def test_memory_does_not_grow_with_the_rows(write):
 
 def test_xlsx_stores_formulas_as_text():
     texts = [text for text in FORMULAS if "\n" not in text]
-    rows = book_of([[text, "end"] for text in texts]).active.iter_rows(min_row=2)
+    rows = workbook_of([[text, "end"] for text in texts]).active.iter_rows(min_row=2)
     assert [(cell.value, cell.data_type, cell.hyperlink) for cell, _end in rows] == [
         (text, "s", None) for text in texts
     ]
@@ -193,13 +196,15 @@ def test_xlsx_stores_formulas_as_text():
 
 def test_xlsx_keeps_the_types_of_numbers_dates_and_empty_cells():
     day, minute = date(2027, 4, 1), datetime(2027, 4, 1, 15, 0, tzinfo=UTC)
-    cells = next(book_of([[7, day, minute, None, "", 0]], ["a", "b", "c", "d", "e", "f"]).active.iter_rows(min_row=2))
+    cells = next(
+        workbook_of([[7, day, minute, None, "", 0]], ["a", "b", "c", "d", "e", "f"]).active.iter_rows(min_row=2)
+    )
     assert [cell.value for cell in cells] == [7, datetime(2027, 4, 1), datetime(2027, 4, 1, 8), None, None, 0]
     assert [cell.number_format for cell in cells[1:3]] == ["yyyy-mm-dd", "yyyy-mm-dd hh:mm"]
 
 
 def test_xlsx_header_is_bold_frozen_and_filterable():
-    sheet = book_of([["a" * 20, "n" * 900], ["b", ""]]).active
+    sheet = workbook_of([["a" * 20, "n" * 900], ["b", ""]]).active
     assert [cell.font.bold for cell in sheet[1]] == [True, True]
     assert (sheet.freeze_panes, sheet.auto_filter.ref) == ("A2", "A1:B3")
     assert 20 < sheet.column_dimensions["A"].width < 30
@@ -207,7 +212,7 @@ def test_xlsx_header_is_bold_frozen_and_filterable():
 
 
 def test_xlsx_keeps_markup_in_cells_as_text():
-    """XlsxWriter would write this one into the sheet unescaped."""
+    """XlsxWriter would write this string into the sheet unescaped."""
     text = "<r><t>x</t></r></is></c><c t='str'><f>1+1</f></c><r></r>"
     assert read_xlsx([[text, "<r>"]])[1] == [f"'{text}", "'<r>"]
 
@@ -239,5 +244,5 @@ def test_xlsx_leaves_nothing_on_disk(fails, tmp_path, monkeypatch):
         with pytest.raises(LookupError):
             xlsx_response("a.xlsx", HEADER, rows())
     else:
-        shut(xlsx_response("a.xlsx", HEADER, rows()))
+        close(xlsx_response("a.xlsx", HEADER, rows()))
     assert os.listdir(tmp_path) == []

@@ -1,4 +1,4 @@
-"""What is folded by an expression and what is folded in plain SQL are the same."""
+"""Database expressions and plain SQL normalize text in the same way."""
 
 import pytest
 from django.db import connection
@@ -11,12 +11,12 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.mark.parametrize(
-    "words",
+    "text",
     ["José Ñúñez", "Thạch Đỗ", "Søren Łukasz Ångström", "O’Brien & Søns 100%", "ﬁnancial ½", "", "Ｗｉｄｅ", "Ǆ ß İ"],
 )
-def test_text_is_normalized_the_same_by_expression_and_sql(words):
-    by_expression = SendRate.objects.annotate(folded=unaccented(Value(words))).values_list("folded", flat=True).first()
+def test_text_is_normalized_the_same_by_expression_and_sql(text):
+    by_expression = SendRate.objects.annotate(folded=unaccented(Value(text))).values_list("folded", flat=True).first()
     with connection.cursor() as cursor:
-        cursor.execute("SELECT " + unaccented_sql("%s"), [words])
+        cursor.execute("SELECT " + unaccented_sql("%s"), [text])
         [by_sql] = cursor.fetchone()
     assert by_expression == by_sql

@@ -1,4 +1,4 @@
-"""The Spanish catalogue is whole, its tool reads every way of saying something, and Spanish readers meet no English."""
+"""The Spanish translations are complete, the tool finds every kind of message, and Spanish pages contain no English."""
 
 import re
 from datetime import timedelta
@@ -20,7 +20,7 @@ from summit.emails import rsvp as rsvp_emails
 from summit.models import Event, Rsvp
 from tests import factories
 
-SHORT = 12  # characters; an English sentence is longer, a name or a word may be the same in both languages
+MIN_LENGTH = 12  # shorter texts, such as names, may be the same in both languages
 NOW = timezone.now()
 
 
@@ -33,9 +33,9 @@ def test_catalog_has_no_gaps():
 
 @pytest.mark.slow
 def test_one_english_string_has_one_translation():
-    """A compiled catalogue is looked up by the first string alone: another plural would replace this one's."""
-    said = [one for one, _several in translations.collect_messages()]
-    assert sorted(one for one in set(said) if said.count(one) > 1) == []
+    """Compiled translations are looked up by the singular alone, so a second plural would replace the first."""
+    message_ids = [one for one, _several in translations.collect_messages()]
+    assert sorted(one for one in set(message_ids) if message_ids.count(one) > 1) == []
 
 
 def test_translations_keep_markup_and_email_links():
@@ -46,7 +46,7 @@ def test_translations_keep_markup_and_email_links():
 
 
 def test_spanish_text_uses_spanish_punctuation():
-    """Opening marks, typographic quotes, and no exclamation: nobody shouts here."""
+    """Opening marks, typographic quotes, and no exclamation marks."""
     for entry in translations.load_catalog():
         for words in translations.translated_texts(entry):
             spoken = re.sub(r"<[^>]+>", "", words)
@@ -59,16 +59,16 @@ def test_spanish_text_uses_spanish_punctuation():
 
 
 @pytest.fixture
-def elsewhere(tmp_path, settings):
-    """The tool works on an empty project."""
+def empty_project(tmp_path, settings):
+    """Let the tool work on an empty project."""
     settings.BASE_DIR, settings.LOCALE_PATHS = tmp_path, [tmp_path / "locale"]
     (tmp_path / "summit").mkdir()
     (tmp_path / "templates").mkdir()
     return tmp_path
 
 
-def test_messages_are_collected_from_python(elsewhere):
-    (elsewhere / "summit" / "words.py").write_text(
+def test_messages_are_collected_from_python(empty_project):
+    (empty_project / "summit" / "words.py").write_text(
         "label = _('A ' 'seat')\n"
         "other = translation.gettext('Two seats')\n"
         "late = gettext_lazy('Lazy')\n"
@@ -85,15 +85,15 @@ def test_messages_are_collected_from_python(elsewhere):
     }
 
 
-def test_messages_are_collected_from_templates(elsewhere):
-    (elsewhere / "templates" / "page.html").write_text(
+def test_messages_are_collected_from_templates(empty_project):
+    (empty_project / "templates" / "page.html").write_text(
         "{% load i18n %}{% translate 'A title' %}{% if a %}{% translate \"Deep inside\" as words %}{% endif %}\n"
         "{% blocktranslate with name=a.b %}Dear {{ name }}{% endblocktranslate %}\n"
         "{% blocktranslate trimmed count n=a.size asvar fact %}\n  {{ n }} seat\n  is free\n"
         "{% plural %}\n  {{ n }} seats\n  are free\n{% endblocktranslate %}\n"
         "{% include 'other.html' with label=_('In a literal') %}{% translate a.words %}\n"
     )
-    (elsewhere / "templates" / "letter.txt").write_text("{% load i18n %}{% translate 'A title' %}")
+    (empty_project / "templates" / "letter.txt").write_text("{% load i18n %}{% translate 'A title' %}")
     assert translations.collect_messages() == {
         ("A title", ""): ["templates/letter.txt", "templates/page.html"],
         ("Deep inside", ""): ["templates/page.html"],
@@ -103,8 +103,8 @@ def test_messages_are_collected_from_templates(elsewhere):
     }
 
 
-def test_update_keeps_translations_and_drops_unused_messages(elsewhere):
-    source = elsewhere / "summit" / "words.py"
+def test_update_keeps_translations_and_drops_unused_messages(empty_project):
+    source = empty_project / "summit" / "words.py"
     source.write_text("_('Old')\n_('Seat')\nngettext('%(n)d guest', '%(n)d guests', 1)\n")
     fill(translations.update_catalog(), Old="Viejo", Seat="Lugar")
     source.write_text("_('Seat')\n_('New')\nngettext('%(n)d guest', '%(n)d guests', 1)\n")
@@ -116,8 +116,8 @@ def test_update_keeps_translations_and_drops_unused_messages(elsewhere):
     ]
 
 
-def test_find_gaps_reports_each_kind_of_gap(elsewhere):
-    source = elsewhere / "summit" / "words.py"
+def test_find_gaps_reports_each_kind_of_gap(empty_project):
+    source = empty_project / "summit" / "words.py"
     source.write_text("_('Gone')\n_('Empty')\n_('Dear %(name)s')\n_('Hello')\n")
     fill(translations.update_catalog(), **{"Gone": "Ido", "Dear %(name)s": "Hola, %(nombre)s", "Hello": "Hola"})
     source.write_text("_('Empty')\n_('Dear %(name)s')\n_('Hello')\n_('New')\n")
@@ -144,8 +144,8 @@ def test_lost_placeholder_is_found(english, spanish, loses):
     assert translations.loses_placeholder(polib.POEntry(**english), spanish) is loses
 
 
-def test_catalog_is_compiled_only_when_newer(elsewhere):
-    (elsewhere / "summit" / "words.py").write_text("_('Seat')\n")
+def test_catalog_is_compiled_only_when_newer(empty_project):
+    (empty_project / "summit" / "words.py").write_text("_('Seat')\n")
     fill(translations.update_catalog(), Seat="Lugar")
     compiled = translations.po_path().with_suffix(".mo")
     translations.compile_catalog()
@@ -161,49 +161,49 @@ def fill(po: polib.POFile, **words: str) -> None:
     po.save(str(translations.po_path()))
 
 
-# What a Spanish reader meets ---------------------------------------------------------------------------------------
+# Spanish pages -----------------------------------------------------------------------------------------------------
 
 
-class Words(HTMLParser):
-    """What a page says: its text, and the attributes that are read aloud or shown."""
+class VisibleText(HTMLParser):
+    """Collects a page's text and the attributes that are shown or read aloud."""
 
     SPOKEN = {"aria-label", "alt", "title", "placeholder", "content"}
 
     def __init__(self, html: str):
         super().__init__()
-        self.runs: list[str] = []
+        self.texts: list[str] = []
         self.feed(html)
-        self.text = " ".join(" ".join(self.runs).split())
+        self.text = " ".join(" ".join(self.texts).split())
 
     def handle_starttag(self, tag, attrs):
-        self.runs += [value or "" for name, value in attrs if name in self.SPOKEN]
+        self.texts += [value or "" for name, value in attrs if name in self.SPOKEN]
 
     def handle_data(self, data):
-        self.runs.append(data)
+        self.texts.append(data)
 
 
-def english_in(html: str) -> list[str]:
-    """The English strings of the catalogue that a page says, as far as Spanish does not say the same."""
-    text = Words(html).text
+def english_strings_in(html: str) -> list[str]:
+    """Return the English messages that a page contains, unless Spanish uses the same text."""
+    text = VisibleText(html).text
     return sorted({piece for piece in english_pieces() if piece in text})
 
 
 @cache
 def english_pieces() -> set[str]:
-    """What stands between placeholders and tags in each English string."""
+    """Return the parts of each English message between placeholders and tags."""
     pieces = set()
     for entry in translations.load_catalog():
-        same = " ".join(translations.translated_texts(entry))
+        unchanged_text = " ".join(translations.translated_texts(entry))
         for words in filter(None, [entry.msgid, entry.msgid_plural]):
             parts = (part.strip(" ,.:") for part in re.split(r"%\(\w+\)[sd]|<[^>]+>", words))
-            pieces |= {part for part in parts if len(part) > SHORT and part not in same}
+            pieces |= {part for part in parts if len(part) > MIN_LENGTH and part not in unchanged_text}
     return pieces
 
 
 def test_check_detects_english_text():
-    assert english_in("<p>Come to\n breakfast.</p>") == ["Come to breakfast"]
-    assert english_in('<meter aria-label="3 of 9 seats are taken"></meter>') == ["seats are taken"]
-    assert english_in("<p>Imagine Promise. Venga a desayunar.</p>") == []
+    assert english_strings_in("<p>Come to\n breakfast.</p>") == ["Come to breakfast"]
+    assert english_strings_in('<meter aria-label="3 of 9 seats are taken"></meter>') == ["seats are taken"]
+    assert english_strings_in("<p>Imagine Promise. Venga a desayunar.</p>") == []
 
 
 @pytest.fixture
@@ -211,7 +211,7 @@ def reader() -> Client:
     return Client(headers={"accept-language": "es-MX,es;q=0.9,en;q=0.5"})
 
 
-def said_by(client: Client, address: str, status: int = 200) -> str:
+def english_on_page(client: Client, address: str, status: int = 200) -> str:
     response = client.get(address)
     assert response.status_code == status
     page = response.content.decode()
@@ -244,21 +244,21 @@ def test_event_page_is_spanish(reader, fields):
     factories.rsvp(event, size=2)
     factories.rsvp(event, "Bo Lee", size=6, accepts_partial=True)
     Event.objects.filter(pk=event.pk).update(**fields)
-    page = said_by(reader, event.get_absolute_url())
+    page = english_on_page(reader, event.get_absolute_url())
     assert "Cumbre Imagine Promise" in page
-    assert english_in(page) == []
+    assert english_strings_in(page) == []
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("name", ["landing", "privacy", "accessibility", "find_rsvp", "found_rsvp"])
 def test_page_without_an_event_is_spanish(reader, name):
-    assert english_in(said_by(reader, reverse(name))) == []
+    assert english_strings_in(english_on_page(reader, reverse(name))) == []
 
 
 @pytest.mark.django_db
 def test_constant_404_page_is_spanish(reader):
-    page = said_by(reader, reverse("rsvp", args=["x" * 32]), status=404)
-    assert english_in(page) == []
+    page = english_on_page(reader, reverse("rsvp", args=["x" * 32]), status=404)
+    assert english_strings_in(page) == []
     assert "Este enlace no funciona" in page
 
 
@@ -266,16 +266,16 @@ def confirmed() -> Rsvp:
     return factories.rsvp(factories.event(), size=3, guests=("Jun Reyes",), language="es")
 
 
-def partly() -> Rsvp:
+def partly_confirmed() -> Rsvp:
     return factories.rsvp(factories.event(capacity=1), size=3, accepts_partial=True, language="es")
 
 
-def waiting() -> Rsvp:
+def waitlisted() -> Rsvp:
     return factories.rsvp(factories.event(capacity=1), size=3, language="es")
 
 
-def late() -> Rsvp:
-    """Nobody is called up any more; two seats are free for whoever asks."""
+def waitlist_closed() -> Rsvp:
+    """No one is promoted anymore; two seats are available to anyone."""
     event = factories.event(starts_at=NOW.replace(microsecond=0) + timedelta(hours=6), capacity=1)
     rsvp = factories.rsvp(event, size=3, accepts_partial=True, language="es")
     event.capacity = 3
@@ -283,11 +283,11 @@ def late() -> Rsvp:
     return rsvp
 
 
-def cancelled() -> Rsvp:
+def canceled() -> Rsvp:
     return seats.cancel(confirmed())
 
 
-def event_cancelled() -> Rsvp:
+def event_canceled() -> Rsvp:
     rsvp = confirmed()
     factories.cancel_event(rsvp.event)
     return rsvp
@@ -295,39 +295,39 @@ def event_cancelled() -> Rsvp:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(
-    ("made", "fact"),
+    ("create_rsvp", "status_text"),
     [
         (confirmed, "Tiene 3 lugares"),
-        (partly, "Tiene 1 lugar y espera 2"),
-        (waiting, "Está en espera de 3 lugares"),
-        (late, "Quedan 2 lugares libres: son de quien los pida primero."),
-        (cancelled, "Su reservación está cancelada"),
-        (event_cancelled, "Este evento no se realizará"),
+        (partly_confirmed, "Tiene 1 lugar y espera 2"),
+        (waitlisted, "Está en espera de 3 lugares"),
+        (waitlist_closed, "Quedan 2 lugares libres: son de quien los pida primero."),
+        (canceled, "Su reservación está cancelada"),
+        (event_canceled, "Este evento no se realizará"),
     ],
 )
-def test_rsvp_page_is_spanish(reader, made, fact):
-    page = said_by(reader, made().get_absolute_url())
-    assert fact in Words(page).text
-    assert english_in(page) == []
+def test_rsvp_page_is_spanish(reader, create_rsvp, status_text):
+    page = english_on_page(reader, create_rsvp().get_absolute_url())
+    assert status_text in VisibleText(page).text
+    assert english_strings_in(page) == []
 
 
 @pytest.mark.django_db
 def test_cancel_page_is_spanish(reader):
-    page = said_by(reader, reverse("cancel_rsvp", args=[confirmed().token]))
+    page = english_on_page(reader, reverse("cancel_rsvp", args=[confirmed().token]))
     assert "¿Cancelar los 3 lugares?" in page
-    assert english_in(page) == []
+    assert english_strings_in(page) == []
 
 
 @pytest.mark.django_db
 def test_errors_are_spanish(reader):
     event = factories.event()
-    sent = {"name": "", "email": "alma@example", "size": "99", "phone": "\x01", "note": "a" * 1001}
-    page = reader.post(event.get_absolute_url(), sent).content.decode()
+    typed = {"name": "", "email": "alma@example", "size": "99", "phone": "\x01", "note": "a" * 1001}
+    page = reader.post(event.get_absolute_url(), typed).content.decode()
     assert "Revise cinco respuestas" in page
     assert "A esta dirección le falta un punto después de la @. Por ejemplo: nombre@example.org." in page
     assert "Elija un número del 1 al 6." in page
     assert "Hay un carácter que no se puede leer." in page
-    assert english_in(page) == []
+    assert english_strings_in(page) == []
 
 
 @pytest.mark.django_db
@@ -346,7 +346,7 @@ def test_emails_are_spanish(settings):
     factories.rsvp(event, "Bo Lee", size=3, accepts_partial=True, language="es")
     seats.change_party_size(rsvp, size=2)
     rsvp_emails.queue_rsvp_link(rsvp)
-    Message.objects.update(state="sent", sent_at=timezone.now())  # the link in what waits would be replaced
+    Message.objects.update(state="sent", sent_at=timezone.now())  # the link in queued email would be replaced
     rsvp = rsvp_links.replace_rsvp_link(rsvp)
     event.venue = "Civic Auditorium"
     factories.save_event(event)
@@ -357,14 +357,14 @@ def test_emails_are_spanish(settings):
     assert {message.kind for message in written} == kinds - {"layout", "layout.subject", "invitation_link"}
     for message in written:
         entry = re.sub(r"PRODID:.*", "", message.ics.replace("\r\n ", ""))
-        assert english_in(f"{message.subject}\n{message.body_text}\n{message.body_html}\n{entry}") == []
+        assert english_strings_in(f"{message.subject}\n{message.body_text}\n{message.body_html}\n{entry}") == []
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("code", editable_templates.TEMPLATES)
 def test_editable_templates_are_spanish(code):
     kind = editable_templates.TEMPLATES[code]
-    assert english_in("\n".join(editable_templates.render_example(kind, "es", kind.default_text("es")))) == []
+    assert english_strings_in("\n".join(editable_templates.render_example(kind, "es", kind.default_text("es")))) == []
 
 
 @pytest.mark.slow
@@ -372,5 +372,5 @@ def test_editable_templates_are_spanish(code):
 def test_error_page_is_spanish(status):
     with translation.override("es"):
         page = render_to_string(f"{status}.html", {"minutes": 10})
-    assert english_in(page) == []
+    assert english_strings_in(page) == []
     assert "<title>" in page

@@ -1,4 +1,4 @@
-"""Which pages take a file, how much of it arrives, and that every other page takes no more than a form."""
+"""Which pages accept files, how much they read, and that all other pages accept only small forms."""
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -15,29 +15,29 @@ pytestmark = [pytest.mark.django_db, pytest.mark.urls(__name__)]
 
 
 @uploads.takes_files(max_size=1_000_000)
-def taken(request):
+def accepts_files(request):
     files = request.FILES.getlist("file")
-    told = [f"{file.name} {file.size} {len(file.read())} {type(file).__name__}" for file in files]
-    return HttpResponse("\n".join([*told, request.POST.get("note", "")]))
+    received = [f"{file.name} {file.size} {len(file.read())} {type(file).__name__}" for file in files]
+    return HttpResponse("\n".join([*received, request.POST.get("note", "")]))
 
 
-def untaken(request):
+def accepts_no_files(request):
     return HttpResponse(str(request.FILES))
 
 
-urlpatterns = [path("taken/", taken), path("untaken/", untaken), *urlpatterns]
+urlpatterns = [path("taken/", accepts_files), path("untaken/", accepts_no_files), *urlpatterns]
 
 
 def file(size: int, name: str = "a.png") -> SimpleUploadedFile:
     return SimpleUploadedFile(name, b"x" * size)
 
 
-def sent(address: str, **fields):
+def post_files(address: str, **fields):
     return Client().post(address, fields)
 
 
 def test_file_over_the_limit_keeps_its_size_but_not_its_content():
-    response = sent("/taken/", file=[file(1), file(1_000_000), file(1_000_001), file(9_000_000)], note="kept")
+    response = post_files("/taken/", file=[file(1), file(1_000_000), file(1_000_001), file(9_000_000)], note="kept")
     assert response.content.decode().split("\n") == [
         "a.png 1 1 SimpleUploadedFile",
         "a.png 1000000 1000000 SimpleUploadedFile",
@@ -49,7 +49,7 @@ def test_file_over_the_limit_keeps_its_size_but_not_its_content():
 
 @pytest.mark.parametrize("address", ["/untaken/", "/imagine/promise/", "/imagine/nothing/", "/imagine/admin/login/"])
 def test_pages_without_uploads_refuse_large_bodies(address):
-    assert sent(address, file=file(600_000)).status_code == 413
+    assert post_files(address, file=file(600_000)).status_code == 413
 
 
 def test_body_over_the_maximum_is_refused_unread():
@@ -67,7 +67,7 @@ def test_upload_page_refuses_large_forms_without_files():
 
 
 def test_takes_files_limit_survives_other_decorators():
-    assert limit_posts("x", most=1, minutes=1)(taken).largest_file == 1_000_000
+    assert limit_posts("x", most=1, minutes=1)(accepts_files).largest_file == 1_000_000
 
 
 def test_large_uploads_are_rate_limited_per_address(client):

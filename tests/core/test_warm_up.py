@@ -1,4 +1,4 @@
-"""A worker's first page takes no longer than its tenth, because what it needs was loaded before."""
+"""A worker's first page is as fast as its tenth, because everything it needs is already loaded."""
 
 import gc
 import json
@@ -36,7 +36,7 @@ print(json.dumps([len(set(sys.modules) - before), len(loader.get_template_cache)
 
 
 def first_pages(start: str) -> tuple[int, int, list[float]]:
-    """How many modules and templates ten requests in a new process load, and what each costs the processor."""
+    """Return how many modules and templates ten requests load in a new process, and the CPU time of each request."""
     values = connection.settings_dict
     url = f"postgresql://{values['USER']}:{values['PASSWORD']}@{values['HOST']}:{values['PORT']}/{values['NAME']}"
     run = subprocess.run(
@@ -78,29 +78,29 @@ def test_workers_share_code_but_no_connection(transactional_db):
 
 def test_startup_continues_without_a_database(transactional_db, monkeypatch):
     connection.close()
-    with monkeypatch.context() as away:
-        away.setitem(connection.settings_dict, "PORT", free_port())
+    with monkeypatch.context() as context:
+        context.setitem(connection.settings_dict, "PORT", free_port())
         assert request("GET", "/imagine/")[0] == "503 Service Unavailable"
-        asked = []
-        away.setattr(warm_up, "request_page", lambda *page: asked.append(page) or "503 Service Unavailable")
+        requested = []
+        context.setattr(warm_up, "request_page", lambda *page: requested.append(page) or "503 Service Unavailable")
         warm_up.request_pages(WSGIHandler())
-        assert len(asked) == 1
+        assert len(requested) == 1
     connection.close()
 
 
 def request(method: str, url: str) -> tuple[str, dict, bytes]:
-    """What a web server gets from the application: status, headers and body."""
-    heads = []
-    asked = warm_up.environment(url, "en") | {"REQUEST_METHOD": method}
-    response = WSGIHandler()(asked, lambda status, headers: heads.extend([status, dict(headers)]))
+    """Return what a web server gets from the application: status, headers and body."""
+    sent_headers = []
+    requested = warm_up.environment(url, "en") | {"REQUEST_METHOD": method}
+    response = WSGIHandler()(requested, lambda status, headers: sent_headers.extend([status, dict(headers)]))
     body = b"".join(response)
     response.close()
-    return *heads, body
+    return *sent_headers, body
 
 
 @pytest.mark.django_db
 def test_head_is_answered_without_a_body():
-    """gunicorn logs a warning when there is one. The test client would take it away."""
+    """gunicorn logs a warning if there is one. The test client would remove it."""
     names = ("landing", "events", "partners", "find_rsvp", "privacy", "live", "ready", "events_feed")
     urls = [*map(reverse, names), factories.event().get_absolute_url(), "/imagine/static/css/site.css", "/no", "/"]
     for url in urls:

@@ -1,4 +1,4 @@
-"""A folder with a space in its name, where the demo's servers may run whoever runs the tests."""
+"""A folder with a space in its name, where the demo's servers can run for any user."""
 
 import shutil
 import tempfile
@@ -11,7 +11,7 @@ from django.db import transaction
 
 @pytest.fixture(scope="module")
 def roomy():
-    """As root, PostgreSQL runs as another user, whom pytest's own temporary folders keep out."""
+    """When tests run as root, PostgreSQL runs as another user, who can't enter pytest's temporary folders."""
     top = Path(tempfile.mkdtemp(prefix="imagine-demo-"))
     top.chmod(0o711)
     yield top / "a folder"
@@ -20,7 +20,7 @@ def roomy():
 
 @contextmanager
 def rolled_back(django_db_blocker):
-    """What is written here stays for a module's tests, which roll back what they write themselves."""
+    """Data created here stays for all tests of a module, which roll back their own changes."""
     with django_db_blocker.unblock(), transaction.atomic():
         yield
         transaction.set_rollback(True)

@@ -1,4 +1,5 @@
-"""The whole demo as a person starts it, in a folder with a space: used, killed in parts and whole, stopped, reset."""
+"""The whole demo as a person starts it, in a folder with a space: used, partly and completely killed, stopped,
+reset."""
 
 import contextlib
 import http.client
@@ -24,17 +25,17 @@ from imagine.demo.known_migrations import OUTDATED
 from imagine.demo.servers import Postgres, free_port, wait_until
 
 pytestmark = pytest.mark.faults
-PATIENCE = 180  # seconds that no machine needs, however much else it does
+PATIENCE = 180  # seconds, more than any busy machine needs
 PARTS = ["web", "worker", "worker-bulk", "beat", "postgres", "valkey"]
 
 
 def listen_to_hangup() -> None:
-    """Tests that were started by nohup ignore SIGHUP, and so would the demo."""
+    """Processes started by nohup ignore SIGHUP, and so would the demo."""
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 class Demo:
-    """`python -m imagine.demo` in a project folder, started by the test and watched from outside."""
+    """`python -m imagine.demo` in a project folder, started by the test and observed from outside."""
 
     def __init__(self, project: Path, *arguments: str, **variables: str):
         self.project = project
@@ -63,7 +64,7 @@ class Demo:
         return self
 
     def ended(self) -> str:
-        """What it printed, once it has ended."""
+        """Wait for the end and return the output."""
         self.process.wait(PATIENCE)
         return self.text
 
@@ -95,7 +96,7 @@ class Demo:
 
 @pytest.fixture(scope="module")
 def project(roomy):
-    """A copy of the project, as a fresh clone would be."""
+    """Copy the project, like a fresh clone."""
     leave_out = shutil.ignore_patterns("var", ".venv*", ".git", "__pycache__", ".*_cache", ".hypothesis")
     return Path(shutil.copytree(PROJECT, roomy / "imagine promise", ignore=leave_out))
 
@@ -109,7 +110,7 @@ def running(project):
 
 @pytest.fixture
 def start(project, running):
-    """Starts a demo of the test's own; the shared one is stopped, since a folder has room for one."""
+    """Start a demo for one test; the shared one is stopped, since a folder can only run one."""
     running.stop()
     begun = []
 
@@ -123,12 +124,12 @@ def start(project, running):
 
 
 def assert_nothing_runs(project: Path) -> None:
-    """Soon: a process whose parent has just ended takes a moment to end itself."""
+    """Waits a moment, since child processes end soon after their parent."""
     assert wait_until(lambda: left_running(project) == [], PATIENCE), left_running(project)
 
 
 def left_running(project: Path) -> list[str]:
-    """The command lines of processes that work in the project's folder."""
+    """Return the command lines of processes that run in the project's folder."""
     left = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
@@ -138,7 +139,7 @@ def left_running(project: Path) -> list[str]:
 
 
 def sign_in(site: str, name: str, password: str) -> str:
-    """The address that the admin leads to."""
+    """Return the URL that the admin leads to."""
     opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()))
     login = f"{site}login/"
     token = re.search(r'csrfmiddlewaretoken" value="(\w+)"', opener.open(login).read().decode())[1]
@@ -175,7 +176,7 @@ def test_demo_runs_each_part_as_its_own_process(running):
 
 @pytest.mark.parametrize("part", PARTS)
 def test_demo_restarts_a_killed_child_process(running, part):
-    """Within ten seconds on a quiet machine, since it looks five times a second and pauses for eight at most; see
+    """Takes up to ten seconds on a quiet machine: it checks five times a second and pauses up to eight; see
     test_watch.py."""
     assert wait_until(lambda: running.pid(part) and psutil.pid_exists(running.pid(part)), PATIENCE)
     killed = running.pid(part)
@@ -237,7 +238,7 @@ def test_killed_demo_restarts_with_the_same_data_and_password(start, project):
     assert (project / "var" / "postgres" / "data" / "PG_VERSION").stat().st_mtime_ns == data.st_mtime_ns
     staff = re.compile("password: .*")
     assert staff.search(again.text)[0] == staff.search(killed.text)[0]
-    if sys.platform == "linux":  # which alone tells children that their parent was killed
+    if sys.platform == "linux":  # the only signal that tells children their parent was killed
         again.process.kill()
         again.process.wait()
         assert_nothing_runs(project)

@@ -1,4 +1,4 @@
-"""The demo's kick-off: partners are invited, some have answered, and all of it holds by the rules."""
+"""The demo's kickoff: partners are invited, some have answered, and all rules hold."""
 
 import time
 
@@ -20,12 +20,12 @@ THIS_YEAR = 2027
 
 @pytest.fixture(scope="module")
 def seconds(django_db_setup, django_db_blocker) -> float:
-    """The kick-off is filled once. How many seconds of this process it took."""
+    """Create the sample kickoff once. Return how many seconds it took."""
     with rolled_back(django_db_blocker):
         promises.fill_promises(THIS_YEAR)
-        began = time.process_time()
+        started = time.process_time()
         kickoff.fill_kickoff(THIS_YEAR)
-        yield time.process_time() - began
+        yield time.process_time() - started
 
 
 @pytest.fixture

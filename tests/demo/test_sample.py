@@ -1,4 +1,4 @@
-"""The invented district: enough of everything that a page or a list can show, the same at each reset, quick to make."""
+"""The sample data: enough to fill every page and list, the same at each reset, and created quickly."""
 
 import time
 
@@ -21,11 +21,11 @@ THIS_YEAR = 2027
 
 @pytest.fixture(scope="module")
 def district(django_db_setup, django_db_blocker) -> float:
-    """Filled once. How many seconds of this process it took."""
+    """Create the sample data once. Return how many seconds it took."""
     with rolled_back(django_db_blocker):
-        began = time.process_time()
+        started = time.process_time()
         promises.fill_promises(THIS_YEAR)
-        yield time.process_time() - began
+        yield time.process_time() - started
 
 
 def test_database_is_filled_only_once():

@@ -1,4 +1,4 @@
-"""The embedded servers start, stop, survive a kill and keep their addresses."""
+"""The embedded servers start, stop, survive a kill, and keep their addresses."""
 
 import os
 import socket
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def folder(roomy, request):
-    """A folder of the test's own, with a space in its name."""
+    """A new folder with a space in its name."""
     return roomy / request.node.name[:40]
 
 

@@ -1,4 +1,4 @@
-"""A child that dies is brought back at once, and one that keeps dying after longer and longer pauses."""
+"""A child process that dies is restarted at once, and after longer and longer pauses if it keeps dying."""
 
 import itertools
 
@@ -27,7 +27,7 @@ class NeverStarts(Child):
 
 
 def seconds_of_starts(watch: Watch, until: int) -> list[int]:
-    """Looks once a second and says at which seconds the child was started."""
+    """Check once per second, and return the seconds at which the child was started."""
     started = []
     begun = watch.started
     for second in range(until):

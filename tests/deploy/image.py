@@ -1,4 +1,4 @@
-"""The image without a container engine: the tree that the Dockerfile copies, and its packages."""
+"""The container image without a container engine: the files that the Dockerfile copies, and its packages."""
 
 import json
 import os
@@ -18,7 +18,7 @@ OURS = ("web", "worker", "worker-bulk", "beat", "migrate")
 
 
 def instructions(keyword: str) -> list[str]:
-    """The arguments of each instruction of that name in the Dockerfile."""
+    """Return the arguments of each instruction with this name in the Dockerfile."""
     text = re.sub(r"^\s*#.*\n", "", (PROJECT / "Dockerfile").read_text(), flags=re.MULTILINE)
     lines = (line.split(maxsplit=1) for line in text.replace("\\\n", " ").splitlines() if line)
     return [arguments for name, arguments in lines if name == keyword]
@@ -30,7 +30,7 @@ def ignore_patterns() -> list[str]:
 
 
 def is_ignored(path: str, patterns: list[str]) -> bool:
-    """Like Docker: the last pattern that matches the path or a folder above it decides."""
+    """Like Docker, the last pattern that matches the path or a parent folder decides."""
     parts = path.split("/")
     candidates = ["/".join(parts[:length]) for length in range(1, len(parts) + 1)]
     ignored = False
@@ -48,7 +48,7 @@ def pattern_regex(pattern: str) -> re.Pattern:
 
 
 def context_files(patterns: list[str]) -> list[str]:
-    """The files that `docker build .` sends to the engine."""
+    """Return the files that `docker build .` sends to the engine."""
     found = []
     for folder, folders, files in os.walk(PROJECT):
         inside = Path(folder).relative_to(PROJECT).as_posix().removeprefix(".").strip("/")
@@ -74,7 +74,7 @@ def copy_tree(target: Path, patterns: list[str]) -> None:
 
 
 def production_packages() -> list[metadata.Distribution]:
-    """What `pip install -r requirements.txt` installs, as it is installed here."""
+    """Return what `pip install -r requirements.txt` installs, in the versions installed here."""
     lines = (line.partition("#")[0].strip() for line in (PROJECT / "requirements.in").read_text().splitlines())
     wanted = [Requirement(line) for line in lines if line]
     packages = {}
@@ -90,8 +90,8 @@ def production_packages() -> list[metadata.Distribution]:
 
 
 def make_environment(folder: Path) -> None:
-    """Make a virtual environment of links to the packages of requirements.txt, without those of the demo and the
-    tests, in a moment and without a network."""
+    """Create a virtual environment of links to the packages of requirements.txt, without those of the demo and the
+    tests. It takes a moment and needs no network."""
     venv.create(folder, symlinks=True)
     (site_packages,) = folder.glob("lib/python*/site-packages")
     for package in production_packages():
@@ -105,13 +105,13 @@ def make_environment(folder: Path) -> None:
 
 
 def command_line(service: str) -> list[str]:
-    """What a container of the service runs."""
+    """Return the command that the service's container runs."""
     command = SERVICES[service].get("command")
     return shlex.split(command) if command else json.loads(instructions("CMD")[-1])
 
 
 def variables(service: str, values: dict[str, str]) -> dict[str, str]:
-    """The environment of the service's container when a file .env says these values."""
+    """Return the environment of the service's container with these values in .env."""
 
     def value(reference: re.Match) -> str:
         name, default = reference.groups()

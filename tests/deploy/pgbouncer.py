@@ -1,4 +1,4 @@
-"""A real PgBouncer in front of a PostgreSQL of the tests."""
+"""A real PgBouncer in front of the tests' PostgreSQL."""
 
 import os
 import shutil
@@ -13,7 +13,7 @@ SERVER_CONNECTIONS = {"session": 30, "transaction": 3}
 
 
 class PgBouncer:
-    """In transaction mode three server connections take turns, so that no two transactions in a row share one."""
+    """In transaction mode, three server connections take turns, so no two consecutive transactions share one."""
 
     def __init__(self, folder: Path, postgres: Postgres, mode: str):
         self.folder, self.postgres, self.mode = folder, postgres, mode
@@ -45,7 +45,7 @@ min_pool_size = {SERVER_CONNECTIONS[self.mode] if self.mode == "transaction" els
 server_round_robin = 1
 """)
         command = [BINARY, settings]
-        if os.geteuid() == 0:  # as which it refuses to run
+        if os.geteuid() == 0:  # PgBouncer refuses to run as root
             for file in (users, settings):
                 shutil.chown(file, "nobody")
             command = [BINARY, "--user=nobody", settings]

@@ -1,4 +1,4 @@
-"""What can be checked of the containers without an engine to run them."""
+"""Checks of the container setup that don't need a container engine."""
 
 import os
 import re
@@ -71,7 +71,7 @@ def test_every_variable_in_the_readme_is_passed_to_each_service():
 
 def test_secrets_have_no_defaults_and_only_the_proxy_has_ports():
     for name, reference in re.findall(r"\$\{(\w+)([^}]*)", COMPOSE.read_text()):
-        is_empty = name.startswith(("OIDC_", "BOUNCE_")) and reference == ":-"  # off unless it is set
+        is_empty = name.startswith(("OIDC_", "BOUNCE_")) and reference == ":-"  # off by default
         has_default = name in {"ADMIN_URL_HOST", "PORT", "TRUSTED_PROXIES", "WEB_CONCURRENCY"} or is_empty
         assert reference.startswith((":?", ":-") if has_default else ":?")
     assert [name for name, service in SERVICES.items() if "ports" in service] == ["proxy"]
@@ -99,7 +99,7 @@ def test_secrets_in_files_are_not_in_the_environment(text, optional):
 
 @pytest.fixture
 def broker(tmp_path, request) -> Iterator[tuple[str, int]]:
-    """The command of Compose, with the Valkey of the tests and a password from the environment or a file."""
+    """Run Compose's command for Valkey, with a password from the environment or a file."""
     (tmp_path / "valkey-server").symlink_to(valkey_binary())
     (tmp_path / "password").write_text("fromafile\n")
     script = SERVICES["redis"]["command"][2].replace("$$", "$").replace("/tmp/valkey.conf", str(tmp_path / "conf"))
@@ -153,7 +153,7 @@ def test_third_party_images_are_pinned_to_exact_versions():
     images = [service["image"] for service in SERVICES.values() if "build" not in service]
     images += re.findall(r"^FROM (\S+)", (PROJECT / "Dockerfile").read_text(), re.M)
     assert len(images) == 4
-    for image in images:  # PostgreSQL has two numbers
+    for image in images:  # PostgreSQL's version has two numbers
         exact = r":\d+\.\d+$" if image.startswith("postgres:") else r":\d+\.\d+\.\d+-"
         assert re.search(exact, image), image
 
@@ -179,6 +179,6 @@ def test_proxy_logs_no_urls():
 
 
 def test_postgres_logs_no_statements_or_values():
-    """A failed INSERT would be there with a guest's name and address."""
+    """A failed INSERT would contain a guest's name and email address."""
     command = SERVICES["db"]["command"].split()
     assert {"log_error_verbosity=terse", "log_min_error_statement=panic"} <= set(command)

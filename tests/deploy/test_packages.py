@@ -15,7 +15,7 @@ FILES = ("requirements", "requirements-demo", "requirements-test")
 
 
 def named(name: str) -> dict[str, str]:
-    """What an .in file and those that it includes name, and the versions."""
+    """Return the packages and versions in an .in file and the files it includes."""
     found: dict[str, str] = {}
     for line in (PROJECT / name).read_text().splitlines():
         if included := re.match(r"-r (\S+)", line):

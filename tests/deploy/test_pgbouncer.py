@@ -1,4 +1,4 @@
-"""The whole product behind PgBouncer: a guest, a partner, the office and a mailing, in each pool mode."""
+"""The whole product behind PgBouncer (a guest, a partner, the office and a mailing), in each pool mode."""
 
 import os
 import re
@@ -34,7 +34,7 @@ if not BINARY:
 
 
 class PooledStack(Stack):
-    """Every process of ours reaches PostgreSQL through PgBouncer; the test itself asks PostgreSQL."""
+    """All of the stack's processes connect through PgBouncer; the test itself connects to PostgreSQL directly."""
 
     def __init__(self, folder: Path, mode: str):
         self.bouncer = None
@@ -64,14 +64,14 @@ class PooledStack(Stack):
         super().stop()
 
     def run(self, *command: str) -> str:
-        """What a command prints that ends well."""
+        """Return the output of a command that must succeed."""
         command = [sys.executable, *command]
         run = subprocess.run(command, cwd=PROJECT, env=self.environment(), capture_output=True, text=True)
         assert run.returncode == 0, run.stdout + run.stderr
         return run.stdout
 
     def mail_to(self, address: str) -> str:
-        """The words of the one mail to this address, once it has arrived."""
+        """Return the text of the only email to this address once it has arrived."""
         wait_for(lambda: self.mails_to(address), 60, f"a mail to {address} arrives")
         (received,) = self.mails_to(address)
         text = next(part for part in received.content.walk() if part.get_content_type() == "text/plain")
@@ -84,14 +84,14 @@ class PooledStack(Stack):
 @pytest.fixture
 def stack(request):
     with tempfile.TemporaryDirectory(prefix="imagine-pooled-", ignore_cleanup_errors=True) as folder:
-        Path(folder).chmod(0o711)  # as root, PostgreSQL and PgBouncer run as another user
+        Path(folder).chmod(0o711)  # when tests run as root, PostgreSQL and PgBouncer run as another user
         stack = PooledStack(Path(folder), request.param)
         try:
             stack.start()
             yield stack
         finally:
             stack.stop()
-            for log in Path(folder).glob("*.log"):  # pytest shows it when a test fails
+            for log in Path(folder).glob("*.log"):  # shown by pytest when a test fails
                 print(f"--- {log.name}", log.read_text(errors="replace")[-6000:], sep="\n")
 
 
@@ -109,7 +109,7 @@ class Browser:
             return response.read().decode(errors="replace")
 
     def submit(self, path: str, **answers) -> str:
-        """Open a page and send its form with these answers."""
+        """Open a page and send its form with these values."""
         return self.get(path, FormParser(self.get(path)).sent | answers)
 
 
@@ -126,7 +126,7 @@ def test_everything_works_through_pgbouncer(stack):
 
 
 def check_sessions(stack):
-    """They are shared as the mode says, and have their timeouts."""
+    """Check that sessions are shared as the mode says and have their timeouts."""
     connection = psycopg2.connect(stack.bouncer.url.partition("?")[0])
     connection.autocommit = True
     with connection.cursor() as cursor:
@@ -175,7 +175,7 @@ def send_mailing(stack: PooledStack) -> None:
 
 
 def look_around_the_office(stack: PooledStack) -> None:
-    """Lists, forms with their selects, and the files, which are read through a cursor in PostgreSQL where it can be."""
+    """Open lists, forms with selects, and files, which are read through a server-side cursor where possible."""
     clerk = Browser(stack)
     clerk.submit("admin/login/", username="staff", password=PASSWORD)
     assert clerk.path == "admin/login/second-step/"

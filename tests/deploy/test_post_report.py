@@ -1,4 +1,4 @@
-"""The script that posts a delivery report from a mail server."""
+"""The script that posts a mail server's delivery report."""
 
 import subprocess
 import sys

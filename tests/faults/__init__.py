@@ -1,1 +1,1 @@
-"""Real processes, really killed. Nothing that was promised may be lost."""
+"""Real processes that are really killed. Nothing that was saved may be lost."""

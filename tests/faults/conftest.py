@@ -1,4 +1,4 @@
-"""One stack for all of these tests, reset before each; what its processes said is shown when one fails."""
+"""One stack for all of these tests, reset before each. When a test fails, its processes' logs are shown."""
 
 import tempfile
 from pathlib import Path
@@ -7,13 +7,13 @@ import pytest
 
 from tests.stack import Stack
 
-SHOWN = 6000  # characters of each log
+LOG_CHARACTERS = 6000  # characters of each log
 
 
 @pytest.fixture(scope="session")
 def running_stack():
     with tempfile.TemporaryDirectory(prefix="imagine-faults-", ignore_cleanup_errors=True) as folder:
-        Path(folder).chmod(0o711)  # as root, PostgreSQL runs as another user
+        Path(folder).chmod(0o711)  # when tests run as root, PostgreSQL runs as another user
         stack = Stack(Path(folder))
         try:
             stack.start()
@@ -30,7 +30,7 @@ def stack(running_stack, request):
         yield running_stack
     finally:
         if getattr(request.node, "failed", True):
-            running_stack.stop_programs()  # whatever state they are in, the next test begins with new ones
+            running_stack.stop_programs()  # whatever their state, the next test starts new ones
 
 
 @pytest.hookimpl(wrapper=True)
@@ -39,6 +39,6 @@ def pytest_runtest_makereport(item, call):
     item.failed = report.failed
     if report.failed:
         for log, begin in getattr(item, "logs", {}).items():
-            said = log.read_bytes()[begin:].decode(errors="replace")
-            report.sections.append((log.name, said[-SHOWN:]))
+            output = log.read_bytes()[begin:].decode(errors="replace")
+            report.sections.append((log.name, output[-LOG_CHARACTERS:]))
     return report

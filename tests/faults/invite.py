@@ -1,5 +1,5 @@
-"""`python -m tests.faults.invite NUMBER`: that many people are known, and all of them are invited to the open event, as
-the office does it. Prints the mailing's number."""
+"""`python -m tests.faults.invite NUMBER`: create this many contacts and invite all of them to the open event, as staff
+do. Prints the mailing's key."""
 
 import os
 import sys

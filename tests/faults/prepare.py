@@ -1,4 +1,4 @@
-"""`python -m tests.faults.prepare`: the stack's database with one open event in it."""
+"""`python -m tests.faults.prepare`: create the stack's database with one open event."""
 
 import os
 

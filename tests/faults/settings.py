@@ -1,4 +1,4 @@
-"""The project's settings with static files straight from their folders: no collectstatic before a test."""
+"""The project's settings with static files served from their source folders, without collectstatic."""
 
 from imagine.settings import *  # noqa: F403 (these are its settings)
 from imagine.settings import STORAGES

@@ -1,4 +1,5 @@
-"""PostgreSQL goes away while requests run: a plain page says so, nothing stands by half, and all goes on by itself."""
+"""PostgreSQL goes away during requests: a plain page says so, nothing is partly saved, and everything recovers without
+intervention."""
 
 from itertools import count
 
@@ -8,8 +9,8 @@ from tests.stack import address, posting_rsvps, wait_for
 
 pytestmark = pytest.mark.faults
 
-BACK = 15  # seconds after PostgreSQL's return in which everything answers again, some of them a busy machine's
-SOON = 30  # seconds, for what takes one on a quiet machine
+BACK = 15  # seconds for recovery after PostgreSQL is back, on a busy machine
+SOON = 30  # seconds, for something that takes one on a quiet machine
 
 
 def restarted(stack) -> None:
@@ -77,7 +78,7 @@ def test_database_crash_between_250_and_commit_sends_a_flagged_duplicate(stack):
 
 
 def check_nothing_by_half(stack, answers) -> None:
-    """An RSVP that was answered exists; each that exists has all its guests and its one message."""
+    """Every RSVP that was answered exists, and each one has all its guests and its only message."""
     standing = stack.rsvp_summary()
     whole = {(email, 2, 1) for email, _guests, _messages in standing}
     assert set(standing) == whole
@@ -87,7 +88,7 @@ def check_nothing_by_half(stack, answers) -> None:
 
 
 def check_mail_of_each(stack) -> None:
-    """Each has its mail; a second copy has the same Message-ID, and is flagged."""
+    """Each RSVP's email was sent; a second copy has the same Message-ID and is flagged."""
     emails = [email for email, _guests, _messages in stack.rsvp_summary()]
     assert sorted(set(stack.smtp.recipients())) == emails
     flagged = {to for (to,) in stack.sql("SELECT recipient FROM mail_message WHERE possible_duplicate")}

@@ -1,5 +1,5 @@
-"""Thousands of invitations while everything fails in turn: none is lost, none is sent twice unasked, what nobody knows
-is counted and listed, and a guest's own confirmation arrives within seconds all the while."""
+"""Thousands of invitations while everything fails in turn: none is lost, none is sent twice unless staff resend it,
+unknown deliveries are counted and listed, and a guest's confirmation still arrives within seconds."""
 
 import contextlib
 import itertools
@@ -17,15 +17,15 @@ from tests.stack import Stack, address, wait_for
 pytestmark = pytest.mark.faults
 
 PEOPLE = 3_000
-FAST = 400  # invitations a second: what fails is to fail in the middle
-SENDERS = 2  # processes of the worker for mail to many, and so the most that one failure leaves in doubt
+FAST = 400  # invitations per second: slow enough that faults happen in the middle
+SENDERS = 2  # processes of the bulk worker, and so the most deliveries one failure leaves unknown
 KILLS = 5
 GUESTS_MAIL = 5  # seconds within which a guest's own confirmation arrives
-MARGIN = 10  # seconds that a shared machine, or a wakeup lost with the broker until the next sweep, may add to some
-RECONNECTED = 60  # seconds; a worker tries again after at most thirty
+MARGIN = 10  # seconds that a shared machine, or waiting for a sweep after a lost wakeup, may add
+RECONNECTED = 60  # seconds; a worker retries after at most thirty
 UNRENDERED = "SELECT 1 FROM mail_mailing WHERE rendered_at IS NULL"
 UNFINISHED = "SELECT 1 FROM mail_message WHERE queue = 'bulk' AND state IN ('queued', 'sending')"
-# Minutes pass, as far as email is concerned that somebody had in hand when PostgreSQL crashed.
+# Expires the claims of messages that were being sent when PostgreSQL crashed.
 EXPIRE = "UPDATE mail_message SET claim_expires_at = now() WHERE state = 'sending' AND queue = 'bulk'"
 # Handed over, and nobody will tell what became of it: those of one crash, of the worker or of PostgreSQL.
 IN_DOUBT = """
@@ -42,7 +42,7 @@ def invite(stack: Stack, number: int) -> int:
 
 
 def arrived(stack: Stack) -> Counter[str]:
-    """How often each invitation arrived, by address."""
+    """Return how often each invitation arrived, by address."""
     return Counter(email.to for email in list(stack.smtp.emails) if email.to.startswith("invited"))
 
 
@@ -52,7 +52,7 @@ def await_more(stack: Stack, number: int) -> None:
 
 
 def await_all(stack: Stack) -> None:
-    """Waits as long as there is progress: how long it takes depends on what else the machine does."""
+    """Wait as long as there is progress, since the time depends on the machine's load."""
     while left := unfinished(stack):
         wait_for(lambda before=left: unfinished(stack) != before, 60, "something more leaves")
 
@@ -62,7 +62,7 @@ def unfinished(stack: Stack) -> int:
 
 
 def kill_bulk_worker(stack: Stack) -> None:
-    """Both its senders at once, in the middle of whatever they do. The leases that they leave run out."""
+    """Kill both senders in the middle of whatever they do, and expire their claims."""
     stack.kill(stack.bulk)
     check_doubt(stack, crash="now()")
     stack.sql(EXPIRE)
@@ -86,14 +86,14 @@ def lose_mail_server(stack: Stack) -> None:
 
 
 class Guests:
-    """Now and then someone RSVPs; `seconds` are how long each confirmation took during which no outage began. One that
-    meets an outage waits for the next try or a sweep: test_broker.py, test_smtp_server.py."""
+    """Posts an RSVP now and then. `seconds` are the times of confirmations during which no outage started. A
+    confirmation that meets an outage waits for a retry or a sweep: test_broker.py, test_smtp_server.py."""
 
     def __init__(self, stack: Stack):
         self.stack, self.over = stack, threading.Event()
         self.seconds: list[float] = []
         self.errors: list[Exception] = []
-        self.calm = threading.Event()  # the broker and the mail server are there
+        self.calm = threading.Event()  # the broker and the mail server are up
         self.calm.set()
         self.outage_count = 0
         self.thread = threading.Thread(target=self.run, daemon=True)
@@ -105,7 +105,7 @@ class Guests:
                 if self.over.wait(1):
                     return
                 self.one(guest, f"own{number:03}")
-        except Exception as error:  # it belongs to the test
+        except Exception as error:  # re-raised by the test
             self.errors.append(error)
 
     def one(self, guest, name: str) -> None:
@@ -120,7 +120,7 @@ class Guests:
 
     @contextlib.contextmanager
     def outage(self):
-        """It is over when the worker for guests takes what is in its queue again."""
+        """The outage is over when the transactional worker takes tasks again."""
         self.calm.clear()
         self.outage_count += 1
         yield
@@ -137,9 +137,9 @@ class Guests:
 
 
 def strike(stack: Stack, guests: Guests) -> None:
-    """Five kills, two restarts of the broker, one outage of the mail server, each amid the invitations."""
+    """Five kills, two restarts of the broker, and one outage of the mail server, all while invitations are sent."""
     for number in range(KILLS):
-        await_more(stack, PEOPLE // 12 if number else 50)  # first while they are still being written
+        await_more(stack, PEOPLE // 12 if number else 50)  # the first one while they are still being written
         kill_bulk_worker(stack)
         if number in {1, 3, 4}:
             await_more(stack, PEOPLE // 20)
@@ -151,11 +151,11 @@ def strike(stack: Stack, guests: Guests) -> None:
 def test_thousands_of_invitations_arrive_once_despite_failures(stack):
     stack.set_send_rate(FAST)
     invite(stack, PEOPLE)
-    began = time.monotonic()
+    started = time.monotonic()
     with Guests(stack) as guests:
         strike(stack, guests)
         await_all(stack)
-    took = time.monotonic() - began
+    took = time.monotonic() - started
     assert not guests.errors
 
     states = dict(stack.sql(STATES))
@@ -183,8 +183,8 @@ def test_thousands_of_invitations_arrive_once_despite_failures(stack):
 
 
 def test_database_crash_sends_no_invitation_twice(stack):
-    """The handover is on disk before an email is transmitted: each crash leaves one in doubt for each sender, and the
-    rest of the batches in hand is sent."""
+    """The handover is committed to disk before an email is transmitted: each crash leaves one unknown delivery per
+    sender, and the rest of the batch is sent."""
     people, crashes = 1500, 2
     stack.set_send_rate(FAST)
     invite(stack, people)

@@ -1,4 +1,4 @@
-"""The mail server refuses, hangs, hangs up or is gone: every mail arrives in the end, and none holds up another."""
+"""The mail server rejects, hangs, disconnects or is down: every email arrives eventually, and none holds up another."""
 
 import pytest
 
@@ -11,7 +11,7 @@ pytestmark = pytest.mark.faults
 
 SWEPT = 10  # seconds between two sweeps
 MARGIN = 10  # seconds that a shared machine may add
-AT_ONCE = 8  # seconds; less than the next sweep may take
+AT_ONCE = 8  # seconds, less than until the next sweep
 SOON = 30
 AFTER_ONE_TRY = RETRY_PAUSES[0].total_seconds() + SWEPT + MARGIN
 AFTER_NOT_REACHED = UNREACHABLE_PAUSE.total_seconds() + SWEPT + MARGIN
@@ -72,7 +72,7 @@ def test_mail_server_disconnecting_with_421_does_not_delay_the_next_email(stack)
 
 
 def test_email_hanging_during_data_delays_no_other_and_is_flagged(stack):
-    """Nobody knows whether the server had taken the mail when it fell silent: here it had."""
+    """It's unknown whether the server had accepted the email when it stopped responding; here it had."""
 
     def on_data(email):
         stack.smtp.accept(email)
@@ -86,7 +86,7 @@ def test_email_hanging_during_data_delays_no_other_and_is_flagged(stack):
         guest.rsvp(name)
     seconds = wait_for(lambda: len(stack.smtp.emails) == 3, EMAIL_TIMEOUT + MARGIN, "the others are sent")
     print(f"others held up {seconds=:.1f}")
-    assert outcome(stack, "slow")[0] == "sending"  # still hanging, so the others did not wait for its end
+    assert outcome(stack, "slow")[0] == "sending"  # still hanging, so the others didn't wait for it
     wait_for(lambda: outcome(stack, "slow")[0] == "queued", EMAIL_TIMEOUT + MARGIN, "the sender gives up")
     assert outcome(stack, "slow") == ("queued", 1, True, "SMTPServerDisconnected")
     stack.smtp.reset_behavior()
@@ -97,7 +97,7 @@ def test_email_hanging_during_data_delays_no_other_and_is_flagged(stack):
 
 
 def test_mail_server_hanging_before_its_greeting_gets_every_email_once(stack):
-    stack.smtp.stop()  # and with it the connections that were kept
+    stack.smtp.stop()  # closes the kept connections, too
     stack.smtp.start()
     stack.smtp.greeting = stack.smtp.hang
     guest = stack.open_form()

@@ -1,4 +1,4 @@
-"""The web server is killed in the middle of POSTs: each RSVP exists whole or not at all, an answered one exists."""
+"""The web server is killed during POSTs: each RSVP is saved completely or not at all, and an answered one is saved."""
 
 from itertools import count
 
@@ -10,7 +10,7 @@ from tests.stack import posting_rsvps, wait_for
 
 pytestmark = pytest.mark.faults
 
-SOON = 30  # seconds, for what takes one on a quiet machine
+SOON = 30  # seconds, for something that takes one on a quiet machine
 
 
 def workers(stack) -> list[psutil.Process]:
@@ -36,10 +36,10 @@ def test_web_workers_killed_during_posts_leave_no_partial_rsvps(stack):
             for process in workers(stack):
                 process.kill()
             if round_number > 3 and any(answer.status == 0 for _name, answer in answers):
-                break  # somebody was hit in mid-request, as most times soon happens
+                break  # a request was interrupted, which usually happens soon
     assert any(answer.status == 0 for _name, answer in answers), "nobody was hit"
     wait_for(stack.is_up, SOON, "the web server has new workers")
-    assert guest.rsvp("guest000").accepted_rsvp  # sent once more, it is the same RSVP
+    assert guest.rsvp("guest000").accepted_rsvp  # sent again, it is the same RSVP
     check(stack, answers)
 
 

@@ -1,4 +1,4 @@
-"""The worker is killed in mid-mail, or is not there at all: every mail is sent; one copy too many is flagged."""
+"""The worker is killed while sending, or is down: every email is sent, and an extra copy is flagged."""
 
 import contextlib
 from itertools import pairwise
@@ -18,7 +18,7 @@ def kill_family(stack, email) -> None:
 
 
 def kill_sender(stack, email) -> None:
-    """Only the child that sends this mail; its parent starts another."""
+    """Kill only the child process that sends this email; its parent starts another."""
     (sender,) = (p for p in stack.pool() if any(end.laddr.port == email.port for end in p.net_connections("tcp4")))
     sender.kill()
 
@@ -28,7 +28,7 @@ def outcome(stack) -> list[tuple[str, str, int, bool]]:
 
 
 def goes_on(stack) -> None:
-    """The lease runs out, and somebody works again."""
+    """Expire the claims and let a worker run."""
     stack.expire_claims()
     if not stack.worker.alive:
         stack.worker.start()
@@ -72,7 +72,7 @@ def test_worker_killed_between_250_and_commit_sends_a_flagged_duplicate(stack):
 
     def on_data(email):
         stack.smtp.on_data = stack.smtp.accept
-        lock.cursor().execute("SELECT FROM mail_message FOR UPDATE")  # nobody can mark it now
+        lock.cursor().execute("SELECT FROM mail_message FOR UPDATE")  # nothing can mark it as sent now
         return stack.smtp.accept(email)
 
     stack.smtp.on_data = on_data
@@ -83,7 +83,7 @@ def test_worker_killed_between_250_and_commit_sends_a_flagged_duplicate(stack):
     with contextlib.closing(lock):
         wait_for(lambda: stack.sql(marking), FOLLOWS, "the worker has heard 250 and wants to mark the message")
         stack.kill(stack.worker)
-        # Its mark is on its way already; it shall be lost too.
+        # Marking it as sent has already started, which must be lost, too.
         stack.sql(f"SELECT pg_terminate_backend(pid) FROM ({marking}) AS worker")
     assert outcome(stack) == [(address("struck"), "sending", 1, False)]
     guest.rsvp("other")
@@ -96,7 +96,7 @@ def test_worker_killed_between_250_and_commit_sends_a_flagged_duplicate(stack):
 
 def test_emails_are_sent_when_a_stopped_worker_starts(stack):
     stack.kill(stack.worker)
-    stack.flush()  # not even the tasks are left
+    stack.flush()  # even the tasks are lost
     guest = stack.open_form()
     answers = [guest.rsvp(name) for name in ("one", "three", "two")]
     assert all(answer.accepted_rsvp for answer in answers)
@@ -109,7 +109,7 @@ def test_emails_are_sent_when_a_stopped_worker_starts(stack):
 
 
 def connections(stack) -> set[int]:
-    """Our ends of the connections that the worker's children have to PostgreSQL."""
+    """Return our ends of the PostgreSQL connections of the worker's child processes."""
     ends = [end for process in stack.pool() for end in process.net_connections("tcp4") if end.raddr]
     return {end.laddr.port for end in ends if end.raddr.port == stack.postgres.port}
 

@@ -1,7 +1,7 @@
-"""What the golden files are written from: a few rows of everything, and one email of each kind.
+"""The data behind the golden files: a few rows of everything, and one email of each kind.
 
-Of all that tests/test_golden.py needs, only this module calls our own code; where something is renamed, it is
-renamed here. Names and dates are fixed, as they stand in titles and subjects.
+This is the only module of tests/test_golden.py that calls our own code, so renames only affect this module. Names and
+dates are fixed because they appear in titles and subjects.
 """
 
 from django.conf import settings
@@ -36,12 +36,12 @@ ORGANIZATIONS = {"en": "Port Gate Logistics", "es": "Delta Orchards"}
 
 
 def kind_of(message: Message) -> str:
-    """What the product itself calls this kind of email."""
+    """Return the product's name for this kind of email."""
     return message.kind
 
 
-def look_of(message: Message) -> dict[str, str]:
-    """What its reader gets, by names that outlive those of the columns."""
+def describe_email(message: Message) -> dict[str, str]:
+    """Return the email's parts, by names that don't depend on column names."""
     return {
         "language": message.language,
         "to": message.recipient,
@@ -56,37 +56,37 @@ def look_of(message: Message) -> dict[str, str]:
 
 
 class Mailbox:
-    """Collects what was stored since it was last looked at, under a heading."""
+    """Collects messages stored since the last call, under a heading."""
 
     def __init__(self) -> None:
         self.sent: list[tuple[str, Message]] = []
 
     def collect(self, heading: str) -> list[Message]:
-        """All that is stored since counts as sent from now on."""
-        seen = [message.pk for _heading, message in self.sent]
-        fresh = list(Message.objects.exclude(pk__in=seen).order_by("created_at", "recipient"))
-        fresh.sort(key=lambda message: (LANGUAGES.index(message.language), message.recipient, message.subject))
-        self.sent += [(heading, message) for message in fresh]
-        return fresh
+        """Messages collected so far count as sent."""
+        collected = [message.pk for _heading, message in self.sent]
+        new_messages = list(Message.objects.exclude(pk__in=collected).order_by("created_at", "recipient"))
+        new_messages.sort(key=lambda message: (LANGUAGES.index(message.language), message.recipient, message.subject))
+        self.sent += [(heading, message) for message in new_messages]
+        return new_messages
 
 
-def sent(*messages: Message) -> None:
-    """They left on 10 March 2061."""
+def mark_sent(*messages: Message) -> None:
+    """Mark messages as sent on March 10, 2061."""
     pks = [message.pk for message in messages]
     Message.objects.filter(pk__in=pks).update(state=Message.State.SENT, sent_at=moment(3, 10, 15))
 
 
 def emails() -> list[tuple[str, Message]]:
-    """Every kind of email in each language, with what led to it."""
-    box = Mailbox()
-    rsvp_emails(box)
-    invitation_emails(box)
-    pledge_emails(box)
-    account_emails(box)
-    return box.sent
+    """Return every kind of email in each language, with what led to it."""
+    mailbox = Mailbox()
+    rsvp_emails(mailbox)
+    invitation_emails(mailbox)
+    pledge_emails(mailbox)
+    account_emails(mailbox)
+    return mailbox.sent
 
 
-def account_emails(box: Mailbox) -> None:
+def account_emails(mailbox: Mailbox) -> None:
     chief = User.objects.create(username="chief", first_name="Ana Vang")
     for code, name in NAMES.items():
         user = User.objects.create(username=code, first_name=name, email=f"{code}@example.org")
@@ -100,38 +100,38 @@ def account_emails(box: Mailbox) -> None:
             for factor in (second_factor.TOTP, second_factor.PASSKEY):
                 account_messages.queue_factor_added(user, factor)
                 account_messages.queue_factor_removed(user, factor)
-    box.collect("Email about a staff account")
+    mailbox.collect("Email about a staff account")
 
 
-def rsvp_emails(box: Mailbox) -> None:
+def rsvp_emails(mailbox: Mailbox) -> None:
     event = reminder_fixtures.event(capacity=8)
-    mine = [factories.rsvp(event, NAMES[code], size=3, guests=("Jun Reyes",), language=code) for code in LANGUAGES]
-    confirmed = box.collect("RSVP confirmed")
+    rsvps = [factories.rsvp(event, NAMES[code], size=3, guests=("Jun Reyes",), language=code) for code in LANGUAGES]
+    confirmed = mailbox.collect("RSVP confirmed")
     for code, name in {"en": "Bo Lee", "es": "Eva Lee"}.items():
         factories.rsvp(event, name, size=2, accepts_partial=True, language=code)
-    box.collect("RSVP on the waiting list or, where seats were left, confirmed")
+    mailbox.collect("RSVP on the waiting list or, where seats were left, confirmed")
     for code, name in {"en": "Chue Vang", "es": "Mai Vang"}.items():
         factories.rsvp(event, name, size=2, language=code)
-    box.collect("RSVP on the waiting list")
-    for rsvp in mine:
+    mailbox.collect("RSVP on the waiting list")
+    for rsvp in rsvps:
         seats.change_party_size(rsvp, size=2)
-    box.collect("Party made smaller, and another moved up from the waiting list")
-    for rsvp in mine:
+    mailbox.collect("Party made smaller, and another moved up from the waiting list")
+    for rsvp in rsvps:
         rsvp_links.mail_rsvp_link(rsvp)
-    sent(*box.collect("Lost link of an RSVP"), *(message for _heading, message in box.sent))
-    for rsvp in mine:
+    mark_sent(*mailbox.collect("Lost link of an RSVP"), *(message for _heading, message in mailbox.sent))
+    for rsvp in rsvps:
         rsvp_links.replace_rsvp_link(rsvp)
-    box.collect("New link of an RSVP")
-    sent(*confirmed)
+    mailbox.collect("New link of an RSVP")
+    mark_sent(*confirmed)
     for message in Message.objects.filter(pk__in=[message.pk for message in confirmed]):
         queue.resend(message)
-    box.collect("Email of an RSVP sent again by staff")
+    mailbox.collect("Email of an RSVP sent again by staff")
     event.venue = "Stockton Civic Auditorium"
     factories.save_event(event)
-    box.collect("Event moved to another place")
+    mailbox.collect("Event moved to another place")
     event.starts_at, event.ends_at = moment(4, 7, 9), moment(4, 7, 12)
     factories.save_event(event)
-    box.collect("Event moved to another time")
+    mailbox.collect("Event moved to another time")
     for heading, now in {
         "Reminder a week before": moment(3, 31, 9),
         "Reminder that guests have no names": moment(4, 4, 9),
@@ -139,46 +139,46 @@ def rsvp_emails(box: Mailbox) -> None:
         "Thanks after the event": moment(4, 8, 9),
     }.items():
         reminder_sending.send_due_reminders(now)
-        box.collect(heading)
-    for rsvp in mine:
+        mailbox.collect(heading)
+    for rsvp in rsvps:
         seats.cancel(rsvp)
-    box.collect("RSVP canceled, and others moved up from the waiting list")
+    mailbox.collect("RSVP canceled, and others moved up from the waiting list")
     factories.cancel_event(event)
-    box.collect("Event canceled")
+    mailbox.collect("Event canceled")
 
 
-def invitation_emails(box: Mailbox) -> None:
+def invitation_emails(mailbox: Mailbox) -> None:
     event = reminder_fixtures.event()
     people = [factories.person(name, email=f"{code}@example.org", language=code) for code, name in NAMES.items()]
     factories.write_mailing(event, *people)
-    asked = box.collect("Invitation")
-    sent(*asked)
+    invitations = mailbox.collect("Invitation")
+    mark_sent(*invitations)
     reminder_sending.send_due_reminders(moment(3, 17, 9))
-    box.collect("Invitation not answered after a week")
+    mailbox.collect("Invitation not answered after a week")
     for invitation in event.invitations.order_by("pk"):
         invitation_links.mail_invitation_link(invitation)
-    box.collect("Lost link of an invitation")
-    for message in Message.objects.filter(pk__in=[message.pk for message in asked]):
+    mailbox.collect("Lost link of an invitation")
+    for message in Message.objects.filter(pk__in=[message.pk for message in invitations]):
         queue.resend(message)
-    box.collect("Invitation sent again by staff")
+    mailbox.collect("Invitation sent again by staff")
     for invitation in event.invitations.order_by("pk"):
         responses.replace_invitation_link(invitation)
-    sent(*box.collect("New link of an invitation"))
+    mark_sent(*mailbox.collect("New link of an invitation"))
     event.venue = "Stockton Civic Auditorium"
     factories.save_event(event)
     writing.write_mailing(Mailing.objects.latest("pk"))
-    sent(*box.collect("Invited, and the event moved"))
+    mark_sent(*mailbox.collect("Invited, and the event moved"))
     factories.cancel_event(event)
     writing.write_mailing(Mailing.objects.latest("pk"))
-    box.collect("Invited, and the event was canceled")
+    mailbox.collect("Invited, and the event was canceled")
 
 
-def pledge_emails(box: Mailbox) -> None:
+def pledge_emails(mailbox: Mailbox) -> None:
     starts = [
         factories.pledge_request(name, email=f"{code}.office@example.org", language=code)
         for code, name in ORGANIZATIONS.items()
     ]
-    box.collect("Link to begin a pledge")
+    mailbox.collect("Link to begin a pledge")
     drafts = [
         pledge_editing.save_draft(start.token, **factories.pledge_data(start.token, factories.promise_data()))
         for start in starts
@@ -186,34 +186,34 @@ def pledge_emails(box: Mailbox) -> None:
     for pledge in drafts:
         factories.backdate_pledge(pledge, 6)
     pledge_years.remind_unchanged_drafts()
-    box.collect("Reminder that a pledge is not signed")
+    mailbox.collect("Reminder that a pledge is not signed")
     for heading in ("Pledge signed", "Changed pledge signed"):
         for number, pledge in enumerate(drafts):
             promised = factories.promise_data(quantity=6 + number + len(heading))
             pledge_editing.sign_pledge(
                 pledge.token, **factories.pledge_data(pledge.token, promised), name="Alma Reyes", role="Owner"
             )
-        box.collect(heading)
+        mailbox.collect(heading)
     for pledge in drafts:
         pledge_links.email_link(pledge)
-    sent(*box.collect("Lost link of a pledge"), *(message for _heading, message in box.sent))
+    mark_sent(*mailbox.collect("Lost link of a pledge"), *(message for _heading, message in mailbox.sent))
     for pledge in drafts:
         pledge_links.replace_pledge_link(pledge)
-    box.collect("New link of a pledge")
+    mailbox.collect("New link of a pledge")
     for code in LANGUAGES:
         organization = factories.organization(f"{ORGANIZATIONS[code]} {code}")
         factories.contact(organization, email=f"{code}.begun@example.org", language=code)
         staff_pledges.start_pledge_for(organization, emails_link=True)
-    box.collect("Pledge begun by staff")
+    mailbox.collect("Pledge begun by staff")
 
 
 # Rows --------------------------------------------------------------------------------------------------------------
 
 
 def rows() -> dict[str, object]:
-    """One row of everything that has a page; by the beginning of its path, or by what the path calls its number."""
+    """Return one object for everything that has a page, by the start of its path or the name of its path parameter."""
     pledge = factories.listed_partner(ORGANIZATIONS["en"]).pledges.get()
-    twin = factories.organization(f"{ORGANIZATIONS['en']} Inc.")
+    duplicate = factories.organization(f"{ORGANIZATIONS['en']} Inc.")
     factories.school()
     duplicates.scan_organizations()
     event = reminder_fixtures.event()
@@ -234,14 +234,14 @@ def rows() -> dict[str, object]:
         "mail": preferences.get_preference(rsvp.email),
         "audience": audience,
         "kept": pledge.organization,
-        "other": twin,
+        "other": duplicate,
         "message": Message.objects.get(recipient=rsvp.email),
         "signature": pledge.signatures.get(),
     }
 
 
 def states() -> dict[str, str]:
-    """The paths of pages that say something else by the state of what they are about."""
+    """Return the paths of pages whose title depends on the state of their object."""
     paths = {
         "An address that is not there": "/imagine/nothing/",
         "A link that opens nothing": f"/imagine/rsvp/{'x' * 43}/",
@@ -260,7 +260,7 @@ def states() -> dict[str, str]:
         partly = factories.rsvp(event, "Chue Vang", size=2, accepts_partial=True)
         gone = factories.rsvp(event, "Ben Ochoa", size=4)
         seats.cancel(gone)
-        asked = factories.invite(event, factories.person("Jun Reyes", email=f"jun{event.pk}@example.org"))
+        invitation = factories.invite(event, factories.person("Jun Reyes", email=f"jun{event.pk}@example.org"))
         declined = factories.invite(event, factories.person("Eva Lee", email=f"eva{event.pk}@example.org"))
         responses.decline_invitation(declined)
         if change:
@@ -271,11 +271,11 @@ def states() -> dict[str, str]:
             "RSVP that waits": waits,
             "RSVP with some seats": partly,
             "RSVP that was canceled": gone,
-            "invitation": asked,
+            "invitation": invitation,
             "invitation that was declined": declined,
         }
         if heading == "over":
-            del things["event"]  # its title tells a day of this week
+            del things["event"]  # its title depends on the current date
         paths |= {f"Event {heading}: {name}": thing.get_absolute_url() for name, thing in things.items()}
     return paths
 

@@ -1,4 +1,4 @@
-"""Delivery reports as mail servers write them, about an email as it was sent."""
+"""Delivery reports in the formats of several mail servers, about an email that was sent."""
 
 from base64 import encodebytes
 
@@ -12,7 +12,7 @@ ALMA = "alma@example.org"
 
 
 def sent_message(idempotency_key: str = "rsvp_confirmed:17:1", **fields) -> Message:
-    """An email that a mail server took."""
+    """Create a message that a mail server accepted."""
     message = new_message(idempotency_key, **fields)
     Message.objects.filter(pk=message.pk).update(state=Message.State.SENT, attempts=1, sent_at=timezone.now())
     message.refresh_from_db()
@@ -28,12 +28,12 @@ def headers_of(message: Message) -> str:
 
 
 def multipart(*parts: str, kind: str = "delivery-status", headers: str = "", boundary: str = "=_report") -> bytes:
-    """A multipart/report of these parts, each with its headers."""
-    head = (
+    """Build a multipart/report of these parts, each with its headers."""
+    header_lines = (
         f"From: MAILER-DAEMON@relay.example.net\nTo: imagine@example.org\nSubject: Returned\n{headers}"
         f'MIME-Version: 1.0\nContent-Type: multipart/report; report-type={kind};\n\tboundary="{boundary}"\n\n'
     )
-    return (head + "".join(f"--{boundary}\n{part}\n" for part in parts) + f"--{boundary}--\n").encode()
+    return (header_lines + "".join(f"--{boundary}\n{part}\n" for part in parts) + f"--{boundary}--\n").encode()
 
 
 def status_part(*recipients: str) -> str:
@@ -64,8 +64,8 @@ def postfix(
 
 
 def microsoft_365(message: Message) -> bytes:
-    words = encodebytes(b"Your message couldn't be delivered.").decode()
-    text = f"Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: base64\n\n{words}"
+    text_part = encodebytes(b"Your message couldn't be delivered.").decode()
+    text = f"Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: base64\n\n{text_part}"
     return multipart(
         f'Content-Type: multipart/alternative; differences=Content-Type;\n\tboundary="inner"\n\n--inner\n{text}\n'
         "--inner\nContent-Type: text/html\n\n<p>Your message couldn't be delivered.</p>\n--inner--\n",
@@ -105,7 +105,7 @@ def sendmail(message: Message) -> bytes:
 
 
 def exim(message: Message) -> bytes:
-    """Exim knows no enhanced codes of its own; the other server's reply has one."""
+    """Exim has no enhanced status code of its own; the other server's reply has one."""
     return multipart(
         "Content-type: text/plain; charset=us-ascii\n\nThis message was created automatically.\n",
         status_part(
@@ -117,7 +117,7 @@ def exim(message: Message) -> bytes:
 
 
 def qmail(message: Message) -> bytes:
-    """qmail's own format, which we don't read."""
+    """qmail's own format, which isn't supported."""
     return (
         "From: MAILER-DAEMON@relay.example.net\nTo: imagine@example.org\nSubject: failure notice\n\nHi. This is the "
         f"qmail-send program at relay.example.net.\n\n<{message.recipient}>:\nSorry, no mailbox here by that name.\n\n"
@@ -133,7 +133,7 @@ def vacation(message: Message) -> bytes:
 
 
 def complaint(message: Message, *, named: str | None = None, feedback: str = "abuse") -> bytes:
-    """A complaint (RFC 5965); `named` is the address that it names, or "" if it leaves that out."""
+    """Build a complaint (RFC 5965); `named` is the address it names, or "" for none."""
     named = message.recipient if named is None else named
     to = f"Original-Rcpt-To: <{named}>\n" if named else ""
     return multipart(

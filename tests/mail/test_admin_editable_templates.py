@@ -1,4 +1,4 @@
-"""The page on which staff change the words of a mail: saved, refused, shown before, taken back; and two editors."""
+"""The admin page for editing email templates: saving, validation, preview, default text, and concurrent editors."""
 
 import re
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db
 
 LIST = "/imagine/admin/mail/templateoverride/"
 PAGE = f"{LIST}reminder_week/"
-SHIPPED = TEMPLATES["reminder_week"]
+TEMPLATE = TEMPLATES["reminder_week"]
 
 
 @pytest.fixture
@@ -27,19 +27,19 @@ def staff() -> Client:
     return client
 
 
-def opened(client: Client) -> dict[str, str]:
+def form_data(client: Client) -> dict[str, str]:
     return web_client.form_fields(client.get(PAGE))
 
 
-def typed(client: Client, button: str = "_save", **changed: str):
-    """Opens the page, types, and presses a button. Fields as en_text."""
-    fields = {name.replace("_", "-", 1): words for name, words in changed.items()}
-    return client.post(PAGE, opened(client) | fields | {button: "1"})
+def save_form(client: Client, button: str = "_save", **changed: str):
+    """Open the page, change fields such as en_text, and press a button."""
+    fields = {name.replace("_", "-", 1): text for name, text in changed.items()}
+    return client.post(PAGE, form_data(client) | fields | {button: "1"})
 
 
 def errors(response) -> dict[str, list[str]]:
-    forms = [side.form for side in response.context["columns"]]
-    return {f"{form.language}_{name}": list(said) for form in forms for name, said in form.errors.items()}
+    forms = [column.form for column in response.context["columns"]]
+    return {f"{form.language}_{name}": list(messages) for form in forms for name, messages in form.errors.items()}
 
 
 def test_list_shows_each_template_and_who_changed_it(staff):
@@ -52,7 +52,7 @@ def test_list_shows_each_template_and_who_changed_it(staff):
 
 
 def test_custom_text_is_saved_and_used_from_then_on(staff):
-    response = typed(staff, en_subject="See you {soon}", en_text="Dear {name},\r\n\r\nbring a pen.")
+    response = save_form(staff, en_subject="See you {soon}", en_text="Dear {name},\r\n\r\nbring a pen.")
     assert (response.status_code, response["Location"]) == (302, PAGE)
     row = TemplateOverride.objects.active().get()
     assert (row.language, row.subject, row.text, row.changed_by) == (
@@ -65,18 +65,18 @@ def test_custom_text_is_saved_and_used_from_then_on(staff):
 
 
 def test_saving_unchanged_text_changes_nothing(staff):
-    but = ("accounts.StaffSession", "mail.TemplateOverride")
-    before = snapshots.tables(but=but)
-    response = typed(staff)
+    excluded = ("accounts.StaffSession", "mail.TemplateOverride")
+    before = snapshots.tables(exclude=excluded)
+    response = save_form(staff)
     assert response.status_code == 302
-    assert snapshots.tables(but=but) == before
+    assert snapshots.tables(exclude=excluded) == before
     assert not TemplateOverride.objects.active().exists()
 
 
 @pytest.mark.slow
 def test_invalid_text_is_shown_again_with_its_error(subtests, staff):
     for button in ["_save", "_preview"]:
-        for field, words, sentence in [
+        for field, text, sentence in [
             ("en_text", "Dear {nmae}", "This mail knows no {nmae}. Did you mean {name}?"),
             ("es_text", "Hola {name", "A brace stands alone. A placeholder has one before and one behind: {event}."),
             (
@@ -90,9 +90,9 @@ def test_invalid_text_is_shown_again_with_its_error(subtests, staff):
             ("en_subject", "x" * 151, "Ensure this value has at most 150 characters (it has 151)."),
             ("en_text", "x" * 4001, "Ensure this value has at most 4000 characters (it has 4001)."),
         ]:
-            with subtests.test(button=button, field=field, words=words, sentence=sentence):
-                response = typed(
-                    staff, button, **{field: words, "es_subject" if field != "es_subject" else "en_subject": "Kept"}
+            with subtests.test(button=button, field=field, text=text, sentence=sentence):
+                response = save_form(
+                    staff, button, **{field: text, "es_subject" if field != "es_subject" else "en_subject": "Kept"}
                 )
                 assert response.status_code == 200
                 assert errors(response) == {field: [sentence]}
@@ -105,7 +105,7 @@ def test_invalid_text_is_shown_again_with_its_error(subtests, staff):
 
 
 def test_preview_shows_what_was_typed_and_saves_nothing(staff):
-    response = typed(staff, "_preview", en_subject="See you {soon}", en_text="Dear {name}, look at {link}.")
+    response = save_form(staff, "_preview", en_subject="See you {soon}", en_text="Dear {name}, look at {link}.")
     assert response.status_code == 200
     english, spanish = response.context["columns"]
     assert english.email.subject == "See you in 7 days"
@@ -113,7 +113,7 @@ def test_preview_shows_what_was_typed_and_saves_nothing(staff):
     assert spanish.email.subject.startswith("Arranque de Imagine Promise: en 7 días")
     page = response.content.decode()
     assert page.count("<iframe") == 2
-    assert "See you {soon}" in page  # the field keeps what was typed
+    assert "See you {soon}" in page  # the field keeps the typed text
     assert not TemplateOverride.objects.active().exists()
     assert not AuditEntry.objects.exists()
 
@@ -132,11 +132,11 @@ def test_preview_frames_follow_the_content_security_policy(staff):
 @pytest.mark.slow
 def test_button_restores_the_default_text(staff):
     assert "Back to the shipped words" not in staff.get(PAGE).content.decode()
-    typed(staff, en_subject="Mine", es_subject="Mía")
+    save_form(staff, en_subject="Mine", es_subject="Mía")
     assert TemplateOverride.objects.active().count() == 2
     assert "Back to the shipped words" in staff.get(PAGE).content.decode()
     for _twice in range(2):
-        assert typed(staff, "_restore").status_code == 302
+        assert save_form(staff, "_restore").status_code == 302
     assert not TemplateOverride.objects.active().exists()
     assert AuditEntry.objects.count() == 4
 
@@ -157,12 +157,12 @@ def test_saved_text_that_became_invalid_is_reported(staff):
 
 @pytest.mark.slow
 def test_conflicting_edit_is_refused_once_and_shows_the_other_text(staff):
-    mine = opened(staff)
-    typed(staff, en_text="Theirs.")
-    response = staff.post(PAGE, mine | {"en-text": "Mine."})
+    own_form = form_data(staff)
+    save_form(staff, en_text="Theirs.")
+    response = staff.post(PAGE, own_form | {"en-text": "Mine."})
     assert response.status_code == 200
-    said = errors(response)["en_text"]
-    assert said == ["Somebody changed this to “Theirs.” while you had it open. Save once more to keep yours."]
+    messages = errors(response)["en_text"]
+    assert messages == ["Somebody changed this to “Theirs.” while you had it open. Save once more to keep yours."]
     assert "Nothing is saved yet, and what you typed is still here." in web_client.page_text(response)
     assert TemplateOverride.objects.active().get().text == "Theirs."
     staff.post(PAGE, web_client.form_fields(response))
@@ -171,42 +171,42 @@ def test_conflicting_edit_is_refused_once_and_shows_the_other_text(staff):
 
 @pytest.mark.slow
 def test_fields_only_the_other_editor_changed_are_kept(staff):
-    mine = opened(staff)
-    typed(staff, en_subject="Theirs", es_text="Suyo.")
-    assert staff.post(PAGE, mine | {"en-text": "Mine."}).status_code == 302
+    own_form = form_data(staff)
+    save_form(staff, en_subject="Theirs", es_text="Suyo.")
+    assert staff.post(PAGE, own_form | {"en-text": "Mine."}).status_code == 302
     english, spanish = TemplateOverride.objects.active().order_by("language")
     assert (english.subject, english.text) == ("Theirs", "Mine.")
     assert spanish.text == "Suyo."
 
 
 def test_restoring_default_text_does_not_overwrite_unseen_changes(staff):
-    typed(staff, en_text="First.")
-    mine = opened(staff)
-    typed(staff, en_text="Theirs.")
-    response = staff.post(PAGE, mine | {"_restore": "1"})
+    save_form(staff, en_text="First.")
+    own_form = form_data(staff)
+    save_form(staff, en_text="Theirs.")
+    response = staff.post(PAGE, own_form | {"_restore": "1"})
     assert "Nothing is done yet: these are the words now." in web_client.page_text(response)
     assert "Theirs." in response.content.decode()
     assert TemplateOverride.objects.active().get().text == "Theirs."
 
 
 def test_post_without_original_values_does_not_overwrite_unseen_text(staff):
-    typed(staff, en_text="Theirs.")
+    save_form(staff, en_text="Theirs.")
     response = staff.post(PAGE, {"en-subject": "a", "en-text": "b", "es-subject": "c", "es-text": "d"})
     assert response.status_code == 200
     assert TemplateOverride.objects.active().get().text == "Theirs."
 
 
-# Who may ---------------------------------------------------------------------------------------------------------
+# Permissions -----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.slow
 def test_viewer_can_read_but_not_change(staff):
-    sent = opened(staff) | {"en-text": "Mine."}
+    data = form_data(staff) | {"en-text": "Mine."}
     client = staff_client("view_templateoverride")
     page = client.get(PAGE).content.decode()
     assert "disabled" in page
     assert 'name="_save"' not in page
-    assert client.post(PAGE, sent).status_code == 403
+    assert client.post(PAGE, data).status_code == 403
     assert client.get(LIST).status_code == 200
     assert not TemplateOverride.objects.active().exists()
 
@@ -220,8 +220,8 @@ def test_others_are_denied_and_unknown_templates_are_404(staff):
         assert staff.get(address).status_code == 404
 
 
-@pytest.mark.parametrize("way", ["change", "delete"])
-def test_built_in_admin_views_cannot_change_or_delete_text(staff, way):
+@pytest.mark.parametrize("action", ["change", "delete"])
+def test_built_in_admin_views_cannot_change_or_delete_text(staff, action):
     editable_templates.save_text(TEMPLATES["thanks"], "es", TemplateText("Gracias", "Gracias."), changed_by="office")
     row = TemplateOverride.objects.active().get()
     before = snapshots.tables()
@@ -232,6 +232,6 @@ def test_built_in_admin_views_cannot_change_or_delete_text(staff, way):
         "text": "<script>x</script>",
         "post": "yes",
     }
-    for answer in (staff.get(f"{LIST}{row.pk}/{way}/"), staff.post(f"{LIST}{row.pk}/{way}/", fields)):
-        assert answer.status_code in {403, 404}
+    for reply in (staff.get(f"{LIST}{row.pk}/{action}/"), staff.post(f"{LIST}{row.pk}/{action}/", fields)):
+        assert reply.status_code in {403, 404}
     assert snapshots.tables() == before

@@ -1,4 +1,4 @@
-"""Messages as staff see them: what became of each, as its recipient reads it, and once more."""
+"""Sent email in the admin: the list, the preview of a message, and resending."""
 
 import re
 
@@ -97,10 +97,10 @@ def test_preview_and_list_are_only_for_staff_with_permission(staff):
     for client in (Client(), guest):
         assert preview(client, message).status_code == 302
         assert client.get(LIST).status_code == 302
-    bare = Client()
-    bare.force_login(User.objects.create_user("bare", is_staff=True))
-    assert preview(bare, message).status_code in {403, 404}
-    assert bare.get(LIST).status_code == 403
+    anonymous = Client()
+    anonymous.force_login(User.objects.create_user("bare", is_staff=True))
+    assert preview(anonymous, message).status_code in {403, 404}
+    assert anonymous.get(LIST).status_code == 403
 
 
 def test_preview_of_a_missing_message_is_404(staff):
@@ -117,11 +117,11 @@ def test_messages_cannot_be_added_changed_or_deleted(staff):
 
 
 def test_resend_queues_failed_messages_and_skips_queued_ones(staff):
-    failed, waiting = new_message("a:1"), new_message("a:2")
-    Message.objects.update(kind="notice")  # a kind that no app has a rule of its own for
+    failed, queued = new_message("a:1"), new_message("a:2")
+    Message.objects.update(kind="notice")  # a kind without a resend rule in any app
     Message.objects.filter(pk=failed.pk).update(state="rejected", last_error="550 no", attempts=1)
-    sent = {"action": "resend", "_selected_action": [failed.pk, waiting.pk]}
-    page = web_client.page_text(staff.post(LIST, sent, follow=True))
+    data = {"action": "resend", "_selected_action": [failed.pk, queued.pk]}
+    page = web_client.page_text(staff.post(LIST, data, follow=True))
     assert "1 message will be sent again." in page
     assert list(Message.objects.order_by("idempotency_key").values_list("state", "attempts", "last_error")) == [
         ("queued", 0, ""),
@@ -130,14 +130,14 @@ def test_resend_queues_failed_messages_and_skips_queued_ones(staff):
 
 
 def test_unknown_outcome_is_resolved_from_list_and_page(staff):
-    [one, other, waiting] = queue_messages(mailing(), 3)
-    Message.objects.exclude(pk=waiting.pk).update(state="unknown")
+    [one, other, queued] = queue_messages(mailing(), 3)
+    Message.objects.exclude(pk=queued.pk).update(state="unknown")
     page = f"{LIST}{other.pk}/change/"
     assert 'value="It arrived"' in staff.get(page).content.decode()
-    assert 'value="It arrived"' not in staff.get(f"{LIST}{waiting.pk}/change/").content.decode()
-    sent = {"action": "mark_arrived", "_selected_action": [one.pk, waiting.pk]}
-    words = web_client.page_text(staff.post(LIST, sent, follow=True))
-    assert "1 message counts as sent. 1 message had no unknown outcome and stays as it is." in words
+    assert 'value="It arrived"' not in staff.get(f"{LIST}{queued.pk}/change/").content.decode()
+    data = {"action": "mark_arrived", "_selected_action": [one.pk, queued.pk]}
+    page_text = web_client.page_text(staff.post(LIST, data, follow=True))
+    assert "1 message counts as sent. 1 message had no unknown outcome and stays as it is." in page_text
     assert "1 message counts as sent." in web_client.page_text(staff.post(page, {"_arrived": "1"}, follow=True))
     assert states() == ["sent", "sent", "queued"]
 
@@ -145,8 +145,8 @@ def test_unknown_outcome_is_resolved_from_list_and_page(staff):
 def test_resending_from_a_stopped_mailing_is_refused_with_a_reason(staff):
     [message] = queue_messages(mailing(stopped_at=timezone.now()), 1)
     Message.objects.update(state="unknown")
-    words = web_client.page_text(staff.post(f"{LIST}{message.pk}/change/", {"_resend": "1"}, follow=True))
-    assert "Its mailing was stopped: nothing of it is sent any more." in words
+    page_text = web_client.page_text(staff.post(f"{LIST}{message.pk}/change/", {"_resend": "1"}, follow=True))
+    assert "Its mailing was stopped: nothing of it is sent any more." in page_text
     assert states() == ["unknown"]
 
 

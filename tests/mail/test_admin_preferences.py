@@ -1,4 +1,4 @@
-"""Mail addresses as staff find them, change what they want, and let those take mail again that refused it."""
+"""Email preferences in the admin: search, topics, and bouncing addresses."""
 
 import pytest
 from django.contrib.auth.models import Permission, User
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 
 LIST = "/imagine/admin/mail/emailpreference/"
 TOPIC_FIELDS = ("wants_invitations", "wants_reminders", "wants_news")
-KEPT = ("accounts.StaffSession",)
+IGNORED_TABLES = ("accounts.StaffSession",)
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def viewer() -> Client:
     return client
 
 
-def page_of(preference: EmailPreference) -> str:
+def change_url(preference: EmailPreference) -> str:
     return f"{LIST}{preference.pk}/change/"
 
 
@@ -44,7 +44,7 @@ def suppressed(email: str = "alma@example.org") -> EmailPreference:
     return EmailPreference.objects.get(email=email)
 
 
-def shown(client: Client, query: str = "") -> list[str]:
+def listed_emails(client: Client, query: str = "") -> list[str]:
     return [preference.email for preference in client.get(LIST + query).context["cl"].result_list]
 
 
@@ -55,48 +55,51 @@ def topics(email: str) -> tuple:
 def test_list_can_be_searched_and_filtered(staff):
     preferences.set_topics(preferences.get_preference("ben@example.org"), invitations=False)
     suppressed()
-    assert shown(staff) == ["alma@example.org", "ben@example.org"]
-    assert shown(staff, "?suppressed=yes") == ["alma@example.org"]
-    assert shown(staff, "?suppressed=no") == ["ben@example.org"]
-    assert shown(staff, "?wants_invitations__exact=0") == ["ben@example.org"]
-    assert shown(staff, "?q=BEN@") == ["ben@example.org"]
+    assert listed_emails(staff) == ["alma@example.org", "ben@example.org"]
+    assert listed_emails(staff, "?suppressed=yes") == ["alma@example.org"]
+    assert listed_emails(staff, "?suppressed=no") == ["ben@example.org"]
+    assert listed_emails(staff, "?wants_invitations__exact=0") == ["ben@example.org"]
+    assert listed_emails(staff, "?q=BEN@") == ["ben@example.org"]
     assert "550 5.1.1 no such mailbox" in web_client.page_text(staff.get(LIST))
 
 
 def test_staff_can_record_that_an_address_wants_no_invitations(staff):
-    posted = web_client.form_fields(staff.get(f"{LIST}add/")) | {"email": "Alma@Example.org"}
-    del posted["wants_invitations"]
-    assert staff.post(f"{LIST}add/", posted).status_code == 302
+    data = web_client.form_fields(staff.get(f"{LIST}add/")) | {"email": "Alma@Example.org"}
+    del data["wants_invitations"]
+    assert staff.post(f"{LIST}add/", data).status_code == 302
     assert topics("alma@example.org") == (False, True, False)
-    again = staff.post(f"{LIST}add/", posted)
-    assert "already exists" in web_client.page_text(again)
+    repeated = staff.post(f"{LIST}add/", data)
+    assert "already exists" in web_client.page_text(repeated)
     assert EmailPreference.objects.count() == 1
 
 
 def test_topics_can_be_changed_but_not_the_address(staff):
     preference = preferences.get_preference("alma@example.org")
-    posted = web_client.form_fields(staff.get(page_of(preference))) | {"wants_news": "on", "email": "other@example.org"}
+    data = web_client.form_fields(staff.get(change_url(preference))) | {
+        "wants_news": "on",
+        "email": "other@example.org",
+    }
     for _twice in range(2):
-        assert staff.post(page_of(preference), posted).status_code == 302
+        assert staff.post(change_url(preference), data).status_code == 302
     assert topics("alma@example.org") == (True, True, True)
 
 
 def test_saving_does_not_overwrite_what_the_person_just_chose(staff):
     preference = preferences.get_preference("alma@example.org")
-    posted = web_client.form_fields(staff.get(page_of(preference))) | {"wants_news": "on"}
+    data = web_client.form_fields(staff.get(change_url(preference))) | {"wants_news": "on"}
     preferences.set_topics(preference, invitations=False)
-    staff.post(page_of(preference), posted)
+    staff.post(change_url(preference), data)
     assert topics("alma@example.org") == (False, True, True)
 
 
 def test_suppression_is_cleared_from_page_and_list(staff):
     one, other = suppressed(), suppressed("ben@example.org")
-    assert "It takes mail again" in web_client.page_text(staff.get(page_of(one)))
-    said = staff.post(page_of(one), {"_clear_bounces": "1"}, follow=True)
-    assert "1 address takes mail again." in web_client.page_text(said)
-    assert "It takes mail again" not in web_client.page_text(said)
-    sent = {"action": "clear_bounces", "_selected_action": [one.pk, other.pk]}
-    page = web_client.page_text(staff.post(LIST, sent, follow=True))
+    assert "It takes mail again" in web_client.page_text(staff.get(change_url(one)))
+    response = staff.post(change_url(one), {"_clear_bounces": "1"}, follow=True)
+    assert "1 address takes mail again." in web_client.page_text(response)
+    assert "It takes mail again" not in web_client.page_text(response)
+    action_data = {"action": "clear_bounces", "_selected_action": [one.pk, other.pk]}
+    page = web_client.page_text(staff.post(LIST, action_data, follow=True))
     assert "1 address takes mail again." in page
     assert "1 was so already and stays as it is." in page
     assert not EmailPreference.objects.filter(suppressed_at__isnull=False).exists()
@@ -105,12 +108,12 @@ def test_suppression_is_cleared_from_page_and_list(staff):
 
 def test_address_is_marked_as_bouncing_from_page_and_list(staff):
     one, other = preferences.get_preference("alma@example.org"), preferences.get_preference("ben@example.org")
-    said = staff.post(page_of(one), {"_mark_bounces": "1"}, follow=True)
-    assert "1 address marked as bouncing. Mailings skip it." in web_client.page_text(said)
-    assert "_mark_bounces" not in said.content.decode()
+    response = staff.post(change_url(one), {"_mark_bounces": "1"}, follow=True)
+    assert "1 address marked as bouncing. Mailings skip it." in web_client.page_text(response)
+    assert "_mark_bounces" not in response.content.decode()
     assert not preferences.may_email("alma@example.org", "invitations")
-    sent = {"action": "mark_bounces", "_selected_action": [one.pk, other.pk]}
-    text = web_client.page_text(staff.post(LIST, sent, follow=True))
+    action_data = {"action": "mark_bounces", "_selected_action": [one.pk, other.pk]}
+    text = web_client.page_text(staff.post(LIST, action_data, follow=True))
     assert "1 address marked as bouncing" in text
     assert "1 was so already" in text
     reasons = set(EmailPreference.objects.values_list("suppression_reason", flat=True))
@@ -140,20 +143,20 @@ def test_preferences_cannot_be_deleted(staff):
 @pytest.mark.slow
 def test_viewer_cannot_change_anything(viewer):
     preference = suppressed()
-    page = viewer.get(page_of(preference)).content.decode()
+    page = viewer.get(change_url(preference)).content.decode()
     assert "_clear_bounces" not in page
-    assert "_mark_bounces" not in viewer.get(page_of(preferences.get_preference("ben@example.org"))).content.decode()
-    before = snapshots.tables(but=KEPT)
-    for sent in ({"_clear_bounces": "1"}, {"_mark_bounces": "1"}, {"wants_news": "on"}):
-        assert viewer.post(page_of(preference), sent).status_code == 403
+    assert "_mark_bounces" not in viewer.get(change_url(preferences.get_preference("ben@example.org"))).content.decode()
+    before = snapshots.tables(exclude=IGNORED_TABLES)
+    for action_data in ({"_clear_bounces": "1"}, {"_mark_bounces": "1"}, {"wants_news": "on"}):
+        assert viewer.post(change_url(preference), action_data).status_code == 403
     assert viewer.post(f"{LIST}add/", {"email": "x@example.org"}).status_code == 403
     viewer.post(LIST, {"action": "clear_bounces", "_selected_action": [preference.pk]})
-    assert snapshots.tables(but=KEPT) == before
+    assert snapshots.tables(exclude=IGNORED_TABLES) == before
 
 
 def test_private_link_is_not_shown_or_filterable(staff):
     preference = suppressed()
-    for page in (LIST, page_of(preference)):
+    for page in (LIST, change_url(preference)):
         assert preference.token not in staff.get(page).content.decode()
     for value in (preference.token[0], "~"):
         assert staff.get(f"{LIST}?token__startswith={value}").status_code in {302, 400}

@@ -1,4 +1,4 @@
-"""Mail to many, from queued to sent, against a real SMTP server."""
+"""Bulk email from queue to delivery, over a real SMTP server."""
 
 from datetime import timedelta
 
@@ -65,7 +65,7 @@ def test_many_batches_use_one_connection(mail_server):
 
 
 def test_bulk_email_can_be_written_to_files(settings, tmp_path):
-    """As in the demo."""
+    """The demo does this."""
     settings.EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
     settings.EMAIL_FILE_PATH = tmp_path
     backends.server.close()
@@ -107,7 +107,7 @@ def test_messages_to_one_address_are_sent_in_order(mail_server):
 @pytest.mark.slow
 @pytest.mark.parametrize("queue", ["transactional", "bulk"])
 def test_due_messages_use_indexes_even_with_stale_statistics(queue):
-    """They are of before ten thousand were queued. A join with what is ahead went through all of it for each row."""
+    """The statistics are older than the ten thousand queued messages. A join once read all of them for each row."""
     queue_messages(mailing(), 100)
     Message.objects.update(state="sent", sent_at=timezone.now())
     with connection.cursor() as cursor:
@@ -117,51 +117,51 @@ def test_due_messages_use_indexes_even_with_stale_statistics(queue):
     assert "Index Cond: ((recipient)::text = (mail_message.recipient)::text)" in plan
 
 
-# One click to end it ------------------------------------------------------------------------------------------------
+# One-click unsubscribe --------------------------------------------------------------------------------------------
 
-HERE = "https://www.example.org/imagine/mail/token/invitations/"
+UNSUBSCRIBE_URL = "https://www.example.org/imagine/mail/token/invitations/"
 
 
 def test_messages_with_an_unsubscribe_url_have_one_click_headers(mail_server):
     """RFC 2369 and RFC 8058."""
-    queue_messages(mailing(), 1, unsubscribe_url=HERE)
+    queue_messages(mailing(), 1, unsubscribe_url=UNSUBSCRIBE_URL)
     queue_messages(mailing(), 1)
     bulk_delivery.deliver_batches()
-    wanted, other = mail_server.emails
-    assert wanted["List-Unsubscribe"] == f"<{HERE}>"
-    assert wanted["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    with_link, other = mail_server.emails
+    assert with_link["List-Unsubscribe"] == f"<{UNSUBSCRIBE_URL}>"
+    assert with_link["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     assert "List-Unsubscribe" not in other
     assert "List-Unsubscribe-Post" not in other
 
 
 def test_resent_copy_keeps_the_unsubscribe_header(mail_server):
-    [message] = queue_messages(mailing(), 1, unsubscribe_url=HERE)
+    [message] = queue_messages(mailing(), 1, unsubscribe_url=UNSUBSCRIBE_URL)
     bulk_delivery.deliver_batches()
     message.refresh_from_db()
     assert queue.resend(message)
     delivery.deliver_messages()
-    assert [sent["List-Unsubscribe"] for sent in mail_server.emails] == [f"<{HERE}>"] * 2
+    assert [sent["List-Unsubscribe"] for sent in mail_server.emails] == [f"<{UNSUBSCRIBE_URL}>"] * 2
 
 
 def test_messages_to_unsubscribed_or_suppressed_addresses_are_rejected(mail_server):
-    quiet, dead, glad = (preferences.get_preference(guest(number)) for number in range(3))
-    for address in (quiet, dead, glad):
+    unsubscribed, bounced, subscribed = (preferences.get_preference(guest(number)) for number in range(3))
+    for address in (unsubscribed, bounced, subscribed):
         queue_messages(mailing(), 1, unsubscribe_url=preferences.unsubscribe_url(address, "invitations"))
-    preferences.set_topics(quiet, invitations=False)
-    preferences.set_topics(glad, reminders=False)
-    preferences.suppress(dead.email.upper(), "550 5.1.1 nobody")
+    preferences.set_topics(unsubscribed, invitations=False)
+    preferences.set_topics(subscribed, reminders=False)
+    preferences.suppress(bounced.email.upper(), "550 5.1.1 nobody")
     bulk_delivery.deliver_batches()
-    assert [sent["To"] for sent in mail_server.emails] == [glad.email]
-    told = Message.objects.order_by("recipient").values_list("state", "last_error", "attempts")
-    assert list(told) == [("rejected", "unsubscribed", 0), ("rejected", "550 5.1.1 nobody", 0), ("sent", "", 1)]
+    assert [sent["To"] for sent in mail_server.emails] == [subscribed.email]
+    outcomes = Message.objects.order_by("recipient").values_list("state", "last_error", "attempts")
+    assert list(outcomes) == [("rejected", "unsubscribed", 0), ("rejected", "550 5.1.1 nobody", 0), ("sent", "", 1)]
 
 
-# Refused and put off ------------------------------------------------------------------------------------------------
+# Rejections and retries -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("where", "said", "dead"),
+    ("stage", "reply", "bounced"),
     [
         ("at_recipient", "550 5.1.1 no such user", True),
         ("at_recipient", "550 5.1.10 the domain takes no mail", True),
@@ -177,13 +177,13 @@ def test_messages_to_unsubscribed_or_suppressed_addresses_are_rejected(mail_serv
     ],
 )
 @pytest.mark.parametrize("queue", ["transactional", "bulk"])
-def test_only_permanent_mailbox_rejection_suppresses_the_address(mail_server, where, said, dead, queue):
-    setattr(mail_server, where, said)
+def test_only_permanent_mailbox_rejection_suppresses_the_address(mail_server, stage, reply, bounced, queue):
+    setattr(mail_server, stage, reply)
     new_message(recipient="Alma@example.org", queue=queue)
     (delivery.deliver_messages if queue == "transactional" else bulk_delivery.deliver_batches)()
-    refused = list(EmailPreference.objects.exclude(suppressed_at=None).values_list("email", "suppression_reason"))
-    assert refused == ([("alma@example.org", said)] if dead else [])
-    assert states() == ["queued" if said.startswith("4") else "rejected"]
+    suppressed = list(EmailPreference.objects.exclude(suppressed_at=None).values_list("email", "suppression_reason"))
+    assert suppressed == ([("alma@example.org", reply)] if bounced else [])
+    assert states() == ["queued" if reply.startswith("4") else "rejected"]
 
 
 def test_rejections_keep_the_connection_open(mail_server):
@@ -235,7 +235,7 @@ def test_retry_period_starts_with_the_first_attempt(mail_server):
     assert outcome(message) == ("failed", 2, "451 4.3.0 later", False)
 
 
-# The mail server is away --------------------------------------------------------------------------------------------
+# Mail server unavailable ------------------------------------------------------------------------------------------
 
 
 def test_server_outage_costs_no_attempts_and_all_are_sent_later(mail_server):
@@ -253,10 +253,10 @@ def test_server_outage_costs_no_attempts_and_all_are_sent_later(mail_server):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("said", "asked"), [("550 5.7.1 who are you", 1), ("450 4.7.1 too fast", 1)])
-def test_sender_rejection_starts_the_server_backoff(mail_server, said, asked):
+@pytest.mark.parametrize(("reply", "attempts"), [("550 5.7.1 who are you", 1), ("450 4.7.1 too fast", 1)])
+def test_sender_rejection_starts_the_server_backoff(mail_server, reply, attempts):
     queue_messages(mailing(), 5)
-    mail_server.at_sender = said
+    mail_server.at_sender = reply
     bulk_delivery.deliver_batches()
     assert delivery.server_backoff.is_active
     assert sorted(Message.objects.values_list("state", "attempts")) == [("queued", 0)] * 4 + [("queued", 1)]
@@ -307,7 +307,7 @@ def test_disconnect_before_handover_does_not_flag_a_possible_duplicate(mail_serv
     assert not backends.server.is_open
 
 
-# Decided by staff ---------------------------------------------------------------------------------------------------
+# Delivery unknown -------------------------------------------------------------------------------------------------
 
 
 def unknown(**fields) -> Message:

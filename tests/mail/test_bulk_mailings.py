@@ -1,4 +1,4 @@
-"""A mailing is watched, paused, gone on with and stopped: also in the middle of a batch, and by several at once."""
+"""Mailings are paused, resumed and stopped, also in the middle of a batch and by several senders at once."""
 
 import time
 from dataclasses import asdict
@@ -25,15 +25,15 @@ def fast(monkeypatch):
     SendRate.objects.update_or_create(pk=1, defaults={"per_second": 10_000})
 
 
-def beside(act) -> None:
-    """Does it in this thread, which is the mail server's, and leaves no connection behind."""
+def run_in_this_thread(action) -> None:
+    """Run it in the mail server's thread without leaving a connection open."""
     try:
-        act()
+        action()
     finally:
         connection.close()
 
 
-# Held back ----------------------------------------------------------------------------------------------------------
+# Paused and stopped --------------------------------------------------------------------------------------------
 
 
 def test_paused_mailing_waits_until_resumed(mail_server):
@@ -75,8 +75,8 @@ def test_stop_returns_deleted_messages_and_cannot_be_undone(mail_server):
     assert control.stop_mailing(one) == []
     control.resume_mailing(one)
     control.pause_mailing(one)
-    kept = Mailing.objects.get(pk=one.pk)
-    assert (kept.stopped_at, kept.paused_at) == (first, None)
+    paused = Mailing.objects.get(pk=one.pk)
+    assert (paused.stopped_at, paused.paused_at) == (first, None)
     queue_messages(one, 1)
     bulk_delivery.deliver_batches()
     assert (states(one), states(other)) == (["sent"] * 2 + ["queued"], ["sent"])
@@ -86,7 +86,9 @@ def test_stop_returns_deleted_messages_and_cannot_be_undone(mail_server):
 def test_pause_during_a_batch_takes_effect_after_the_current_message(mail_server):
     one = mailing()
     queue_messages(one, 20)
-    mail_server.on_email = lambda sent: len(mail_server.emails) != 3 or beside(lambda: control.pause_mailing(one))
+    mail_server.on_email = lambda sent: (
+        len(mail_server.emails) != 3 or run_in_this_thread(lambda: control.pause_mailing(one))
+    )
     bulk_delivery.deliver_batches()
     assert sorted(states()) == ["queued"] * 17 + ["sent"] * 3
     assert not Message.objects.exclude(claim_id=None).exists()
@@ -99,16 +101,16 @@ def test_pause_during_a_batch_takes_effect_after_the_current_message(mail_server
 def test_stop_during_a_batch_removes_all_messages_after_the_current_one(mail_server):
     one = mailing()
     queue_messages(one, 20)
-    taken_back: list[tuple[str, int]] = []
+    recalled: list[tuple[str, int]] = []
     mail_server.on_email = lambda sent: (
-        len(mail_server.emails) != 3 or beside(lambda: taken_back.extend(control.stop_mailing(one))) or True
+        len(mail_server.emails) != 3 or run_in_this_thread(lambda: recalled.extend(control.stop_mailing(one))) or True
     )
     bulk_delivery.deliver_batches()
-    assert len(taken_back) == 17
+    assert len(recalled) == 17
     assert states() == ["sent"] * 3
     assert len(mail_server.emails) == 3
     sent = set(Message.objects.values_list("kind", "object_id"))
-    assert sent | set(taken_back) == {("news", number) for number in range(1, 21)}
+    assert sent | set(recalled) == {("news", number) for number in range(1, 21)}
 
 
 def test_messages_claimed_before_a_pause_are_not_handed_over():
@@ -122,12 +124,12 @@ def test_messages_claimed_before_a_pause_are_not_handed_over():
 
 
 def test_each_message_is_marked_sent_before_the_next_is_handed_over(mail_server):
-    """So that of a batch whose sender dies one mail at most is in doubt."""
+    """So that at most one message of a batch is in doubt when its sender dies."""
     queue_messages(mailing(), 4)
-    seen: list[list[str]] = []
-    mail_server.on_email = lambda sent: beside(lambda: seen.append(sorted(states())))
+    snapshots_seen: list[list[str]] = []
+    mail_server.on_email = lambda sent: run_in_this_thread(lambda: snapshots_seen.append(sorted(states())))
     bulk_delivery.deliver_batches()
-    assert seen == [["sending"] * (4 - taken) + ["sent"] * taken for taken in range(4)]
+    assert snapshots_seen == [["sending"] * (4 - sent_count) + ["sent"] * sent_count for sent_count in range(4)]
     assert states() == ["sent"] * 4
 
 
@@ -148,7 +150,7 @@ def test_accepted_message_is_marked_sent_before_waiting_for_the_next_slot(mail_s
     assert states() == ["sent"] * 2
 
 
-# Many at once -------------------------------------------------------------------------------------------------------
+# Concurrent senders --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.slow
@@ -163,35 +165,35 @@ def test_concurrent_senders_send_each_message_once(mail_server):
 def test_stop_during_concurrent_sending_leaves_messages_sent_or_removed(mail_server):
     one = mailing()
     queue_messages(one, 300)
-    taken_back: list[tuple[str, int]] = []
+    recalled: list[tuple[str, int]] = []
     mail_server.on_email = lambda sent: (
-        len(mail_server.emails) != 60 or beside(lambda: taken_back.extend(control.stop_mailing(one))) or True
+        len(mail_server.emails) != 60 or run_in_this_thread(lambda: recalled.extend(control.stop_mailing(one))) or True
     )
     run_in_threads(3, bulk_delivery.deliver_batches)
     sent = list(Message.objects.values_list("kind", "object_id"))
     assert set(states()) == {"sent"}
     assert len(mail_server.emails) == len(sent)
-    assert sorted(sent + taken_back) == [("news", number) for number in range(1, 301)]
+    assert sorted(sent + recalled) == [("news", number) for number in range(1, 301)]
 
 
 def test_unknown_message_is_resolved_once_concurrently():
     queue_messages(mailing(), 1)
     Message.objects.update(state="unknown")
-    message, said = Message.objects.get(), []
-    run_in_threads(4, lambda: said.append(control.resolve_unknown(message, arrived=False)))
-    assert sorted(said) == [False, False, False, True]
+    message, results = Message.objects.get(), []
+    run_in_threads(4, lambda: results.append(control.resolve_unknown(message, arrived=False)))
+    assert sorted(results) == [False, False, False, True]
 
 
-# A sender that died -------------------------------------------------------------------------------------------------
+# Crashed senders -----------------------------------------------------------------------------------------------
 
 
-def run_out() -> None:
+def expire_claims() -> None:
     Message.objects.filter(state="sending").update(claim_expires_at=timezone.now() - timedelta(seconds=1))
 
 
 @pytest.mark.slow
 def test_stop_after_a_crash_keeps_messages_that_may_have_been_sent():
-    """`handed_over_at` is committed first, so nothing has to notice the crash."""
+    """`handed_over_at` is committed first, so the crash needn't be detected."""
     one = mailing()
     queue_messages(one, 3)
     batch = bulk_delivery.claim_batch()
@@ -200,7 +202,7 @@ def test_stop_after_a_crash_keeps_messages_that_may_have_been_sent():
     assert len(control.stop_mailing(one)) == 3
     assert states() == ["sending"]
     assert not bulk_delivery.mark_handed_over(batch[1])
-    run_out()
+    expire_claims()
     bulk_delivery.release_abandoned()
     assert states() == ["unknown"]
 
@@ -213,7 +215,7 @@ def test_after_a_crash_handed_over_messages_are_unknown_and_others_are_sent(mail
     delivery.record_outcome(batch[0], state="sent", sent_at=timezone.now())
     mail_tasks.sweep()  # its lease has not run out: it may live
     assert states() == ["sent", "sending", "sending", "sending"]
-    run_out()
+    expire_claims()
     for _twice in range(2):
         mail_tasks.sweep()
     assert states() == ["sent", "unknown", "queued", "queued"]
@@ -225,22 +227,22 @@ def test_after_a_crash_handed_over_messages_are_unknown_and_others_are_sent(mail
 
 def test_sender_with_an_expired_claim_sends_nothing_after_the_sweep(mail_server):
     queue_messages(mailing(), 3)
-    slept = bulk_delivery.claim_batch()
-    run_out()
+    claimed = bulk_delivery.claim_batch()
+    expire_claims()
     bulk_delivery.release_abandoned()
     bulk_delivery.deliver_batches()
-    bulk_delivery.send_batch(slept, float("inf"))
+    bulk_delivery.send_batch(claimed, float("inf"))
     assert states() == ["sent"] * 3
     assert len(mail_server.emails) == 3
 
 
 @pytest.mark.slow
 def test_sender_with_an_expired_claim_sends_nothing_before_the_sweep(mail_server):
-    """The sweep may be at it in this very moment."""
+    """The sweep may be processing the claim at this moment."""
     queue_messages(mailing(), 3)
-    slept = bulk_delivery.claim_batch()
-    run_out()
-    bulk_delivery.send_batch(slept, float("inf"))
+    claimed = bulk_delivery.claim_batch()
+    expire_claims()
+    bulk_delivery.send_batch(claimed, float("inf"))
     assert mail_server.emails == []
     bulk_delivery.release_abandoned()
     bulk_delivery.deliver_batches()
@@ -249,13 +251,13 @@ def test_sender_with_an_expired_claim_sends_nothing_before_the_sweep(mail_server
 
 
 def test_retry_does_not_keep_the_earlier_handover(mail_server):
-    """What says that a message was begun belongs to one claim."""
+    """`handed_over_at` belongs to one claim."""
     mail_server.at_data = "451 4.3.0 later"
     queue_messages(mailing(), 1)
     bulk_delivery.deliver_batches()
     Message.objects.update(send_after=timezone.now())
     bulk_delivery.claim_batch()
-    run_out()
+    expire_claims()
     bulk_delivery.release_abandoned()
     assert states() == ["queued"]
 
@@ -264,23 +266,23 @@ def test_each_queue_is_swept_separately():
     queue_messages(mailing(), 1)
     [message] = bulk_delivery.claim_batch()
     bulk_delivery.mark_handed_over(message)
-    run_out()
+    expire_claims()
     delivery.requeue_abandoned()
     assert states() == ["sending"]
-    direct = new_message()
+    transactional = new_message()
     delivery.claim_message()
-    run_out()
+    expire_claims()
     bulk_delivery.release_abandoned()
-    assert outcome(direct)[0] == "sending"
+    assert outcome(transactional)[0] == "sending"
 
 
-# How far it is ------------------------------------------------------------------------------------------------------
+# Progress ------------------------------------------------------------------------------------------------------
 
 
-def set_states(of: Mailing, *wanted: str) -> None:
-    """The mailing's messages in these states."""
+def set_states(of: Mailing, *new_states: str) -> None:
+    """Create messages of the mailing in these states."""
     now = timezone.now()
-    for message, state in zip(queue_messages(of, len(wanted)), wanted, strict=True):
+    for message, state in zip(queue_messages(of, len(new_states)), new_states, strict=True):
         Message.objects.filter(pk=message.pk).update(
             state=state,
             sent_at=now if state == "sent" else None,
@@ -333,7 +335,7 @@ def test_time_left_is_given_only_while_messages_are_being_sent():
         ({"paused_at": 1}, ["sent"], "paused", 0.5),
         ({"rendered_at": 1}, ["sent", "queued"], "sending", 0.5),
         ({"rendered_at": 1}, ["sent", "unknown"], "done", 1.0),
-        ({"rendered_at": 1}, ["sent"], "done", 1.0),  # the other one was erased
+        ({"rendered_at": 1}, ["sent"], "done", 1.0),  # the other contact was erased
         ({"rendered_at": 1, "paused_at": 1}, ["sent", "sent"], "done", 1.0),
         ({"stopped_at": 1}, ["sent"], "stopped", 0.5),
         ({"stopped_at": 1, "paused_at": 1, "rendered_at": 1}, ["sent"], "stopped", 0.5),

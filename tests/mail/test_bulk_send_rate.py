@@ -1,4 +1,4 @@
-"""The send rate of bulk email, which all senders together never exceed."""
+"""All bulk senders together never exceed the send rate."""
 
 import os
 import sys
@@ -25,8 +25,8 @@ def set_rate(per_second: int) -> None:
     SendRate.objects.update_or_create(pk=1, defaults={"per_second": per_second})
 
 
-def most_in_a_second(times: list[float]) -> int:
-    return max(sum(begin <= at < begin + 1 for at in times) for begin in times)
+def max_per_second(times: list[float]) -> int:
+    return max(sum(begin <= moment < begin + 1 for moment in times) for begin in times)
 
 
 def test_concurrently_reserved_slots_never_overlap():
@@ -48,8 +48,8 @@ def test_concurrently_reserved_slots_never_overlap():
 
 @pytest.mark.parametrize("busy", ["database", "machine"])
 def test_message_that_misses_its_slot_waits_for_another(mail_server, monkeypatch, busy):
-    """The database takes long to mark the message as handed over, or the machine ends a sleep late."""
-    clock, reserved, left = Clock(late=0.3 if busy == "machine" else 0), [], []
+    """Marking the message as handed over takes long, or the machine wakes up late."""
+    clock, reserved, sent_at = Clock(late=0.3 if busy == "machine" else 0), [], []
     mark_handed_over, transmit = bulk_delivery.mark_handed_over, bulk_delivery.transmit
 
     def reserve(*, ahead):
@@ -57,18 +57,18 @@ def test_message_that_misses_its_slot_waits_for_another(mail_server, monkeypatch
         reserved.append(Slot(start, start + TOLERANCE))
         return reserved[-1]
 
-    def slow_mark(message):
-        clock.now += 0.3 if busy == "database" and not left else 0
+    def mark_slowly(message):
+        clock.now += 0.3 if busy == "database" and not sent_at else 0
         return mark_handed_over(message)
 
     monkeypatch.setattr(send_rate, "time", clock)
     monkeypatch.setattr(send_rate, "reserve_slot", reserve)
-    monkeypatch.setattr(bulk_delivery, "mark_handed_over", slow_mark)
-    monkeypatch.setattr(bulk_delivery, "transmit", lambda message: left.append(clock.now) or transmit(message))
+    monkeypatch.setattr(bulk_delivery, "mark_handed_over", mark_slowly)
+    monkeypatch.setattr(bulk_delivery, "transmit", lambda message: sent_at.append(clock.now) or transmit(message))
     queue_messages(mailing(), 3)
     bulk_delivery.deliver_batches()
     assert states() == ["sent"] * 3
-    assert [sum(slot.start <= at <= slot.end for slot in reserved) for at in left] == [1] * 3
+    assert [sum(slot.start <= moment <= slot.end for slot in reserved) for moment in sent_at] == [1] * 3
     assert clock.now > 1000.3
 
 
@@ -125,7 +125,7 @@ delivery.deliver_batches()
 
 @pytest.mark.slow
 def test_two_processes_together_keep_to_the_send_rate(mail_server):
-    """Two workers send 60 emails at 20 a second. The times of leaving are compared, not those of arriving."""
+    """Two workers send 60 emails at 20 per second. Compares when they leave, not when they arrive."""
     set_rate(20)
     queue_messages(mailing(), 60)
     database = settings.DATABASES["default"]
@@ -149,9 +149,9 @@ def test_two_processes_together_keep_to_the_send_rate(mail_server):
     assert [sender.returncode for sender in senders] == [0, 0]
     assert states() == ["sent"] * 60
     assert mail_server.connection_count == 2
-    left = [float(at) for lines in outputs for at in lines]
-    assert len(left) == 60
-    assert most_in_a_second(left) <= 20
+    sent_at = [float(moment) for lines in outputs for moment in lines]
+    assert len(sent_at) == 60
+    assert max_per_second(sent_at) <= 20
 
 
 def test_database_clock_set_back_delays_bulk_email_by_a_minute_at_most():

@@ -1,4 +1,4 @@
-"""`manage.py check_email` against a name server on this machine."""
+"""`manage.py check_email` against a DNS server on this machine."""
 
 import base64
 import io
@@ -13,7 +13,7 @@ from imagine.mail.sender_checks import spf
 from imagine.mail.sender_checks.lookup import Lookup, Unanswered
 from tests.dns_server import FAILS, SILENT, NameServer
 
-RELAY = "198.41.0.4"  # public, as the check of addresses wants it; nothing is sent there
+RELAY = "198.41.0.4"  # must be a public address; nothing is sent there
 RELAY_REVERSE = "4.0.41.198.in-addr.arpa"
 
 
@@ -26,7 +26,7 @@ def names():
 
 @pytest.fixture
 def district(names, settings):
-    """A domain at which nothing is missing."""
+    """A domain with complete DNS records."""
     settings.MAIL_FROM = "Imagine Promise <promise@district.example>"
     settings.MAIL_REPLY_TO = "office@district.example"
     if hasattr(settings, "EMAIL_FILE_PATH"):
@@ -55,7 +55,7 @@ def encoded(key) -> str:
 
 
 def run(names: NameServer, *options: str) -> tuple[bool, str]:
-    """Whether nothing is missing, and what the command said."""
+    """Return whether nothing is missing, and the command's output."""
     out = io.StringIO()
     try:
         call_command("check_email", "--name-server", names.place, *options, stdout=out)
@@ -65,18 +65,18 @@ def run(names: NameServer, *options: str) -> tuple[bool, str]:
 
 
 def test_complete_domain_passes_every_check(district):
-    fine, said = run(district, "--dkim-selector", "s1")
-    assert fine
-    assert said.count("OK:") == 10
-    assert "takes 2 of at most 10 lookups" in said
-    assert said.endswith("Nothing is missing.\n")
+    is_complete, output = run(district, "--dkim-selector", "s1")
+    assert is_complete
+    assert output.count("OK:") == 10
+    assert "takes 2 of at most 10 lookups" in output
+    assert output.endswith("Nothing is missing.\n")
 
 
 def test_bare_domain_lists_everything_that_is_missing(district, settings):
     settings.MAIL_FROM = settings.MAIL_REPLY_TO = "promise@bare.example"
     district.text("bare.example", "site-verification=1")
-    fine, said = run(district, "--dkim-selector", "s1", "--sending-address", "198.41.0.9")
-    assert not fine
+    is_complete, output = run(district, "--dkim-selector", "s1", "--sending-address", "198.41.0.9")
+    assert not is_complete
     for sentence in [
         "Missing: bare.example has no SPF record. Ask the IT department to publish one",
         "Missing: There is no DKIM key at s1._domainkey.bare.example.",
@@ -86,16 +86,18 @@ def test_bare_domain_lists_everything_that_is_missing(district, settings):
         "Missing: 198.41.0.9 has no reverse name (PTR).",
         "6 missing, 0 not checked.",
     ]:
-        assert sentence in said
+        assert sentence in output
 
 
 def test_unknown_domain_is_reported_without_further_checks(district, settings):
-    """Perhaps it only knows the internal network, so nothing else is said to be missing."""
+    """The name server may only know the internal network, so nothing else is reported as missing."""
     settings.MAIL_FROM = "promise@distrct.example"
-    fine, said = run(district)
-    assert not fine
-    assert "Missing: The name server doesn't know the domain distrct.example of MAIL_FROM. Check the spelling." in said
-    assert "SPF: " not in said
+    is_complete, output = run(district)
+    assert not is_complete
+    assert (
+        "Missing: The name server doesn't know the domain distrct.example of MAIL_FROM. Check the spelling." in output
+    )
+    assert "SPF: " not in output
     settings.MAIL_REPLY_TO = "office@distrct.example"
     assert "the domain distrct.example of MAIL_REPLY_TO" in run(district)[1]
 
@@ -129,10 +131,10 @@ def test_faulty_spf_records_are_reported(district, records, sentence):
     district.text("twice.example", "v=spf1 -all", "v=spf1 ~all")
     for number in range(12):
         district.text(f"deep{number}.example", f"v=spf1 include:deep{number + 1}.example -all")
-    fine, said = run(district)
-    assert not fine
-    assert sentence in said
-    assert said.replace("\n", "").isprintable()
+    is_complete, output = run(district)
+    assert not is_complete
+    assert sentence in output
+    assert output.replace("\n", "").isprintable()
 
 
 @pytest.mark.slow
@@ -149,9 +151,9 @@ def test_faulty_spf_records_are_reported(district, records, sentence):
         ("v=spf1 mx -all", "198.41.0.5", "+"),
         ("v=spf1 mx:other.example -all", "198.41.0.5", "-"),
         ("v=spf1 include:service.example -all", "2001:500::1", "+"),
-        ("v=spf1 include:service.example ?all", "198.41.0.5", "?"),  # its ~all is no match
+        ("v=spf1 include:service.example ?all", "198.41.0.5", "?"),  # its ~all doesn't match
         ("v=spf1 redirect=service.example", "198.41.0.5", "~"),
-        ("v=spf1 redirect=nowhere.example -all exp=why.example", "198.41.0.5", "-"),  # ignored beside all
+        ("v=spf1 redirect=nowhere.example -all exp=why.example", "198.41.0.5", "-"),  # ignored because of the all
         ("v=spf1 exists:mail.district.example -all", "198.41.0.5", "+"),
         ("v=spf1 ptr -all", "198.41.0.5", "-"),
         ("v=spf1", "198.41.0.5", "?"),
@@ -159,30 +161,30 @@ def test_faulty_spf_records_are_reported(district, records, sentence):
 )
 def test_spf_record_is_evaluated_for_an_address(district, record, address, result):
     district.text("district.example", record)
-    read = spf.SpfRecord(Lookup(district.place), "district.example")
-    read.follow()
-    assert read.evaluate("district.example", ip_address(address)) == result
+    spf_record = spf.SpfRecord(Lookup(district.place), "district.example")
+    spf_record.follow()
+    assert spf_record.evaluate("district.example", ip_address(address)) == result
 
 
 def test_spf_record_must_cover_the_sending_address(district):
     district.text("district.example", "v=spf1 ip4:198.41.0.9 -all")
-    fine, said = run(district)
-    assert not fine
-    assert f"doesn't cover {RELAY}, the address of the mail server. Ask the IT department which address" in said
-    fine, said = run(district, "--sending-address", RELAY)
-    assert f"doesn't cover {RELAY}. Ask the IT department to add it" in said
+    is_complete, output = run(district)
+    assert not is_complete
+    assert f"doesn't cover {RELAY}, the address of the mail server. Ask the IT department which address" in output
+    is_complete, output = run(district, "--sending-address", RELAY)
+    assert f"doesn't cover {RELAY}. Ask the IT department to add it" in output
     district.records["9.0.41.198.in-addr.arpa", "PTR"] = ["out.district.example."]
     district.records["out.district.example", "A"] = ["198.41.0.9"]
-    fine, said = run(district, "--sending-address", "198.41.0.9", "--dkim-selector", "s1")
-    assert fine, said
+    is_complete, output = run(district, "--sending-address", "198.41.0.9", "--dkim-selector", "s1")
+    assert is_complete, output
 
 
 def test_spf_record_with_macros_is_reported_as_unknown(district):
     district.text("district.example", "v=spf1 exists:%{i}.allow.example -all")
-    fine, said = run(district)
-    assert fine
-    assert "Unknown: We can't see whether the SPF record of district.example covers" in said
-    assert "Nothing is missing that can be seen from here; 2 can't." in said
+    is_complete, output = run(district)
+    assert is_complete
+    assert "Unknown: We can't see whether the SPF record of district.example covers" in output
+    assert "Nothing is missing that can be seen from here; 2 can't." in output
 
 
 @pytest.mark.slow
@@ -201,52 +203,52 @@ def test_spf_record_with_macros_is_reported_as_unknown(district):
 )
 def test_unusable_dkim_keys_are_reported(district, record, sentence):
     district.text("s1._domainkey.district.example", record.encode("latin-1"))
-    fine, said = run(district, "--dkim-selector", "s1")
-    assert not fine
-    assert sentence in said
-    assert "\x1b" not in said
+    is_complete, output = run(district, "--dkim-selector", "s1")
+    assert not is_complete
+    assert sentence in output
+    assert "\x1b" not in output
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("key", "fine", "sentence"),
+    ("key", "is_complete", "sentence"),
     [
         (lambda: rsa_key(1024), True, "of 1024 bits. A new one should have 2048."),
         (lambda: rsa_key(3072), True, "of 3072 bits."),
         (lambda: encoded(ed25519.Ed25519PrivateKey.generate().public_key()), False, "can't be read (rsa)"),
     ],
 )
-def test_dkim_key_type_and_length_are_checked(district, key, fine, sentence):
+def test_dkim_key_type_and_length_are_checked(district, key, is_complete, sentence):
     district.text("s1._domainkey.district.example", f"p={key()}")
-    assert run(district, "--dkim-selector", "s1")[0] == fine
+    assert run(district, "--dkim-selector", "s1")[0] == is_complete
     assert sentence in run(district, "--dkim-selector", "s1")[1]
 
 
 def test_short_dkim_key_is_reported(district):
-    short = (
+    lines = (
         "MFwwDQYJKoZIhvcNAQEBBQADSwAwSAJBAMhGLmYDgw8V5BKxR1BkYDKbdyDMHN4OLVoIWJm2qSl7jQ6mY5u5CSRp5oWr9nmdYcwXFHBw8S1z"
         "lKlWwVqRrH8CAwEAAQ=="
     )
-    district.text("s1._domainkey.district.example", f"p={short}")
+    district.text("s1._domainkey.district.example", f"p={lines}")
     assert "has 512 bits, so receivers ignore it" in run(district, "--dkim-selector", "s1")[1]
 
 
 def test_dkim_key_is_found_through_an_alias_or_the_parent_domain(district, settings):
     district.records["s2._domainkey.district.example", "CNAME"] = ["s1._domainkey.district.example."]
     district.text("e1._domainkey.district.example", "k=ed25519; p=AAAA")
-    fine, said = run(district, "--dkim-selector", "s2", "--dkim-selector", "e1")
-    assert fine
-    assert "There is a DKIM key at s2._domainkey.district.example of 2048 bits." in said
-    assert "There is a DKIM key at e1._domainkey.district.example (Ed25519)." in said
+    is_complete, output = run(district, "--dkim-selector", "s2", "--dkim-selector", "e1")
+    assert is_complete
+    assert "There is a DKIM key at s2._domainkey.district.example of 2048 bits." in output
+    assert "There is a DKIM key at e1._domainkey.district.example (Ed25519)." in output
     settings.MAIL_FROM = "promise@imagine.district.example"
     assert "There is a DKIM key at s1._domainkey.district.example" in run(district, "--dkim-selector", "s1")[1]
 
 
 def test_dkim_without_a_selector_is_reported_as_unknown(district):
-    fine, said = run(district)
-    assert fine
-    assert "Unknown: We can't see whether email from district.example is signed" in said
-    assert "Nothing is missing that can be seen from here; 1 can't." in said
+    is_complete, output = run(district)
+    assert is_complete
+    assert "Unknown: We can't see whether email from district.example is signed" in output
+    assert "Nothing is missing that can be seen from here; 1 can't." in output
 
 
 @pytest.mark.slow
@@ -264,9 +266,9 @@ def test_dkim_without_a_selector_is_reported_as_unknown(district):
 )
 def test_faulty_dmarc_records_are_reported(district, records, sentence):
     district.text("_dmarc.district.example", *records)
-    fine, said = run(district)
-    assert not fine
-    assert sentence in said
+    is_complete, output = run(district)
+    assert not is_complete
+    assert sentence in output
 
 
 def test_dmarc_record_of_the_parent_domain_applies(district, settings):
@@ -285,10 +287,10 @@ def test_dkim_alignment_of_dmarc_is_explained(district):
 def test_hostile_dmarc_report_address_is_sanitized(district):
     address = "x\x1b[2J" + "y" * 3000
     district.text("_dmarc.district.example", f"v=DMARC1; p=reject; rua=mailto:{address}")
-    fine, said = run(district)
-    assert fine
-    assert "x?[2Jyyy" in said
-    assert max(map(len, said.splitlines())) < 400
+    is_complete, output = run(district)
+    assert is_complete
+    assert "x?[2Jyyy" in output
+    assert max(map(len, output.splitlines())) < 400
 
 
 @pytest.mark.slow
@@ -305,9 +307,9 @@ def test_hostile_dmarc_report_address_is_sanitized(district):
 )
 def test_mx_records_that_lose_bounces_are_reported(district, records, sentence):
     district.records |= records
-    fine, said = run(district)
-    assert not fine
-    assert sentence in said
+    is_complete, output = run(district)
+    assert not is_complete
+    assert sentence in output
 
 
 def test_a_domain_without_mx_takes_email_itself(district):
@@ -317,9 +319,9 @@ def test_a_domain_without_mx_takes_email_itself(district):
 
 def test_mismatched_reverse_name_is_reported(district):
     district.records[RELAY_REVERSE, "PTR"] = ["in.district.example."]
-    fine, said = run(district)
-    assert not fine
-    assert f"The reverse name of {RELAY}, in.district.example, doesn't lead back to it." in said
+    is_complete, output = run(district)
+    assert not is_complete
+    assert f"The reverse name of {RELAY}, in.district.example, doesn't lead back to it." in output
 
 
 @pytest.mark.slow
@@ -333,38 +335,38 @@ def test_mismatched_reverse_name_is_reported(district):
 )
 def test_mail_server_without_a_known_address_is_reported_as_unknown(district, settings, host, sentence):
     settings.EMAIL_HOST = host
-    fine, said = run(district)
-    assert fine
-    assert f"Unknown: {sentence}" in said
-    assert "--sending-address" in said
+    is_complete, output = run(district)
+    assert is_complete
+    assert f"Unknown: {sentence}" in output
+    assert "--sending-address" in output
 
 
 def test_email_written_to_files_is_reported_as_unknown(district, settings):
     settings.EMAIL_FILE_PATH = "/anywhere"
-    fine, said = run(district)
-    assert fine
-    assert "Unknown: EMAIL_URL writes email to files" in said
+    is_complete, output = run(district)
+    assert is_complete
+    assert "Unknown: EMAIL_URL writes email to files" in output
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["district.example", "_dmarc.district.example", "s1._domainkey.district.example"])
 def test_name_server_error_fails_the_check(district, name):
     district.records[name, "TXT"] = FAILS
-    fine, said = run(district, "--dkim-selector", "s1")
-    assert not fine
+    is_complete, output = run(district, "--dkim-selector", "s1")
+    assert not is_complete
     assert (
-        f"Not checked: We couldn't look up {name} (TXT): the name server answered with an error. That doesn't" in said
+        f"Not checked: We couldn't look up {name} (TXT): the name server answered with an error. That doesn't" in output
     )
-    assert "0 missing, 1 not checked." in said
+    assert "0 missing, 1 not checked." in output
 
 
 def test_circular_alias_fails_the_check(district):
     del district.records["s1._domainkey.district.example", "TXT"]
     district.records["s1._domainkey.district.example", "CNAME"] = ["s2._domainkey.district.example."]
     district.records["s2._domainkey.district.example", "CNAME"] = ["s1._domainkey.district.example."]
-    fine, said = run(district, "--dkim-selector", "s1")
-    assert not fine
-    assert "Not checked: We couldn't look up s1._domainkey.district.example (TXT)" in said
+    is_complete, output = run(district, "--dkim-selector", "s1")
+    assert not is_complete
+    assert "Not checked: We couldn't look up s1._domainkey.district.example (TXT)" in output
 
 
 @pytest.mark.slow
@@ -385,9 +387,9 @@ def test_each_dns_query_is_sent_once(district):
 
 def test_mail_from_without_an_address_is_refused(district, settings):
     settings.MAIL_FROM = "Imagine Promise <promise@"
-    fine, said = run(district)
-    assert not fine
-    assert said == "MAIL_FROM has no email address that can be read."
+    is_complete, output = run(district)
+    assert not is_complete
+    assert output == "MAIL_FROM has no email address that can be read."
 
 
 @pytest.mark.parametrize("option", ["--sending-address=mail.example.org", "--name-server=", "--name-server=x:y"])
@@ -398,5 +400,5 @@ def test_invalid_options_are_refused(district, option):
 
 def test_sendtestemail_sends_one_email(mail_server):
     call_command("sendtestemail", "ana@example.org")
-    [mail] = mail_server.emails
-    assert mail["To"] == "ana@example.org"
+    [email] = mail_server.emails
+    assert email["To"] == "ana@example.org"

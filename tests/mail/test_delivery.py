@@ -1,4 +1,4 @@
-"""The stored message from queued to sent, against a real SMTP server."""
+"""Transactional email from queue to delivery, over a real SMTP server."""
 
 import smtplib
 from datetime import timedelta
@@ -25,8 +25,8 @@ def due_now(message: Message) -> Message:
 
 def test_idempotency_key_is_queued_once():
     first = new_message(subject="First")
-    again = new_message(subject="Again")
-    assert (first.pk, again.subject) == (again.pk, "First")
+    repeated = new_message(subject="Again")
+    assert (first.pk, repeated.subject) == (repeated.pk, "First")
     assert Message.objects.count() == 1
 
 
@@ -113,7 +113,7 @@ def test_connection_is_reused_and_reopened_when_lost(mail_server):
     assert len(mail_server.emails) == 3
 
 
-# What it looks like -------------------------------------------------------------------------------------------------
+# Content ----------------------------------------------------------------------------------------------------------
 
 
 def test_email_has_text_html_and_calendar_alternatives(mail_server):
@@ -149,12 +149,12 @@ def test_message_id_does_not_depend_on_the_related_object():
     assert mime.message_id(one).endswith("@example.org>")
 
 
-# Refused and put back -----------------------------------------------------------------------------------------------
+# Rejections and retries -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("where", ["at_recipient", "at_data"])
-def test_permanent_rejection_is_not_retried_and_hides_the_address(mail_server, where):
-    setattr(mail_server, where, "550 5.1.1 <alma@example.org>: no such user here")
+@pytest.mark.parametrize("stage", ["at_recipient", "at_data"])
+def test_permanent_rejection_is_not_retried_and_hides_the_address(mail_server, stage):
+    setattr(mail_server, stage, "550 5.1.1 <alma@example.org>: no such user here")
     message = new_message()
     mail_tasks.deliver()
     mail_tasks.sweep()
@@ -162,19 +162,19 @@ def test_permanent_rejection_is_not_retried_and_hides_the_address(mail_server, w
 
 
 def test_rejection_does_not_delay_other_messages(mail_server):
-    refused = new_message("a:1")
+    rejected = new_message("a:1")
     mail_server.at_data = "554 5.7.1 no"
     delivery.deliver_messages()
     mail_server.at_data = ""
-    fine = new_message("a:2")
+    accepted = new_message("a:2")
     delivery.deliver_messages()
-    assert (outcome(refused)[0], outcome(fine)[0]) == ("rejected", "sent")
+    assert (outcome(rejected)[0], outcome(accepted)[0]) == ("rejected", "sent")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("where", ["at_recipient", "at_data"])
-def test_temporary_failures_back_off_until_the_message_is_sent(mail_server, where):
-    setattr(mail_server, where, "451 4.3.0 later, please")
+@pytest.mark.parametrize("stage", ["at_recipient", "at_data"])
+def test_temporary_failures_back_off_until_the_message_is_sent(mail_server, stage):
+    setattr(mail_server, stage, "451 4.3.0 later, please")
     message = new_message()
     pauses = []
     for _try in range(len(delivery.RETRY_PAUSES) + 1):
@@ -185,7 +185,7 @@ def test_temporary_failures_back_off_until_the_message_is_sent(mail_server, wher
         pauses.append(round((message.send_after - before).total_seconds()))
     assert pauses == [5, 30, 120, 600, 1800, 3600, 7200, 14400, 14400]
     assert outcome(message) == ("queued", len(pauses), "451 4.3.0 later, please", False)
-    setattr(mail_server, where, "")
+    setattr(mail_server, stage, "")
     due_now(message)
     delivery.deliver_messages()
     assert outcome(message) == ("sent", len(pauses) + 1, "", False)
@@ -226,7 +226,7 @@ def test_message_that_cannot_be_built_is_rejected(mail_server):
 
 
 @pytest.mark.parametrize(
-    ("error", "words"),
+    ("error", "expected"),
     [
         (smtplib.SMTPDataError(554, b"5.7.1 <alma@example.org> is spam"), "554 5.7.1 … is spam"),
         (smtplib.SMTPRecipientsRefused({"alma@example.org": (550, b"alma@example.org? never")}), "550 … never"),
@@ -236,11 +236,11 @@ def test_message_that_cannot_be_built_is_rejected(mail_server):
         (smtplib.SMTPDataError(554, b"\xff" * 999), "554 " + "\ufffd" * 296),
     ],
 )
-def test_failure_reason_contains_no_address(error, words):
-    assert backends.failure_reason(error) == words
+def test_failure_reason_contains_no_address(error, expected):
+    assert backends.failure_reason(error) == expected
 
 
-# Is mail flowing? -------------------------------------------------------------------------------------------------
+# Health -----------------------------------------------------------------------------------------------------------
 
 
 def test_recent_failures_are_counted_by_last_attempt():

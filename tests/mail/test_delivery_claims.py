@@ -1,4 +1,4 @@
-"""Who may send a message, what becomes of a claim that was never marked, and sending once more."""
+"""Claiming messages, expired claims, and resending."""
 
 import threading
 from datetime import timedelta
@@ -30,13 +30,13 @@ def test_abandoned_claim_is_resent_with_the_same_message_id(mail_server):
 
 def test_sender_that_lost_its_claim_cannot_record_an_outcome():
     message = new_message()
-    slept = delivery.claim_message()
+    stale_claim = delivery.claim_message()
     Message.objects.update(claim_expires_at=timezone.now() - timedelta(seconds=1))
     Message.objects.abandoned().update(state="queued", claim_id=None, claim_expires_at=None, possible_duplicate=True)
-    newer = delivery.claim_message()
-    delivery.record_outcome(slept, state="rejected", last_error="550 no")
+    new_claim = delivery.claim_message()
+    delivery.record_outcome(stale_claim, state="rejected", last_error="550 no")
     assert outcome(message) == ("sending", 2, "", True)
-    delivery.record_outcome(newer, state="sent", sent_at=timezone.now())
+    delivery.record_outcome(new_claim, state="sent", sent_at=timezone.now())
     assert outcome(message) == ("sent", 2, "", True)
 
 
@@ -56,9 +56,9 @@ def test_claims_take_due_messages_in_order_and_nothing_else():
     for number, (to, minutes, state) in enumerate(
         [
             ("alma", -1, "queued"),
-            ("alma", -3, "queued"),  # due before the one ahead of it, and waits for it
+            ("alma", -3, "queued"),  # due earlier than the message ahead of it, but waits for it
             ("jun", -2, "queued"),
-            ("chue", 5, "queued"),  # is tried later, and holds up the next one
+            ("chue", 5, "queued"),  # retried later, and holds up the next message
             ("chue", -5, "queued"),
             ("rosa", -9, "rejected"),
             ("rosa", -4, "queued"),
@@ -91,10 +91,10 @@ def test_accepted_message_is_marked_sent_even_if_the_next_claim_fails(mail_serve
         for name in ("alma", "jun")
     )
 
-    def break_the_next(_mail):
+    def fail_next(_mail):
         monkeypatch.setattr(Message.objects, "due", lambda _queue: Message.objects.extra(where=["1 / 0 = 1"]))
 
-    mail_server.on_email = break_the_next
+    mail_server.on_email = fail_next
     with pytest.raises(DatabaseError):
         delivery.deliver_messages()
     assert outcome(one) == ("sent", 1, "", False)
@@ -128,7 +128,7 @@ def test_concurrent_workers_send_a_message_once(mail_server):
     assert outcome(message) == ("sent", 1, "", False)
 
 
-# Send again ---------------------------------------------------------------------------------------------------------
+# Resend -------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("state", ["rejected", "failed", "unknown"])
@@ -137,7 +137,7 @@ def test_resending_a_failed_message_queues_it_as_new(mail_server, state):
     Message.objects.update(state=state, attempts=9, last_error="550 no", retry_until=timezone.now())
     message.refresh_from_db()
     assert [queue.resend(message) for _twice in range(2)] == [True, False]
-    assert outcome(message) == ("queued", 0, "", state == "unknown")  # that one may have arrived
+    assert outcome(message) == ("queued", 0, "", state == "unknown")  # the original may have arrived
     assert message.retry_until > timezone.now() + timedelta(hours=23)
     delivery.requeue_abandoned()
     assert outcome(message)[0] == "sent"

@@ -1,4 +1,4 @@
-"""Celery as the alarm clock: it goes off after the commit, and never a reason to fail or to wait."""
+"""Workers are woken after the commit, and a broken broker neither fails nor delays a request."""
 
 import json
 import os
@@ -22,32 +22,34 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture(autouse=True)
 def own_broker(monkeypatch):
-    """A connection to a database of the broker that no other test process writes to, with nothing in it."""
+    """Connect to an empty broker database that no other test process uses."""
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-    with app.connection_for_write(transport_options=dispatch.IMPATIENT).clone(virtual_host=str(1 + worker % 15)) as own:
-        own.default_channel.client.flushdb()
-        monkeypatch.setattr(dispatch, "broker", own)
+    with app.connection_for_write(transport_options=dispatch.IMPATIENT).clone(
+        virtual_host=str(1 + worker % 15)
+    ) as broker:
+        broker.default_channel.client.flushdb()
+        monkeypatch.setattr(dispatch, "broker", broker)
         dispatch.broker_backoff.until = 0.0
-        yield own
+        yield broker
         dispatch.broker_backoff.until = 0.0
 
 
-def tasks_in(own, queue: str = "transactional") -> list[tuple[str, list]]:
-    """Takes every task out of a queue."""
-    found = []
-    while message := own.default_channel.basic_get(queue, no_ack=True):
-        found.append((message.headers["task"], json.loads(message.body)[0]))
-    return found
+def tasks_in(broker, queue: str = "transactional") -> list[tuple[str, list]]:
+    """Take all tasks out of a queue."""
+    tasks = []
+    while message := broker.default_channel.basic_get(queue, no_ack=True):
+        tasks.append((message.headers["task"], json.loads(message.body)[0]))
+    return tasks
 
 
-WOKEN = [("imagine.mail.tasks.deliver", [])]
+DELIVER = [("imagine.mail.tasks.deliver", [])]
 
 
 def test_worker_is_woken_after_commit(own_broker):
     with transaction.atomic():
         new_message()
         assert tasks_in(own_broker) == []
-    assert tasks_in(own_broker) == WOKEN
+    assert tasks_in(own_broker) == DELIVER
 
 
 def test_worker_is_not_woken_after_rollback(own_broker):
@@ -60,12 +62,12 @@ def test_worker_is_not_woken_after_rollback(own_broker):
 def test_one_wakeup_covers_many_messages_until_a_worker_takes_it(own_broker):
     for number in range(3):
         new_message(f"a:{number}")
-    assert tasks_in(own_broker) == WOKEN
+    assert tasks_in(own_broker) == DELIVER
     new_message("a:4")
-    assert tasks_in(own_broker) == []  # the first has not begun to look: it will find this one too
+    assert tasks_in(own_broker) == []  # the first task hasn't started yet: it will find this message, too
     dispatch.clear_wakeup()
     new_message("a:5")
-    assert tasks_in(own_broker) == WOKEN
+    assert tasks_in(own_broker) == DELIVER
 
 
 def test_wakeup_flag_expires(own_broker):
@@ -79,9 +81,9 @@ def test_worker_that_finds_messages_wakes_another(own_broker, mail_server):
     tasks_in(own_broker)
     delivery.deliver_messages()
     assert len(mail_server.emails) == 3
-    assert tasks_in(own_broker) == WOKEN
+    assert tasks_in(own_broker) == DELIVER
     delivery.deliver_messages()
-    assert tasks_in(own_broker) == []  # nothing was due: nobody is called for nothing
+    assert tasks_in(own_broker) == []  # nothing was due, so no worker is woken
 
 
 def test_wakeups_end_while_the_mail_server_is_down(own_broker, mail_server):
@@ -90,19 +92,19 @@ def test_wakeups_end_while_the_mail_server_is_down(own_broker, mail_server):
         new_message(f"a:{number}")
     tasks_in(own_broker)
     delivery.deliver_messages()
-    assert tasks_in(own_broker) == WOKEN
+    assert tasks_in(own_broker) == DELIVER
     delivery.deliver_messages()
     assert tasks_in(own_broker) == []
     assert Message.objects.filter(state="queued").count() == 3
 
 
-TO_MANY = [("imagine.mail.tasks.deliver_bulk", [])]
+DELIVER_BULK = [("imagine.mail.tasks.deliver_bulk", [])]
 
 
 def test_bulk_messages_wake_the_bulk_worker_once(own_broker):
     queue_messages(mailing(), 3)
     queue_messages(mailing(), 3)
-    assert (tasks_in(own_broker, "bulk"), tasks_in(own_broker)) == (TO_MANY, [])
+    assert (tasks_in(own_broker, "bulk"), tasks_in(own_broker)) == (DELIVER_BULK, [])
 
 
 def test_worker_that_finds_bulk_messages_wakes_another(own_broker, mail_server):
@@ -110,26 +112,26 @@ def test_worker_that_finds_bulk_messages_wakes_another(own_broker, mail_server):
     tasks_in(own_broker, "bulk")
     bulk_delivery.deliver_batches()
     assert len(mail_server.emails) == 3
-    assert tasks_in(own_broker, "bulk") == TO_MANY
+    assert tasks_in(own_broker, "bulk") == DELIVER_BULK
     bulk_delivery.deliver_batches()
     assert tasks_in(own_broker, "bulk") == []
 
 
 def test_worker_out_of_time_wakes_another_for_requeued_messages(own_broker, mail_server, monkeypatch):
-    """Another may have looked while all was claimed here, and found nothing."""
+    """Another worker may have looked while all messages were claimed here, and found nothing."""
     clock = Clock()
     monkeypatch.setattr(bulk_delivery, "time", clock)
     queue_messages(mailing(), 3)
 
-    def look_elsewhere(sent):
+    def run_another_worker(sent):
         tasks_in(own_broker, "bulk")
         dispatch.clear_wakeup("bulk")
         clock.sleep(bulk_delivery.DELIVER_SECONDS)
 
-    mail_server.on_email = look_elsewhere
+    mail_server.on_email = run_another_worker
     bulk_delivery.deliver_batches()
     assert Message.objects.filter(state="queued").count() == 2
-    assert tasks_in(own_broker, "bulk") == TO_MANY
+    assert tasks_in(own_broker, "bulk") == DELIVER_BULK
 
 
 def test_bulk_sweep_wakes_a_worker_only_for_due_messages(own_broker):
@@ -141,14 +143,14 @@ def test_bulk_sweep_wakes_a_worker_only_for_due_messages(own_broker):
     bulk_delivery.release_abandoned()
     assert tasks_in(own_broker, "bulk") == []
     control.resume_mailing(one)
-    assert tasks_in(own_broker, "bulk") == TO_MANY
+    assert tasks_in(own_broker, "bulk") == DELIVER_BULK
     dispatch.clear_wakeup("bulk")
     bulk_delivery.release_abandoned()
-    assert tasks_in(own_broker, "bulk") == TO_MANY
+    assert tasks_in(own_broker, "bulk") == DELIVER_BULK
 
 
-@pytest.mark.parametrize(("state", "again"), [("rejected", "bulk"), ("sent", "transactional")])
-def test_resend_wakes_the_worker_of_the_right_queue(own_broker, state, again):
+@pytest.mark.parametrize(("state", "resend"), [("rejected", "bulk"), ("sent", "transactional")])
+def test_resend_wakes_the_worker_of_the_right_queue(own_broker, state, resend):
     [message] = queue_messages(mailing(), 1)
     Message.objects.update(state=state, sent_at=timezone.now() if state == "sent" else None)
     message.refresh_from_db()
@@ -159,7 +161,7 @@ def test_resend_wakes_the_worker_of_the_right_queue(own_broker, state, again):
     assert {name: len(tasks_in(own_broker, name)) for name in ("bulk", "transactional")} == {
         "bulk": 0,
         "transactional": 0,
-    } | {again: 1}
+    } | {resend: 1}
 
 
 def test_task_carries_only_an_id(own_broker):
@@ -169,31 +171,33 @@ def test_task_carries_only_an_id(own_broker):
 
 @pytest.fixture(params=["down", "frozen"])
 def dead_broker(request, monkeypatch):
-    """A port where nobody listens, or where somebody takes connections and never speaks."""
+    """A port where nothing listens, or where connections are accepted and never answered."""
     port = free_port()
-    with socket.socket() as frozen:
+    with socket.socket() as listener:
         if request.param == "frozen":
-            frozen.bind(("127.0.0.1", port))
-            frozen.listen()
-        with app.connection_for_write(f"redis://127.0.0.1:{port}/0", transport_options=dispatch.IMPATIENT) as dead:
-            monkeypatch.setattr(dispatch, "broker", dead)
+            listener.bind(("127.0.0.1", port))
+            listener.listen()
+        with app.connection_for_write(
+            f"redis://127.0.0.1:{port}/0", transport_options=dispatch.IMPATIENT
+        ) as connection:
+            monkeypatch.setattr(dispatch, "broker", connection)
             yield
 
 
 def seconds(key: str) -> float:
-    began = time.monotonic()
+    started = time.monotonic()
     new_message(key)
-    return time.monotonic() - began
+    return time.monotonic() - started
 
 
 @pytest.mark.slow
 def test_unresponsive_broker_costs_half_a_second_once(dead_broker):
-    """The best of three tries: on a busy machine the others measure the machine."""
-    first, then = [], []
+    """Uses the best of three tries, since the others measure how busy the machine is."""
+    first, later = [], []
     for number in range(3):
         dispatch.broker_backoff.until = 0.0
         first.append(seconds(f"first:{number}"))
-        then.append(seconds(f"then:{number}"))
+        later.append(seconds(f"then:{number}"))
     assert Message.objects.filter(state="queued").count() == 6
     assert min(first) < 0.5
-    assert min(then) < 0.1
+    assert min(later) < 0.1

@@ -1,4 +1,4 @@
-"""TemplateText of mail that staff may change: what fits, what is refused, and what is sent in its place."""
+"""Email templates that staff can edit: validation, placeholders, and the default text as a fallback."""
 
 import re
 
@@ -16,41 +16,43 @@ from imagine.mail.rendering import RenderedEmail
 
 pytestmark = pytest.mark.django_db
 
-WEEK = "reminder_week"
-ALL = "{name}, {event}, {day}, {when}, {where}, {soon}, {seats}, {code}, {link}"
+TEMPLATE = "reminder_week"
+ALL_PLACEHOLDERS = "{name}, {event}, {day}, {when}, {where}, {soon}, {seats}, {code}, {link}"
 
 
 def rendered(language: str = "en", **changed) -> RenderedEmail:
     with translation.override(language):
-        shown = TEMPLATES[WEEK].example()
-    words = {
+        example = TEMPLATES[TEMPLATE].example()
+    links = {
         "link": "https://example.org/mine",
         "unsubscribe_url": "https://example.org/no",
         "preferences_url": "https://example.org/c",
     }
-    week = editable_templates.load_template(WEEK)
-    return week.render(language, personal={**shown.personal, **words} | changed, facts=shown.facts, card=shown.card)
+    stored = editable_templates.load_template(TEMPLATE)
+    return stored.render(
+        language, personal={**example.personal, **links} | changed, facts=example.facts, card=example.card
+    )
 
 
-def said(text: str, subject: str = "Hello") -> dict[str, list[str]]:
-    return editable_templates.find_errors(TEMPLATES[WEEK], TemplateText(subject, text))
+def errors(text: str, subject: str = "Hello") -> dict[str, list[str]]:
+    return editable_templates.find_errors(TEMPLATES[TEMPLATE], TemplateText(subject, text))
 
 
-# What is shipped -----------------------------------------------------------------------------------------------
+# Default text -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("language", editable_templates.LANGUAGES)
 @pytest.mark.parametrize("code", TEMPLATES)
 def test_default_text_is_valid_and_every_placeholder_has_a_value(code, language):
     kind = TEMPLATES[code]
-    shipped = kind.default_text(language)
-    assert editable_templates.find_errors(kind, shipped) == {"subject": [], "text": []}
+    default = kind.default_text(language)
+    assert editable_templates.find_errors(kind, default) == {"subject": [], "text": []}
     everything = "\n\n".join(f"[{{{name}}}]" for name in editable_templates.describe_placeholders(kind))
-    for words in (shipped, TemplateText("Everything", everything)):
-        shown = editable_templates.render_example(kind, language, words)
-        assert not {"{", "}", "\ue000"} & set(shown.subject + shown.body_text)
-        assert "\ue000" not in shown.body_html
-    assert "[" not in editable_templates.render_example(kind, language, shipped).body_text
+    for links in (default, TemplateText("Everything", everything)):
+        example = editable_templates.render_example(kind, language, links)
+        assert not {"{", "}", "\ue000"} & set(example.subject + example.body_text)
+        assert "\ue000" not in example.body_html
+    assert "[" not in editable_templates.render_example(kind, language, default).body_text
 
 
 def test_all_editable_templates_are_registered():
@@ -62,16 +64,16 @@ def test_all_editable_templates_are_registered():
 
 def test_template_cannot_be_registered_twice():
     with pytest.raises(ValueError, match="reminder_week"):
-        editable_templates.register_template(TEMPLATES[WEEK])
+        editable_templates.register_template(TEMPLATES[TEMPLATE])
 
 
 def test_default_text_is_translated():
-    english, spanish = (TEMPLATES[WEEK].default_text(language) for language in ("en", "es"))
+    english, spanish = (TEMPLATES[TEMPLATE].default_text(language) for language in ("en", "es"))
     assert english.subject == "{event} is {soon}, {day}"
     assert spanish.subject == "{event}: {soon}, {day}"
 
 
-# What does not fit -----------------------------------------------------------------------------------------------
+# Validation -------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -81,14 +83,14 @@ def test_default_text_is_translated():
         ("Dear {Name},", "This mail knows no {Name}. Did you mean {name}?"),
         (
             "{}",
-            f"This mail knows no {{}}. It knows: {ALL}.",
+            f"This mail knows no {{}}. It knows: {ALL_PLACEHOLDERS}.",
         ),
         ("Dear {name,", "A brace stands alone. A placeholder has one before and one behind: {event}."),
         ("Dear name},", "A brace stands alone. A placeholder has one before and one behind: {event}."),
         ("{{name}}", "A brace stands alone. A placeholder has one before and one behind: {event}."),
         (
             "{% now %}",
-            f"This mail knows no {{% now %}}. It knows: {ALL}.",
+            f"This mail knows no {{% now %}}. It knows: {ALL_PLACEHOLDERS}.",
         ),
         ("<script>alert(1)</script>", "A mail’s words are plain, without HTML or script: take out “<script>”."),
         ("Read <b>this</b>", "A mail’s words are plain, without HTML or script: take out “<b>”."),
@@ -103,9 +105,9 @@ def test_default_text_is_translated():
     ],
 )
 def test_invalid_text_is_refused_with_its_error(text, sentence):
-    assert said(text) == {"subject": [], "text": [sentence]}
+    assert errors(text) == {"subject": [], "text": [sentence]}
     with pytest.raises(editable_templates.InvalidTemplate, match=re.escape(sentence)):
-        editable_templates.save_text(TEMPLATES[WEEK], "en", TemplateText("Hello", text))
+        editable_templates.save_text(TEMPLATES[TEMPLATE], "en", TemplateText("Hello", text))
     assert not TemplateOverride.objects.exists()
     assert not AuditEntry.objects.exists()
 
@@ -120,22 +122,22 @@ def test_invalid_text_is_refused_with_its_error(text, sentence):
     ],
 )
 def test_invalid_subject_gets_its_error(subject, sentence):
-    assert said("Hello", subject) == {"subject": [sentence], "text": []}
+    assert errors("Hello", subject) == {"subject": [sentence], "text": []}
 
 
 @pytest.mark.parametrize("text", ["5 < 6 and 7 > 6", "I <3 Stockton", "a & b", "ñandú, “quotes” – dashes …"])
 def test_plain_text_with_special_characters_is_valid(text):
-    assert said(text) == {"subject": [], "text": []}
-    editable_templates.save_text(TEMPLATES[WEEK], "en", TemplateText("Hello", text))
+    assert errors(text) == {"subject": [], "text": []}
+    editable_templates.save_text(TEMPLATES[TEMPLATE], "en", TemplateText("Hello", text))
     assert rendered().body_text.startswith(text)
 
 
-# What is said ----------------------------------------------------------------------------------------------------
+# Rendering --------------------------------------------------------------------------------------------------
 
 
 def test_custom_text_is_used_only_in_its_language():
     assert editable_templates.save_text(
-        TEMPLATES[WEEK],
+        TEMPLATES[TEMPLATE],
         "en",
         TemplateText("See you {soon}", "Dear {name},\n\nCome!\n- with a pen"),
         changed_by="office",
@@ -145,11 +147,11 @@ def test_custom_text_is_used_only_in_its_language():
     assert '<p style="margin: 0 0 14px">Come!<br>- with a pen</p>' in rendered().body_html
     assert rendered("es").subject.startswith("Arranque de Imagine Promise: ")
     row = TemplateOverride.objects.active().get()
-    assert (row.template, row.language, row.changed_by) == (WEEK, "en", "office")
+    assert (row.template, row.language, row.changed_by) == (TEMPLATE, "en", "office")
 
 
 def test_link_is_an_anchor_in_html_and_a_url_in_text():
-    editable_templates.save_text(TEMPLATES[WEEK], "en", TemplateText("Hello", "Look at {link} & more."))
+    editable_templates.save_text(TEMPLATES[TEMPLATE], "en", TemplateText("Hello", "Look at {link} & more."))
     assert "Look at https://example.org/mine & more." in rendered().body_text
     assert (
         'Look at <a href="https://example.org/mine" style="color:#17636f;">https://example.org/mine</a> &amp; more.'
@@ -158,61 +160,61 @@ def test_link_is_an_anchor_in_html_and_a_url_in_text():
 
 
 def test_placeholder_values_are_treated_as_plain_text():
-    editable_templates.save_text(TEMPLATES[WEEK], "en", TemplateText("{name}", "Dear {name}. {event}"))
-    shown = rendered(name='{link} <b>x</b>\nBcc: "all"')
-    assert shown.subject == '{link} <b>x</b> Bcc: "all"'
-    assert "<b>x" not in shown.body_html
-    facts = TEMPLATES[WEEK].example().facts | {"event": "{name} \ue000link\ue001 <i>"}
-    words = dict.fromkeys(("link", "unsubscribe_url", "preferences_url", "name", "code"), "-")
-    shown = editable_templates.load_template(WEEK).render("en", personal=words, facts=facts)
-    assert "Dear -. {name} link <i>" in shown.body_text
-    assert "{name} link &lt;i&gt;" in shown.body_html
+    editable_templates.save_text(TEMPLATES[TEMPLATE], "en", TemplateText("{name}", "Dear {name}. {event}"))
+    example = rendered(name='{link} <b>x</b>\nBcc: "all"')
+    assert example.subject == '{link} <b>x</b> Bcc: "all"'
+    assert "<b>x" not in example.body_html
+    facts = TEMPLATES[TEMPLATE].example().facts | {"event": "{name} \ue000link\ue001 <i>"}
+    links = dict.fromkeys(("link", "unsubscribe_url", "preferences_url", "name", "code"), "-")
+    example = editable_templates.load_template(TEMPLATE).render("en", personal=links, facts=facts)
+    assert "Dear -. {name} link <i>" in example.body_text
+    assert "{name} link &lt;i&gt;" in example.body_html
 
 
 def test_period_is_not_doubled_after_a_value_that_ends_with_one():
     editable_templates.save_text(
-        TEMPLATES[WEEK], "en", TemplateText("Hello", "It is on {when}. And {event}. And so on.")
+        TEMPLATES[TEMPLATE], "en", TemplateText("Hello", "It is on {when}. And {event}. And so on.")
     )
     assert "a.m. And Imagine Promise Kick-off. And so on" in rendered().body_text
 
 
 def test_empty_paragraph_is_left_out():
     facts = TEMPLATES["thanks"].example().facts | {"promise": ""}
-    words = dict.fromkeys(("link", "unsubscribe_url", "preferences_url", "name"), "-")
-    shown = editable_templates.load_template("thanks").render("en", personal=words, facts=facts)
-    assert "kept.\n\nSee who promised what:" in shown.body_text
-    assert '<p style="margin: 0 0 14px"></p>' not in shown.body_html
+    links = dict.fromkeys(("link", "unsubscribe_url", "preferences_url", "name"), "-")
+    example = editable_templates.load_template("thanks").render("en", personal=links, facts=facts)
+    assert "kept.\n\nSee who promised what:" in example.body_text
+    assert '<p style="margin: 0 0 14px"></p>' not in example.body_html
 
 
 def test_saved_text_that_became_invalid_is_ignored():
     TemplateOverride.objects.create(
-        template=WEEK, language="en", subject="Hello", text="From {a_placeholder_of_before}"
+        template=TEMPLATE, language="en", subject="Hello", text="From {a_placeholder_of_before}"
     )
-    TemplateOverride.objects.create(template=WEEK, language="es", subject="Hola", text="Le esperamos {soon}.")
+    TemplateOverride.objects.create(template=TEMPLATE, language="es", subject="Hola", text="Le esperamos {soon}.")
     assert rendered().subject == "Imagine Promise Kick-off is in 7 days, " + rendered().subject.split(", ")[1]
     assert rendered("es").subject == "Hola"
 
 
 def test_one_query_for_any_number_of_emails():
     with CaptureQueriesContext(connection) as queries:
-        template = editable_templates.load_template(WEEK)
+        template = editable_templates.load_template(TEMPLATE)
         for language in ("en", "es") * 10:
-            shown = TEMPLATES[WEEK].example()
-            words = {**shown.personal, **dict.fromkeys(("link", "unsubscribe_url", "preferences_url"), "-")}
-            template.render(language, personal=words, facts=shown.facts)
+            example = TEMPLATES[TEMPLATE].example()
+            links = {**example.personal, **dict.fromkeys(("link", "unsubscribe_url", "preferences_url"), "-")}
+            template.render(language, personal=links, facts=example.facts)
     assert len(queries) == 1
 
 
 def test_bulk_message_has_an_unsubscribe_link():
-    preference, shown = preferences.get_preference("alma@example.org"), TEMPLATES[WEEK].example()
-    message = editable_templates.load_template(WEEK).build_message(
+    preference, example = preferences.get_preference("alma@example.org"), TEMPLATES[TEMPLATE].example()
+    message = editable_templates.load_template(TEMPLATE).build_message(
         about=preference,
         idempotency_key="reminder_week:1",
         recipient="Alma@example.org",
         preference=preference,
         language="en",
-        facts=shown.facts,
-        personal={**shown.personal, "link": "https://example.org"},
+        facts=example.facts,
+        personal={**example.personal, "link": "https://example.org"},
     )
     assert (message.queue, message.recipient) == (Message.Queue.BULK, "Alma@example.org")
     assert message.unsubscribe_url == preferences.unsubscribe_url(preference, "reminders")
@@ -221,14 +223,14 @@ def test_bulk_message_has_an_unsubscribe_link():
     assert preference.get_absolute_url() in message.body_text
 
 
-# Changed ---------------------------------------------------------------------------------------------------------
+# Changed ----------------------------------------------------------------------------------------------------
 
 
 def test_saving_twice_is_one_change_in_the_history():
-    words = TemplateText("Hello", "Dear {name},\r\n\r\n\r\n\r\nbye  ")
+    links = TemplateText("Hello", "Dear {name},\r\n\r\n\r\n\r\nbye  ")
     with audit.as_actor(audit.Actor(AuditEntry.ActorKind.STAFF, "office")):
-        assert editable_templates.save_text(TEMPLATES[WEEK], "en", words)
-        assert not editable_templates.save_text(TEMPLATES[WEEK], "en", words)
+        assert editable_templates.save_text(TEMPLATES[TEMPLATE], "en", links)
+        assert not editable_templates.save_text(TEMPLATES[TEMPLATE], "en", links)
     assert TemplateOverride.objects.active().get().text == "Dear {name},\n\nbye"
     change = AuditEntry.objects.get()
     assert (change.about, change.actor_name) == (TemplateOverride.objects.get(language="en"), "office")
@@ -236,7 +238,7 @@ def test_saving_twice_is_one_change_in_the_history():
 
 
 def test_default_text_is_not_stored():
-    kind = TEMPLATES[WEEK]
+    kind = TEMPLATES[TEMPLATE]
     assert not editable_templates.save_text(kind, "en", kind.default_text("en"))
     editable_templates.save_text(kind, "en", TemplateText("Hello", "Hello"))
     assert editable_templates.save_text(kind, "en", kind.default_text("en"))
@@ -244,11 +246,11 @@ def test_default_text_is_not_stored():
 
 
 def test_default_text_is_restored_once_in_both_languages():
-    kind = TEMPLATES[WEEK]
+    kind = TEMPLATES[TEMPLATE]
     for language in editable_templates.LANGUAGES:
         editable_templates.save_text(kind, language, TemplateText("Hello", "Hello"))
     editable_templates.save_text(TEMPLATES["thanks"], "en", TemplateText("Thanks", "Thanks"))
     assert editable_templates.restore_default_text(kind)
     assert not editable_templates.restore_default_text(kind)
     assert [row.template for row in TemplateOverride.objects.active()] == ["thanks"]
-    assert AuditEntry.objects.about_any(TemplateOverride.objects.filter(template=WEEK)).count() == 4
+    assert AuditEntry.objects.about_any(TemplateOverride.objects.filter(template=TEMPLATE)).count() == 4

@@ -1,4 +1,4 @@
-"""What machines ask: alive, and fit to serve."""
+"""Health checks: alive and ready."""
 
 from datetime import timedelta
 
@@ -24,7 +24,7 @@ def ready() -> tuple[int, dict]:
 
 @pytest.fixture
 def no_database(transactional_db):
-    """PostgreSQL's port is closed, and the connection that was open is gone."""
+    """Close PostgreSQL's port and the open connection."""
     connection.close()
     port, connection.settings_dict["PORT"] = connection.settings_dict["PORT"], free_port()
     yield
@@ -38,23 +38,23 @@ def test_live_check_needs_no_database():
     assert "no-store" in response["Cache-Control"]
 
 
-def well(**but: str) -> tuple[int, dict]:
+def healthy(**changed: str) -> tuple[int, dict]:
     state = {"database": "ok", "mail": "ok", "mail to many": "ok", "visitors": "ok", "broker": "ok"}
-    return 200, {"ready": True} | state | but
+    return 200, {"ready": True} | state | changed
 
 
 @pytest.mark.django_db
 def test_ready_reports_missing_workers():
-    nobody = {"mail": "no worker", "mail to many": "no worker"}
-    assert ready() == well(**nobody)
+    no_workers = {"mail": "no worker", "mail to many": "no worker"}
+    assert ready() == healthy(**no_workers)
     for queue in ("transactional", "bulk"):
         for _twice in range(2):
             mail_tasks.heartbeat(queue)
-    assert ready() == well()
+    assert ready() == healthy()
     QueueHeartbeat.objects.filter(queue="bulk").update(recorded_at=timezone.now() - timedelta(seconds=121))
-    assert ready() == well(**{"mail to many": "no worker"})
+    assert ready() == healthy(**{"mail to many": "no worker"})
     QueueHeartbeat.objects.update(recorded_at=timezone.now() - timedelta(seconds=121))
-    assert ready() == well(**nobody)
+    assert ready() == healthy(**no_workers)
 
 
 @pytest.fixture
@@ -65,15 +65,15 @@ def workers(db):
 
 def test_ready_reports_late_email(workers):
     new_message()
-    assert ready() == well()
+    assert ready() == healthy()
     Message.objects.update(created_at=timezone.now() - timedelta(seconds=301))
-    assert ready() == well(mail="late")
+    assert ready() == healthy(mail="late")
     Message.objects.update(state="sent", sent_at=timezone.now())
-    assert ready() == well()
+    assert ready() == healthy()
 
 
-def long_ago() -> None:
-    """The messages are ten minutes old, and none left since."""
+def backdate_messages() -> None:
+    """Make all messages ten minutes old and unsent."""
     ago = timezone.now() - timedelta(minutes=10)
     Message.objects.update(created_at=ago, send_after=ago)
     SendRate.objects.update_or_create(pk=1, defaults={"next_at": ago})
@@ -81,18 +81,18 @@ def long_ago() -> None:
 
 def test_ready_reports_late_bulk_email(workers):
     queue_messages(mailing(), 2)
-    assert ready() == well()
-    long_ago()
-    assert ready() == well(**{"mail to many": "late"})
-    send_rate.reserve_slot()  # one leaves: the others wait for their turn, and are not late
-    assert ready() == well()
+    assert ready() == healthy()
+    backdate_messages()
+    assert ready() == healthy(**{"mail to many": "late"})
+    send_rate.reserve_slot()  # one was just sent: the others wait for their turn and aren't late
+    assert ready() == healthy()
 
 
 @pytest.mark.parametrize("moment", ["paused_at", "stopped_at"])
 def test_paused_or_stopped_bulk_email_is_not_late(workers, moment):
     queue_messages(mailing(**{moment: timezone.now()}), 2)
-    long_ago()
-    assert ready() == well()
+    backdate_messages()
+    assert ready() == healthy()
 
 
 @pytest.mark.django_db
@@ -128,9 +128,9 @@ def test_public_sees_only_that_it_is_not_ready(no_database):
 def test_ready_reports_when_all_visitors_share_one_address(workers):
     for _number in range(50):
         Client(REMOTE_ADDR="10.0.0.2").post("/imagine/rsvp/find/", {})
-    assert ready() == well(visitors="one address")
+    assert ready() == healthy(visitors="one address")
     Client(REMOTE_ADDR="192.0.2.1").post("/imagine/rsvp/find/", {})
-    assert ready() == well()
+    assert ready() == healthy()
 
 
 @pytest.mark.django_db
@@ -155,14 +155,14 @@ def test_page_without_a_database_is_a_plain_503(no_database):
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("pgcode", ["40P01", "55P03", "57014"])  # a deadlock, a lock or a statement that took too long
+@pytest.mark.parametrize("pgcode", ["40P01", "55P03", "57014"])  # deadlock, lock timeout, statement timeout
 def test_database_timeout_or_deadlock_shows_its_own_503_page(monkeypatch, pgcode):
-    def wait_too_long(*_args):
+    def time_out(*_args):
         with connection.cursor() as cursor:
             cursor.execute(f"DO $$ BEGIN RAISE EXCEPTION SQLSTATE '{pgcode}'; END $$")
 
     factories.event(slug="summit")
-    monkeypatch.setattr(seats, "lock_event", wait_too_long)
+    monkeypatch.setattr(seats, "lock_event", time_out)
     client = Client(raise_request_exception=False)
     response = client.post("/imagine/events/summit/", web_client.rsvp_form())
     assert response.status_code == 503

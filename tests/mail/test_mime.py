@@ -1,4 +1,4 @@
-"""What an email says as it travels, whatever stands in it."""
+"""The MIME form of an email, whatever its content."""
 
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.django_db
 HTML = "<p>Te esperamos, <b>Ana</b>.</p>\n"
 CALENDAR = "BEGIN:VCALENDAR\r\nSUMMARY:Reunión\r\nEND:VCALENDAR\r\n"
 LINK = "https://imagine.example.org/imagine/mail/" + "t" * 32 + "/invitations/"
-WORDS = {
+TEXTS = {
     "plain": {},
     "accents": {
         "subject": "Su reservación está confirmada",
@@ -39,7 +39,7 @@ WORDS = {
 
 
 def message(**fields) -> Message:
-    words = {
+    expected = {
         "idempotency_key": "rsvp:17:confirmed:1",
         "recipient": "ana@example.org",
         "language": "en",
@@ -47,10 +47,10 @@ def message(**fields) -> Message:
     }
     if "attachment_kind" in fields:
         fields = fields | {"attached": SendRate.objects.get()}
-    return Message(**{**words, "body_text": "We expect you.\n", "body_html": "<p>We expect you.</p>\n", **fields})
+    return Message(**{**expected, "body_text": "We expect you.\n", "body_html": "<p>We expect you.</p>\n", **fields})
 
 
-def travels(stored: Message) -> EmailMessage:
+def round_trip(stored: Message) -> EmailMessage:
     content = mime.build_email(stored).message().as_bytes(linesep="\r\n")
     assert b"\n" not in content.replace(b"\r\n", b"")
     assert max(map(len, content.split(b"\r\n"))) <= 998  # RFC 5322, 2.1.1
@@ -61,10 +61,10 @@ def lines(text: str) -> list[str]:
     return text.strip().splitlines()
 
 
-@pytest.mark.parametrize("fields", WORDS.values(), ids=WORDS)
+@pytest.mark.parametrize("fields", TEXTS.values(), ids=TEXTS)
 def test_email_contains_the_stored_content(fields):
     stored = message(**fields)
-    email = travels(stored)
+    email = round_trip(stored)
     assert email["Subject"] == stored.subject
     assert email["Message-ID"] == mime.message_id(stored)
     assert email["Content-Language"] == stored.language
@@ -75,10 +75,10 @@ def test_email_contains_the_stored_content(fields):
     if stored.recipient.isascii():
         assert email["To"] == stored.recipient
     parts = {part.get_content_type(): part for part in email.walk() if not part.is_multipart()}
-    written = {"text/plain": stored.body_text, "text/html": stored.body_html, "text/calendar": stored.ics}
-    for kind, words in written.items():
-        if words:
-            assert lines(parts.pop(kind).get_content()) == lines(words)
+    bodies = {"text/plain": stored.body_text, "text/html": stored.body_html, "text/calendar": stored.ics}
+    for kind, expected in bodies.items():
+        if expected:
+            assert lines(parts.pop(kind).get_content()) == lines(expected)
     parts.pop("text/plain", None)
     assert list(parts) == (["application/pdf"] if stored.attachment_kind else [])
 
@@ -86,16 +86,16 @@ def test_email_contains_the_stored_content(fields):
 def test_calendar_part_has_its_method():
     [part] = [
         part
-        for part in travels(message(ics=CALENDAR, ics_method="CANCEL")).walk()
+        for part in round_trip(message(ics=CALENDAR, ics_method="CANCEL")).walk()
         if part.get_content_type() == "text/calendar"
     ]
     assert part.get_param("method") == "CANCEL"
 
 
 def test_email_uses_the_sender_settings(settings):
-    before = travels(message())
+    before = round_trip(message())
     settings.MAIL_FROM, settings.MAIL_REPLY_TO = "Others <others@example.com>", "desk@example.com"
-    after = travels(message())
+    after = round_trip(message())
     assert (after["From"], after["Reply-To"]) == ("Others <others@example.com>", "desk@example.com")
     assert after["Message-ID"].endswith("@example.com>")
     assert before["From"] != after["From"]

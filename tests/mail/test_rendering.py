@@ -1,4 +1,4 @@
-"""Letters are rendered once and kept: nobody's words stay in one, and no change of facts goes unseen."""
+"""Rendered emails are cached without any recipient's data, and changed facts are noticed."""
 
 import pytest
 from django.template import Engine
@@ -17,7 +17,7 @@ TEMPLATES = {
 
 @pytest.fixture(autouse=True)
 def rendered(monkeypatch):
-    """The templates that were rendered, in order. The cache is empty before each test."""
+    """The names of the templates rendered, in order, starting with an empty cache."""
     names = []
 
     class RecordingEngine(Engine):
@@ -32,16 +32,16 @@ def rendered(monkeypatch):
     rendering.render_with_markers.cache_clear()
 
 
-def hello(name="Alma", **facts):
+def render(name="Alma", **facts):
     return render_email("hello", {"seats": 3, **facts}, {"name": name}, layout="mail/layout")
 
 
 def test_email_is_rendered_as_subject_text_and_html():
-    assert hello() == ("To Alma has 3.", "Alma has 3.\n\n--\nen\n", "<title>To Alma has 3.</title><p>Alma has 3.</p>")
+    assert render() == ("To Alma has 3.", "Alma has 3.\n\n--\nen\n", "<title>To Alma has 3.</title><p>Alma has 3.</p>")
 
 
 def test_emails_differing_only_in_personal_values_are_rendered_once(rendered):
-    assert [hello(name).body_text for name in ("Alma", "Jun", "")] == [
+    assert [render(name).body_text for name in ("Alma", "Jun", "")] == [
         "Alma has 3.\n\n--\nen\n",
         "Jun has 3.\n\n--\nen\n",
         " has 3.\n\n--\nen\n",
@@ -50,39 +50,39 @@ def test_emails_differing_only_in_personal_values_are_rendered_once(rendered):
 
 
 def test_email_is_rendered_again_if_facts_language_or_postal_address_change(rendered, settings):
-    assert hello(seats=4).subject == "To Alma has 4."
-    assert hello(seats=5).subject == "To Alma has 5."
+    assert render(seats=4).subject == "To Alma has 4."
+    assert render(seats=5).subject == "To Alma has 5."
     with translation.override("es"):
-        assert hello(seats=5).body_text.endswith("\nes\n")
+        assert render(seats=5).body_text.endswith("\nes\n")
     settings.MAIL_POSTAL_ADDRESS = "elsewhere"
-    hello(seats=5)
+    render(seats=5)
     assert len(rendered) == 4
 
 
 def test_values_are_escaped_only_in_html_and_kept_on_one_line():
-    letter = hello("<b>A & B</b>\r\nBcc: x")
-    assert letter.subject == "To <b>A & B</b> Bcc: x has 3."
-    assert letter.body_text.startswith("<b>A & B</b> Bcc: x has 3.\n")
-    assert letter.body_html == (
+    email = render("<b>A & B</b>\r\nBcc: x")
+    assert email.subject == "To <b>A & B</b> Bcc: x has 3."
+    assert email.body_text.startswith("<b>A & B</b> Bcc: x has 3.\n")
+    assert email.body_html == (
         "<title>To &lt;b&gt;A &amp; B&lt;/b&gt; Bcc: x has 3.</title><p>&lt;b&gt;A &amp; B&lt;/b&gt; Bcc: x has 3.</p>"
     )
 
 
 def test_values_that_look_like_markers_are_kept_as_text():
-    strange = rendering.marker("name") + rendering.marker("secret")
-    assert hello(strange).subject == f"To {strange} has 3."
+    markers = rendering.marker("name") + rendering.marker("secret")
+    assert render(markers).subject == f"To {markers} has 3."
 
 
 def test_subject_is_shortened():
-    assert hello("s" * 300).subject == "To " + "s" * 196 + "…"
+    assert render("s" * 300).subject == "To " + "s" * 196 + "…"
 
 
 def test_unhashable_fact_is_refused():
     with pytest.raises(TypeError, match="unhashable"):
-        hello(seats=[1])
+        render(seats=[1])
 
 
 def test_cache_size_is_bounded():
     for seats in range(MAX_CACHED + 5):
-        hello(seats=seats)
+        render(seats=seats)
     assert rendering.render_with_markers.cache_info().currsize == MAX_CACHED

@@ -23,7 +23,7 @@ NO_TOPICS = dict.fromkeys(preferences.TOPICS, False)
 
 
 def state(message: Message) -> tuple:
-    """State, reason, and whether it bounced and was complained about."""
+    """Return the state, error, and whether it bounced and caused a complaint."""
     message.refresh_from_db()
     return (message.state, message.last_error, bool(message.bounced_at), bool(message.complained_at))
 
@@ -35,7 +35,7 @@ def suppressed() -> dict[str, str]:
     return dict(EmailPreference.objects.exclude(suppressed_at=None).values_list("email", "suppression_reason"))
 
 
-def everything() -> list:
+def all_rows() -> list:
     return [list(Message.objects.order_by("pk").values()), list(EmailPreference.objects.order_by("pk").values())]
 
 
@@ -62,9 +62,9 @@ def test_bounce_report_of_each_server_marks_message_and_address_once(server):
     assert message.sent_at
     assert suppressed() == {ALMA: REASONS[server]}
     assert state(other) == SENT
-    before = everything()
+    before = all_rows()
     assert record_content(report.replace(b"\n", b"\r\n")) == Outcome.KNOWN
-    assert everything() == before
+    assert all_rows() == before
 
 
 def test_cleared_bounce_stays_cleared_when_the_report_is_repeated():
@@ -125,9 +125,9 @@ def test_only_mailbox_failures_suppress_the_address():
 @pytest.mark.parametrize("action", ["delayed", "delivered", "relayed", "expanded", "", "failed-ish"])
 def test_delay_and_success_reports_change_nothing(action):
     message = sent_message()
-    before = everything()
+    before = all_rows()
     assert record_content(postfix(message, action=action, status="4.4.1")) == Outcome.DELAYED
-    assert everything() == before
+    assert all_rows() == before
 
 
 def test_report_is_recorded_after_the_message_text_was_deleted():
@@ -144,7 +144,7 @@ def test_report_is_recorded_after_the_message_text_was_deleted():
 
 def test_report_outcome_depends_on_the_message_state():
     for before, after in {
-        "queued": "rejected",  # its reply was lost; the report says what became of it
+        "queued": "rejected",  # the server's reply was lost; the report tells the outcome
         "unknown": "rejected",
         "failed": "rejected",
         "rejected": "rejected",
@@ -174,8 +174,10 @@ def test_internationalized_domain_is_matched():
 
 def test_the_reason_is_short_and_has_no_address_link_or_control_characters():
     message = sent_message()
-    words = "smtp; 550 5.1.1 \x1b[31m alma@example.org https://x.org/imagine/rsvp/abcdefghijklmnopqrstuvwxyz012345/ "
-    record_content(postfix(message, diagnostic=words + "‮" + "long " * 200))
+    diagnostic_text = (
+        "smtp; 550 5.1.1 \x1b[31m alma@example.org https://x.org/imagine/rsvp/abcdefghijklmnopqrstuvwxyz012345/ "
+    )
+    record_content(postfix(message, diagnostic=diagnostic_text + "‮" + "long " * 200))
     reason = state(message)[1]
     assert reason.startswith("550 5.1.1 [31m … https://x.org/imagine/rsvp/(link)/ ")
     assert len(reason) == 300
@@ -188,14 +190,14 @@ def test_message_page_shows_the_bounce_and_its_reason(staff):
     assert "bounced:" not in web_client.page_text(staff.get(url)).lower()
     record_content(postfix(message, diagnostic="smtp; 550 5.1.1 <b>User</b> unknown"))
     page = staff.get(url)
-    words = web_client.page_text(page)
+    diagnostic_text = web_client.page_text(page)
     assert "550 5.1.1 &lt;b&gt;User&lt;/b&gt; unknown" in page.content.decode()
-    assert re.search(r"bounced: \w+\.? \d+, \d{4}", words, re.IGNORECASE), words
-    assert "sent:" in words.lower()
+    assert re.search(r"bounced: \w+\.? \d+, \d{4}", diagnostic_text, re.IGNORECASE), diagnostic_text
+    assert "sent:" in diagnostic_text.lower()
 
 
 def test_bounced_message_is_resent_as_a_new_message():
-    """So the same report, if it comes again, says nothing about the new one."""
+    """If the same report arrives again, it doesn't apply to the new message."""
     message = sent_message()
     record_content(postfix(message))
     message.refresh_from_db()
@@ -233,24 +235,24 @@ def test_a_complaint_unsubscribes_from_all_mailings_once(named):
 
 def test_complaint_about_another_address_or_of_another_type_changes_nothing():
     message = sent_message()
-    before = everything()
+    before = all_rows()
     assert record_content(complaint(message, named="ben@example.org")) == Outcome.NOT_OURS
     for feedback in ("not-spam", "auth-failure", "virus", ""):
         assert record_content(complaint(message, feedback=feedback)) == Outcome.NOT_A_REPORT
-    assert everything() == before
+    assert all_rows() == before
 
 
 # Bad input -------------------------------------------------------------------------------------------------------
 
 
 def nested(message: Message) -> bytes:
-    """A report that someone forwards as an attachment."""
-    head = b'From: x@example.com\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary="outer"\n\n--outer\n'
-    return head + b"Content-Type: message/rfc822\n\n" + postfix(message) + b"--outer--\n"
+    """A report forwarded as an attachment."""
+    headers = b'From: x@example.com\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary="outer"\n\n--outer\n'
+    return headers + b"Content-Type: message/rfc822\n\n" + postfix(message) + b"--outer--\n"
 
 
-def bad_reports(message: Message, other: Message) -> dict[str, bytes]:
-    good = postfix(message)
+def invalid_reports(message: Message, other: Message) -> dict[str, bytes]:
+    valid = postfix(message)
     own_id = reports.headers_of(message)
     foreign_id = own_id.replace(message.pk.hex, "0123456789abcdef" * 2)
     return {
@@ -262,13 +264,13 @@ def bad_reports(message: Message, other: Message) -> dict[str, bytes]:
         "a Message-ID with more around it": postfix(
             message, content=own_id.replace(message.pk.hex, f"x{message.pk.hex}")
         ),
-        "no recipient": good.replace(b"-Recipient", b"-Nobody"),
-        "an address of another system": good.replace(b"rfc822;", b"x400;").replace(b"rfc822; ", b"x400; "),
-        "the message isn't returned": good.replace(b"Content-Type: message/rfc822", b"Content-Type: text/plain"),
-        "no part for machines": good.replace(b"message/delivery-status", b"text/plain"),
-        "not a report": good.replace(b"multipart/report", b"multipart/mixed"),
-        "a report in plain text": good.replace(b"multipart/report", b"text/plain"),
-        "no boundary": good.replace(b"boundary=", b"b="),
+        "no recipient": valid.replace(b"-Recipient", b"-Nobody"),
+        "an address of another system": valid.replace(b"rfc822;", b"x400;").replace(b"rfc822; ", b"x400; "),
+        "the message isn't returned": valid.replace(b"Content-Type: message/rfc822", b"Content-Type: text/plain"),
+        "no part for machines": valid.replace(b"message/delivery-status", b"text/plain"),
+        "not a report": valid.replace(b"multipart/report", b"multipart/mixed"),
+        "a report in plain text": valid.replace(b"multipart/report", b"text/plain"),
+        "no boundary": valid.replace(b"boundary=", b"b="),
         "forwarded": nested(message),
         "qmail": reports.qmail(message),
         "vacation": reports.vacation(message),
@@ -276,70 +278,71 @@ def bad_reports(message: Message, other: Message) -> dict[str, bytes]:
         "empty": b"",
         "zeros": b"\0" * 1000,
         "bytes": bytes(range(256)) * 100,
-        "only headers": good.partition(b"\n\n")[0],
+        "only headers": valid.partition(b"\n\n")[0],
     }
 
 
 def test_reports_with_malformed_headers_are_recorded():
-    for number, (good, odd) in enumerate(
+    for number, (valid, invalid) in enumerate(
         [
             (b"report-type=", b"report-type*1*=%%%;\x00\xff="),
             (b"message/rfc822", b"text/rfc822-headers; charset=nonsense\nMessage-ID: x"),
         ]
     ):
         message = sent_message(f"odd:{number}", recipient=f"odd{number}@example.org")
-        assert record_content(postfix(message).replace(good, odd)) == Outcome.BOUNCED
+        assert record_content(postfix(message).replace(valid, invalid)) == Outcome.BOUNCED
 
 
 def test_bad_reports_change_nothing():
     message, other = sent_message(), sent_message("other:1", recipient="chue@example.org")
-    for name, content in bad_reports(message, other).items():
-        before = everything()
+    for name, content in invalid_reports(message, other).items():
+        before = all_rows()
         assert record_content(content) in {Outcome.NOT_OURS, Outcome.NOT_A_REPORT}, name
-        assert everything() == before, name
+        assert all_rows() == before, name
 
 
-def huge_reports() -> dict[str, bytes]:
+def oversized_reports() -> dict[str, bytes]:
     part = b'Content-Type: multipart/mixed; boundary="%d"\n\n--%d\n'
-    head = b"Content-Type: multipart/report; boundary=x\n\n"
+    headers = b"Content-Type: multipart/report; boundary=x\n\n"
     return {
-        "parts in parts": head + b"--x\n" + b"".join(part % (n, n) for n in range(5000)) + b"\n" * 200_000,
-        "forty boundaries": head + b"--x\n" + b"".join(part % (n, n) for n in range(19)) + b"\n" * 500_000,
-        "messages in messages": head + b"--x\n" + b"Content-Type: message/rfc822\n\n" * 16_000,
-        "many parts": head + b"--x\n" * 120_000,
-        "a header for each line": head + b"--x\nContent-Type: message/delivery-status\n\n" + b"a: b\n" * 80_000,
-        "many recipients": head + b"--x\nContent-Type: message/delivery-status\n\n" + b"a: b\n\n" * 80_000,
-        "one line": head + b"x" * 2_000_000,
+        "parts in parts": headers + b"--x\n" + b"".join(part % (n, n) for n in range(5000)) + b"\n" * 200_000,
+        "forty boundaries": headers + b"--x\n" + b"".join(part % (n, n) for n in range(19)) + b"\n" * 500_000,
+        "messages in messages": headers + b"--x\n" + b"Content-Type: message/rfc822\n\n" * 16_000,
+        "many parts": headers + b"--x\n" * 120_000,
+        "a header for each line": headers + b"--x\nContent-Type: message/delivery-status\n\n" + b"a: b\n" * 80_000,
+        "many recipients": headers + b"--x\nContent-Type: message/delivery-status\n\n" + b"a: b\n\n" * 80_000,
+        "one line": headers + b"x" * 2_000_000,
         "a folded header": b"Content-Type: multipart/report;" + b"\n a=b;" * 80_000,
     }
 
 
 @pytest.mark.slow
 def test_huge_reports_are_rejected_quickly():
-    for name, content in huge_reports().items():
-        began = time.monotonic()
+    for name, content in oversized_reports().items():
+        started = time.monotonic()
         assert record_content(content) == Outcome.NOT_A_REPORT, name
-        assert time.monotonic() - began < 5, name
+        assert time.monotonic() - started < 5, name
 
 
 def test_long_header_parameters_are_parsed_quickly():
-    """One email that took minutes would end each reader of the mailbox, and no later report would be read."""
-    for number, odd in enumerate(['; odd="' + ";" * 200_000, '; odd="' + "x;" * 100_000, "; odd" * 40_000]):
+    """An email that takes minutes to parse would stop every reader of the mailbox, and later reports wouldn't be
+    read."""
+    for number, invalid in enumerate(['; odd="' + ";" * 200_000, '; odd="' + "x;" * 100_000, "; odd" * 40_000]):
         message = sent_message(f"parameters:{number}", recipient=f"parameters{number}@example.org")
         for name in ('boundary="=_report"', "message/rfc822", "text/plain; charset=us-ascii"):
-            began = time.monotonic()
-            record_content(postfix(message).replace(name.encode(), (name + odd).encode()))
-            assert time.monotonic() - began < 2, (number, name)
+            started = time.monotonic()
+            record_content(postfix(message).replace(name.encode(), (name + invalid).encode()))
+            assert time.monotonic() - started < 2, (number, name)
         assert state(message)[0] == "rejected"
 
 
 @pytest.mark.slow
 def test_long_diagnostics_are_parsed_quickly():
-    for number, words in enumerate(["550 " * 60_000, "x" * 240_000, "550 no such " * 20_000, "a@" * 120_000]):
+    for number, diagnostic_text in enumerate(["550 " * 60_000, "x" * 240_000, "550 no such " * 20_000, "a@" * 120_000]):
         message = sent_message(f"long:{number}", recipient=f"long{number}@example.org")
-        report, began = postfix(message, diagnostic=f"smtp; {words}"), time.monotonic()
+        report, started = postfix(message, diagnostic=f"smtp; {diagnostic_text}"), time.monotonic()
         assert record_content(report) in {Outcome.BOUNCED, Outcome.NOT_A_REPORT}
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - started < 2
 
 
 def test_report_with_a_very_long_returned_message_is_recorded():

@@ -1,4 +1,4 @@
-"""The mailbox with delivery reports, on a small IMAP server."""
+"""The mailbox for delivery reports, on a small IMAP server."""
 
 import logging
 from collections.abc import Iterator
@@ -18,8 +18,8 @@ from tests.mail.reports import complaint, postfix, qmail, sent_message, vacation
 
 pytestmark = pytest.mark.django_db
 
-HELLO = b"From: Ben <ben@example.org>\nTo: imagine@example.org\nSubject: Hello\n\nmultipart/report\n"
-ALL_THAT_IS_ASKED = {
+OTHER_EMAIL = b"From: Ben <ben@example.org>\nTo: imagine@example.org\nSubject: Hello\n\nmultipart/report\n"
+COMMANDS = {
     *("AUTHENTICATE", "CAPABILITY", "LOGOUT", "SELECT"),
     *("UID EXPUNGE", "UID FETCH", "UID SEARCH", "UID STORE"),
 }
@@ -45,19 +45,19 @@ def bounced() -> list[str]:
 
 def test_reports_about_our_email_are_recorded_and_deleted_and_the_rest_stays(imap):
     message, other = sent_message(), sent_message("other:1", recipient="ben@example.org")
-    foreign = postfix(message, content="Message-ID: <x@example.net>\n\n")
-    imap.deliver(HELLO, postfix(message), foreign, vacation(message), qmail(message), complaint(other))
+    other_report = postfix(message, content="Message-ID: <x@example.net>\n\n")
+    imap.deliver(OTHER_EMAIL, postfix(message), other_report, vacation(message), qmail(message), complaint(other))
     row = read()
     assert bounced() == ["alma@example.org"]
     assert not EmailPreference.objects.get(email="ben@example.org").wants_invitations
     assert list(imap.emails) == [1, 3, 4, 5]
     assert (row.last_uid, row.uid_validity, row.failing_since) == (6, 7, None)
     assert row.read_at
-    assert set(imap.commands) == ALL_THAT_IS_ASKED
+    assert set(imap.commands) == COMMANDS
 
 
 def test_processed_emails_are_not_fetched_again(imap):
-    imap.deliver(HELLO, HELLO)
+    imap.deliver(OTHER_EMAIL, OTHER_EMAIL)
     read()
     imap.commands.clear()
     read()
@@ -69,7 +69,7 @@ def test_processed_emails_are_not_fetched_again(imap):
 
 
 def test_mailbox_with_a_new_uid_validity_is_read_from_the_start(imap):
-    imap.deliver(HELLO, HELLO)
+    imap.deliver(OTHER_EMAIL, OTHER_EMAIL)
     read()
     imap.emails, imap.next_uid, imap.uid_validity = {}, 1, 8
     imap.deliver(postfix(sent_message()))
@@ -78,7 +78,7 @@ def test_mailbox_with_a_new_uid_validity_is_read_from_the_start(imap):
 
 
 def test_new_mailbox_is_read_from_the_start(imap, settings):
-    imap.deliver(HELLO)
+    imap.deliver(OTHER_EMAIL)
     read()
     settings.BOUNCE_MAILBOX = replace(settings.BOUNCE_MAILBOX, host="localhost")
     tasks.read_delivery_reports()
@@ -93,7 +93,7 @@ def test_empty_mailbox_is_searched_once(imap):
 @pytest.mark.parametrize("command", ["UID STORE", "UID EXPUNGE"])
 def test_reader_interrupted_after_recording_resumes(imap, command):
     message = sent_message()
-    imap.deliver(postfix(message), HELLO)
+    imap.deliver(postfix(message), OTHER_EMAIL)
     imap.hangs_up_at = command
     assert read().failing_since
     assert bounced() == ["alma@example.org"]
@@ -120,7 +120,7 @@ def test_report_about_an_email_being_sent_is_read_again_later(imap):
     message = sent_message()
     claim = {"claim_id": message.pk, "claim_expires_at": timezone.now()}
     Message.objects.update(state="sending", sent_at=None, **claim)
-    imap.deliver(HELLO, postfix(message), HELLO)
+    imap.deliver(OTHER_EMAIL, postfix(message), OTHER_EMAIL)
     assert read().last_uid == 1
     Message.objects.update(state="sent", sent_at=timezone.now(), claim_id=None, claim_expires_at=None)
     assert read().last_uid == 3
@@ -139,7 +139,7 @@ def test_second_reader_does_nothing_until_the_claim_expires(imap, settings):
 
 
 def test_reader_stops_at_its_time_limit_and_the_next_one_continues(imap, monkeypatch):
-    imap.deliver(*[HELLO] * 3)
+    imap.deliver(*[OTHER_EMAIL] * 3)
     monkeypatch.setattr(mailbox, "READ_SECONDS", -1)
     assert read().last_uid == 0
     monkeypatch.undo()
@@ -148,7 +148,7 @@ def test_reader_stops_at_its_time_limit_and_the_next_one_continues(imap, monkeyp
 
 def test_unreadable_email_does_not_block_later_reports(imap):
     message, other = sent_message(), sent_message("other:1", recipient="ben@example.org")
-    imap.deliver(HELLO, postfix(message))
+    imap.deliver(OTHER_EMAIL, postfix(message))
     imap.damaged = {1}
     assert read().last_uid == 2
     assert bounced() == ["alma@example.org"]
@@ -168,29 +168,29 @@ def ready() -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("trouble", ["password", "folder", "closed", "hangs up", "silent"])
-def test_unreadable_mailbox_is_logged_once_and_recorded(imap, settings, caplog, monkeypatch, trouble):
+@pytest.mark.parametrize("fault", ["password", "folder", "closed", "hangs up", "silent"])
+def test_unreadable_mailbox_is_logged_once_and_recorded(imap, settings, caplog, monkeypatch, fault):
     monkeypatch.setattr(mailbox, "SOCKET_TIMEOUT", 0.3)
-    box = settings.BOUNCE_MAILBOX
-    if trouble == "password":
-        settings.BOUNCE_MAILBOX = replace(box, password="wrong")
-    elif trouble == "folder":
+    address = settings.BOUNCE_MAILBOX
+    if fault == "password":
+        settings.BOUNCE_MAILBOX = replace(address, password="wrong")
+    elif fault == "folder":
         imap.refuses = "SELECT"
-    elif trouble == "closed":
-        settings.BOUNCE_MAILBOX = replace(box, port=1)
-    elif trouble == "hangs up":
+    elif fault == "closed":
+        settings.BOUNCE_MAILBOX = replace(address, port=1)
+    elif fault == "hangs up":
         imap.hangs_up_at = "UID SEARCH"
     else:
         imap.say_nothing = True
     with caplog.at_level(logging.WARNING):
         first = read()
-        again = read()
+        second_report = read()
     assert len(caplog.records) == 1
     assert "example" not in caplog.text
     assert first.failing_since
-    assert (again.failing_since, again.read_at) == (first.failing_since, None)
+    assert (second_report.failing_since, second_report.read_at) == (first.failing_since, None)
     assert caplog.records[0].args[0] in {"IMAP", "ConnectionRefusedError", "TimeoutError"}
-    assert again.claim_expires_at <= timezone.now()
+    assert second_report.claim_expires_at <= timezone.now()
 
 
 def test_without_a_mailbox_nothing_happens():
@@ -208,11 +208,11 @@ def test_ready_reports_whether_the_mailbox_was_read_recently(imap):
 
 
 def test_start_page_shows_when_the_mailbox_was_last_read(imap, staff):
-    def words() -> str:
+    def logged_text() -> str:
         return web_client.page_text(staff.get("/imagine/admin/")).replace("\N{NO-BREAK SPACE}", " ")
 
-    assert "We haven’t been able to read the mailbox for bounces yet." in words()
+    assert "We haven’t been able to read the mailbox for bounces yet." in logged_text()
     read()
-    assert "We last checked for bounces 0 minutes ago." in words()
+    assert "We last checked for bounces 0 minutes ago." in logged_text()
     ReportMailbox.objects.update(read_at=timezone.now() - timezone.timedelta(hours=2, minutes=1))
-    assert "We haven’t been able to read the mailbox for bounces for 2 hours, 1 minute." in words()
+    assert "We haven’t been able to read the mailbox for bounces for 2 hours, 1 minute." in logged_text()

@@ -1,4 +1,4 @@
-"""Delivery reports that are posted: who may post them, and what is taken."""
+"""Delivery reports posted to the webhook: signatures, and accepted formats."""
 
 import json
 import time
@@ -35,7 +35,7 @@ def post(body: bytes, signature: str | None = None, content_type: str = "message
     return client.post(URL, body, content_type=content_type, headers=headers)
 
 
-def answer(response: HttpResponse) -> tuple[int, str]:
+def status_and_text(response: HttpResponse) -> tuple[int, str]:
     return response.status_code, response.content.decode().strip()
 
 
@@ -45,11 +45,11 @@ def bounced() -> int:
 
 def test_a_signed_report_is_recorded_once():
     report = postfix(sent_message())
-    assert answer(post(report)) == (200, "bounced")
+    assert status_and_text(post(report)) == (200, "bounced")
     assert EmailPreference.objects.exclude(suppressed_at=None).count() == bounced() == 1
-    assert answer(post(report)) == (200, "known already")
-    assert answer(post(complaint(sent_message("other:1", recipient="ben@example.org")))) == (200, "complained")
-    assert answer(post(b"Subject: Hello\n\nHello")) == (200, "not a report")
+    assert status_and_text(post(report)) == (200, "known already")
+    assert status_and_text(post(complaint(sent_message("other:1", recipient="ben@example.org")))) == (200, "complained")
+    assert status_and_text(post(b"Subject: Hello\n\nHello")) == (200, "not a report")
 
 
 def test_signature_matches_the_openssl_example_in_the_readme(settings):
@@ -60,22 +60,22 @@ def test_signature_matches_the_openssl_example_in_the_readme(settings):
 
 def test_a_report_with_a_bad_signature_changes_nothing():
     report = postfix(sent_message())
-    good, later = sign(report), sign(report + b" ")
-    bad = {
+    valid, later = sign(report), sign(report + b" ")
+    invalid = {
         "none": "",
         "of another body": later,
-        "of another time": good.replace("t=1", "t=0", 1),
+        "of another time": valid.replace("t=1", "t=0", 1),
         "too old": sign(report, age=301),
         "from the future": sign(report, age=-305),
-        "cut off": good[:-1],
-        "longer": good + "0",
-        "capitals": good.upper(),
-        "no time": good.partition(",")[2],
-        "huge time": good.replace("t=", "t=" + "9" * 300, 1),
-        "not ASCII": good.replace("t=", "t=²", 1),
-        "two": f"{good},{good}",
+        "cut off": valid[:-1],
+        "longer": valid + "0",
+        "capitals": valid.upper(),
+        "no time": valid.partition(",")[2],
+        "huge time": valid.replace("t=", "t=" + "9" * 300, 1),
+        "not ASCII": valid.replace("t=", "t=²", 1),
+        "two": f"{valid},{valid}",
     }
-    for name, signature in bad.items():
+    for name, signature in invalid.items():
         assert post(report, signature).status_code == 403, name
     assert bounced() == 0
     assert post(report, sign(report, age=290)).status_code == 200
@@ -85,9 +85,9 @@ def test_report_about_an_email_being_sent_must_be_posted_again():
     message = sent_message()
     claim = {"claim_id": message.pk, "claim_expires_at": timezone.now()}
     Message.objects.update(state="sending", sent_at=None, **claim)
-    assert answer(post(postfix(message))) == (503, "too early")
+    assert status_and_text(post(postfix(message))) == (503, "too early")
     Message.objects.update(state="sent", sent_at=timezone.now(), claim_id=None, claim_expires_at=None)
-    assert answer(post(postfix(message))) == (200, "bounced")
+    assert status_and_text(post(postfix(message))) == (200, "bounced")
 
 
 def test_webhook_without_a_secret_is_404(settings):
@@ -111,18 +111,18 @@ def test_only_reports_of_allowed_size_and_type_are_accepted():
 
 
 def as_json(message: Message, **changed: object) -> bytes:
-    given = {
+    data = {
         "kind": "bounce",
         "message_id": mime.message_id(message),
         "recipient": message.recipient,
         "status": "5.1.1",
         "diagnostic": "smtp; 550 5.1.1 No such user",
     }
-    return json.dumps({name: value for name, value in (given | changed).items() if value is not None}).encode()
+    return json.dumps({name: value for name, value in (data | changed).items() if value is not None}).encode()
 
 
 def post_json(body: bytes) -> tuple[int, str]:
-    return answer(post(body, content_type="application/json"))
+    return status_and_text(post(body, content_type="application/json"))
 
 
 def test_bounces_and_complaints_are_recorded_from_json():
@@ -138,7 +138,7 @@ def test_bounces_and_complaints_are_recorded_from_json():
 
 def test_bad_json_changes_nothing():
     message = sent_message()
-    bad = [
+    invalid = [
         b"{",
         b"[" * 100_000,
         b"[]",
@@ -159,7 +159,7 @@ def test_bad_json_changes_nothing():
         as_json(message, status=5),
         as_json(message, diagnostic={"a": "b"}),
     ]
-    for body in bad:
+    for body in invalid:
         status, outcome = post_json(body)
         assert (status, outcome in {"not ours", "not a report"}) == (200, True), body[:80]
     assert bounced() == 0

@@ -1,4 +1,4 @@
-"""Mail choices and unsubscribing: by the form, by one click of a mail program, and back again."""
+"""Email preferences and unsubscribing, by form and by one click in a mail program."""
 
 import pytest
 from django.test import Client
@@ -16,19 +16,19 @@ pytestmark = pytest.mark.django_db
 
 EMAIL = "alma@example.org"
 ONE_CLICK = {"List-Unsubscribe": "One-Click"}
-BUT_LIMITS = ("core.RateLimitCount",)
+IGNORED_TABLES = ("core.RateLimitCount",)
 
 
 def unsubscribe_path(preference: EmailPreference, topic: str = "invitations") -> str:
     return reverse("unsubscribe", args=[preference.token, topic])
 
 
-def wanted_topics(email: str = EMAIL) -> list[str]:
+def subscribed_topics(email: str = EMAIL) -> list[str]:
     preference = preferences.get_preference(email)
     return [topic for topic in preferences.TOPICS if preference.wants(topic)]
 
 
-def choose(client, preference: EmailPreference, **fields):
+def save_preferences(client, preference: EmailPreference, **fields):
     return client.post(preference.get_absolute_url(), fields)
 
 
@@ -47,20 +47,20 @@ def test_preferences_page_shows_the_current_choices(client):
 def test_preferences_are_saved_and_saving_again_changes_nothing(client):
     preference = preferences.get_preference(EMAIL)
     for _twice in range(2):
-        response = choose(client, preference, news="on", reminders="on")
+        response = save_preferences(client, preference, news="on", reminders="on")
         assert response["Location"] == preference.get_absolute_url()
-        before = snapshots.tables(but=BUT_LIMITS)
-    assert wanted_topics() == ["reminders", "news"]
+        before = snapshots.tables(exclude=IGNORED_TABLES)
+    assert subscribed_topics() == ["reminders", "news"]
     assert "Saved. We keep to it from now on." in web_client.page_text(client.get(preference.get_absolute_url()))
-    choose(client, preference, news="on", reminders="on")
-    assert snapshots.tables(but=BUT_LIMITS) == before
+    save_preferences(client, preference, news="on", reminders="on")
+    assert snapshots.tables(exclude=IGNORED_TABLES) == before
 
 
 def test_unsubscribe_all_overrides_the_selected_topics(client):
     preference = preferences.get_preference(EMAIL)
     for _twice in range(2):
-        choose(client, preference, invitations="on", reminders="on", unsubscribe_all="1")
-    assert wanted_topics() == []
+        save_preferences(client, preference, invitations="on", reminders="on", unsubscribe_all="1")
+    assert subscribed_topics() == []
     page = web_client.page_text(client.get(preference.get_absolute_url()))
     assert "no invitations, no reminders, no news" in page
     assert "Nothing of this any more" not in page
@@ -68,8 +68,8 @@ def test_unsubscribe_all_overrides_the_selected_topics(client):
 
 def test_preferences_of_one_address_do_not_affect_others(client):
     preference, other = preferences.get_preference(EMAIL), preferences.get_preference("ben@example.org")
-    choose(client, preference, unsubscribe_all="1")
-    assert wanted_topics(other.email) == ["invitations", "reminders"]
+    save_preferences(client, preference, unsubscribe_all="1")
+    assert subscribed_topics(other.email) == ["invitations", "reminders"]
     page = client.get(preference.get_absolute_url()).content.decode()
     assert other.email not in page
     assert other.token not in page
@@ -90,30 +90,30 @@ def test_page_says_when_the_address_is_suppressed(client):
 def test_language_is_saved_for_contacts_pledges_and_upcoming_rsvps(client):
     pledge = factories.signed_pledge(email=EMAIL)
     second = factories.contact(factories.organization("Delta Growers"), "Alma@example.org")
-    on_their_own = Contact.objects.create(name="Alma", email=EMAIL)
-    stranger = factories.contact(factories.organization("Little Manila"), "ben@example.org")
-    coming, past = (
+    individual = Contact.objects.create(name="Alma", email=EMAIL)
+    other_contact = factories.contact(factories.organization("Little Manila"), "ben@example.org")
+    upcoming, past = (
         factories.rsvp(factories.event(), email="ALMA@example.org"),
         factories.rsvp(factories.event(), email=EMAIL),
     )
     factories.end_event(past.event)
-    others = factories.rsvp(coming.event, "Ben", email="ben@example.org")
+    other_rsvp = factories.rsvp(upcoming.event, "Ben", email="ben@example.org")
     for _twice in range(2):
-        choose(client, preferences.get_preference(EMAIL), invitations="on", reminders="on", language="es")
-    spoken = dict(Contact.objects.values_list("pk", "language"))
-    assert {spoken[pk] for pk in (pledge.contact_id, second.pk, on_their_own.pk)} == {"es"}
-    assert spoken[stranger.pk] == "en"
+        save_preferences(client, preferences.get_preference(EMAIL), invitations="on", reminders="on", language="es")
+    contact_languages = dict(Contact.objects.values_list("pk", "language"))
+    assert {contact_languages[pk] for pk in (pledge.contact_id, second.pk, individual.pk)} == {"es"}
+    assert contact_languages[other_contact.pk] == "en"
     assert Pledge.objects.get().language == "es"
-    languages = dict(Rsvp.objects.values_list("pk", "language"))
-    assert languages == {coming.pk: "es", past.pk: "en", others.pk: "en"}
+    rsvp_languages = dict(Rsvp.objects.values_list("pk", "language"))
+    assert rsvp_languages == {upcoming.pk: "es", past.pk: "en", other_rsvp.pk: "en"}
     assert snapshots.changes(pledge)[-1] == {"language": ["en", "es"]}
-    assert wanted_topics() == ["invitations", "reminders"]
+    assert subscribed_topics() == ["invitations", "reminders"]
 
 
 def test_pledge_without_its_own_contact_gets_the_main_contacts_language(client):
     pledge = factories.signed_pledge(email=EMAIL)
     Pledge.objects.update(contact=None)
-    choose(client, preferences.get_preference(EMAIL), language="es")
+    save_preferences(client, preferences.get_preference(EMAIL), language="es")
     pledge.refresh_from_db()
     assert pledge.language == "es"
 
@@ -132,36 +132,36 @@ def test_language_is_asked_only_when_the_address_is_in_use(client):
 def test_unsupported_language_saves_nothing_and_keeps_the_selected_topics(client, language):
     factories.contact(factories.organization(), EMAIL)
     preference = preferences.get_preference(EMAIL)
-    before = snapshots.tables(but=BUT_LIMITS)
-    response = choose(client, preference, news="on", **language)
+    before = snapshots.tables(exclude=IGNORED_TABLES)
+    response = save_preferences(client, preference, news="on", **language)
     assert response.status_code == 422
     assert "Choose one of the languages." in web_client.page_text(response)
     assert "news" in web_client.form_fields(response)
     assert "invitations" not in web_client.form_fields(response)
-    assert snapshots.tables(but=BUT_LIMITS) == before
+    assert snapshots.tables(exclude=IGNORED_TABLES) == before
 
 
-# Unsubscribing ---------------------------------------------------------------------------------------------------
+# Unsubscribing --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("mail", preferences.TOPICS)
-def test_one_click_unsubscribe_ends_only_that_topic(mail):
+@pytest.mark.parametrize("mail_topic", preferences.TOPICS)
+def test_one_click_unsubscribe_ends_only_that_topic(mail_topic):
     preference = preferences.get_preference(EMAIL)
     preferences.set_topics(preference, invitations=True, reminders=True, news=True)
     program = Client(enforce_csrf_checks=True)
     for _twice in range(2):
-        response = program.post(unsubscribe_path(preference, mail), ONE_CLICK)
+        response = program.post(unsubscribe_path(preference, mail_topic), ONE_CLICK)
         assert (response.status_code, response["Content-Type"]) == (200, "text/plain; charset=utf-8")
-    assert wanted_topics() == [other for other in preferences.TOPICS if other != mail]
+    assert subscribed_topics() == [other for other in preferences.TOPICS if other != mail_topic]
 
 
 def test_one_click_accepts_urlencoded_forms_and_never_resubscribes():
     preference = preferences.get_preference(EMAIL)
     program = Client(enforce_csrf_checks=True)
     form = "application/x-www-form-urlencoded"
-    answer = program.post(unsubscribe_path(preference), "List-Unsubscribe=One-Click&again=1", content_type=form)
-    assert answer.status_code == 200
-    assert wanted_topics() == ["reminders"]
+    posted = program.post(unsubscribe_path(preference), "List-Unsubscribe=One-Click&again=1", content_type=form)
+    assert posted.status_code == 200
+    assert subscribed_topics() == ["reminders"]
 
 
 @pytest.mark.slow
@@ -176,12 +176,12 @@ def test_button_unsubscribes_and_the_next_page_can_undo_it(client):
     assert "No more invitations?" in web_client.page_text(client.get(unsubscribe_path(preference)))
     for _twice in range(2):
         assert client.post(unsubscribe_path(preference))["Location"] == unsubscribe_path(preference)
-    assert wanted_topics() == ["reminders"]
+    assert subscribed_topics() == ["reminders"]
     assert "You get no more invitations" in web_client.page_text(client.get(unsubscribe_path(preference)))
     for _twice in range(2):
         response = client.post(unsubscribe_path(preference), {"resubscribe": "1"})
         assert response["Location"] == unsubscribe_path(preference)
-    assert wanted_topics() == ["invitations", "reminders"]
+    assert subscribed_topics() == ["invitations", "reminders"]
 
 
 def test_unsubscribing_twice_writes_once():
@@ -192,7 +192,7 @@ def test_unsubscribing_twice_writes_once():
     assert snapshots.tables() == before
 
 
-# For all ---------------------------------------------------------------------------------------------------------
+# Safety ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("method", ["get", "head", "options"])
@@ -200,16 +200,19 @@ def test_links_opened_by_an_email_scanner_change_nothing(method):
     factories.contact(factories.organization(), EMAIL)
     preference = preferences.get_preference(EMAIL)
     before = snapshots.tables()
-    for place in (preference.get_absolute_url(), *(unsubscribe_path(preference, mail) for mail in preferences.TOPICS)):
+    for url in (
+        preference.get_absolute_url(),
+        *(unsubscribe_path(preference, mail_topic) for mail_topic in preferences.TOPICS),
+    ):
         scanner = Client()
-        response = getattr(scanner, method)(place, {"List-Unsubscribe": "One-Click", "unsubscribe_all": "1"})
+        response = getattr(scanner, method)(url, {"List-Unsubscribe": "One-Click", "unsubscribe_all": "1"})
         assert response.status_code == (405 if method == "options" else 200)
     assert snapshots.tables() == before
 
 
 def test_wrong_links_are_not_found(client):
     preference = preferences.get_preference(EMAIL)
-    before = snapshots.tables(but=BUT_LIMITS)
+    before = snapshots.tables(exclude=IGNORED_TABLES)
     token = preference.token
     for path in (
         f"{new_token()}/",
@@ -223,32 +226,32 @@ def test_wrong_links_are_not_found(client):
             client.post(f"/imagine/mail/{path}", {"unsubscribe_all": "1"}),
         ):
             assert response.status_code == 404
-    assert snapshots.tables(but=BUT_LIMITS) == before
+    assert snapshots.tables(exclude=IGNORED_TABLES) == before
 
 
 @pytest.mark.parametrize("method", ["put", "patch", "delete"])
 def test_other_methods_are_refused(client, method):
     preference = preferences.get_preference(EMAIL)
-    for place in (preference.get_absolute_url(), unsubscribe_path(preference)):
-        assert getattr(client, method)(place).status_code == 405
+    for url in (preference.get_absolute_url(), unsubscribe_path(preference)):
+        assert getattr(client, method)(url).status_code == 405
 
 
 def test_preferences_form_requires_a_csrf_token(client):
     preference = preferences.get_preference(EMAIL)
-    strict = Client(enforce_csrf_checks=True)
-    assert strict.post(preference.get_absolute_url(), {"unsubscribe_all": "1"}).status_code == 403
-    assert wanted_topics() == ["invitations", "reminders"]
+    csrf_client = Client(enforce_csrf_checks=True)
+    assert csrf_client.post(preference.get_absolute_url(), {"unsubscribe_all": "1"}).status_code == 403
+    assert subscribed_topics() == ["invitations", "reminders"]
 
 
 def test_preference_pages_are_not_cached_or_indexed(client):
     preference = preferences.get_preference(EMAIL)
-    answers = [
+    responses = [
         client.get(preference.get_absolute_url()),
         client.post(preference.get_absolute_url(), {}),
         client.get(unsubscribe_path(preference)),
         client.post(unsubscribe_path(preference), ONE_CLICK),
     ]
-    for response in answers:
+    for response in responses:
         assert response["Cache-Control"] == "private, no-store"
         assert response["X-Robots-Tag"] == "noindex, nofollow"
 
@@ -258,7 +261,7 @@ def test_preferences_page_query_count_does_not_grow_with_contacts_and_rsvps(clie
     preference = preferences.get_preference(EMAIL)
     factories.contact(factories.organization(), EMAIL)
     factories.rsvp(factories.event(), email=EMAIL)
-    with django_assert_num_queries(3):  # the preference, the newest contact
+    with django_assert_num_queries(3):  # the preference and the newest contact
         client.get(preference.get_absolute_url())
     for number in range(30):
         factories.contact(factories.organization(f"Growers {number}"), EMAIL)

@@ -1,4 +1,4 @@
-"""Spreadsheets as an office keeps them, and a large messy one from a seeded generator: the same each time."""
+"""Spreadsheets like those of an office, and a large messy one from a seeded generator."""
 
 import csv
 import io
@@ -22,7 +22,7 @@ ROW = {
 
 
 def row(**cells) -> dict[str, str]:
-    """A row of last year's list. `cells` by their heading, in lower case and with _ for a space or a dash."""
+    """Return a row of last year's list. `cells` are named by heading, in lower case with _ for spaces and dashes."""
     headings = {heading.lower().replace(" ", "_").replace("-", "_"): heading for heading in HEADER}
     return ROW | {headings[name]: value for name, value in cells.items()}
 
@@ -48,7 +48,7 @@ def as_xlsx(lines: list[list]) -> bytes:
     return file.getvalue()
 
 
-# A messy one -----------------------------------------------------------------------------------------------------
+# A large messy table -----------------------------------------------------------------------------------------------
 
 FIRST = """
     Delta Port Valley Tule Sierra Cold River Levee Oak Golden Pacific Lincoln Weber Harbor Sunrise Magnolia Cherry
@@ -95,8 +95,8 @@ INVALID = {
 def messy_table(
     number: int, seed: int = 2019, schools: list[str] | None = None
 ) -> tuple[list[list[str]], dict[int, str]]:
-    """A table of so many organizations as several people typed it over years, and which of its lines are bad: by line,
-    the header being line 1, the column that is wrong."""
+    """Build a table of this many organizations as typed by several people over years. Also return the invalid column by
+    line number, counting the header as line 1."""
     rng = random.Random(seed)
     rows, invalid_lines, line = [], {}, 2
     for name in names(number, rng):
@@ -139,7 +139,7 @@ def promise(organization: dict[str, str], kind: str, rng: random.Random, schools
 
 
 def typed_differently(line: dict, rng: random.Random) -> dict:
-    """Case, spaces and a decimal that a spreadsheet added: what does not change what is meant."""
+    """Vary case, spaces and decimals in ways that don't change the meaning."""
     if rng.random() < 0.1:
         line["Organization"] = line["Organization"].upper()
     if rng.random() < 0.1:

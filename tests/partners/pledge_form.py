@@ -12,12 +12,12 @@ def pledge_url(token: str, name: str = "pledge") -> str:
 
 
 def untouched(token: str, client: Client | None = None) -> dict:
-    """The page as it would be sent untouched."""
+    """Return the page's form data unchanged."""
     return web_client.form_fields((client or Client()).get(pledge_url(token)))
 
 
 def selected(code: str = "tours", quantity: str = "6", *, schools: tuple[School, ...] = (), **fields) -> dict:
-    """One kind ticked, with what is typed below it."""
+    """Return form data for one selected promise type."""
     name = f"promise-{PromiseType.objects.get(code=code).pk}"
     data = {f"{name}-ticked": "on", f"{name}-quantity": quantity}
     data |= {f"{name}-{field}": value for field, value in fields.items()}
@@ -33,13 +33,13 @@ def signature(name: str = "Alma Reyes", **fields) -> dict:
 
 
 def submit(token: str, *parts: dict, client: Client | None = None, **fields):
-    """Opens the page, fills in `parts` and `fields`, and sends it: as a draft, unless a part signs."""
+    """Open the page, fill in `parts` and `fields`, and send it as a draft, unless a part signs it."""
     client = client or Client()
     return send(token, untouched(token, client), *parts, fields, client=client)
 
 
 def send(token: str, *parts: dict, client: Client | None = None):
-    """Sends a page that was opened before with `parts` filled in, as `submit` does."""
+    """Send a page that was already open, with `parts` filled in."""
     data = {}
     for part in parts:
         data |= part

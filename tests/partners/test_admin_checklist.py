@@ -1,4 +1,4 @@
-"""Kinds of promises, schools and school years as staff keep them."""
+"""Promise types, schools and school years in the admin."""
 
 from datetime import timedelta
 
@@ -16,7 +16,7 @@ from partners.pledges import editing as pledge_editing
 from partners.pledges import page_state, promises
 from partners.pledges import years as pledge_years
 from tests import factories, snapshots, web_client
-from tests.summit.test_admin_actions import GONE, KEPT, SAME, said
+from tests.summit.test_admin_actions import ALREADY_DONE, GONE, IGNORED_TABLES, shown_messages
 
 pytestmark = pytest.mark.django_db
 
@@ -29,18 +29,18 @@ def today(days: int = 0):
     return timezone.localdate() + timedelta(days=days)
 
 
-def change(staff, at: str, row, **typed):
-    address = f"{at}{row.pk}/change/"
+def change(staff, url: str, row, **typed):
+    address = f"{url}{row.pk}/change/"
     return staff.post(address, web_client.form_fields(staff.get(address)) | typed)
 
 
-def add(staff, at: str, **typed):
-    return staff.post(f"{at}add/", web_client.form_fields(staff.get(f"{at}add/")) | typed)
+def add(staff, url: str, **typed):
+    return staff.post(f"{url}add/", web_client.form_fields(staff.get(f"{url}add/")) | typed)
 
 
-def act(staff, at: str, action: str, *rows, **more):
-    sent = {"action": action, "_selected_action": [row.pk for row in rows], **more}
-    return staff.post(at, sent, follow=True)
+def run_action(staff, url: str, action: str, *rows, **more):
+    data = {"action": action, "_selected_action": [row.pk for row in rows], **more}
+    return staff.post(url, data, follow=True)
 
 
 def tours() -> PromiseType:
@@ -74,14 +74,14 @@ def test_promise_type_form_changes_every_field_except_code(staff):
     promise_type = tours()
     assert change(staff, KINDS, promise_type, **typed).status_code == 302
     promise_type.refresh_from_db()
-    kept = {name: getattr(promise_type, name) for name in typed}
-    assert kept == typed | dict.fromkeys(("needs_clearance", "needs_insurance", "is_retired"), True) | {
+    stored_values = {name: getattr(promise_type, name) for name in typed}
+    assert stored_values == typed | dict.fromkeys(("needs_clearance", "needs_insurance", "is_retired"), True) | {
         "order": 5,
         "code": "tours",
     }
-    [told] = AuditEntry.objects.about(promise_type)
-    assert told.actor_name == "staff"
-    assert (told.changes["unit_es"], told.changes["is_retired"]) == (["visita", "día"], [False, True])
+    [entry] = AuditEntry.objects.about(promise_type)
+    assert entry.actor_name == "staff"
+    assert (entry.changes["unit_es"], entry.changes["is_retired"]) == (["visita", "día"], [False, True])
     assert "unit in Spanish, one: visita → día" in web_client.page_text(staff.get(f"{KINDS}{promise_type.pk}/change/"))
 
 
@@ -105,20 +105,20 @@ def test_new_promise_type_is_sorted_by_its_order(staff):
     ],
 )
 def test_invalid_promise_type_shows_an_error_and_saves_nothing(staff, fields, sentence):
-    before = snapshots.tables(but=KEPT)
+    before = snapshots.tables(exclude=IGNORED_TABLES)
     response = add(staff, KINDS, **(BOOKS | fields))
     assert response.status_code == 200
     assert sentence in web_client.page_text(response)
-    assert snapshots.tables(but=KEPT) == before
+    assert snapshots.tables(exclude=IGNORED_TABLES) == before
 
 
 @pytest.mark.slow
 def test_concurrent_promise_type_edits_are_not_overwritten_silently(staff):
     promise_type = tours()
     address = f"{KINDS}{promise_type.pk}/change/"
-    opened = web_client.form_fields(staff.get(address))
+    stale_form = web_client.form_fields(staff.get(address))
     checklist.change_row(promise_type, name="Theirs", example="Theirs too")
-    response = staff.post(address, opened | {"name": "Mine", "order": "7"})
+    response = staff.post(address, stale_form | {"name": "Mine", "order": "7"})
     assert "Somebody changed this to “Theirs” while you had it open." in web_client.page_text(response)
     assert staff.post(address, web_client.form_fields(response)).status_code == 302
     promise_type.refresh_from_db()
@@ -129,14 +129,14 @@ def test_concurrent_promise_type_edits_are_not_overwritten_silently(staff):
 def test_retired_promise_type_stays_on_pledges_but_is_not_offered(staff):
     pledge = factories.signed_pledge()
     promise_type = tours()
-    assert said(act(staff, KINDS, "retire_rows", promise_type)) == ["1 is retired now."]
+    assert shown_messages(run_action(staff, KINDS, "retire_rows", promise_type)) == ["1 is retired now."]
     assert snapshots.promised_amounts(pledge) == {"tours": 6}
     assert not PromiseType.objects.active().filter(pk=promise_type.pk).exists()
-    before = snapshots.tables(but=KEPT)
-    assert said(act(staff, KINDS, "retire_rows", promise_type)) == [SAME]
-    assert snapshots.tables(but=KEPT) == before
-    assert said(act(staff, KINDS, "unretire_rows", promise_type)) == ["1 is offered again."]
-    assert said(act(staff, KINDS, "unretire_rows", promise_type)) == [SAME]
+    before = snapshots.tables(exclude=IGNORED_TABLES)
+    assert shown_messages(run_action(staff, KINDS, "retire_rows", promise_type)) == [ALREADY_DONE]
+    assert snapshots.tables(exclude=IGNORED_TABLES) == before
+    assert shown_messages(run_action(staff, KINDS, "unretire_rows", promise_type)) == ["1 is offered again."]
+    assert shown_messages(run_action(staff, KINDS, "unretire_rows", promise_type)) == [ALREADY_DONE]
     assert [change.actor_name for change in AuditEntry.objects.about(promise_type)] == [
         "staff",
         "staff",
@@ -146,13 +146,13 @@ def test_retired_promise_type_stays_on_pledges_but_is_not_offered(staff):
 def test_promise_type_is_deleted_only_when_no_promise_uses_it(staff):
     pledge = factories.draft_pledge()
     used, unused = tours(), PromiseType.objects.get(code="service")
-    for at in (f"{KINDS}{used.pk}/delete/", f"{KINDS}{unused.pk}/delete/"):
-        assert staff.get(at).status_code == 200
-        staff.post(at, {"post": "yes"})
-    act(staff, KINDS, "delete_selected", used, post="yes")
+    for url in (f"{KINDS}{used.pk}/delete/", f"{KINDS}{unused.pk}/delete/"):
+        assert staff.get(url).status_code == 200
+        staff.post(url, {"post": "yes"})
+    run_action(staff, KINDS, "delete_selected", used, post="yes")
     assert set(PromiseType.objects.filter(code__in=["tours", "service"])) == {used}
     assert snapshots.promised_amounts(pledge) == {"tours": 6}
-    act(staff, KINDS, "delete_selected", PromiseType.objects.get(code="mentors"), post="yes")
+    run_action(staff, KINDS, "delete_selected", PromiseType.objects.get(code="mentors"), post="yes")
     assert PromiseType.objects.count() == 6
 
 
@@ -164,9 +164,9 @@ def test_school_can_only_be_retired_and_brought_back(staff):
     assert change(staff, SCHOOLS, school, is_retired="on", name="Mine", code="1" * 14).status_code == 302
     school.refresh_from_db()
     assert (school.is_retired, school.name) == (True, "Cesar Chavez High")
-    assert said(act(staff, SCHOOLS, "unretire_rows", school))[-1] == "1 is offered again."
-    assert said(act(staff, SCHOOLS, "retire_rows", school)) == ["1 is retired now."]
-    assert said(act(staff, SCHOOLS, "retire_rows", school)) == [SAME]
+    assert shown_messages(run_action(staff, SCHOOLS, "unretire_rows", school))[-1] == "1 is offered again."
+    assert shown_messages(run_action(staff, SCHOOLS, "retire_rows", school)) == ["1 is retired now."]
+    assert shown_messages(run_action(staff, SCHOOLS, "retire_rows", school)) == [ALREADY_DONE]
     assert snapshots.changes(school) == [
         {"is_retired": [False, True]},
         {"is_retired": [True, False]},
@@ -181,9 +181,9 @@ def test_school_can_only_be_retired_and_brought_back(staff):
 def test_saving_an_outdated_school_form_keeps_it_retired(staff):
     school = factories.school()
     address = f"{SCHOOLS}{school.pk}/change/"
-    opened = web_client.form_fields(staff.get(address))
+    stale_form = web_client.form_fields(staff.get(address))
     checklist.retire(school)
-    assert staff.post(address, opened).status_code == 302  # untouched, it stays as the other left it
+    assert staff.post(address, stale_form).status_code == 302  # unchanged here, so the other editor's value stays
     school.refresh_from_db()
     assert school.is_retired
 
@@ -227,11 +227,11 @@ def test_added_school_year_is_not_open_before_its_opening_date(staff):
 )
 def test_invalid_school_year_shows_an_error_and_saves_nothing(staff, fields, sentence):
     factories.pledge_year()
-    before = snapshots.tables(but=KEPT)
+    before = snapshots.tables(exclude=IGNORED_TABLES)
     response = add(staff, YEARS, **({"school_year": "2028", "opens_on": "2028-05-01"} | fields))
     assert response.status_code == 200
     assert sentence in web_client.page_text(response)
-    assert snapshots.tables(but=KEPT) == before
+    assert snapshots.tables(exclude=IGNORED_TABLES) == before
 
 
 def test_school_year_form_changes_dates_but_not_the_year(staff):
@@ -244,10 +244,10 @@ def test_school_year_form_changes_dates_but_not_the_year(staff):
 def test_concurrent_school_year_edits_are_not_overwritten_silently(staff):
     year = factories.pledge_year()
     address = f"{YEARS}2027/change/"
-    opened = web_client.form_fields(staff.get(address))
+    stale_form = web_client.form_fields(staff.get(address))
     checklist.change_row(year, announced_deadline=today(10))
     factories.close_year(year)
-    response = staff.post(address, opened | {"announced_deadline": today(20).isoformat()})
+    response = staff.post(address, stale_form | {"announced_deadline": today(20).isoformat()})
     assert f"Somebody changed this to “{today(10)}” while you had it open." in web_client.page_text(response)
     staff.post(address, web_client.form_fields(response))
     year.refresh_from_db()
@@ -262,12 +262,12 @@ def test_opening_closing_and_reopening_a_school_year_are_idempotent(staff):
         ("close_years", "1 school year is closed.", False),
         ("reopen_years", "1 school year is open again.", True),
     ):
-        assert said(act(staff, YEARS, action, year)) == [sentence]
+        assert shown_messages(run_action(staff, YEARS, action, year)) == [sentence]
         year.refresh_from_db()
         assert year.is_open is is_open
-        before = snapshots.tables(but=KEPT)
-        assert said(act(staff, YEARS, action, year)) == [SAME]
-        assert snapshots.tables(but=KEPT) == before
+        before = snapshots.tables(exclude=IGNORED_TABLES)
+        assert shown_messages(run_action(staff, YEARS, action, year)) == [ALREADY_DONE]
+        assert snapshots.tables(exclude=IGNORED_TABLES) == before
     assert snapshots.changes(PledgeYear(pk=2028)) == [
         {"opens_on": [today(30).isoformat(), today().isoformat()]},
         {"closed_at": [False, True]},
@@ -278,14 +278,14 @@ def test_opening_closing_and_reopening_a_school_year_are_idempotent(staff):
 
 def test_school_year_page_shows_a_button_for_the_available_action(staff):
     year = factories.pledge_year(2028, opens_on=today(30))
-    ticked = '<input type="hidden" name="_selected_action" value="2028">'
+    hidden_input = '<input type="hidden" name="_selected_action" value="2028">'
     for action, rule in (
         ("open_years", checklist.open_year),
         ("close_years", pledge_years.close_year),
         ("reopen_years", pledge_years.reopen_year),
     ):
         page = staff.get(f"{YEARS}2028/change/").content.decode()
-        assert f'<input type="hidden" name="action" value="{action}">{ticked}' in page
+        assert f'<input type="hidden" name="action" value="{action}">{hidden_input}' in page
         year = rule(year)
 
 
@@ -293,10 +293,10 @@ def test_closed_school_year_refuses_signing_until_it_is_reopened(staff):
     pledge = factories.signed_pledge()
     year = PledgeYear.objects.get()
     typed = factories.pledge_data(pledge.token, factories.promise_data("tours", 7))
-    act(staff, YEARS, "close_years", year)
+    run_action(staff, YEARS, "close_years", year)
     with pytest.raises(page_state.PledgeClosed):
         pledge_editing.sign_pledge(pledge.token, **typed, name="Alma Reyes")
-    act(staff, YEARS, "reopen_years", year)
+    run_action(staff, YEARS, "reopen_years", year)
     pledge_editing.sign_pledge(pledge.token, **typed, name="Alma Reyes")
     assert snapshots.promised_amounts(pledge) == {"tours": 7}
 
@@ -304,7 +304,7 @@ def test_closed_school_year_refuses_signing_until_it_is_reopened(staff):
 def test_reopening_an_older_school_year_warns_that_links_lead_to_the_newest(staff):
     factories.pledge_signed_last_year()
     before = PledgeYear.objects.get(pk=2026)
-    assert said(act(staff, YEARS, "reopen_years", before)) == [
+    assert shown_messages(run_action(staff, YEARS, "reopen_years", before)) == [
         "1 school year is open again.",
         "Partners’ links lead to 2027–28, the newest open school year. Close that one if it should not be.",
     ]
@@ -316,7 +316,7 @@ def test_school_year_with_a_pledge_is_not_deleted(staff):
     for year in (2027, 2028):
         staff.post(f"{YEARS}{year}/delete/", {"post": "yes"})
     assert list(PledgeYear.objects.values_list("pk", flat=True)) == [2027]
-    act(staff, YEARS, "delete_selected", empty, PledgeYear.objects.get(), post="yes")
+    run_action(staff, YEARS, "delete_selected", empty, PledgeYear.objects.get(), post="yes")
     assert PledgeYear.objects.count() == 1
 
 
@@ -333,7 +333,7 @@ def test_school_year_list_counts_signed_pledges_and_drafts(staff):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("at", "action"),
+    ("url", "action"),
     [
         (KINDS, "retire_rows"),
         (KINDS, "unretire_rows"),
@@ -344,17 +344,17 @@ def test_school_year_list_counts_signed_pledges_and_drafts(staff):
         (SCHOOLS, "unretire_rows"),
     ],
 )
-def test_action_on_a_deleted_row_changes_nothing(staff, at, action):
-    gone = {KINDS: tours, SCHOOLS: factories.school, YEARS: factories.pledge_year}[at]()
-    type(gone).objects.filter(pk=gone.pk).delete()
-    before = snapshots.tables(but=KEPT)
-    assert said(act(staff, at, action, gone)) == [GONE]
-    assert snapshots.tables(but=KEPT) == before
+def test_action_on_a_deleted_row_changes_nothing(staff, url, action):
+    deleted = {KINDS: tours, SCHOOLS: factories.school, YEARS: factories.pledge_year}[url]()
+    type(deleted).objects.filter(pk=deleted.pk).delete()
+    before = snapshots.tables(exclude=IGNORED_TABLES)
+    assert shown_messages(run_action(staff, url, action, deleted)) == [GONE]
+    assert snapshots.tables(exclude=IGNORED_TABLES) == before
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("at", [KINDS, SCHOOLS, YEARS])
-def test_lists_take_the_same_number_of_queries_for_3_and_30(staff, at, django_assert_num_queries):
+@pytest.mark.parametrize("url", [KINDS, SCHOOLS, YEARS])
+def test_lists_take_the_same_number_of_queries_for_3_and_30(staff, url, django_assert_num_queries):
     def more(numbers) -> None:
         for number in numbers:
             factories.school(f"School {number}")
@@ -362,37 +362,37 @@ def test_lists_take_the_same_number_of_queries_for_3_and_30(staff, at, django_as
             PromiseType.objects.create(code=f"kind-{number}", name="Kind", unit="hour", unit_plural="hours")
 
     more(range(3))
-    staff.get(at)
+    staff.get(url)
     with CaptureQueriesContext(connection) as queries:
-        staff.get(at)
+        staff.get(url)
     more(range(3, 30))
     with django_assert_num_queries(len(queries)):
-        assert len(staff.get(at).context["cl"].result_list) >= 30
+        assert len(staff.get(url).context["cl"].result_list) >= 30
     assert len(queries) <= 12
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("at", [KINDS, SCHOOLS, YEARS])
-def test_view_only_staff_cannot_change_anything(at):
-    row = {KINDS: tours, SCHOOLS: factories.school, YEARS: factories.pledge_year}[at]()
+@pytest.mark.parametrize("url", [KINDS, SCHOOLS, YEARS])
+def test_view_only_staff_cannot_change_anything(url):
+    row = {KINDS: tours, SCHOOLS: factories.school, YEARS: factories.pledge_year}[url]()
     user = User.objects.create_user("viewer", is_staff=True)
     user.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
     client = Client()
     client.force_login(user)
-    assert client.get(at).status_code == 200
-    assert client.get(f"{at}{row.pk}/change/").status_code == 200
-    before = snapshots.tables(but=KEPT)
-    assert client.post(f"{at}{row.pk}/change/", {"is_retired": "on"}).status_code == 403
-    assert client.post(f"{at}{row.pk}/delete/", {"post": "yes"}).status_code == 403
+    assert client.get(url).status_code == 200
+    assert client.get(f"{url}{row.pk}/change/").status_code == 200
+    before = snapshots.tables(exclude=IGNORED_TABLES)
+    assert client.post(f"{url}{row.pk}/change/", {"is_retired": "on"}).status_code == 403
+    assert client.post(f"{url}{row.pk}/delete/", {"post": "yes"}).status_code == 403
     for action in ("retire_rows", "unretire_rows", "open_years", "close_years", "reopen_years", "delete_selected"):
-        act(client, at, action, row, post="yes")
-    assert snapshots.tables(but=KEPT) == before
+        run_action(client, url, action, row, post="yes")
+    assert snapshots.tables(exclude=IGNORED_TABLES) == before
 
 
 def test_promise_type_form_shows_how_the_certificate_uses_its_name(staff):
-    words, promised = web_client.page_text(staff.get(f"{KINDS}add/")), factories.promise_data("tours", 6)
+    page_text, promised = web_client.page_text(staff.get(f"{KINDS}add/")), factories.promise_data("tours", 6)
     for language in ("en", "es"):
-        kept = promises.signed_promise(promised, promises.Checklist.of([promised]))
+        stored_values = promises.signed_promise(promised, promises.Checklist.of([promised]))
         with translation.override(language):
-            said = certificates.sentence([kept], language).replace("\N{NO-BREAK SPACE}", " ")
-        assert said.rstrip(".") in words
+            promise_sentence = certificates.sentence([stored_values], language).replace("\N{NO-BREAK SPACE}", " ")
+        assert promise_sentence.rstrip(".") in page_text

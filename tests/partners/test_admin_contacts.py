@@ -1,4 +1,4 @@
-"""Contacts as staff find, correct and erase them; people on their own are added here, too."""
+"""Finding, correcting and deleting contacts in the admin, and adding contacts without an organization."""
 
 import pytest
 from django.contrib.auth.models import Permission, User
@@ -15,27 +15,27 @@ from tests import factories, snapshots, web_client
 pytestmark = pytest.mark.django_db
 
 LIST = "/imagine/admin/partners/contact/"
-KEPT = ("accounts.StaffSession", "admin.LogEntry")
+IGNORED_TABLES = ("accounts.StaffSession", "admin.LogEntry")
 
 
-def page_of(contact: Contact) -> str:
+def change_url(contact: Contact) -> str:
     return f"{LIST}{contact.pk}/change/"
 
 
 def change(staff: Client, contact: Contact, **typed):
-    return staff.post(page_of(contact), web_client.form_fields(staff.get(page_of(contact))) | typed)
+    return staff.post(change_url(contact), web_client.form_fields(staff.get(change_url(contact))) | typed)
 
 
 def add(staff: Client, **typed):
-    sent = {"name": "Inés Peña", "email": "ines@example.org", "language": "es"} | typed
-    return staff.post(f"{LIST}add/", web_client.form_fields(staff.get(f"{LIST}add/")) | sent)
+    data = {"name": "Inés Peña", "email": "ines@example.org", "language": "es"} | typed
+    return staff.post(f"{LIST}add/", web_client.form_fields(staff.get(f"{LIST}add/")) | data)
 
 
-def shown(staff: Client, query: str = "") -> list[str]:
+def listed_emails(staff: Client, query: str = "") -> list[str]:
     return [contact.email for contact in staff.get(LIST + query).context["cl"].result_list]
 
 
-def alone(email: str = "ines@example.org", name: str = "Inés Peña") -> Contact:
+def individual(email: str = "ines@example.org", name: str = "Inés Peña") -> Contact:
     return contacts.add_contact(None, email=email, name=name)
 
 
@@ -44,7 +44,7 @@ def alone(email: str = "ines@example.org", name: str = "Inés Peña") -> Contact
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("query", "found"),
+    ("query", "expected"),
     [
         ("", ["alma@example.org", "ines@example.org"]),
         ("?of=partner", ["alma@example.org"]),
@@ -59,17 +59,17 @@ def alone(email: str = "ines@example.org", name: str = "Inés Peña") -> Contact
         ("?q=gate ines", []),
     ],
 )
-def test_contact_list_search_and_filters(staff, query, found):
+def test_contact_list_search_and_filters(staff, query, expected):
     factories.contact(factories.organization())
-    alone()
+    individual()
     preferences.set_topics(preferences.get_preference("alma@example.org"), invitations=False)
     preferences.suppress("ines@example.org", "550 no such mailbox")
-    assert shown(staff, query) == found
+    assert listed_emails(staff, query) == expected
 
 
 def test_contact_list_shows_organization_and_email_preferences(staff):
     factories.contact(factories.organization(), "ALMA@example.org")
-    alone()
+    individual()
     preferences.set_topics(preferences.get_preference("alma@example.org"), invitations=False)
     page = web_client.page_text(staff.get(LIST))
     assert "Port Gate Logistics ALMA@example.org English" in page
@@ -79,10 +79,10 @@ def test_contact_list_shows_organization_and_email_preferences(staff):
 
 @pytest.mark.slow
 def test_list_takes_the_same_number_of_queries_for_3_and_30(staff, django_assert_num_queries):
-    here = factories.organization()
+    organization = factories.organization()
     for number in range(2):
-        factories.contact(here, f"a{number}@example.org")
-    alone()
+        factories.contact(organization, f"a{number}@example.org")
+    individual()
     with CaptureQueriesContext(connection) as queries:
         staff.get(LIST)
     for number in range(2, 30):
@@ -111,53 +111,58 @@ def test_contact_of_an_organization_can_also_be_added_without_one(staff):
 
 
 def test_contact_without_an_organization_is_corrected(staff):
-    person = alone()
+    person = individual()
     assert change(staff, person, name="Inés Núñez", email="nunez@example.org").status_code == 302
     person.refresh_from_db()
     assert (person.name, person.email, person.organization) == ("Inés Núñez", "nunez@example.org", None)
-    said = AuditEntry.objects.about(person).latest("pk").changes
-    assert said == {"name": ["Inés Peña", "Inés Núñez"], "email": ["ines@example.org", "nunez@example.org"]}
-    assert "Inés Núñez" in web_client.page_text(staff.get(page_of(person)))
+    changes = AuditEntry.objects.about(person).latest("pk").changes
+    assert changes == {"name": ["Inés Peña", "Inés Núñez"], "email": ["ines@example.org", "nunez@example.org"]}
+    assert "Inés Núñez" in web_client.page_text(staff.get(change_url(person)))
 
 
 def test_email_already_used_by_another_contact_is_refused(staff):
-    person, other = alone(), alone("ben@example.org", "Ben")
+    person, other = individual(), individual("ben@example.org", "Ben")
     assert "This address is a contact already." in web_client.page_text(change(staff, person, email="BEN@example.org"))
-    here = factories.organization()
-    mine = factories.contact(here)
-    factories.contact(here, "chue@example.org", "Chue")
-    assert "This address is a contact already." in web_client.page_text(change(staff, mine, email="chue@example.org"))
-    assert change(staff, mine, email=other.email).status_code == 302
+    organization = factories.organization()
+    own_contact = factories.contact(organization)
+    factories.contact(organization, "chue@example.org", "Chue")
+    assert "This address is a contact already." in web_client.page_text(
+        change(staff, own_contact, email="chue@example.org")
+    )
+    assert change(staff, own_contact, email=other.email).status_code == 302
 
 
 def test_making_another_contact_main_replaces_the_main_contact(staff):
-    here = factories.organization()
-    alma, ben = factories.contact(here), factories.contact(here, "ben@example.org", "Ben")
+    organization = factories.organization()
+    alma, ben = factories.contact(organization), factories.contact(organization, "ben@example.org", "Ben")
     assert change(staff, ben, is_primary="on").status_code == 302
-    assert list(here.contacts.order_by("pk").values_list("pk", "is_primary")) == [(alma.pk, False), (ben.pk, True)]
+    assert list(organization.contacts.order_by("pk").values_list("pk", "is_primary")) == [
+        (alma.pk, False),
+        (ben.pk, True),
+    ]
 
 
 def test_concurrent_contact_changes_are_shown_before_saving(staff):
-    person = alone()
-    typed = web_client.form_fields(staff.get(page_of(person))) | {"name": "Mine"}
+    person = individual()
+    typed = web_client.form_fields(staff.get(change_url(person))) | {"name": "Mine"}
     contacts.correct_contact(person, name="Theirs", phone="209 555 0101")
-    page = staff.post(page_of(person), typed)
+    page = staff.post(change_url(person), typed)
     assert "Theirs" in web_client.page_text(page)
-    assert staff.post(page_of(person), web_client.form_fields(page)).status_code == 302
+    assert staff.post(change_url(person), web_client.form_fields(page)).status_code == 302
     person.refresh_from_db()
     assert (person.name, person.phone) == ("Mine", "209 555 0101")
 
 
 def test_contacts_are_deleted_one_at_a_time_and_in_bulk(staff):
-    person, mine = alone(), factories.contact(factories.organization())
+    person, own_contact = individual(), factories.contact(factories.organization())
     assert staff.post(f"{LIST}{person.pk}/delete/", {"post": "yes"}).status_code == 302
     assert not AuditEntry.objects.about(person).exists()
-    staff.post(LIST, {"action": "delete_selected", "_selected_action": [mine.pk], "post": "yes"})
+    staff.post(LIST, {"action": "delete_selected", "_selected_action": [own_contact.pk], "post": "yes"})
     assert not Contact.objects.exists()
 
 
 def test_deleting_a_contact_twice_is_harmless():
-    person = alone()
+    person = individual()
     for _twice in range(2):
         contacts.delete_contact(person)
     assert not Contact.objects.exists()
@@ -168,18 +173,18 @@ def test_deleting_a_contact_twice_is_harmless():
 
 @pytest.mark.slow
 def test_view_only_staff_cannot_change_anything():
-    person = alone()
+    person = individual()
     viewer = User.objects.create_user("viewer", is_staff=True)
     viewer.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
     client = Client()
     client.force_login(viewer)
     assert "Inés Peña" in web_client.page_text(client.get(LIST))
-    assert client.get(page_of(person)).status_code == 200
-    before = snapshots.tables(but=KEPT)
-    assert client.post(page_of(person), {"name": "Mine"}).status_code == 403
+    assert client.get(change_url(person)).status_code == 200
+    before = snapshots.tables(exclude=IGNORED_TABLES)
+    assert client.post(change_url(person), {"name": "Mine"}).status_code == 403
     assert client.post(f"{LIST}add/", {"name": "Mine"}).status_code == 403
     assert client.post(f"{LIST}{person.pk}/delete/", {"post": "yes"}).status_code == 403
-    assert snapshots.tables(but=KEPT) == before
+    assert snapshots.tables(exclude=IGNORED_TABLES) == before
 
 
 @pytest.mark.parametrize("lookup", ["pledges__token", "invitations__token"])

@@ -1,4 +1,4 @@
-"""The page of coverage, and what of partners waits on the start page of staff."""
+"""The coverage page, and the partners' tasks on the admin's start page."""
 
 import re
 
@@ -20,9 +20,9 @@ PROMISES = "/imagine/admin/partners/promise/"
 
 
 def table(response, number: int) -> list[list[str]]:
-    """The rows of one table of a page, cell by cell."""
-    found = re.findall(r"<table.*?</table>", response.content.decode(), re.S)[number]
-    rows = re.findall(r"<tr>.*?</tr>", found, re.S)
+    """Return the rows of one of the page's tables as text."""
+    html = re.findall(r"<table.*?</table>", response.content.decode(), re.S)[number]
+    rows = re.findall(r"<tr>.*?</tr>", html, re.S)
     cells = (re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.S) for row in rows)
     return [[" ".join(re.sub(r"<[^>]+>", " ", cell).split()) for cell in row] for row in cells]
 
@@ -119,17 +119,17 @@ def test_promise_list_links_to_coverage(staff, district):
 # The start page --------------------------------------------------------------------------------------------------
 
 
-def waiting(response) -> str:
-    words = web_client.page_text(response)
-    return words[words.index("Partners and promises") : words.index("Mail ")]
+def waiting_counts(response) -> str:
+    text = web_client.page_text(response)
+    return text[text.index("Partners and promises") : text.index("Mail ")]
 
 
 def test_start_page_shows_pending_work_with_links(staff, district):
     factories.organization("Waiting", wants_listing=True)
     profiles.approve_listing(factories.organization("Shown", wants_listing=True), by="anna")
     response = staff.get(START)
-    assert waiting(response).startswith("Partners and promises pledges signed for 2027–28 1 unsigned drafts 1")
-    assert "1 profile to approve" in waiting(response)
+    assert waiting_counts(response).startswith("Partners and promises pledges signed for 2027–28 1 unsigned drafts 1")
+    assert "1 profile to approve" in waiting_counts(response)
     page = response.content.decode()
     for address, names in {
         "partners/organization/?listing_status=pending": ["Waiting"],
@@ -145,17 +145,17 @@ def test_start_page_counts_likely_duplicates(staff, district):
     one, other = factories.organization("Port Gate"), factories.organization("Port Gate, Inc.")
     pair = DuplicateCandidate.objects.create(organization_a=one, organization_b=other, score=95, reasons=["name"])
     response = staff.get(START)
-    assert "1 pair that may be one organization" in waiting(response)
+    assert "1 pair that may be one organization" in waiting_counts(response)
     assert f'<a href="{START}partners/duplicatecandidate/">' in response.content.decode()
     DuplicateCandidate.objects.filter(pk=pair.pk).update(dismissed_at=timezone.now())
-    assert "may be one organization" not in waiting(staff.get(START))
+    assert "may be one organization" not in waiting_counts(staff.get(START))
 
 
 def test_start_page_when_nothing_is_pending(staff):
-    assert "No profile waits for approval. No school year was opened" in waiting(staff.get(START))
+    assert "No profile waits for approval. No school year was opened" in waiting_counts(staff.get(START))
     factories.signed_pledge()
     factories.close_year()
-    assert "pledges signed for 2027–28 1 unsigned drafts 0" in waiting(staff.get(START))
+    assert "pledges signed for 2027–28 1 unsigned drafts 0" in waiting_counts(staff.get(START))
 
 
 def test_start_page_shows_only_what_the_user_has_permission_to_view(district):
@@ -165,10 +165,10 @@ def test_start_page_shows_only_what_the_user_has_permission_to_view(district):
     client.force_login(user)
     assert "Partners and promises" not in web_client.page_text(client.get(START))
     user.user_permissions.set(Permission.objects.filter(codename="view_pledge"))
-    words = web_client.page_text(client.get(START))
-    assert "pledges signed for 2027–28 1" in words
-    assert "to approve" not in words
-    assert "Coverage" not in words
+    text = web_client.page_text(client.get(START))
+    assert "pledges signed for 2027–28 1" in text
+    assert "to approve" not in text
+    assert "Coverage" not in text
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Staff send a spreadsheet, look through what was found, write it and take it back."""
+"""Importing spreadsheets in the admin: uploading, reviewing, importing and undoing."""
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -11,7 +11,7 @@ from partners.imports import workflow as import_workflow
 from partners.models import Import, Organization, Pledge, PledgeYear, Promise
 from tests import factories, snapshots, web_client
 from tests.partners.import_files import HEADER, as_csv, as_xlsx, messy_table, row, table
-from tests.summit.test_admin_actions import said
+from tests.summit.test_admin_actions import shown_messages
 from tests.web_client import staff_client
 
 pytestmark = pytest.mark.django_db
@@ -25,7 +25,7 @@ def year(db):
     return factories.pledge_year()
 
 
-def page_of(run: Import) -> str:
+def change_url(run: Import) -> str:
     return f"{LIST}{run.pk}/change/"
 
 
@@ -34,25 +34,25 @@ def send(staff, content: bytes, name: str = "list.csv", **fields):
     return staff.post(f"{LIST}add/", {"file": file, "year": PledgeYear.objects.get().pk} | fields, follow=True)
 
 
-def sent(staff, *rows: dict) -> Import:
-    """A file that was sent and checked."""
+def checked_import(staff, *rows: dict) -> Import:
+    """Upload a file and check it."""
     send(staff, as_csv(table(list(rows))))
     return Import.objects.latest("pk")
 
 
-def press(staff, run: Import, button: str, query: str = "", **fields):
-    return staff.post(page_of(run) + query, {button: "1"} | fields, follow=True)
+def press_button(staff, run: Import, button: str, query: str = "", **fields):
+    return staff.post(change_url(run) + query, {button: "1"} | fields, follow=True)
 
 
 # Sent ------------------------------------------------------------------------------------------------------------
 
 
 def test_import_from_uploaded_file_to_saved_pledges(staff):
-    answer = send(staff, as_xlsx(table([row(), row(kind="mentors", quantity="12")])), "Partners 2026.xlsx")
+    response = send(staff, as_xlsx(table([row(), row(kind="mentors", quantity="12")])), "Partners 2026.xlsx")
     run = Import.objects.get()
-    assert (answer.redirect_chain[-1][0], run.state, run.created_by) == (page_of(run), "checked", "staff")
-    page = web_client.page_text(answer)
-    for words in (
+    assert (response.redirect_chain[-1][0], run.state, run.created_by) == (change_url(run), "checked", "staff")
+    page = web_client.page_text(response)
+    for expected in (
         "Import of Partners 2026.xlsx",
         "For 2027–28, sent by staff:",
         "2 rows.",
@@ -61,11 +61,11 @@ def test_import_from_uploaded_file_to_saved_pledges(staff):
         "Organization organization Sector sector",
         "Write 2 rows",
     ):
-        assert words in page, words
+        assert expected in page, expected
     assert not Organization.objects.exists()
-    answer = press(staff, run, "confirm")
-    assert said(answer) == ["The import is written."]
-    assert "organizations made 1 contacts made 1 pledges made 1 promises made 2" in web_client.page_text(answer)
+    response = press_button(staff, run, "confirm")
+    assert shown_messages(response) == ["The import is written."]
+    assert "organizations made 1 contacts made 1 pledges made 1 promises made 2" in web_client.page_text(response)
     assert snapshots.promised_amounts(Pledge.objects.get()) == {"tours": 6, "mentors": 12}
 
 
@@ -80,33 +80,33 @@ def test_upload_page_lists_the_columns_that_are_read(staff):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("content", "name", "words"),
+    ("content", "name", "expected"),
     [
         (b"", "list.csv", "The submitted file is empty."),
         (b"x" * (MAX_BYTES + 1), "list.csv", "This file has 10 MB, and at most 10 can be read."),
     ],
 )
-def test_empty_or_oversized_file_is_refused(staff, content, name, words):
-    answer = send(staff, content, name)
-    assert answer.status_code == 422
-    assert words in web_client.page_text(answer)
+def test_empty_or_oversized_file_is_refused(staff, content, name, expected):
+    response = send(staff, content, name)
+    assert response.status_code == 422
+    assert expected in web_client.page_text(response)
     assert not Import.objects.exists()
 
 
 def test_file_and_year_are_required(staff):
-    answer = staff.post(f"{LIST}add/", {"year": 1999})
-    assert list(answer.context["form"].errors) == ["file", "year"]
-    assert "Error:" in answer.content.decode().partition("</title>")[0]
+    response = staff.post(f"{LIST}add/", {"year": 1999})
+    assert list(response.context["form"].errors) == ["file", "year"]
+    assert "Error:" in response.content.decode().partition("</title>")[0]
 
 
 def test_oversized_request_body_is_refused(staff):
-    answer = staff.post(f"{LIST}add/", {"year": 2027}, CONTENT_LENGTH=str(100 * 2**20))
-    assert answer.status_code == 413
+    response = staff.post(f"{LIST}add/", {"year": 2027}, CONTENT_LENGTH=str(100 * 2**20))
+    assert response.status_code == 413
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("content", "name", "words"),
+    ("content", "name", "expected"),
     [
         (b"MZ\x90\0" + b"\0" * 999, "partners.xlsx", "This is neither a CSV nor an XLSX file."),
         (as_xlsx(table([row()]))[:500], "partners.xlsx", "This XLSX file is damaged"),
@@ -114,10 +114,10 @@ def test_oversized_request_body_is_refused(staff):
         (as_csv([HEADER]), "x.csv", "There is no row below the headings."),
     ],
 )
-def test_unreadable_file_shows_the_reason_on_its_page(staff, content, name, words):
+def test_unreadable_file_shows_the_reason_on_its_page(staff, content, name, expected):
     page = web_client.page_text(send(staff, content, name))
     assert "Cannot be read" in page
-    assert words in page
+    assert expected in page
     assert "Send another file" in page
 
 
@@ -128,7 +128,7 @@ def test_file_with_a_hundred_thousand_rows_is_rejected(staff):
     run = Import.objects.get()
     import_workflow.run_steps(run.pk)
     assert "It has more than 20,000 rows. Split it into files of fewer rows." in web_client.page_text(
-        staff.get(page_of(run))
+        staff.get(change_url(run))
     )
 
 
@@ -137,55 +137,59 @@ def test_file_with_a_hundred_thousand_rows_is_rejected(staff):
 
 @pytest.mark.slow
 def test_bad_rows_are_shown_and_skipped_only_when_confirmed(staff):
-    run = sent(staff, row(), row(organization="Zeta <b>Freight</b>", quantity="many", e_mail="z@"))
-    page = web_client.page_text(staff.get(page_of(run)))
+    run = checked_import(staff, row(), row(organization="Zeta <b>Freight</b>", quantity="many", e_mail="z@"))
+    page = web_client.page_text(staff.get(change_url(run)))
     assert "bad rows 1" in page
     assert "3 Zeta <b>Freight</b> “z@” is no e-mail address. “many” is no whole number from 1 to 100,000." in page
-    refused = ["There are bad rows. Correct the file, or say that they are left out."]
-    assert said(press(staff, run, "confirm")) == refused
+    error_messages = ["There are bad rows. Correct the file, or say that they are left out."]
+    assert shown_messages(press_button(staff, run, "confirm")) == error_messages
     assert Organization.objects.count() == 0
-    press(staff, run, "confirm", skip_errors="1")
+    press_button(staff, run, "confirm", skip_errors="1")
     assert snapshots.organizations() == [GATE]
 
 
 def test_import_with_only_bad_rows_cannot_be_confirmed(staff):
-    run = sent(staff, row(quantity="many"))
-    page = web_client.page_text(staff.get(page_of(run)))
+    run = checked_import(staff, row(quantity="many"))
+    page = web_client.page_text(staff.get(change_url(run)))
     assert "Drop this import" in page
     assert "Write 0 rows" not in page
 
 
 def test_answer_about_a_possible_duplicate_is_saved_and_used(staff):
-    there = factories.organization("Port Gate Logistic Group")
-    run = sent(staff, row())
+    existing = factories.organization("Port Gate Logistic Group")
+    run = checked_import(staff, row())
     [imported] = run.organizations.all()
-    page = web_client.page_text(staff.get(page_of(run)))
+    page = web_client.page_text(staff.get(change_url(run)))
     assert "that you are asked about 1" in page
     assert "Port Gate Logistics line 2 It is Port Gate Logistic Group similar name A new one" in page
-    assert web_client.form_fields(staff.get(page_of(run)))[f"organization-{imported.pk}"] == "new"
-    answer = press(staff, run, "answer", query="?errors=1", **{f"organization-{imported.pk}": there.pk})
-    assert said(answer) == ["1 answer was kept."]
-    assert answer.redirect_chain[-1][0] == f"{page_of(run)}?errors=1"
-    assert web_client.form_fields(answer)[f"organization-{imported.pk}"] == str(there.pk)
-    press(staff, run, "confirm")
+    assert web_client.form_fields(staff.get(change_url(run)))[f"organization-{imported.pk}"] == "new"
+    response = press_button(staff, run, "answer", query="?errors=1", **{f"organization-{imported.pk}": existing.pk})
+    assert shown_messages(response) == ["1 answer was kept."]
+    assert response.redirect_chain[-1][0] == f"{change_url(run)}?errors=1"
+    assert web_client.form_fields(response)[f"organization-{imported.pk}"] == str(existing.pk)
+    press_button(staff, run, "confirm")
     assert snapshots.organizations() == ["Port Gate Logistic Group"]
 
 
 @pytest.mark.slow
 def test_possible_duplicate_in_the_file_is_shown_and_answered(staff):
     factories.pledge_year()
-    run = sent(staff, row(), row(organization="Port Gate Logistic", e_mail="ben@portgate.example", kind="mentors"))
+    run = checked_import(
+        staff, row(), row(organization="Port Gate Logistic", e_mail="ben@portgate.example", kind="mentors")
+    )
     [imported] = run.organizations.filter(needs_review=True)
-    shown = "Port Gate Logistic line 3 It is Port Gate Logistics of line 2 similar name, same mail domain A new one"
-    assert shown in web_client.page_text(staff.get(page_of(run)))
-    assert web_client.form_fields(staff.get(page_of(run)))[f"organization-{imported.pk}"] == "new"
-    answer = press(staff, run, "answer", **{f"organization-{imported.pk}": "line-2"})
-    assert web_client.form_fields(answer)[f"organization-{imported.pk}"] == "line-2"
+    expected_text = (
+        "Port Gate Logistic line 3 It is Port Gate Logistics of line 2 similar name, same mail domain A new one"
+    )
+    assert expected_text in web_client.page_text(staff.get(change_url(run)))
+    assert web_client.form_fields(staff.get(change_url(run)))[f"organization-{imported.pk}"] == "new"
+    response = press_button(staff, run, "answer", **{f"organization-{imported.pk}": "line-2"})
+    assert web_client.form_fields(response)[f"organization-{imported.pk}"] == "line-2"
     assert (
         "new organizations 1 that are there 0 that stand there twice 1 that you are asked about 1"
-        in web_client.page_text(answer)
+        in web_client.page_text(response)
     )
-    press(staff, run, "confirm")
+    press_button(staff, run, "confirm")
     assert Organization.objects.get().name == "Port Gate Logistics"
 
 
@@ -193,9 +197,9 @@ def test_possible_duplicate_in_the_file_is_shown_and_answered(staff):
 @pytest.mark.parametrize("value", ["", "x", "-1", "9" * 50, "²"])
 def test_invalid_answer_is_ignored(staff, value):
     factories.organization("Port Gate Logistic Group")
-    run = sent(staff, row())
+    run = checked_import(staff, row())
     imported = run.organizations.get()
-    press(
+    press_button(
         staff, run, "answer", **{f"organization-{imported.pk}": value, "organization-x": "new", "organization-²": "new"}
     )
     imported.refresh_from_db()
@@ -204,22 +208,22 @@ def test_invalid_answer_is_ignored(staff, value):
 
 def test_organizations_that_already_have_a_pledge_are_counted(staff):
     factories.signed_pledge(GATE)
-    run = sent(staff, row())
-    page = web_client.page_text(staff.get(page_of(run)))
+    run = checked_import(staff, row())
+    page = web_client.page_text(staff.get(change_url(run)))
     assert "1 of them has a pledge for 2027–28 already: it stays as it is, and its rows are left out." in page
-    page = web_client.page_text(press(staff, run, "confirm"))
+    page = web_client.page_text(press_button(staff, run, "confirm"))
     assert (
         "1 organization was left as it is: it has a pledge for 2027–28, or stands twice in the file. Port Gate" in page
     )
 
 
 def test_discarded_import_writes_nothing(staff):
-    run = sent(staff, row())
-    answer = press(staff, run, "discard")
-    assert said(answer) == ["The import was dropped. Nothing of it was written."]
-    assert "Dropped Nothing of it was written." in web_client.page_text(answer)
-    refused = ["This import is not as you saw it any more: dropped. Nothing was done."]
-    assert said(press(staff, run, "confirm")) == refused
+    run = checked_import(staff, row())
+    response = press_button(staff, run, "discard")
+    assert shown_messages(response) == ["The import was dropped. Nothing of it was written."]
+    assert "Dropped Nothing of it was written." in web_client.page_text(response)
+    error_messages = ["This import is not as you saw it any more: dropped. Nothing was done."]
+    assert shown_messages(press_button(staff, run, "confirm")) == error_messages
     assert not Organization.objects.exists()
 
 
@@ -231,18 +235,18 @@ def test_lists_are_paged_with_the_same_number_of_queries_for_2_and_31(staff, mon
         for number in range(many):
             factories.organization(f"Delta {number} Growers Group")
         rows = [row(organization=f"Delta {number} Growers Grupo") for number in range(many)]
-        bad = [row(organization=f"Bad {number}", quantity="0") for number in range(many)]
-        run = sent(staff, *rows, *bad)
+        invalid_rows = [row(organization=f"Bad {number}", quantity="0") for number in range(many)]
+        run = checked_import(staff, *rows, *invalid_rows)
         with CaptureQueriesContext(connection) as queries:
-            page = staff.get(page_of(run))
+            page = staff.get(change_url(run))
         counts.append(len(queries))
     assert counts[0] == counts[1]
     assert (len(page.context["questions"]), len(page.context["error_page"])) == (25, 30)
     assert 'href="?q=2"' in page.content.decode()
-    page = staff.get(f"{page_of(run)}?q=2&errors=2")
+    page = staff.get(f"{change_url(run)}?q=2&errors=2")
     assert (len(page.context["questions"]), len(page.context["error_page"])) == (6, 1)
     assert 'href="?q=1&amp;errors=2"' in page.content.decode()
-    assert staff.get(f"{page_of(run)}?q=x&errors=999").context["error_page"].number == 2
+    assert staff.get(f"{change_url(run)}?q=x&errors=999").context["error_page"].number == 2
 
 
 # At work, done, undone -------------------------------------------------------------------------------------------
@@ -252,70 +256,72 @@ def test_lists_are_paged_with_the_same_number_of_queries_for_2_and_31(staff, mon
 def test_large_import_shows_its_progress(staff, monkeypatch):
     monkeypatch.setattr(import_workflow, "SMALL_BATCH", 0)
     monkeypatch.setattr(import_workflow.writing, "BATCH_SIZE", 2)
-    run = sent(staff, *[row(organization=f"Partner {number}") for number in range(5)])
-    answer = press(staff, run, "confirm")
-    assert said(answer) == ["The import is being written. Nothing is lost when you leave this page."]
-    assert "Being written 0 of 5" in web_client.page_text(answer)
+    run = checked_import(staff, *[row(organization=f"Partner {number}") for number in range(5)])
+    response = press_button(staff, run, "confirm")
+    assert shown_messages(response) == ["The import is being written. Nothing is lost when you leave this page."]
+    assert "Being written 0 of 5" in web_client.page_text(response)
     import_workflow.run_step(run.pk)
-    page = staff.get(page_of(run))
+    page = staff.get(change_url(run))
     assert "2 of 5 A worker is at it. You may leave this page. Look again" in web_client.page_text(page)
     assert '<progress id="bar" max="5" value="2">' in page.content.decode()
     assert "js/progress.js" in page.content.decode()
     import_workflow.run_steps(run.pk)
-    assert "js/progress.js" not in staff.get(page_of(run)).content.decode()
+    assert "js/progress.js" not in staff.get(change_url(run)).content.decode()
 
 
 def test_failed_import_shows_the_error_and_can_be_retried(staff, monkeypatch):
-    run = sent(staff, row())
+    run = checked_import(staff, row())
     monkeypatch.setattr(import_workflow.writing, "create_pledges", lambda *_all: 1 / 0)
-    press(staff, run, "confirm")
+    press_button(staff, run, "confirm")
     Import.objects.update(attempts=import_workflow.MAX_ATTEMPTS)
     assert "It stopped because of an error. What was done stays; nothing is done twice." in web_client.page_text(
-        staff.get(page_of(run))
+        staff.get(change_url(run))
     )
     monkeypatch.undo()
-    assert said(press(staff, run, "retry")) == ["It is tried once more."]
+    assert shown_messages(press_button(staff, run, "retry")) == ["It is tried once more."]
     import_workflow.run_steps(run.pk)
     assert (Import.objects.get().state, Pledge.objects.count()) == ("done", 1)
 
 
 def test_undoing_an_import_lists_what_stays(staff):
-    run = sent(staff, row(), row(organization="Zeta Freight", e_mail="z@zeta.example"))
-    press(staff, run, "confirm")
+    run = checked_import(staff, row(), row(organization="Zeta Freight", e_mail="z@zeta.example"))
+    press_button(staff, run, "confirm")
     zeta = Organization.objects.get(name="Zeta Freight")
     zeta.description = "Moves freight."
     zeta.save()
-    assert said(press(staff, run, "undo")) == ["Tick that you are sure to undo the import."]
-    answer = press(staff, run, "undo", confirmed="1")
-    assert said(answer) == ["The import was undone."]
+    assert shown_messages(press_button(staff, run, "undo")) == ["Tick that you are sure to undo the import."]
+    response = press_button(staff, run, "undo", confirmed="1")
+    assert shown_messages(response) == ["The import was undone."]
     assert "5 things that it made were taken back. 1 stays: Zeta Freight: it was changed since" in web_client.page_text(
-        answer
+        response
     )
     assert (snapshots.organizations(), Promise.objects.count()) == (["Zeta Freight"], 0)
 
 
 @pytest.mark.slow
 def test_only_the_last_import_can_be_undone(staff):
-    first = sent(staff, row())
-    press(staff, first, "confirm")
-    second = sent(staff, row(organization="Zeta Freight"))
-    press(staff, second, "confirm")
-    assert "Undo this import" not in web_client.page_text(staff.get(page_of(first)))
-    assert "Undo this import" in web_client.page_text(staff.get(page_of(second)))
-    assert said(press(staff, first, "undo", confirmed="1")) == ["Only the last import can be undone."]
+    first = checked_import(staff, row())
+    press_button(staff, first, "confirm")
+    second = checked_import(staff, row(organization="Zeta Freight"))
+    press_button(staff, second, "confirm")
+    assert "Undo this import" not in web_client.page_text(staff.get(change_url(first)))
+    assert "Undo this import" in web_client.page_text(staff.get(change_url(second)))
+    assert shown_messages(press_button(staff, first, "undo", confirmed="1")) == ["Only the last import can be undone."]
 
 
 @pytest.mark.slow
 def test_same_file_sent_twice_is_written_once(staff):
     for _time in range(2):
-        press(staff, sent(staff, row()), "confirm")
+        press_button(staff, checked_import(staff, row()), "confirm")
     assert (Organization.objects.count(), Pledge.objects.count()) == (1, 1)
 
 
 def test_import_confirmed_twice_is_written_once(staff):
-    run = sent(staff, row())
-    press(staff, run, "confirm")
-    assert said(press(staff, run, "confirm"))[0].startswith("This import is not as you saw it any more: imported.")
+    run = checked_import(staff, row())
+    press_button(staff, run, "confirm")
+    assert shown_messages(press_button(staff, run, "confirm"))[0].startswith(
+        "This import is not as you saw it any more: imported."
+    )
     assert Pledge.objects.count() == 1
 
 
@@ -323,7 +329,7 @@ def test_import_confirmed_twice_is_written_once(staff):
 
 
 def test_list_of_imports(staff):
-    sent(staff, row())
+    checked_import(staff, row())
     page = staff.get(LIST)
     assert "list.csv 2027–28 checked, nothing written 1 staff" in web_client.page_text(page)
     assert "Select all" not in web_client.page_text(page)
@@ -345,12 +351,12 @@ def test_list_takes_the_same_number_of_queries_for_1_and_31(staff):
 
 @pytest.mark.slow
 def test_view_only_staff_can_only_view_imports(staff):
-    run = sent(staff, row())
+    run = checked_import(staff, row())
     viewer = staff_client("view_import")
-    page = web_client.page_text(viewer.get(page_of(run)))
+    page = web_client.page_text(viewer.get(change_url(run)))
     assert "good rows 1" in page
     assert "Write 1 row" not in page
-    assert viewer.post(page_of(run), {"confirm": "1"}).status_code == 403
+    assert viewer.post(change_url(run), {"confirm": "1"}).status_code == 403
     assert viewer.get(f"{LIST}add/").status_code == 403
     assert viewer.post(f"{LIST}add/", {"year": 2027}).status_code == 403
     assert Import.objects.get().state == "checked"
@@ -358,22 +364,22 @@ def test_view_only_staff_can_only_view_imports(staff):
 
 @pytest.mark.slow
 def test_imports_require_login_and_permission(client, staff):
-    run = sent(staff, row())
-    for stranger in (client, staff_client("view_organization")):
-        for address in (LIST, f"{LIST}add/", page_of(run)):
-            assert stranger.get(address).status_code in (302, 403)
+    run = checked_import(staff, row())
+    for other_client in (client, staff_client("view_organization")):
+        for address in (LIST, f"{LIST}add/", change_url(run)):
+            assert other_client.get(address).status_code in (302, 403)
     assert staff.get(f"{LIST}999999/change/").status_code == 404
 
 
 @pytest.mark.slow
 def test_messy_file_is_imported_through_the_admin_pages(staff):
-    """300 organizations as an office kept them: everything is found on the pages, and goes the whole way."""
-    lines, bad = messy_table(300)
+    """A realistic file of 300 organizations goes through all pages."""
+    lines, invalid_rows = messy_table(300)
     send(staff, as_csv(lines, ";", "utf-8"))
     run = Import.objects.get()
     import_workflow.run_steps(run.pk)
-    page = web_client.page_text(staff.get(page_of(run)))
-    assert f"good rows {len(lines) - 1 - len(bad)} bad rows {len(bad)}" in page
-    press(staff, run, "confirm", skip_errors="1")
+    page = web_client.page_text(staff.get(change_url(run)))
+    assert f"good rows {len(lines) - 1 - len(invalid_rows)} bad rows {len(invalid_rows)}" in page
+    press_button(staff, run, "confirm", skip_errors="1")
     import_workflow.run_steps(run.pk)
-    assert Promise.objects.count() == len(lines) - 1 - len(bad)
+    assert Promise.objects.count() == len(lines) - 1 - len(invalid_rows)

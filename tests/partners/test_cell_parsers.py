@@ -1,4 +1,4 @@
-"""What people write into the cells of a spreadsheet, and how it is understood."""
+"""Parsing what people write in spreadsheet cells."""
 
 from datetime import date, timedelta
 
@@ -16,18 +16,18 @@ pytestmark = pytest.mark.django_db
 ROW = {"organization": "Port Gate Logistics", "promise_type": "tours", "quantity": "6", "contact": "Alma Reyes"}
 
 
-def said(**cells):
+def parse_errors(**cells):
     return RowParser(factories.pledge_year()).parse(ROW | cells)
 
 
 def value(name: str, cell: str):
-    answer = said(**{name: cell})
-    assert answer.problems == []
-    return answer.values[name]
+    error = parse_errors(**{name: cell})
+    assert error.problems == []
+    return error.values[name]
 
 
 def problem(**cells) -> str:
-    [sentence] = said(**cells).problems
+    [sentence] = parse_errors(**cells).problems
     return sentence
 
 
@@ -79,7 +79,7 @@ def test_unknown_and_repeated_headings_are_ignored():
 
 
 @pytest.mark.parametrize(
-    ("cell", "found"),
+    ("cell", "expected"),
     [
         ("tours", "tours"),
         ("Host Tours & Field Trips", "tours"),
@@ -94,8 +94,8 @@ def test_unknown_and_repeated_headings_are_ignored():
         ("Prácticas", "internships"),
     ],
 )
-def test_promise_type(cell, found):
-    assert code(cell) == found
+def test_promise_type(cell, expected):
+    assert code(cell) == expected
 
 
 @pytest.mark.parametrize("cell", ["Donate a bus", "host", "collaborate with the teachers' union", "visit"])
@@ -104,8 +104,8 @@ def test_unknown_promise_type(cell):
 
 
 def test_missing_required_cells_are_reported_together():
-    answer = said(promise_type="", organization=" - ", quantity="")
-    assert answer.problems == [
+    error = parse_errors(promise_type="", organization=" - ", quantity="")
+    assert error.problems == [
         "The organization is missing.",
         "The kind of promise is missing.",
         "The quantity is missing.",
@@ -126,14 +126,14 @@ def test_bad_quantity(cell):
 
 
 def test_unit_of_another_promise_type_is_refused():
-    assert said(unit="Visits").problems == said(unit="visita").problems == []
+    assert parse_errors(unit="Visits").problems == parse_errors(unit="visita").problems == []
     wrong = "“Host tours and field trips” is counted in visits, not in “hours”."
     assert problem(unit="hours") == problem(quantity="6 hours") == wrong
-    assert said(promise_type="curriculum", unit="hrs").problems == []
+    assert parse_errors(promise_type="curriculum", unit="hrs").problems == []
 
 
 @pytest.mark.parametrize(
-    ("cell", "found"),
+    ("cell", "expected"),
     [
         ("business", "business"),
         ("Business and industry", "business"),
@@ -145,11 +145,11 @@ def test_unit_of_another_promise_type_is_refused():
         ("", ""),
     ],
 )
-def test_sector(cell, found):
+def test_sector(cell, expected):
     if cell == "Organismo público":
         with translation.override("es"):
             cell = str(Sector.PUBLIC.label)
-    assert value("sector", cell) == found
+    assert value("sector", cell) == expected
 
 
 def test_unknown_sector_error_lists_the_known_sectors():
@@ -209,9 +209,9 @@ def test_months_outside_the_school_year_and_unknown_months_are_refused():
 
 def names(cell: str) -> list[str]:
     parser = RowParser(factories.pledge_year())
-    answer = parser.parse(ROW | {"schools": cell})
-    assert answer.problems == []
-    return [parser.checklist.schools[pk].name for pk in answer.values["schools"]]
+    error = parser.parse(ROW | {"schools": cell})
+    assert error.problems == []
+    return [parser.checklist.schools[pk].name for pk in error.values["schools"]]
 
 
 @pytest.fixture
@@ -264,7 +264,7 @@ def test_email(cell, address):
     "cell", ["alma", "alma@", "a@example.org; b@example.org", "=alma@example", "x" * 300 + "@example.org"]
 )
 def test_bad_email(cell):
-    assert said(email=cell).problems
+    assert parse_errors(email=cell).problems
 
 
 def test_website():
@@ -275,14 +275,16 @@ def test_website():
 
 def test_school_year_other_than_the_imported_one_is_refused():
     for cell in ("2027", "2027–28", "2027-2028", "2027/28", ""):
-        assert said(year=cell).problems == []
+        assert parse_errors(year=cell).problems == []
     assert problem(year="2026–27") == "The row is of the school year 2026–27, not of 2027–28."
     assert problem(year="this one") == "The row is of the school year this one, not of 2027–28."
 
 
-@pytest.mark.parametrize("way", ["%Y-%m-%d", "%m/%d/%Y", "%m/%d/%y", "%B %d, %Y", "%d %b %Y", "%Y-%m-%d 00:00:00"])
-def test_signed_on_date_formats(way):
-    assert value("signed_on", f"{date(2026, 4, 2):{way}}") == "2026-04-02"
+@pytest.mark.parametrize(
+    "typed_date", ["%Y-%m-%d", "%m/%d/%Y", "%m/%d/%y", "%B %d, %Y", "%d %b %Y", "%Y-%m-%d 00:00:00"]
+)
+def test_signed_on_date_formats(typed_date):
+    assert value("signed_on", f"{date(2026, 4, 2):{typed_date}}") == "2026-04-02"
 
 
 @pytest.mark.parametrize("cell", ["yesterday", "2026-02-30", "1999-01-01", "13/40/2026", "tomorrow"])
@@ -293,15 +295,15 @@ def test_bad_signed_on_date(cell):
 
 
 def test_signer_defaults_to_the_contact_and_is_required():
-    assert said().values["signed_by"] == "Alma Reyes"
-    assert said(signed_by="Ben Ochoa").values["signed_by"] == "Ben Ochoa"
+    assert parse_errors().values["signed_by"] == "Alma Reyes"
+    assert parse_errors(signed_by="Ben Ochoa").values["signed_by"] == "Ben Ochoa"
     assert problem(contact="") == "Nobody signed: fill in who signed, or the contact."
 
 
 def test_cells_that_are_too_long_are_refused():
-    for name, most in {"organization": 120, "contact": 100, "phone": 30, "note": 500, "signed_by": 100}.items():
-        assert said(**{name: "x" * most}).problems == []
-        assert problem(**{name: "x" * (most + 1)}).endswith(f"is longer than {most} characters.")
+    for name, max_length in {"organization": 120, "contact": 100, "phone": 30, "note": 500, "signed_by": 100}.items():
+        assert parse_errors(**{name: "x" * max_length}).problems == []
+        assert problem(**{name: "x" * (max_length + 1)}).endswith(f"is longer than {max_length} characters.")
 
 
 def test_formula_is_refused_as_organization_name_and_is_text_elsewhere():
@@ -315,7 +317,7 @@ def test_retired_promise_type_and_school_are_accepted_for_a_closed_year(chavez):
     PromiseType.objects.filter(code="tours").update(is_retired=True)
     chavez.is_retired = True
     chavez.save()
-    assert said(schools="Cesar Chavez High").problems == [
+    assert parse_errors(schools="Cesar Chavez High").problems == [
         "This is not on the checklist any more.",
         "Choose schools of this list.",
     ]

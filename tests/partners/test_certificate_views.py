@@ -1,4 +1,4 @@
-"""The certificate behind a private link: who gets which, in which language, and what is said when there is none."""
+"""The certificate behind a personal link: which one, in which language, and the message if there is none."""
 
 import pytest
 from django.test import Client
@@ -17,30 +17,30 @@ def certificate(token: str, client: Client | None = None, **query):
     return (client or Client()).get(reverse("pledge_certificate", args=[token]), query)
 
 
-def words(response) -> list[str]:
+def certificate_texts(response) -> list[str]:
     assert (response.status_code, response["Content-Type"]) == (200, "application/pdf")
-    return [words for _role, words in pdf.spoken_elements(response.content)]
+    return [certificate_texts for _role, certificate_texts in pdf.spoken_elements(response.content)]
 
 
 def test_signed_pledge_has_a_certificate():
-    read = words(certificate(factories.signed_pledge("Slough House Bakery").token))
-    assert read[3:7] == [
+    texts = certificate_texts(certificate(factories.signed_pledge("Slough House Bakery").token))
+    assert texts[3:7] == [
         "2027–28",
         "A promise to Stockton’s students",
         "Slough House Bakery",
         "will host tours and field trips (6\xa0visits).",
     ]
-    assert read[8:10] == ["Alma Reyes", "Owner"]
+    assert texts[8:10] == ["Alma Reyes", "Owner"]
 
 
 def test_certificate_is_in_the_requested_language_or_the_readers():
     token = factories.signed_pledge().token
     heading = {"en": "A promise to Stockton’s students", "es": "Una promesa a los estudiantes de Stockton"}
     spanish = Client(headers={"Accept-Language": "es"})
-    assert words(certificate(token, language="es"))[4] == heading["es"]
-    assert words(certificate(token, spanish))[4] == heading["es"]
-    assert words(certificate(token, spanish, language="en"))[4] == heading["en"]
-    assert words(certificate(token, language="xx"))[4] == heading["en"]
+    assert certificate_texts(certificate(token, language="es"))[4] == heading["es"]
+    assert certificate_texts(certificate(token, spanish))[4] == heading["es"]
+    assert certificate_texts(certificate(token, spanish, language="en"))[4] == heading["en"]
+    assert certificate_texts(certificate(token, language="xx"))[4] == heading["en"]
 
 
 def test_certificate_shows_the_last_signed_version():
@@ -51,7 +51,7 @@ def test_certificate_shows_the_last_signed_version():
         name="Alma Reyes",
         role="",
     )
-    assert words(certificate(pledge.token))[6] == "will be mentors and role models (1\xa0student)."
+    assert certificate_texts(certificate(pledge.token))[6] == "will be mentors and role models (1\xa0student)."
 
 
 @pytest.mark.slow
@@ -59,9 +59,9 @@ def test_old_and_new_links_give_the_newest_certificate_or_the_requested_year():
     old = factories.signed_pledge()
     new = factories.renew_pledge(old.organization, 2028)
     for token in (old.token, new.token):
-        assert words(certificate(token))[3] == "2028–29"
-        assert words(certificate(token, year="2027"))[3] == "2027–28"
-        assert words(certificate(token, year="2028"))[3] == "2028–29"
+        assert certificate_texts(certificate(token))[3] == "2028–29"
+        assert certificate_texts(certificate(token, year="2027"))[3] == "2027–28"
+        assert certificate_texts(certificate(token, year="2028"))[3] == "2028–29"
 
 
 @pytest.mark.slow
@@ -110,7 +110,7 @@ def test_certificate_is_read_only(client):
 def test_certificate_stays_available_when_the_school_year_is_closed():
     pledge = factories.signed_pledge()
     factories.close_year()
-    assert words(certificate(pledge.token))[8] == "Alma Reyes"
+    assert certificate_texts(certificate(pledge.token))[8] == "Alma Reyes"
 
 
 @pytest.mark.slow
@@ -118,11 +118,11 @@ def test_certificate_takes_the_same_number_of_queries_for_1_and_6_versions(
     django_assert_num_queries, django_assert_max_num_queries
 ):
     pledge = factories.signed_pledge()
-    with django_assert_max_num_queries(6) as once:
+    with django_assert_max_num_queries(6) as queries:
         certificate(pledge.token)
     for hours in range(1, 6):
         page = factories.pledge_data(pledge.token, factories.promise_data("teachers", hours))
         pledge_editing.sign_pledge(pledge.token, **page, name="Alma Reyes", role="Owner")
     assert Pledge.objects.get().signatures.count() == 6
-    with django_assert_num_queries(len(once)):
+    with django_assert_num_queries(len(queries)):
         certificate(pledge.token)

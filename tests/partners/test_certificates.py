@@ -1,4 +1,4 @@
-"""The certificate: what is on it, how it is read aloud, and that nothing typed can spoil it."""
+"""The certificate: its content, how it is read aloud, and that no typed text can break it."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -26,25 +26,30 @@ KINDS = {
         "lugares",
     ),
 }
-NIGHT = datetime(2027, 4, 5, 5, 30, tzinfo=UTC)  # still the fourth in Stockton
+EVENING_IN_STOCKTON = datetime(2027, 4, 5, 5, 30, tzinfo=UTC)  # still April 4 in Stockton
 
 
-def promise(promise_type: str = "tours", quantity: int = 6, **words) -> dict:
+def promise(promise_type: str = "tours", quantity: int = 6, **certificate_texts) -> dict:
     fields = dict(zip(("name", "name_es", "unit", "unit_es"), KINDS[promise_type], strict=True))
-    return fields | {"promise_type": promise_type, "quantity": quantity} | words
+    return fields | {"promise_type": promise_type, "quantity": quantity} | certificate_texts
 
 
 def signature(organization: str = "Gurdwara Family Kitchen", *promises: dict, **fields) -> Signature:
     content = {"organization": organization, "school_year": 2027, "promises": list(promises) or [promise()]}
-    return Signature(**({"number": 1, "signed_by": "Harleen Gill", "signed_at": NIGHT, "content": content} | fields))
+    return Signature(
+        **({"number": 1, "signed_by": "Harleen Gill", "signed_at": EVENING_IN_STOCKTON, "content": content} | fields)
+    )
 
 
-def words(of: Signature, language: str = "en") -> list[str]:
-    return [words for _role, words in pdf.spoken_elements(certificates.certificate_pdf(of, language))]
+def certificate_texts(of: Signature, language: str = "en") -> list[str]:
+    return [
+        certificate_texts
+        for _role, certificate_texts in pdf.spoken_elements(certificates.certificate_pdf(of, language))
+    ]
 
 
-def name_on(page: bytes) -> str:
-    """The organization's name: what is read after the heading."""
+def name_of(page: bytes) -> str:
+    """Return the organization's name: the text after the heading."""
     read = pdf.spoken_elements(page)
     return read[[role for role, _words in read].index("H1") + 1][1]
 
@@ -76,7 +81,7 @@ def test_certificate_is_read_aloud_in_order():
 
 
 def test_certificate_in_spanish():
-    assert words(signature("Iglesia Luz del Valle"), "es") == [
+    assert certificate_texts(signature("Iglesia Luz del Valle"), "es") == [
         "Imagine Promise",
         "Departamento de Relaciones Comunitarias, Distrito Escolar Unificado de Stockton",
         "Año escolar",
@@ -139,30 +144,30 @@ def test_certificates_rendered_at_the_same_time_are_not_mixed_up():
     names = [f"Partner {number}" for number in range(12)]
     with ThreadPoolExecutor(4) as pool:
         pages = list(pool.map(lambda name: certificates.certificate_pdf(signature(name), "en"), names))
-    assert [name_on(page) for page in pages] == names
+    assert [name_of(page) for page in pages] == names
 
 
 @pytest.mark.django_db
 def test_every_signed_version_keeps_its_own_certificate():
     first = factories.signed_pledge("Old Name", promises=(factories.promise_data("tours", 6),)).signatures.get()
-    before = words(first)
+    before = certificate_texts(first)
     pledge = first.pledge
     page = factories.pledge_data(pledge.token, factories.promise_data("mentors", 1), name="New Name")
     pledge_editing.sign_pledge(pledge.token, **page, name="Chue Vang", role="Owner")
     newest = pledge.signatures.latest("number")
-    assert words(Signature.objects.get(pk=first.pk)) == before
+    assert certificate_texts(Signature.objects.get(pk=first.pk)) == before
     assert before[5:7] == ["Old Name", "will host tours and field trips (6\xa0visits)."]
-    assert words(newest)[5:7] == ["New Name", "will be mentors and role models (1\xa0student)."]
-    assert words(newest)[8] == "Chue Vang"
+    assert certificate_texts(newest)[5:7] == ["New Name", "will be mentors and role models (1\xa0student)."]
+    assert certificate_texts(newest)[8] == "Chue Vang"
 
 
 # The sentence -------------------------------------------------------------------------------------------------------
 
 
 def test_promises_are_one_sentence():
-    tours, mentors, places = promise(), promise("mentors", 8), promise("internships", 1, unit="place")
+    tours, mentors, internships = promise(), promise("mentors", 8), promise("internships", 1, unit="place")
     assert sentence(tours) == "will host tours and field trips (6 visits)."
-    assert sentence(tours, mentors, places) == (
+    assert sentence(tours, mentors, internships) == (
         "will host tours and field trips (6 visits), be mentors and role models (8 students) and provide job "
         "shadowing, internships and apprenticeships (1 place)."
     )
@@ -177,9 +182,9 @@ def test_promises_with_commas_are_separated_by_semicolons():
 
 
 def test_spanish_sentence_joins_promises_with_y_or_e():
-    paint = promise("mentors", 3, name_es="Impartir talleres.", unit_es="talleres")
+    painting = promise("mentors", 3, name_es="Impartir talleres.", unit_es="talleres")
     said = "se compromete a recibir visitas y excursiones (6 visitas)"
-    assert sentence(promise(), paint, language="es") == f"{said} e impartir talleres (3 talleres)."
+    assert sentence(promise(), painting, language="es") == f"{said} e impartir talleres (3 talleres)."
     assert sentence(promise(), promise("mentors", 8), language="es").startswith(f"{said} y ser mentores")
 
 
@@ -215,9 +220,9 @@ def test_name_starting_with_an_abbreviation_keeps_its_capitals():
 )
 def test_names_in_every_script_are_rendered_and_readable(name):
     page = certificates.certificate_pdf(signature(name, signed_by=name[:100]), "en")
-    assert name_on(page) == name
+    assert name_of(page) == name
     assert pdf.spoken_elements(page)[8][1] == name
-    pdf.marked_text(pdf.open_pdf(page).pages[0], pdf.open_pdf(page))  # no box stands for a letter
+    pdf.marked_text(pdf.open_pdf(page).pages[0], pdf.open_pdf(page))  # no character is replaced by a box
 
 
 @pytest.mark.slow
@@ -234,21 +239,21 @@ def test_names_in_every_script_are_rendered_and_readable(name):
 @pytest.mark.parametrize("language", ["en", "es"])
 def test_chinese_japanese_and_korean_names_are_rendered_completely(name, font, language):
     page = certificates.certificate_pdf(signature(name, signed_by="王小明 김영희 佐藤さくら"), language)
-    assert name_on(page) == name
+    assert name_of(page) == name
     document = pdf.open_pdf(page)
     assert (len(document.pages), pdf.spoken_elements(page)[8][1]) == (1, "王小明 김영희 佐藤さくら")
     fonts = document.pages[0]["/Resources"]["/Font"].values()
-    names = {each["/DescendantFonts"][0]["/FontDescriptor"]["/FontName"].partition("+")[2] for each in fonts}
-    assert any(each.startswith(font) for each in names), names
+    names = {page_font["/DescendantFonts"][0]["/FontDescriptor"]["/FontName"].partition("+")[2] for page_font in fonts}
+    assert any(page_font.startswith(font) for page_font in names), names
     assert document.metadata.title.endswith(f"{name}, 2027–28")
 
 
 def test_han_characters_missing_from_the_fonts_are_left_out():
-    assert name_on(certificates.certificate_pdf(signature("𠮷野家 Stockton"), "en")) == "野家 Stockton"
+    assert name_of(certificates.certificate_pdf(signature("𠮷野家 Stockton"), "en")) == "野家 Stockton"
 
 
 def test_combining_characters_are_composed():
-    assert name_on(certificates.certificate_pdf(signature("Nguye\u0302\u0303n"), "en")) == "Nguyễn"
+    assert name_of(certificates.certificate_pdf(signature("Nguye\u0302\u0303n"), "en")) == "Nguyễn"
 
 
 @pytest.mark.slow
@@ -269,14 +274,14 @@ def test_user_text_is_not_interpreted_as_markup(name):
     page = certificates.certificate_pdf(
         signature(name, promise(name=name, unit=name), signed_by=name, signed_role=name), "en"
     )
-    read = [words for _role, words in pdf.spoken_elements(page)]
+    read = [certificate_texts for _role, certificate_texts in pdf.spoken_elements(page)]
     assert (read[5], read[8], read[9]) == (name, name, name)
     assert name in pdf.open_pdf(page).metadata.title
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("typed", "drawn"),
+    ("typed", "expected"),
     [
         ("Happy 😀 Kitchen", "Happy Kitchen"),
         ("Two\nlines\tand\x00 a bell\x07", "Two lines and a bell"),
@@ -285,23 +290,23 @@ def test_user_text_is_not_interpreted_as_markup(name):
         ("", "—"),
     ],
 )
-def test_characters_that_cannot_be_rendered_are_left_out(typed, drawn):
-    assert name_on(certificates.certificate_pdf(signature(typed), "en")) == drawn
+def test_characters_that_cannot_be_rendered_are_left_out(typed, expected):
+    assert name_of(certificates.certificate_pdf(signature(typed), "en")) == expected
 
 
 def test_combining_marks_of_several_scripts_do_not_break_rendering():
-    assert name_on(certificates.certificate_pdf(signature("\u1dc8\u06d64"), "en")) == "4"
+    assert name_of(certificates.certificate_pdf(signature("\u1dc8\u06d64"), "en")) == "4"
 
 
 @pytest.mark.slow
 def test_every_available_character_can_be_rendered():
     characters = sorted(certificates.available_characters())
-    known = [character for character in characters if not category(character).startswith("M")]
-    parts = (known[at : at + 25] for at in range(0, len(known), 25))
-    words = certificates.certificate_content(signature(), "en") | {
+    letters = [character for character in characters if not category(character).startswith("M")]
+    parts = (letters[start : start + 25] for start in range(0, len(letters), 25))
+    certificate_texts = certificates.certificate_content(signature(), "en") | {
         "promises": " ".join("".join(part) for part in parts)
     }
-    certificates.compile_pdf(json.dumps(words, ensure_ascii=False))
+    certificates.compile_pdf(json.dumps(certificate_texts, ensure_ascii=False))
 
 
 @pytest.mark.slow
@@ -320,7 +325,7 @@ def test_any_text_gives_one_page(typed, language):
 
 # Room ---------------------------------------------------------------------------------------------------------------
 
-CROWDED = "Hmong and Khmer Families’ Association of San Joaquin County and the Greater Stockton Delta, Chapter 7"
+LONG_NAME = "Hmong and Khmer Families’ Association of San Joaquin County and the Greater Stockton Delta, Chapter 7"
 
 
 @pytest.mark.slow
@@ -329,7 +334,7 @@ CROWDED = "Hmong and Khmer Families’ Association of San Joaquin County and the
     ("name", "promises"),
     [
         ("A", [promise()]),
-        (CROWDED, [promise(quantity=100_000)] * 8),
+        (LONG_NAME, [promise(quantity=100_000)] * 8),
         ("W" * 120, [promise(name="W" * 120, name_es="Ñ" * 120, unit="m" * 40, unit_es="m" * 40)] * 8),
         ("ក្រុមយុវជនស្តុកតុន" * 6, [promise("internships")] * 20),
         ("W" * 120, [promise(name="W" * 120, name_es="Ñ" * 120, unit="m" * 40, unit_es="m" * 40)] * 20),
@@ -340,14 +345,14 @@ def test_certificate_fits_on_one_page_inside_its_frame(name, promises, language)
     signed = signature(name, *promises, signed_by=name[:100], signed_role=name[:100])
     page = certificates.certificate_pdf(signed, language)
     assert len(pdf.open_pdf(page).pages) == 1
-    across, up = zip(*pdf.text_positions(page), strict=True)
-    assert min(across) >= 72  # in the frame
-    assert max(across) <= 720
-    assert min(up) >= 130  # above the horizon
-    assert max(up) <= 550
+    x_positions, y_positions = zip(*pdf.text_positions(page), strict=True)
+    assert min(x_positions) >= 72  # inside the frame
+    assert max(x_positions) <= 720
+    assert min(y_positions) >= 130  # above the horizon
+    assert max(y_positions) <= 550
 
 
 def test_long_name_is_not_truncated():
-    for name in (CROWDED, "W" * 120, "Bounmy Vongphachanhxaysana " * 4):
-        read = name_on(certificates.certificate_pdf(signature(name), "en"))
+    for name in (LONG_NAME, "W" * 120, "Bounmy Vongphachanhxaysana " * 4):
+        read = name_of(certificates.certificate_pdf(signature(name), "en"))
         assert read.replace("\N{ZERO WIDTH SPACE}", "") == name.strip()

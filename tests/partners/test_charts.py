@@ -1,4 +1,4 @@
-"""The chart of the list of partners as numbers: which bars, how long."""
+"""The chart of the partner list as numbers: which bars, how long."""
 
 from partners.directory import charts
 
@@ -9,8 +9,8 @@ def bars(now: dict, before: dict) -> list[tuple]:
 
 
 def test_bars_are_sorted_by_count_and_the_longest_fills_the_width():
-    found = bars({"Labor": 50, "Faith": 200, "Other": 200}, {"Gone": 10, "Labor": 400})
-    assert found == [
+    drawn = bars({"Labor": 50, "Faith": 200, "Other": 200}, {"Gone": 10, "Labor": 400})
+    assert drawn == [
         ("Faith", "200", 176, "0", 0),
         ("Other", "200", 176, "0", 0),
         ("Labor", "50", 44, "400", 352),

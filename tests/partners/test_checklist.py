@@ -1,4 +1,4 @@
-"""What staff put up for pledging: each change is in its history, and what a pledge needs is not erased."""
+"""Changes to promise types, schools and school years are in the change history, and those in use can't be deleted."""
 
 from datetime import timedelta
 
@@ -15,17 +15,17 @@ pytestmark = pytest.mark.django_db
 
 
 def kind(**fields) -> PromiseType:
-    words = {"code": "books", "name": "Give books", "unit": "book", "unit_plural": "books"}
-    row = PromiseType(**(words | fields))
+    values = {"code": "books", "name": "Give books", "unit": "book", "unit_plural": "books"}
+    row = PromiseType(**(values | fields))
     checklist.add_row(row)
     return row
 
 
 def test_new_promise_type_is_in_history():
     row = kind(order=5)
-    told = snapshots.changes(row)
-    assert told[0]["name"] == ["", "Give books"]
-    assert told[0]["order"] == ["", 5]
+    changes = snapshots.changes(row)
+    assert changes[0]["name"] == ["", "Give books"]
+    assert changes[0]["order"] == ["", 5]
 
 
 def test_change_row_saves_only_the_given_fields():
@@ -48,8 +48,8 @@ def test_promise_type_is_retired_and_unretired():
 
 def test_open_year_opens_a_future_year_today_and_leaves_an_open_one_unchanged():
     today = timezone.localdate()
-    later, open_one = factories.pledge_year(2028, opens_on=today + timedelta(days=30)), factories.pledge_year(2027)
-    for year in (later, later, open_one):
+    later, current = factories.pledge_year(2028, opens_on=today + timedelta(days=30)), factories.pledge_year(2027)
+    for year in (later, later, current):
         checklist.open_year(year)
     assert list(PledgeYear.objects.order_by("pk").values_list("opens_on", flat=True)) == [
         today - timedelta(days=1),

@@ -1,4 +1,4 @@
-"""What staff do to contacts and organizations: added, corrected, erased, with mail and history."""
+"""Adding, correcting and deleting contacts and organizations as staff, with email and change history."""
 
 import pytest
 from django.db.models import ProtectedError
@@ -15,11 +15,11 @@ pytestmark = pytest.mark.django_db
 
 
 def people(organization: Organization) -> list[tuple]:
-    """E-mail address of each contact, and whether it is the main one."""
+    """Return each contact's email address, and whether it is the primary contact."""
     return list(organization.contacts.order_by("pk").values_list("email", "is_primary"))
 
 
-def sent(email: str) -> None:
+def send_email(email: str) -> None:
     Message.objects.filter(recipient=email).update(state=Message.State.SENT, sent_at="2027-01-01T00:00Z")
 
 
@@ -81,7 +81,7 @@ def test_corrected_email_gets_unsent_messages_and_a_new_link():
 def test_corrected_email_gets_a_new_link_even_if_one_was_just_sent():
     pledge = factories.draft_pledge()
     pledge_links.email_link(pledge)
-    sent("alma@example.org")
+    send_email("alma@example.org")
     contacts.correct_contact(pledge.contact, email="right@example.org")
     assert snapshots.emails_to()[-1] == "new_link 1 right@example.org"
 
@@ -118,9 +118,9 @@ def test_deleting_a_contact_removes_emails_and_history_but_keeps_the_pledge():
     pledge.refresh_from_db()
     assert (pledge.contact, pledge.signed_by) == (None, "Alma Reyes")
     assert snapshots.emails_to() == [
-        "link 1 alma@example.org",  # to the one who began, before there was a pledge
+        "link 1 alma@example.org",  # to the person who started, before there was a pledge
         "new_link 1 ben@example.org",
-        "signed 1 ben@example.org",  # had not been sent
+        "signed 1 ben@example.org",  # hadn't been sent
     ]
     assert not AuditEntry.objects.about(contact).exists()
     assert snapshots.changes(pledge.organization)[-1] == {"contact": ["…", ""]}
@@ -159,11 +159,11 @@ def test_organization_with_a_pledge_is_not_deleted():
 @pytest.mark.parametrize("changed", ["name", "description", "website"])
 def test_profile_changed_since_staff_read_it_is_not_approved(changed):
     here = factories.organization(wants_listing=True)
-    seen = profiles.profile_fingerprint(here)
+    fingerprint = profiles.profile_fingerprint(here)
     with audit.as_actor(audit.GUEST):
         profiles.change_organization(profiles.lock_organization(here.pk), **{changed: "https://example.org"})
     with pytest.raises(profiles.ProfileChanged, match="Read it again"):
-        profiles.approve_listing(here, by="anna", seen=seen)
+        profiles.approve_listing(here, by="anna", seen=fingerprint)
     here.refresh_from_db()
     assert here.approved_at is None
     assert profiles.approve_listing(here, by="anna", seen=profiles.profile_fingerprint(here)).approved_by == "anna"
@@ -171,11 +171,11 @@ def test_profile_changed_since_staff_read_it_is_not_approved(changed):
 
 def test_profile_with_a_changed_logo_is_not_approved():
     here = factories.organization(wants_listing=True)
-    seen = profiles.profile_fingerprint(here)
+    fingerprint = profiles.profile_fingerprint(here)
     png = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + (64).to_bytes(4, "big") * 2
     profiles.set_logo(profiles.lock_organization(here.pk), png)
     with pytest.raises(profiles.ProfileChanged):
-        profiles.approve_listing(here, by="anna", seen=seen)
+        profiles.approve_listing(here, by="anna", seen=fingerprint)
 
 
 def test_approving_again_keeps_the_first_approval():

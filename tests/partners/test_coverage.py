@@ -1,4 +1,4 @@
-"""What is promised where: each figure, and that it takes three queries whatever there is."""
+"""Coverage: what is promised to which school, with three queries for any number of rows."""
 
 import pytest
 
@@ -10,20 +10,20 @@ from tests import factories
 pytestmark = pytest.mark.django_db
 
 
-def counts(found: coverage.Coverage) -> dict[str, tuple]:
-    """By school: promises by the code of their kind, all of them, and those of the year before."""
-    codes = [promise_type.promise_type.code for promise_type in found.promise_types]
+def counts(result: coverage.Coverage) -> dict[str, tuple]:
+    """Return promises by promise type, the total, and last year's total, by school."""
+    codes = [promise_type.promise_type.code for promise_type in result.promise_types]
     return {
         row.school.name: (
             {code: number for code, number in zip(codes, row.counts, strict=True) if number},
             row.promises,
             row.before,
         )
-        for row in found.schools
+        for row in result.schools
     }
 
 
-def sums(found: coverage.Coverage) -> dict[str, tuple]:
+def sums(result: coverage.Coverage) -> dict[str, tuple]:
     return {
         promise_type.promise_type.code: (
             promise_type.promises,
@@ -32,7 +32,7 @@ def sums(found: coverage.Coverage) -> dict[str, tuple]:
             promise_type.promises_before,
             promise_type.quantity_before,
         )
-        for promise_type in found.promise_types
+        for promise_type in result.promise_types
         if promise_type.promises or promise_type.promises_before
     }
 
@@ -41,9 +41,9 @@ def sums(found: coverage.Coverage) -> dict[str, tuple]:
 def district():
     year = factories.pledge_year()
     a, b, c = (factories.school(name, level) for name, level in (("A", "high"), ("B", "elementary"), ("C", "high")))
-    gone = factories.school("Gone")
-    made = [factories.promise_data("tours", 6, schools=(a, b, gone)), factories.promise_data("mentors", 2)]
-    factories.signed_pledge("One", "one@example.org", made)
+    retired = factories.school("Gone")
+    promises = [factories.promise_data("tours", 6, schools=(a, b, retired)), factories.promise_data("mentors", 2)]
+    factories.signed_pledge("One", "one@example.org", promises)
     factories.signed_pledge(
         "Two",
         "two@example.org",
@@ -52,35 +52,35 @@ def district():
     factories.draft_pledge("Draft", "draft@example.org", [factories.promise_data("tours", 90, schools=(c,))])
     before = [factories.promise_data("tours", 3, schools=(b, c)), factories.promise_data("service", 1)]
     factories.pledge_signed_last_year("Old", "old@example.org", before)
-    checklist.retire(gone)
+    checklist.retire(retired)
     factories.school("Retired and never promised", is_retired=True)
     return year
 
 
 def test_schools_with_fewest_promises_come_first_and_drafts_do_not_count(district):
-    found = coverage.coverage_of(district)
-    assert counts(found) == {
+    result = coverage.coverage_of(district)
+    assert counts(result) == {
         "C": ({}, 0, 1),
         "B": ({"tours": 1}, 1, 1),
         "Gone": ({"tours": 1}, 1, 0),
         "A": ({"tours": 2, "mentors": 1}, 3, 0),
     }
-    assert list(counts(found)) == ["C", "B", "Gone", "A"]
+    assert list(counts(result)) == ["C", "B", "Gone", "A"]
 
 
 def test_promise_type_totals_are_compared_with_the_previous_year(district):
-    found = coverage.coverage_of(district)
-    assert sums(found) == {"tours": (2, 10, 0, 1, 3), "mentors": (2, 3, 1, 0, 0), "service": (0, 0, 0, 1, 1)}
-    assert (found.promises, found.promises_before) == (4, 2)
+    result = coverage.coverage_of(district)
+    assert sums(result) == {"tours": (2, 10, 0, 1, 3), "mentors": (2, 3, 1, 0, 0), "service": (0, 0, 0, 1, 1)}
+    assert (result.promises, result.promises_before) == (4, 2)
     assert {
-        promise_type.promise_type.code: promise_type.more for promise_type in found.promise_types if promise_type.more
+        promise_type.promise_type.code: promise_type.more for promise_type in result.promise_types if promise_type.more
     } == {"tours": 7, "mentors": 3, "service": -1}
 
 
 def test_coverage_of_the_previous_year(district):
-    found = coverage.coverage_of(PledgeYear.objects.get(pk=2026))
-    assert sums(found) == {"tours": (1, 3, 0, 0, 0), "service": (1, 1, 1, 0, 0)}
-    assert counts(found)["A"] == ({}, 0, 0)
+    result = coverage.coverage_of(PledgeYear.objects.get(pk=2026))
+    assert sums(result) == {"tours": (1, 3, 0, 0, 0), "service": (1, 1, 1, 0, 0)}
+    assert counts(result)["A"] == ({}, 0, 0)
 
 
 def test_retired_promise_type_is_a_column_only_if_it_was_promised(district):
@@ -94,9 +94,9 @@ def test_retired_promise_type_is_a_column_only_if_it_was_promised(district):
 
 def test_every_active_promise_type_is_a_column_when_nothing_is_promised():
     factories.school()
-    found = coverage.coverage_of(factories.pledge_year())
-    assert len(found.promise_types) == 8
-    assert counts(found) == {"Cesar Chavez High": ({}, 0, 0)}
+    result = coverage.coverage_of(factories.pledge_year())
+    assert len(result.promise_types) == 8
+    assert counts(result) == {"Cesar Chavez High": ({}, 0, 0)}
 
 
 def test_only_the_last_signed_version_is_counted():
@@ -106,9 +106,9 @@ def test_only_the_last_signed_version_is_counted():
     pledge_editing.sign_pledge(
         pledge.token, **factories.pledge_data(pledge.token, factories.promise_data("tours", 2)), name="Alma Reyes"
     )
-    found = coverage.coverage_of(PledgeYear.objects.get())
-    assert sums(found) == {"tours": (1, 2, 1, 0, 0)}
-    assert School.objects.get() == found.schools[0].school
+    result = coverage.coverage_of(PledgeYear.objects.get())
+    assert sums(result) == {"tours": (1, 2, 1, 0, 0)}
+    assert School.objects.get() == result.schools[0].school
 
 
 @pytest.mark.slow

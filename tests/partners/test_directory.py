@@ -1,4 +1,4 @@
-"""The list of partners: who is shown, with what, how it is narrowed and turned, and its totals."""
+"""The public list of partners: who is listed, filters, pages, and totals."""
 
 import re
 from datetime import timedelta
@@ -27,7 +27,7 @@ def html(client, query: str = "", **headers) -> str:
     return web_client.page_html(response)
 
 
-def words(client, query: str = "", **headers) -> str:
+def text_of(client, query: str = "", **headers) -> str:
     return web_client.page_text(client.get(f"{DIRECTORY}{query}", headers=headers))
 
 
@@ -36,15 +36,15 @@ def names(client, query: str = "") -> list[str]:
 
 
 def cells(client, query: str = "") -> dict[str, list[str]]:
-    """The coverage table: what stands in each cell, by the kind."""
+    """Return the cells of the coverage table by promise type."""
     rows = re.findall(r'<tr><th scope="row"><img.*?</tr>', html(client, query), re.S)
-    told = ([re.sub("<[^>]+>", "", cell) for cell in re.findall(r"<td.*?</td>", row)] for row in rows)
-    return dict(zip((re.search(r"<span>(?:<a.*?>)?([^<]+)", row)[1] for row in rows), told, strict=True))
+    cells_of_rows = ([re.sub("<[^>]+>", "", cell) for cell in re.findall(r"<td.*?</td>", row)] for row in rows)
+    return dict(zip((re.search(r"<span>(?:<a.*?>)?([^<]+)", row)[1] for row in rows), cells_of_rows, strict=True))
 
 
-def figures(client, query: str = "") -> dict[str, str]:
-    found = re.findall(r'<dt>([^<]+)</dt><dd class="num">([^<]+)</dd>', html(client, query))
-    return dict(found)
+def stats(client, query: str = "") -> dict[str, str]:
+    terms = re.findall(r'<dt>([^<]+)</dt><dd class="num">([^<]+)</dd>', html(client, query))
+    return dict(terms)
 
 
 # Who is shown -----------------------------------------------------------------------------------------------------
@@ -56,7 +56,7 @@ def test_partner_is_listed_under_its_sector_with_its_promises(client):
     )
     factories.listed_partner("St. Brigid Parish", promise_data("mentors", 1200, grades=("TK-K", "1-3")), sector="faith")
     factories.listed_partner("Slough House Bakery")
-    page = words(client)
+    page = text_of(client)
     assert (
         "Business and industry 2 partners "
         "Port Gate Logistics 6 visits, grades 7–12 Host tours and field trips 1 student Be mentors and role models "
@@ -71,14 +71,14 @@ def test_only_signed_and_approved_partners_that_want_listing_are_shown(client):
     Organization.objects.filter(pk=draft.pk).update(wants_listing=True)
     profiles.approve_listing(draft, by="staff")
     profiles.approve_listing(factories.signed_pledge("Silent Growers", "silent@example.org").organization, by="staff")
-    waiting = factories.signed_pledge("Waiting Growers", "waiting@example.org").organization
-    Organization.objects.filter(pk=waiting.pk).update(wants_listing=True)
+    pending = factories.signed_pledge("Waiting Growers", "waiting@example.org").organization
+    Organization.objects.filter(pk=pending.pk).update(wants_listing=True)
     hidden = factories.listed_partner("Hidden Growers")
     assert names(client) == ["Hidden Growers", "Shown Growers"]
     profiles.withdraw_approval(hidden)
     assert names(client) == ["Shown Growers"]
-    assert figures(client)["partner shown"] == "1"
-    for organization in (draft, waiting, hidden):
+    assert stats(client)["partner shown"] == "1"
+    for organization in (draft, pending, hidden):
         assert client.get(organization.get_absolute_url()).status_code == 404
 
 
@@ -108,13 +108,13 @@ def test_partner_without_a_sector_is_listed_last(client):
     factories.listed_partner("A Club", sector="")
     factories.listed_partner("Z Agency", sector="public")
     assert names(client) == ["Z Agency", "A Club"]
-    assert "Other 1 partner A Club" in words(client)
+    assert "Other 1 partner A Club" in text_of(client)
 
 
 # Narrowed ---------------------------------------------------------------------------------------------------------
 
 
-def three() -> None:
+def create_three_partners() -> None:
     factories.listed_partner("Hmong Families Together", promise_data("teachers"), sector="families")
     factories.listed_partner("Peña Landscaping", promise_data("tours"), promise_data("service"))
     factories.listed_partner("Local 47", promise_data("tours"), sector="labor")
@@ -122,8 +122,8 @@ def three() -> None:
 
 @pytest.mark.slow
 def test_filters_and_search(subtests, client):
-    three()
-    for query, found in [
+    create_three_partners()
+    for query, terms in [
         ("", ["Peña Landscaping", "Local 47", "Hmong Families Together"]),
         ("?sector=labor", ["Local 47"]),
         ("?kind=tours", ["Peña Landscaping", "Local 47"]),
@@ -141,14 +141,14 @@ def test_filters_and_search(subtests, client):
         ("?q=&kind=&sector=&year=", ["Peña Landscaping", "Local 47", "Hmong Families Together"]),
         (f"?q={'wxyz' * 500}", []),
     ]:
-        with subtests.test(query=query, found=found):
-            assert names(client, query) == found
+        with subtests.test(query=query, terms=terms):
+            assert names(client, query) == terms
 
 
 def test_filtered_page_shows_its_filters_and_how_to_clear_them(client):
-    three()
+    create_three_partners()
     page = html(client, "?sector=labor&kind=tours&q=local")
-    assert "1 partner Labor · Host tours and field trips · “local” Show all partners" in words(
+    assert "1 partner Labor · Host tours and field trips · “local” Show all partners" in text_of(
         client, "?sector=labor&kind=tours&q=local"
     )
     assert '<option value="tours" selected>' in page
@@ -161,7 +161,7 @@ def test_filtered_page_shows_its_filters_and_how_to_clear_them(client):
 
 @pytest.mark.slow
 def test_empty_result_links_to_all_partners(client):
-    three()
+    create_three_partners()
     page = html(client, "?q=bakery&kind=tours")
     assert "No partner matches this" in page
     assert f'<a class="btn btn-outline-primary" href="{DIRECTORY}">Show all partners</a>' in page
@@ -169,7 +169,7 @@ def test_empty_result_links_to_all_partners(client):
 
 @pytest.mark.slow
 def test_unknown_year_sector_or_promise_type_returns_404(subtests, client):
-    three()
+    create_three_partners()
     factories.pledge_year(2028, opens_on=timezone.localdate() + timedelta(days=1))
     for query in ["?year=1999", "?year=2028", "?year=x", "?year=２０２７", "?sector=x", "?kind=x"]:
         with subtests.test(query=query):
@@ -178,10 +178,10 @@ def test_unknown_year_sector_or_promise_type_returns_404(subtests, client):
 
 @pytest.mark.slow
 def test_each_school_year_has_its_page(client):
-    old, gone = factories.listed_partner("Old Growers"), factories.listed_partner("Gone Growers")
+    old, unlisted = factories.listed_partner("Old Growers"), factories.listed_partner("Gone Growers")
     factories.renew_pledge(old, 2028, promise_data("service", 2))
     assert names(client) == ["Old Growers"]
-    assert names(client, "?year=2027") == [gone.name, old.name]
+    assert names(client, "?year=2027") == [unlisted.name, old.name]
     assert "2 projects" in html(client)
     page = html(client, "?year=2027&sector=business")
     assert f'<a href="{DIRECTORY}?year=2027">All sectors</a>' in page
@@ -203,8 +203,8 @@ def test_retired_promise_type_stays_listed_if_it_was_promised(client):
 
 
 @pytest.fixture
-def five(monkeypatch):
-    """Two partners on a page, and five of them."""
+def five_partners(monkeypatch):
+    """Five partners, two per page."""
     for module in ("partners.directory.queries", "partners.directory.presenters"):
         monkeypatch.setattr(f"{module}.PAGE_SIZE", 2)
     for letter in "ABCDE":
@@ -212,7 +212,7 @@ def five(monkeypatch):
 
 
 @pytest.mark.slow
-def test_pagination_keeps_the_filters(client, five):
+def test_pagination_keeps_the_filters(client, five_partners):
     assert names(client, "?kind=tours") == ["A Growers", "B Growers"]
     assert names(client, "?kind=tours&page=2") == ["C Growers", "D Growers"]
     assert names(client, "?kind=tours&page=3") == ["E Growers"]
@@ -220,14 +220,14 @@ def test_pagination_keeps_the_filters(client, five):
     assert f'rel="prev" href="{DIRECTORY}?kind=tours"' in page
     assert f'rel="next" href="{DIRECTORY}?kind=tours&amp;page=3"' in page
     assert "Page 2 of 3" in page
-    assert "Business and industry 5 partners" in words(client, "?kind=tours&page=2")
+    assert "Business and industry 5 partners" in text_of(client, "?kind=tours&page=2")
     assert 'rel="next"' not in html(client, "?kind=tours&page=3")
     assert f'<a href="{DIRECTORY}?sector=business&amp;kind=tours">Business and industry</a>' in page
 
 
 @pytest.mark.slow
-def test_invalid_page_number_redirects_to_a_valid_page(subtests, client, five):
-    for page, leads in [
+def test_invalid_page_number_redirects_to_a_valid_page(subtests, client, five_partners):
+    for page, linked_pages in [
         ("1", ""),
         ("01", ""),
         ("0", ""),
@@ -239,9 +239,12 @@ def test_invalid_page_number_redirects_to_a_valid_page(subtests, client, five):
         ("999999999", "&page=3"),
         ("9" * 5000, ""),
     ]:
-        with subtests.test(page=page, leads=leads):
+        with subtests.test(page=page, linked_pages=linked_pages):
             response = client.get(f"{DIRECTORY}?kind=tours&page={page}")
-            assert (response.status_code, response.headers["Location"]) == (302, f"{DIRECTORY}?kind=tours{leads}")
+            assert (response.status_code, response.headers["Location"]) == (
+                302,
+                f"{DIRECTORY}?kind=tours{linked_pages}",
+            )
 
 
 def test_page_number_of_an_empty_list_redirects_to_the_first_page(client):
@@ -261,7 +264,7 @@ def test_figures_count_what_is_shown(client):
     factories.listed_partner("Slough House Bakery", promise_data("tours", schools=schools[:1]))
     factories.signed_pledge("Silent Growers", "silent@example.org", (promise_data("service"),))
     School.objects.filter(pk=retired.pk).update(is_retired=True)
-    assert figures(client) == {"partners shown": "2", "promises made": "3", "of 3 schools named": "2"}
+    assert stats(client) == {"partners shown": "2", "promises made": "3", "of 3 schools named": "2"}
 
 
 def test_coverage_shows_a_count_or_none_yet_by_promise_type_and_grades(client):
@@ -272,11 +275,11 @@ def test_coverage_shows_a_count_or_none_yet_by_promise_type_and_grades(client):
     assert table["Host tours and field trips"] == ["1", "none yet", "1"]
     assert table["Be mentors and role models"] == ["1", "1", "1"]
     assert table["Collaborate with teachers"] == ["none yet"] * 3
-    assert "Host tours and field trips 5 visits in all" in words(client)
-    assert "Promise what is still open" in words(client)
+    assert "Host tours and field trips 5 visits in all" in text_of(client)
+    assert "Promise what is still open" in text_of(client)
     factories.close_year()
     assert cells(client)["Host tours and field trips"] == ["1", "0", "1"]
-    assert "Promise what is still open" not in words(client)
+    assert "Promise what is still open" not in text_of(client)
 
 
 @pytest.mark.slow
@@ -318,7 +321,7 @@ def test_empty_list_links_to_the_pledge_page_only_while_the_year_is_open(client)
     factories.draft_pledge()
     assert "Nobody is shown for 2027–28 yet" in html(client)
     assert 'class="btn btn-primary" href="/imagine/promise/"' in html(client)
-    assert figures(client) == {}
+    assert stats(client) == {}
     factories.close_year()
     assert 'class="btn btn-primary" href="/imagine/promise/"' not in html(client)
 
@@ -338,8 +341,8 @@ def test_list_shows_last_year_while_the_new_year_has_no_partners(client):
 
 
 @pytest.mark.slow
-def test_every_page_is_indexable_and_has_a_canonical_url(client, five):
-    for query, own in {
+def test_every_page_is_indexable_and_has_a_canonical_url(client, five_partners):
+    for query, expected_query in {
         "": "",
         "?sector=business": "?sector=business",
         "?kind=tours&page=2": "?kind=tours&amp;page=2",
@@ -348,20 +351,20 @@ def test_every_page_is_indexable_and_has_a_canonical_url(client, five):
     }.items():
         page = html(client, query)
         assert "noindex" not in page
-        assert f'<link rel="canonical" href="http://127.0.0.1:8000{DIRECTORY}{own}">' in page
-        assert f'<meta property="og:url" content="http://127.0.0.1:8000{DIRECTORY}{own}">' in page
+        assert f'<link rel="canonical" href="http://127.0.0.1:8000{DIRECTORY}{expected_query}">' in page
+        assert f'<meta property="og:url" content="http://127.0.0.1:8000{DIRECTORY}{expected_query}">' in page
     assert web_client.page_title(html(client)) == "Imagine Promise Partners 2027–28"
     title = "Business and industry: Imagine Promise Partners 2027–28, page 2"
     assert web_client.page_title(html(client, "?sector=business&page=2")) == title
-    about = "5 partners made promises to Stockton’s students for 2027–28. See who promised what."
-    assert f'<meta name="description" content="{about}">' in html(client)
+    description = "5 partners made promises to Stockton’s students for 2027–28. See who promised what."
+    assert f'<meta name="description" content="{description}">' in html(client)
 
 
 @pytest.mark.slow
 def test_switching_language_keeps_the_url(client):
-    three()
+    create_three_partners()
     assert f'name="next" value="{DIRECTORY}?sector=labor&amp;kind=tours"' in html(client, "?kind=tours&sector=labor")
-    page = words(client, "?kind=tours", **{"accept-language": "es"})
+    page = text_of(client, "?kind=tours", **{"accept-language": "es"})
     assert "Quién prometió qué" in page
     assert "2 participantes Recibir visitas y excursiones" in page
     assert "6 visitas" in page
@@ -419,63 +422,61 @@ def test_home_page_links_to_the_partner_list_and_the_pledge_page(client):
 @pytest.mark.django_db(transaction=True)
 def test_page_is_cached_until_anything_it_shows_changes(client, mail_server):
     partner = factories.listed_partner("Port Gate Logistics", promise_data("tours", schools=(factories.school(),)))
-    pledge, seen = partner.pledges.get(), []
+    pledge, versions = partner.pledges.get(), []
 
-    def look() -> str:
-        seen.append(directory_queries.directory_version())
-        assert directory_queries.directory_version() == seen[-1]
+    def get_page() -> str:
+        versions.append(directory_queries.directory_version())
+        assert directory_queries.directory_version() == versions[-1]
         return html(client)
 
-    first = look()
+    first = get_page()
     with CaptureQueriesContext(connection) as captured:
         html(client)
     assert len(captured) == 1
     Organization.objects.update(name="Port Gate")
-    assert look() != first
+    assert get_page() != first
     assert names(client) == ["Port Gate"]
     pledge_editing.sign_pledge(
         pledge.token, **factories.pledge_data(pledge.token, promise_data("tours", 9)), name="Alma Reyes"
     )
-    assert "9 visits" in look()
+    assert "9 visits" in get_page()
     PromiseType.objects.filter(code="tours").update(name="Show us around")
-    assert "Show us around" in look()
+    assert "Show us around" in get_page()
     School.objects.update(is_retired=True)
-    assert "schools named" not in look()
+    assert "schools named" not in get_page()
     pledge_years.close_year(PledgeYear.objects.get())
-    assert "none yet" not in look()
+    assert "none yet" not in get_page()
     profiles.set_logo(partner, factories.png())
     profiles.approve_listing(partner, by="staff")
-    look()
+    get_page()
     profiles.withdraw_approval(partner)
-    assert "Nobody is shown" in look()
-    assert len(set(seen)) == len(seen)
+    assert "Nobody is shown" in get_page()
+    assert len(set(versions)) == len(versions)
 
 
 @pytest.mark.django_db(transaction=True)
 def test_directory_version_changes_with_every_concurrent_commit(mail_server):
-    """Two transactions at once: each commit is noticed, also of the one that began first and ends last."""
+    """Each of two concurrent commits is noticed, including the one that starts first and ends last."""
     factories.listed_partner()
-    stamps = [directory_queries.directory_version()]
+    versions_seen = [directory_queries.directory_version()]
     other = connection.copy()
     try:
         with other.cursor() as cursor:
             cursor.execute("BEGIN")
             cursor.execute("UPDATE partners_organization SET name = 'First'")
             PromiseType.objects.filter(code="tours").update(name="Second")
-            stamps.append(directory_queries.directory_version())
+            versions_seen.append(directory_queries.directory_version())
             cursor.execute("COMMIT")
-        stamps.append(directory_queries.directory_version())
+        versions_seen.append(directory_queries.directory_version())
     finally:
         other.close()
-    assert len(set(stamps)) == 3
+    assert len(set(versions_seen)) == 3
     factories.pledge_year(2028)
-    assert (
-        len(directory_queries.directory_version()) == 3
-    )  # one change, the day, and nobody who writes: those before were taken out
+    assert len(directory_queries.directory_version()) == 3  # the version, the date, and whether anyone is writing
 
 
 def test_page_seen_in_a_writing_transaction_is_current_and_not_cached(client):
-    """In the transaction of a test everything is written by who looks."""
+    """A test's transaction writes everything itself."""
     partner = factories.listed_partner()
     assert names(client) == ["Port Gate Logistics"]
     Organization.objects.filter(pk=partner.pk).update(name="Port Gate")

@@ -1,4 +1,4 @@
-"""Who may be whom, and what staff say of it."""
+"""Finding possible duplicates, and dismissing them."""
 
 import pytest
 from django.db import IntegrityError, transaction
@@ -12,24 +12,24 @@ from tests import factories
 pytestmark = pytest.mark.django_db
 
 
-def typed(name: str, *emails: str, website: str = "", key: int = 0) -> MatchQuery:
-    """A name as an RSVP or a spreadsheet has it; some organization is there to fold it."""
+def match_query(name: str, *emails: str, website: str = "", key: int = 0) -> MatchQuery:
+    """Return a name as typed in an RSVP or a spreadsheet. PostgreSQL normalizes it, so some organization must exist."""
     rows = Organization.objects.annotate(typed=normalize_name(Value(name)))
     return MatchQuery(key, rows.values_list("typed", flat=True).first(), emails, website)
 
 
-def found(*args, **fields) -> list[tuple[str, list[str]]]:
-    """Names and reasons of what one typed organization may be, the likeliest first."""
-    some = (
-        duplicates.find_matches([typed(*args, **fields)])[0]
-        if duplicates.find_matches([typed(*args, **fields)])
+def find_matches(*args, **fields) -> list[tuple[str, list[str]]]:
+    """Return the names and reasons of possible matches, the most likely first."""
+    matches = (
+        duplicates.find_matches([match_query(*args, **fields)])[0]
+        if duplicates.find_matches([match_query(*args, **fields)])
         else []
     )
     names = dict(Organization.objects.values_list("pk", "name"))
-    return [(names[one.organization], one.reasons) for one in some]
+    return [(names[one.organization], one.reasons) for one in matches]
 
 
-def searched() -> list[tuple[str, str, list[str]]]:
+def scan() -> list[tuple[str, str, list[str]]]:
     duplicates.scan_organizations()
     return [
         (pair.organization_a.name, pair.organization_b.name, pair.reasons)
@@ -43,28 +43,28 @@ def searched() -> list[tuple[str, str, list[str]]]:
 def test_name_in_another_spelling_matches_as_the_same_name():
     factories.organization("The Port Gate Logistics, Inc.")
     factories.organization("Slough House Bakery")
-    assert found("port gate  LOGISTICS") == [("The Port Gate Logistics, Inc.", ["name"])]
+    assert find_matches("port gate  LOGISTICS") == [("The Port Gate Logistics, Inc.", ["name"])]
 
 
 def test_identical_name_in_a_script_without_trigrams_is_found():
     factories.organization("ក្រុមយុវជន")
-    assert found("ក្រុមយុវជន") == [("ក្រុមយុវជន", ["name"])]
+    assert find_matches("ក្រុមយុវជន") == [("ក្រុមយុវជន", ["name"])]
 
 
 def test_similar_name_is_found_and_a_different_one_is_not():
     factories.organization("San Joaquin Delta College")
     factories.organization("Stockton Ports")
-    assert found("San Joaquim Delta Collage") == [("San Joaquin Delta College", ["similar_name"])]
-    assert found("Tule & Sons Hardware") == []
+    assert find_matches("San Joaquim Delta Collage") == [("San Joaquin Delta College", ["similar_name"])]
+    assert find_matches("Tule & Sons Hardware") == []
 
 
 def test_contact_email_website_and_email_domain_are_match_reasons():
     gate = factories.organization("Port Gate Logistics", website="https://www.portgate.example/about")
     factories.contact(gate, "alma@mail.portgate.example")
-    assert found("PGL", "ALMA@mail.portgate.example") == [("Port Gate Logistics", ["email", "email_domain"])]
-    assert found("PGL", "ben@mail.portgate.example") == [("Port Gate Logistics", ["email_domain"])]
-    assert found("PGL", "ben@portgate.example") == [("Port Gate Logistics", ["email_domain"])]
-    assert found("PGL", website="http://portgate.example") == [("Port Gate Logistics", ["website"])]
+    assert find_matches("PGL", "ALMA@mail.portgate.example") == [("Port Gate Logistics", ["email", "email_domain"])]
+    assert find_matches("PGL", "ben@mail.portgate.example") == [("Port Gate Logistics", ["email_domain"])]
+    assert find_matches("PGL", "ben@portgate.example") == [("Port Gate Logistics", ["email_domain"])]
+    assert find_matches("PGL", website="http://portgate.example") == [("Port Gate Logistics", ["website"])]
 
 
 def test_widely_shared_domains_are_not_match_reasons():
@@ -72,16 +72,16 @@ def test_widely_shared_domains_are_not_match_reasons():
         factories.contact(factories.organization(f"Campus {chr(65 + number) * 9}"), f"c{number}@college.example")
     page = factories.organization("Zeta Bakery", website="https://www.facebook.com/zeta")
     factories.contact(page, "zeta@gmail.com")
-    assert found("Q", "q@gmail.com", website="https://facebook.com/q") == []
-    assert found("Q", "q@college.example") == []
+    assert find_matches("Q", "q@gmail.com", website="https://facebook.com/q") == []
+    assert find_matches("Q", "q@college.example") == []
 
 
 def test_at_most_five_matches_are_found_likeliest_first():
     for letter in "ABCDE":
         factories.organization(f"Delta Growers {letter}")
     factories.organization("Delta Growers")
-    some = found("Delta Growers")
-    assert (len(some), some[0]) == (5, ("Delta Growers", ["name"]))
+    matches = find_matches("Delta Growers")
+    assert (len(matches), matches[0]) == (5, ("Delta Growers", ["name"]))
 
 
 @pytest.mark.slow
@@ -89,9 +89,9 @@ def test_find_matches_takes_the_same_number_of_queries_for_1_and_30(django_asser
     for number in range(30):
         factories.contact(factories.organization(f"Partner {number}"), f"a@host{number}.example")
     for many in (1, 30):
-        some = [typed(f"Partner {number}", f"b@host{number}.example", key=number) for number in range(many)]
+        matches = [match_query(f"Partner {number}", f"b@host{number}.example", key=number) for number in range(many)]
         with django_assert_num_queries(10):
-            assert len(duplicates.find_matches(some)) == many
+            assert len(duplicates.find_matches(matches)) == many
 
 
 # Pairs -----------------------------------------------------------------------------------------------------------
@@ -102,7 +102,7 @@ def test_scan_finds_each_pair_once_likeliest_first():
     factories.organization("Port Gate Logistic Services")
     factories.organization("Slough House Bakery")
     factories.organization("SLOUGH HOUSE BAKERY, LLC")
-    pairs = searched()
+    pairs = scan()
     assert pairs == [
         ("Slough House Bakery", "SLOUGH HOUSE BAKERY, LLC", ["name"]),
         ("Port Gate Logistics", "Port Gate Logistic Services", ["similar_name"]),
@@ -114,8 +114,8 @@ def test_contacts_without_an_organization_are_ignored():
     factories.contact(gate, "alma@portgate.example")
     for email in ("alma@portgate.example", "chue@portgate.example"):
         contacts.add_contact(None, email=email, name="Chue Vang")
-    assert searched() == []
-    assert [one.organization for one in duplicates.find_matches([typed("PGL", "alma@portgate.example")])[0]] == [
+    assert scan() == []
+    assert [one.organization for one in duplicates.find_matches([match_query("PGL", "alma@portgate.example")])[0]] == [
         gate.pk
     ]
 
@@ -130,21 +130,21 @@ def test_scan_runs_only_after_changes_and_removes_outdated_pairs():
     ] == [True, False, True]
     other.name = "Slough House Bakery"
     other.save()
-    assert searched() == []
+    assert scan() == []
     factories.contact(one, "a@portgate.example")
     factories.contact(other, "b@portgate.example")
-    assert searched() == [("Port Gate Logistics", "Slough House Bakery", ["email_domain"])]
+    assert scan() == [("Port Gate Logistics", "Slough House Bakery", ["email_domain"])]
 
 
 def test_dismissed_pair_stays_dismissed_when_new_reasons_are_found():
     one, other = factories.organization("Port Gate Logistics"), factories.organization("Port Gate Logistics Inc")
     duplicates.scan_organizations()
     pair = duplicates.dismiss_candidate(other, one, by="anna")
-    again = duplicates.dismiss_candidate(one, other, by="ben")
-    assert (pair.pk, again.dismissed_by) == (again.pk, "anna")
+    repeated = duplicates.dismiss_candidate(one, other, by="ben")
+    assert (pair.pk, repeated.dismissed_by) == (repeated.pk, "anna")
     factories.contact(one, "a@portgate.example")
     factories.contact(other, "b@portgate.example")
-    assert searched() == []
+    assert scan() == []
     assert DuplicateCandidate.objects.get().dismissed_at
 
 

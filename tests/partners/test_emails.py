@@ -1,4 +1,4 @@
-"""What the mails about pledges say, in both languages, and that each carries the right link and nobody else's words."""
+"""Emails about pledges in both languages: their text, the right link, and no one else's data."""
 
 import re
 from datetime import date
@@ -23,7 +23,7 @@ def one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def html_words(message: Message) -> str:
+def html_text(message: Message) -> str:
     return one_line(re.sub(r"<[^>]+>", " ", message.body_html))
 
 
@@ -52,13 +52,16 @@ def test_signed_email_lists_the_promises_and_attaches_the_certificate(mail_serve
     assert message.subject == "Your promises for 2027–28 are signed"
     lines = ["Host tours and field trips: 1 visit", "Be mentors and role models: 1,200 students"]
     assert [line[2:] for line in message.body_text.splitlines() if line.startswith("- ")] == lines
-    assert all(line in html_words(message) for line in lines)
+    assert all(line in html_text(message) for line in lines)
     assert "Your certificate is attached" in message.body_text
     assert (message.attachment_kind, message.attached) == ("certificate", Signature.objects.get())
     delivery.requeue_abandoned()
-    [attached] = list(mail_server.emails[-1].iter_attachments())
-    assert (attached.get_filename(), attached.get_content_type()) == ("imagine-promise-2027-28.pdf", "application/pdf")
-    assert attached.get_content().startswith(b"%PDF-")
+    [attachment] = list(mail_server.emails[-1].iter_attachments())
+    assert (attachment.get_filename(), attachment.get_content_type()) == (
+        "imagine-promise-2027-28.pdf",
+        "application/pdf",
+    )
+    assert attachment.get_content().startswith(b"%PDF-")
     message = Message.objects.get(pk=message.pk)
     pledge_editing.delete_pledge(pledge)
     assert attachments.build_attachment(message) is None
@@ -95,9 +98,9 @@ def test_emails_do_not_contain_another_partners_text():
 
 def test_draft_reminder_is_not_queued_without_a_contact():
     pledge = factories.signed_pledge()
-    main = pledge.contact
+    primary_contact = pledge.contact
     other = factories.contact(pledge.organization, "chue@example.org", "Chue Vang")
-    main.delete()
+    primary_contact.delete()
     pledge.refresh_from_db()
     assert not pledge_emails.queue_draft_reminder(pledge)
     other.is_primary = True
@@ -117,12 +120,12 @@ def test_pledge_emails_are_in_spanish(settings):
     for quantity in (6, 7):
         page = factories.pledge_data(pledge.token, factories.promise_data("tours", quantity))
         pledge_editing.sign_pledge(pledge.token, **page, name="Alma Reyes")
-    written = before + list(pledge.messages.filter(kind="pledge_signed").order_by("created_at", "object_id"))
+    messages = before + list(pledge.messages.filter(kind="pledge_signed").order_by("created_at", "object_id"))
     folder = settings.BASE_DIR / "templates" / "mail" / "partners"
     kinds = {path.stem for path in folder.glob("*.txt")} - {"layout", "layout.subject"}
-    found = {message.kind for message in written}
-    assert found - {"draft"} | {"pledge_request"} == kinds  # a reminder is in staff's words
-    assert [message.subject for message in written] == [
+    sent_kinds = {message.kind for message in messages}
+    assert sent_kinds - {"draft"} | {"pledge_request"} == kinds  # staff can edit the reminder's text
+    assert [message.subject for message in messages] == [
         "Su enlace para prometer para 2027–28",
         "El enlace a sus promesas para 2027–28",
         "Sus promesas para 2027–28 aún no están firmadas",
@@ -131,9 +134,9 @@ def test_pledge_emails_are_in_spanish(settings):
         "Sus promesas para 2027–28 están firmadas",
         "Sus promesas modificadas para 2027–28 están firmadas",
     ]
-    assert "- Recibir visitas y excursiones: 6 visitas" in written[5].body_text
+    assert "- Recibir visitas y excursiones: 6 visitas" in messages[5].body_text
     english = ["promise", "link", "School year", "Reply to", "Your ", "because"]
-    for message in written:
-        words = re.sub(r"https?://\S+|Imagine Promise", "", message.body_text)
-        assert not [word for word in english if word in words], message.body_text
-        assert "{" not in words
+    for message in messages:
+        body = re.sub(r"https?://\S+|Imagine Promise", "", message.body_text)
+        assert not [word for word in english if word in body], message.body_text
+        assert "{" not in body

@@ -1,4 +1,4 @@
-"""The pledge list as a file, read back by other libraries: what it says, who is on it, who may have it."""
+"""The pledge list as a file, read back with other libraries: its content, its rows, and who may export it."""
 
 from datetime import UTC, datetime
 
@@ -22,30 +22,30 @@ pytestmark = pytest.mark.django_db
 
 PLEDGES, PROMISES = "/imagine/admin/partners/pledge/", "/imagine/admin/partners/promise/"
 ORGANIZATIONS = "/imagine/admin/partners/organization/organizations"
-NOTHING = "There is nothing to take away: no row is left under these filters."
+NOTHING_TO_EXPORT = "There is nothing to take away: no row is left under these filters."
 FORMS = ("promises", "organizations")
-FILES = [f"{at}{form}.{kind}" for at in (PLEDGES, PROMISES) for form in FORMS for kind in RESPONSES]
-EVERY = [*FILES, f"{ORGANIZATIONS}.csv", f"{ORGANIZATIONS}.xlsx"]
+FILES = [f"{url}{form}.{kind}" for url in (PLEDGES, PROMISES) for form in FORMS for kind in RESPONSES]
+ALL_FILES = [*FILES, f"{ORGANIZATIONS}.csv", f"{ORGANIZATIONS}.xlsx"]
 
 
 def partners(response) -> list[str]:
     return [name for (name,) in read_columns(response, "Organization")]
 
 
-def signed_at(pledge: Pledge, moment: datetime) -> None:
+def set_signed_at(pledge: Pledge, moment: datetime) -> None:
     Pledge.objects.filter(pk=pledge.pk).update(signed_at=moment)
 
 
 @pytest.fixture
 def district(db) -> list[list[str]]:
-    """Two years and three partners, with what people write and a spreadsheet trips over; and their list as CSV."""
+    """Three partners over two years with text that is tricky in spreadsheets, and their list as CSV."""
     high, primary = factories.school("Edison High"), factories.school("Año Nuevo Elementary", "elementary")
     first = factories.pledge_signed_last_year("Núñez & Hijos", "inés@example.org", [factories.promise_data("tours", 1)])
-    signed_at(first, datetime(2027, 1, 1, 7, 59, tzinfo=UTC))  # still 2026 in Stockton
+    set_signed_at(first, datetime(2027, 1, 1, 7, 59, tzinfo=UTC))  # still 2026 in Stockton
     tours = factories.promise_data("tours", 1200, grades=("9-12", "4-6"), months=(3, 10), schools=(high, primary))
     mentors = factories.promise_data("mentors", 1, note="First line\r\nsecond, “line”; @noon")
     bread = factories.signed_pledge("=Bread; “Rye”", "bread@example.org", [tours, mentors], sector="business")
-    signed_at(bread, datetime(2027, 7, 1, 6, 30, tzinfo=UTC))
+    set_signed_at(bread, datetime(2027, 7, 1, 6, 30, tzinfo=UTC))
     contacts.correct_contact(bread.contact, name="Sokha ចាន់", phone="+1 209 555 0100")
     renewed = factories.pledge_data(first.token, factories.promise_data("mentors", 3, months=(5, 8)))
     pledge_editing.save_draft(first.token, **renewed)
@@ -66,9 +66,9 @@ def district(db) -> list[list[str]]:
 # What it says ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("at", [PLEDGES, PROMISES])
-def test_csv_export_has_one_row_per_promise(staff, district, at):
-    header, *rows = read_rows(staff.get(f"{at}promises.csv"))
+@pytest.mark.parametrize("url", [PLEDGES, PROMISES])
+def test_csv_export_has_one_row_per_promise(staff, district, url):
+    header, *rows = read_rows(staff.get(f"{url}promises.csv"))
     assert rows == district
     assert header == [
         *("School year", "Organization", "Sector", "Contact", "Email", "Phone", "Kind", "Quantity", "Unit", "Grades"),
@@ -76,9 +76,9 @@ def test_csv_export_has_one_row_per_promise(staff, district, at):
     ]
 
 
-@pytest.mark.parametrize("at", [PLEDGES, PROMISES])
-def test_xlsx_export_has_the_same_rows_without_escaping_apostrophes(staff, district, at):
-    header, *rows = read_rows(staff.get(f"{at}promises.xlsx"))
+@pytest.mark.parametrize("url", [PLEDGES, PROMISES])
+def test_xlsx_export_has_the_same_rows_without_escaping_apostrophes(staff, district, url):
+    header, *rows = read_rows(staff.get(f"{url}promises.xlsx"))
     assert rows == [[cell.removeprefix("'") for cell in row] for row in district]
     assert len(header) == 16
 
@@ -91,11 +91,11 @@ def test_csv_export_starts_with_a_byte_order_mark_for_excel(staff, district):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("at", [PLEDGES, PROMISES])
-def test_export_by_organization_has_one_column_per_promise_type(staff, district, at):
+@pytest.mark.parametrize("url", [PLEDGES, PROMISES])
+def test_export_by_organization_has_one_column_per_promise_type(staff, district, url):
     checklist.retire(PromiseType.objects.get(code="tours"))
     checklist.retire(PromiseType.objects.get(code="advisory"))
-    header, *rows = read_rows(staff.get(f"{at}organizations.csv"))
+    header, *rows = read_rows(staff.get(f"{url}organizations.csv"))
     assert header == [
         *("School year", "Organization", "Sector", "Contact", "Email", "Phone", "Signed by", "Signed on"),
         "Contribute to curriculum development (hours)",
@@ -111,7 +111,7 @@ def test_export_by_organization_has_one_column_per_promise_type(staff, district,
         ["2027–28", "Núñez & Hijos", "", "", "", "", "", "3", "", "", ""],
         ["2026–27", "Núñez & Hijos", "Alma Reyes", "2026-12-31", "", "1", "", "", "", "", ""],
     ]
-    xlsx = read_rows(staff.get(f"{at}organizations.xlsx"))
+    xlsx = read_rows(staff.get(f"{url}organizations.xlsx"))
     assert xlsx == [[cell.removeprefix("'") for cell in row] for row in [header, *rows]]
 
 
@@ -130,7 +130,7 @@ def test_pledge_without_a_contact_is_exported_with_the_main_contact(staff):
 def test_export_is_in_the_users_language_to_the_last_row(staff, district, address):
     staff.cookies["django_language"] = "es"
     response = staff.get(address)
-    Client().get("/imagine/privacy/")  # somebody else, in English, before the file is read
+    Client().get("/imagine/privacy/")  # another request in English, before the file is read
     header, *rows = read_rows(response)
     assert header[0] == "Año escolar"
     assert [row[6] for row in rows] == [
@@ -183,7 +183,7 @@ def test_organizations_export_has_main_contact_and_this_years_pledge(staff, dist
 
 @pytest.mark.slow
 def test_export_is_named_by_date_logged_and_not_cached(subtests, staff, district):
-    for address in EVERY:
+    for address in ALL_FILES:
         with subtests.test(address=address):
             response = staff.get(address)
             assert isinstance(response, StreamingHttpResponse)
@@ -226,7 +226,7 @@ def test_coverage_as_csv(staff):
 
 
 @pytest.fixture
-def several(db):
+def mixed_pledges(db):
     factories.pledge_year()
     high, primary = factories.school("Edison High"), factories.school("Fillmore", "elementary")
     factories.signed_pledge(
@@ -241,14 +241,14 @@ def several(db):
     return high
 
 
-def wanted(school) -> dict[str, tuple[list[str], list[str]]]:
-    """By filter, the organizations in a row each of the list of promises, and of the list of pledges."""
+def expected_by_filter(school) -> dict[str, tuple[list[str], list[str]]]:
+    """Return the organizations in each row of the list of promises, and of the list of pledges, by filter."""
     kinds = dict(PromiseType.objects.values_list("code", "pk"))
     every = ["Bakery", "Church", "Church", "Clinic"]
     return {
         "": (every, every),
         "?year=2027": (every, every),
-        "?year=2019": (every, every),  # no choice of the filter
+        "?year=2019": (every, every),  # not an option of the filter
         "?state=signed": (every[:3], every[:3]),
         "?state=draft": (["Clinic"], ["Clinic"]),
         "?sector=business": (["Bakery"], ["Bakery"]),
@@ -262,23 +262,23 @@ def wanted(school) -> dict[str, tuple[list[str], list[str]]]:
 
 
 @pytest.mark.slow
-def test_export_applies_filters_and_search(staff, several):
-    for query, (of_promises, of_pledges) in wanted(several).items():
+def test_export_applies_filters_and_search(staff, mixed_pledges):
+    for query, (of_promises, of_pledges) in expected_by_filter(mixed_pledges).items():
         for kind in RESPONSES:
             assert partners(staff.get(f"{PROMISES}promises.{kind}{query}")) == of_promises, query
             assert partners(staff.get(f"{PLEDGES}promises.{kind}{query}")) == of_pledges, query
-            once = list(dict.fromkeys(of_pledges))
-            assert partners(staff.get(f"{PLEDGES}organizations.{kind}{query}")) == once, query
+            distinct = list(dict.fromkeys(of_pledges))
+            assert partners(staff.get(f"{PLEDGES}organizations.{kind}{query}")) == distinct, query
 
 
 @pytest.mark.slow
-def test_promise_export_can_be_filtered_by_clearance(staff, several):
+def test_promise_export_can_be_filtered_by_clearance(staff, mixed_pledges):
     assert partners(staff.get(f"{PROMISES}promises.csv?clearance=needed")) == ["Church"]
     assert partners(staff.get(f"{PROMISES}promises.csv?clearance=none")) == ["Bakery", "Church", "Clinic"]
 
 
 @pytest.mark.slow
-def test_filtered_export_by_organization_has_only_matching_promises(staff, several):
+def test_filtered_export_by_organization_has_only_matching_promises(staff, mixed_pledges):
     kind = PromiseType.objects.get(code="mentors")
     [row] = read_columns(
         staff.get(f"{PROMISES}organizations.csv?promise_type={kind.pk}"),
@@ -290,27 +290,27 @@ def test_filtered_export_by_organization_has_only_matching_promises(staff, sever
 
 
 @pytest.mark.slow
-def test_never_signed_filter_exports_drafts_of_a_closed_year(staff, several):
+def test_never_signed_filter_exports_drafts_of_a_closed_year(staff, mixed_pledges):
     factories.close_year()
     assert partners(staff.get(f"{PROMISES}promises.csv?state=never")) == ["Clinic"]
     assert staff.get(f"{PROMISES}promises.csv?state=draft").status_code == 302
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("at", "name"), [(PLEDGES, "pledge"), (PROMISES, "promise")])
-def test_export_action_exports_the_selected_rows(staff, several, at, name):
+@pytest.mark.parametrize(("url", "name"), [(PLEDGES, "pledge"), (PROMISES, "promise")])
+def test_export_action_exports_the_selected_rows(staff, mixed_pledges, url, name):
     rows = list((Pledge if name == "pledge" else Promise).objects.order_by("pk"))
     for kind in RESPONSES:
-        ticked = {"_selected_action": [rows[0].pk, rows[-1].pk]}
-        assert partners(staff.post(at, ticked | {"action": f"{name}_promises_{kind}"})) == ["Bakery", "Clinic"]
-        assert partners(staff.post(at, ticked | {"action": f"{name}_organizations_{kind}"})) == ["Bakery", "Clinic"]
+        selected = {"_selected_action": [rows[0].pk, rows[-1].pk]}
+        assert partners(staff.post(url, selected | {"action": f"{name}_promises_{kind}"})) == ["Bakery", "Clinic"]
+        assert partners(staff.post(url, selected | {"action": f"{name}_organizations_{kind}"})) == ["Bakery", "Clinic"]
 
 
-def test_export_action_exports_the_selected_organizations(staff, several):
-    ticked = Pledge.objects.get(organization__name="Clinic").organization
-    at = "/imagine/admin/partners/organization/"
-    sent = {"action": "organization_organizations_csv", "_selected_action": [ticked.pk]}
-    assert partners(staff.post(at, sent)) == ["Clinic"]
+def test_export_action_exports_the_selected_organizations(staff, mixed_pledges):
+    selected = Pledge.objects.get(organization__name="Clinic").organization
+    url = "/imagine/admin/partners/organization/"
+    data = {"action": "organization_organizations_csv", "_selected_action": [selected.pk]}
+    assert partners(staff.post(url, data)) == ["Clinic"]
     assert partners(staff.get(f"{ORGANIZATIONS}.csv?pledge=signed")) == ["Bakery", "Church"]
 
 
@@ -325,25 +325,25 @@ def test_export_includes_rows_beyond_the_shown_page(staff):
 
 
 @pytest.mark.slow
-def test_export_links_keep_the_list_filters(staff, several):
-    for query, kept in {"?q=bak&state=signed&p=1": "?q=bak&amp;state=signed", "": ""}.items():
+def test_export_links_keep_the_list_filters(staff, mixed_pledges):
+    for query, kept_query in {"?q=bak&state=signed&p=1": "?q=bak&amp;state=signed", "": ""}.items():
         page = staff.get(PROMISES + query).content.decode()
-        assert f'<a href="{PROMISES}promises.csv{kept}">Pledge list as CSV</a>' in page
-        assert f'<a href="{PROMISES}organizations.xlsx{kept}">One row an organization, XLSX</a>' in page
+        assert f'<a href="{PROMISES}promises.csv{kept_query}">Pledge list as CSV</a>' in page
+        assert f'<a href="{PROMISES}organizations.xlsx{kept_query}">One row an organization, XLSX</a>' in page
 
 
 # What is refused -------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.slow
-def test_empty_export_redirects_to_the_list_with_a_message(subtests, staff, several):
+def test_empty_export_redirects_to_the_list_with_a_message(subtests, staff, mixed_pledges):
     for query in ["?q=nobody", "?q=%22%3B"]:
-        for address in EVERY:
+        for address in ALL_FILES:
             with subtests.test(query=query, address=address):
                 response = staff.get(address + query)
-                at = f"{address.rpartition('/')[0]}/"
-                assert (response.status_code, response["Location"].partition("?")[0]) == (302, at)
-                assert NOTHING in web_client.page_text(staff.get(response["Location"]))
+                url = f"{address.rpartition('/')[0]}/"
+                assert (response.status_code, response["Location"].partition("?")[0]) == (302, url)
+                assert NOTHING_TO_EXPORT in web_client.page_text(staff.get(response["Location"]))
 
 
 def test_pledge_without_promises_is_not_exported(staff):
@@ -351,23 +351,23 @@ def test_pledge_without_promises_is_not_exported(staff):
     pledge_editing.save_draft(pledge.token, **(factories.pledge_data(pledge.token) | {"promised": []}))
     assert snapshots.tables()["partners.Promise"] == []
     assert staff.get(f"{PLEDGES}organizations.csv")["Location"] == f"{PLEDGES}?"
-    assert NOTHING in web_client.page_text(staff.get(PLEDGES))
+    assert NOTHING_TO_EXPORT in web_client.page_text(staff.get(PLEDGES))
 
 
 @pytest.mark.slow
-def test_invalid_filter_is_ignored(subtests, staff, several):
+def test_invalid_filter_is_ignored(subtests, staff, mixed_pledges):
     for query in ["?year=x", "?promise_type=99999999999999999999", "?e=1&state=nonsense"]:
         with subtests.test(query=query):
             assert len(partners(staff.get(f"{PROMISES}promises.csv{query}"))) == 4
 
 
-def test_unknown_lookup_redirects_to_the_list(staff, several):
+def test_unknown_lookup_redirects_to_the_list(staff, mixed_pledges):
     response = staff.get(f"{PROMISES}promises.csv?quantity__exact=x")
     assert (response.status_code, response["Location"]) == (302, PROMISES)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("address", [*EVERY, f"{PROMISES}coverage.csv"])
+@pytest.mark.parametrize("address", [*ALL_FILES, f"{PROMISES}coverage.csv"])
 def test_export_requires_permission_to_view_the_list(address):
     factories.signed_pledge()
     for user in (None, User.objects.create_user("guest"), User.objects.create_user("other", is_staff=True)):
@@ -391,19 +391,19 @@ def test_view_only_staff_can_export():
     client.force_login(viewer)
     for address in FILES:
         assert partners(client.get(address)) == ["Port Gate Logistics"]
-    sent = {"action": "promise_promises_csv", "_selected_action": [Promise.objects.get().pk]}
-    assert partners(client.post(PROMISES, sent)) == ["Port Gate Logistics"]
+    data = {"action": "promise_promises_csv", "_selected_action": [Promise.objects.get().pk]}
+    assert partners(client.post(PROMISES, data)) == ["Port Gate Logistics"]
     assert client.get(f"{ORGANIZATIONS}.csv").status_code == 403
 
 
 @pytest.mark.slow
 def test_export_is_get_only_and_writes_only_the_activity_log(subtests, staff, district):
-    before = snapshots.tables(but=("core.SecurityEvent",))
-    for address in [*EVERY, f"{PROMISES}coverage.csv"]:
+    before = snapshots.tables(exclude=("core.SecurityEvent",))
+    for address in [*ALL_FILES, f"{PROMISES}coverage.csv"]:
         with subtests.test(address=address):
             read_rows(staff.get(address))
             assert staff.post(address).status_code == 405
-            assert snapshots.tables(but=("core.SecurityEvent",)) == before
+            assert snapshots.tables(exclude=("core.SecurityEvent",)) == before
 
 
 # How much it takes -----------------------------------------------------------------------------------------------
@@ -413,22 +413,22 @@ def test_export_is_get_only_and_writes_only_the_activity_log(subtests, staff, di
 def test_exports_take_the_same_number_of_queries_for_3_and_30(staff):
     factories.pledge_year()
     schools = (factories.school("Edison High"), factories.school("Fillmore"))
-    addresses = [*EVERY, f"{PROMISES}promises.csv?q=partner", f"{PROMISES}coverage.csv"]
+    addresses = [*ALL_FILES, f"{PROMISES}promises.csv?q=partner", f"{PROMISES}coverage.csv"]
     sizes = {}
 
-    def some(numbers) -> None:
+    def create_pledges(numbers) -> None:
         for number in numbers:
             factories.signed_pledge(
                 f"Partner {number}", f"p{number}@example.org", [factories.promise_data("tours", schools=schools)]
             )
 
-    def ask(address: str) -> None:
+    def export(address: str) -> None:
         sizes[address] = len(read_rows(staff.get(address)))
 
-    some(range(3))
-    counts = web_client.query_counts(ask, addresses)
+    create_pledges(range(3))
+    counts = web_client.query_counts(export, addresses)
     assert min(sizes.values()) > 3, sizes
-    some(range(3, 30))
-    assert web_client.query_counts(ask, addresses) == counts
+    create_pledges(range(3, 30))
+    assert web_client.query_counts(export, addresses) == counts
     assert min(sizes.values()) >= 6, sizes
     assert max(counts.values()) <= 11, counts

@@ -1,4 +1,4 @@
-"""Grades and months as people say them."""
+"""Grades and months as people read them."""
 
 import pytest
 from django.utils import translation
@@ -8,7 +8,7 @@ from partners.models import MONTHS, Grade
 
 
 @pytest.mark.parametrize(
-    ("chosen", "said"),
+    ("chosen", "expected"),
     [
         ([], ""),
         (list(Grade.values), ""),
@@ -17,10 +17,10 @@ from partners.models import MONTHS, Grade
         (["4-6", "TK-K", "1-3", "9-12"], "grades TK–6, 9–12"),
     ],
 )
-def test_grades(chosen, said):
-    assert partner_formatting.grade_spans(chosen) == said
+def test_grades(chosen, expected):
+    assert partner_formatting.grade_spans(chosen) == expected
     with translation.override("es"):
-        assert partner_formatting.grade_spans(chosen) == said.replace("grades", "grados")
+        assert partner_formatting.grade_spans(chosen) == expected.replace("grades", "grados")
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The list of schools: what a file does is shown first, done once, and a broken one does nothing."""
+"""Loading the list of schools: changes are shown first and made once, and an invalid file changes nothing."""
 
 import sys
 from io import StringIO
@@ -12,20 +12,20 @@ from tests import factories, snapshots
 
 pytestmark = pytest.mark.django_db
 
-HEAD = "cds_code,name,level,charter\n"
+HEADER_LINE = "cds_code,name,level,charter\n"
 EDISON = "39686760000001,Edison High,high,no\n"
 CALAVERAS = "39686760000002,Rio Calaveras Elementary,elementary,no\n"
 
 
 def run(content: str | bytes | None = None, *options: str, tmp_path=None, **keywords) -> str:
-    """Runs the command on a file with this content, and returns what it says."""
-    said, files = StringIO(), []
+    """Run the command on a file with this content and return its output."""
+    output, files = StringIO(), []
     if content is not None:
         path = tmp_path / "schools.csv"
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
         files = [str(path)]
-    call_command("load_schools", *files, *options, stdout=said, **keywords)
-    return said.getvalue()
+    call_command("load_schools", *files, *options, stdout=output, **keywords)
+    return output.getvalue()
 
 
 @pytest.fixture
@@ -33,13 +33,13 @@ def load(tmp_path):
     return lambda content, *options: run(content, *(options or ["--yes"]), tmp_path=tmp_path)
 
 
-def found() -> list[tuple]:
+def stored_schools() -> list[tuple]:
     return list(School.objects.order_by("code").values_list("name", "level", "is_charter", "is_retired"))
 
 
 def test_default_file_loads_the_62_schools_of_2018():
-    said = run(None, "--yes")
-    assert said.splitlines()[-1] == "Done: 62 schools."
+    output = run(None, "--yes")
+    assert output.splitlines()[-1] == "Done: 62 schools."
     levels = {level: School.objects.filter(level=level).count() for level in School.Level.values}
     assert levels == {"elementary": 50, "secondary": 1, "high": 11}
     assert School.objects.filter(is_charter=True).count() == 14
@@ -47,23 +47,24 @@ def test_default_file_loads_the_62_schools_of_2018():
 
 
 def test_loading_adds_updates_retires_and_restores_schools_by_code(load):
-    load(HEAD + EDISON + CALAVERAS)
-    said = load(
-        HEAD + "39686760000001,Thomas Edison High,high,yes\n39686760000003,Slough House Elementary,elementary,no\n"
+    load(HEADER_LINE + EDISON + CALAVERAS)
+    output = load(
+        HEADER_LINE
+        + "39686760000001,Thomas Edison High,high,yes\n39686760000003,Slough House Elementary,elementary,no\n"
     )
-    assert said.splitlines() == [
+    assert output.splitlines() == [
         "change Edison High (39686760000001), name: Edison High → Thomas Edison High, is_charter: False → True",
         "add Slough House Elementary (39686760000003), elementary",
         "retire Rio Calaveras Elementary (39686760000002)",
         "Done: 3 schools.",
     ]
-    assert found() == [
+    assert stored_schools() == [
         ("Thomas Edison High", "high", True, False),
         ("Rio Calaveras Elementary", "elementary", False, True),
         ("Slough House Elementary", "elementary", False, False),
     ]
-    said = load(HEAD + "39686760000001,Thomas Edison High,high,yes\n" + CALAVERAS)
-    assert said.splitlines()[:2] == [
+    output = load(HEADER_LINE + "39686760000001,Thomas Edison High,high,yes\n" + CALAVERAS)
+    assert output.splitlines()[:2] == [
         "bring back Rio Calaveras Elementary (39686760000002)",
         "retire Slough House Elementary (39686760000003)",
     ]
@@ -75,33 +76,33 @@ def test_loading_adds_updates_retires_and_restores_schools_by_code(load):
 
 
 def test_retired_school_stays_on_existing_promises(load):
-    load(HEAD + EDISON)
+    load(HEADER_LINE + EDISON)
     pledge = factories.signed_pledge(promises=(factories.promise_data(schools=(School.objects.get(),)),))
-    load(HEAD + CALAVERAS)
+    load(HEADER_LINE + CALAVERAS)
     assert snapshots.promises(pledge)[0][4] == ["Edison High"]
 
 
 def test_dry_run_lists_changes_and_saves_nothing(load):
-    assert load(HEAD + EDISON, "--dry-run").splitlines() == [
+    assert load(HEADER_LINE + EDISON, "--dry-run").splitlines() == [
         "add Edison High (39686760000001), high",
         "Nothing was changed; 1 school would be.",
     ]
-    assert found() == []
+    assert stored_schools() == []
 
 
-@pytest.mark.parametrize(("typed", "loaded"), [("yes\n", True), ("no\n", False), ("\n", False)])
-def test_command_asks_before_loading(load, monkeypatch, typed, loaded):
-    monkeypatch.setattr(sys, "stdin", StringIO(typed))
-    said = load(HEAD + EDISON, "--verbosity=1").splitlines()
-    assert said == ["add Edison High (39686760000001), high", "Done: 1 school." if loaded else "Nothing was changed."]
+@pytest.mark.parametrize(("reply", "loaded"), [("yes\n", True), ("no\n", False), ("\n", False)])
+def test_command_asks_before_loading(load, monkeypatch, reply, loaded):
+    monkeypatch.setattr(sys, "stdin", StringIO(reply))
+    output = load(HEADER_LINE + EDISON, "--verbosity=1").splitlines()
+    assert output == ["add Edison High (39686760000001), high", "Done: 1 school." if loaded else "Nothing was changed."]
     assert School.objects.exists() is loaded
 
 
 def test_command_without_input_fails_and_changes_nothing(load, monkeypatch):
     monkeypatch.setattr(sys, "stdin", StringIO())
     with pytest.raises(CommandError, match="Nobody could be asked"):
-        load(HEAD + EDISON, "--verbosity=1")
-    assert found() == []
+        load(HEADER_LINE + EDISON, "--verbosity=1")
+    assert stored_schools() == []
 
 
 @pytest.mark.parametrize(
@@ -111,37 +112,46 @@ def test_command_without_input_fails_and_changes_nothing(load, monkeypatch):
         ("cds_code,name,level\n" + EDISON, "Line 1: there must be one column charter"),
         ("cds_code,name,name,level,charter\n", "Line 1: there must be one column name"),
         (
-            (HEAD + EDISON).replace(",", ";"),
+            (HEADER_LINE + EDISON).replace(",", ";"),
             "Line 1: there must be one column cds_code; the file's are: cds_code;name;",
         ),
-        (HEAD, "Line 1: there is no school in the file."),
-        (HEAD + EDISON + CALAVERAS + EDISON, "Line 4: the code 39686760000001 stands in line 2 already."),
-        (HEAD + "3968676000001,A,high,no\n", "Line 2: the code must have exactly 14 digits, and is “3968676000001”."),
-        (HEAD + "3.96868E+13,A,high,no\n", "Line 2: the code must have exactly 14 digits, and is “3.96868E+13”."),
-        (HEAD + "٣٩٦٨٦٧٦٠٠٠٠٠٠١,A,high,no\n", "Line 2: the code must have exactly 14 digits"),
-        (HEAD + EDISON + "\n39686760000002,B,middle,no\n", "Line 4: the level must be elementary or secondary or high"),
-        (HEAD + "39686760000001,A,high,maybe\n", "Line 2: charter must be yes or no, and is “maybe”."),
-        (HEAD + "39686760000001,,high,no\n", "Line 2: the name must have 1 to 100 letters."),
-        (HEAD + f"39686760000001,{'x' * 101},high,no\n", "Line 2: the name must have 1 to 100 letters."),
-        (HEAD + "39686760000001,A,high\n", "Line 2: it has 3 cells, the first line 4."),
-        (HEAD + EDISON + '39686760000002,"B,high,no\n', "Line 3: this is no CSV: unexpected end of data."),
-        ((HEAD + EDISON + "39686760000002,Peña,high,no\n").encode("latin-1"), "Line 3: the file is not UTF-8."),
+        (HEADER_LINE, "Line 1: there is no school in the file."),
+        (HEADER_LINE + EDISON + CALAVERAS + EDISON, "Line 4: the code 39686760000001 stands in line 2 already."),
+        (
+            HEADER_LINE + "3968676000001,A,high,no\n",
+            "Line 2: the code must have exactly 14 digits, and is “3968676000001”.",
+        ),
+        (
+            HEADER_LINE + "3.96868E+13,A,high,no\n",
+            "Line 2: the code must have exactly 14 digits, and is “3.96868E+13”.",
+        ),
+        (HEADER_LINE + "٣٩٦٨٦٧٦٠٠٠٠٠٠١,A,high,no\n", "Line 2: the code must have exactly 14 digits"),
+        (
+            HEADER_LINE + EDISON + "\n39686760000002,B,middle,no\n",
+            "Line 4: the level must be elementary or secondary or high",
+        ),
+        (HEADER_LINE + "39686760000001,A,high,maybe\n", "Line 2: charter must be yes or no, and is “maybe”."),
+        (HEADER_LINE + "39686760000001,,high,no\n", "Line 2: the name must have 1 to 100 letters."),
+        (HEADER_LINE + f"39686760000001,{'x' * 101},high,no\n", "Line 2: the name must have 1 to 100 letters."),
+        (HEADER_LINE + "39686760000001,A,high\n", "Line 2: it has 3 cells, the first line 4."),
+        (HEADER_LINE + EDISON + '39686760000002,"B,high,no\n', "Line 3: this is no CSV: unexpected end of data."),
+        ((HEADER_LINE + EDISON + "39686760000002,Peña,high,no\n").encode("latin-1"), "Line 3: the file is not UTF-8."),
         (b"PK\x03\x04\xff\xff\n", "Line 1: the file is not UTF-8."),
     ],
 )
 def test_invalid_file_is_rejected_entirely_with_line_and_reason(load, content, reason):
-    load(HEAD + "39686760000009,Old School,high,no\n")
+    load(HEADER_LINE + "39686760000009,Old School,high,no\n")
     with pytest.raises(CommandError) as rejected:
         load(content)
     assert reason in str(rejected.value)
     assert "rejected, and nothing was changed" in str(rejected.value)
-    assert found() == [("Old School", "high", False, False)]
+    assert stored_schools() == [("Old School", "high", False, False)]
 
 
 def test_spreadsheet_export_is_read_correctly(load):
     content = '\ufeffcharter,note,name ,level,cds_code\r\nno,," O’Connor, Peña ",elementary, 39686760000001\r\n,,,,\r\n'
     load(content)
-    assert found() == [("O’Connor, Peña", "elementary", False, False)]
+    assert stored_schools() == [("O’Connor, Peña", "elementary", False, False)]
 
 
 def test_missing_file_raises_command_error():
@@ -150,9 +160,9 @@ def test_missing_file_raises_command_error():
 
 
 def test_loading_is_refused_if_schools_changed_since_they_were_shown(load):
-    rows = schools.read_schools((HEAD + EDISON).encode())
-    shown = schools.compare_schools(rows)
-    load(HEAD + CALAVERAS)
+    rows = schools.read_schools((HEADER_LINE + EDISON).encode())
+    comparison = schools.compare_schools(rows)
+    load(HEADER_LINE + CALAVERAS)
     with pytest.raises(schools.SchoolsChanged):
-        schools.load_schools(rows, shown)
-    assert found() == [("Rio Calaveras Elementary", "elementary", False, False)]
+        schools.load_schools(rows, comparison)
+    assert stored_schools() == [("Rio Calaveras Elementary", "elementary", False, False)]

@@ -1,4 +1,4 @@
-"""Two organizations become one, and nothing is lost."""
+"""Two organizations are merged, and nothing is lost."""
 
 import uuid
 from datetime import timedelta
@@ -33,25 +33,25 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def both():
-    """Port Gate Logistics, and the same once more."""
+    """Port Gate Logistics twice."""
     return factories.organization(), factories.organization("Port Gate Logistics Inc")
 
 
-def two_pledges(mine: tuple, theirs: tuple, sign: tuple[bool, bool] = (True, True)) -> list[Pledge]:
-    """The same organization began twice, by two people; each promised something and signed it or not."""
-    made = []
-    for number, (promises, signs) in enumerate(zip((mine, theirs), sign, strict=True)):
+def two_pledges(kept_pledge: tuple, other_pledge: tuple, sign: tuple[bool, bool] = (True, True)) -> list[Pledge]:
+    """The same organization started two pledges by two people, each with promises, signed or not."""
+    pledges = []
+    for number, (promises, is_signed) in enumerate(zip((kept_pledge, other_pledge), sign, strict=True)):
         name = ("Port Gate Logistics", "Zeta Freight")[number]
-        made.append(
-            (factories.signed_pledge if signs else factories.draft_pledge)(
+        pledges.append(
+            (factories.signed_pledge if is_signed else factories.draft_pledge)(
                 name, f"{name[0].lower()}@example.org", promises
             )
         )
-    return made
+    return pledges
 
 
-def organizations(*made: Pledge) -> list[Organization]:
-    return [pledge.organization for pledge in made]
+def organizations(*pledges: Pledge) -> list[Organization]:
+    return [pledge.organization for pledge in pledges]
 
 
 # The organization ------------------------------------------------------------------------------------------------
@@ -100,15 +100,15 @@ def test_old_page_redirects_to_the_kept_partner_only_while_it_is_listed(client):
     kept = profiles.change_organization(pledge.organization, wants_listing=True)
     profiles.approve_listing(kept, by="anna")
     merge_organizations(kept, other)
-    answer = client.get("/imagine/partners/zeta-freight/")
-    assert (answer.status_code, answer.headers["Location"]) == (302, "/imagine/partners/port-gate-logistics/")
+    response = client.get("/imagine/partners/zeta-freight/")
+    assert (response.status_code, response.headers["Location"]) == (302, "/imagine/partners/port-gate-logistics/")
     profiles.withdraw_approval(kept)
     assert client.get("/imagine/partners/zeta-freight/").status_code == 404
     assert client.get("/imagine/partners/nobody/").status_code == 404
 
 
 @pytest.mark.parametrize(
-    ("mine", "theirs", "shown"),
+    ("kept_pledge", "other_pledge", "is_listed"),
     [
         ((False, False), (False, False), False),
         ((True, False), (False, True), False),
@@ -117,15 +117,15 @@ def test_old_page_redirects_to_the_kept_partner_only_while_it_is_listed(client):
         ((True, True), (False, False), True),
     ],
 )
-def test_listing_after_a_merge_depends_on_request_and_approval(mine, theirs, shown):
-    """Each side: whether it asked to be shown, and whether staff approved it."""
+def test_listing_after_a_merge_depends_on_request_and_approval(kept_pledge, other_pledge, is_listed):
+    """For each of the two: whether it asked to be listed, and whether staff approved it."""
     kept, other = factories.organization(), factories.organization("Zeta Freight")
-    for row, (wants, approved) in ((kept, mine), (other, theirs)):
+    for row, (wants, approved) in ((kept, kept_pledge), (other, other_pledge)):
         profiles.change_organization(row, wants_listing=wants)
         if approved:
             profiles.approve_listing(row, by="anna")
     merge_organizations(kept, other)
-    assert Organization.objects.get().is_listed == shown
+    assert Organization.objects.get().is_listed == is_listed
 
 
 def test_merge_takes_a_missing_logo_or_records_it_in_history(both):
@@ -160,28 +160,28 @@ def test_merged_primary_contact_stays_primary_if_kept_has_none(both):
 
 @pytest.mark.slow
 def test_contact_in_both_organizations_is_merged():
-    mine, theirs = two_pledges((), ())
-    kept, other = organizations(mine, theirs)
-    stays = kept.contacts.get()
-    goes = factories.contact(other, "P@Example.org", "A. Reyes", role="Owner", phone="209 555 0100")
-    Pledge.objects.filter(pk=theirs.pk).update(contact=goes)
+    kept_pledge, other_pledge = two_pledges((), ())
+    kept, other = organizations(kept_pledge, other_pledge)
+    kept_contact = kept.contacts.get()
+    merged_contact = factories.contact(other, "P@Example.org", "A. Reyes", role="Owner", phone="209 555 0100")
+    Pledge.objects.filter(pk=other_pledge.pk).update(contact=merged_contact)
     merge_organizations(kept, other)
-    stays.refresh_from_db()
-    assert (stays.name, stays.role, stays.phone) == ("Alma Reyes", "Owner", "209 555 0100")
-    assert stays.email == "p@example.org"
+    kept_contact.refresh_from_db()
+    assert (kept_contact.name, kept_contact.role, kept_contact.phone) == ("Alma Reyes", "Owner", "209 555 0100")
+    assert kept_contact.email == "p@example.org"
     assert sorted(kept.contacts.values_list("email", flat=True)) == ["p@example.org", "z@example.org"]
-    assert snapshots.changes(stays)[-1]["merged"] == ["", "A. Reyes, Owner, P@Example.org, 209 555 0100"]
-    assert not AuditEntry.objects.about(goes).exists()
+    assert snapshots.changes(kept_contact)[-1]["merged"] == ["", "A. Reyes, Owner, P@Example.org, 209 555 0100"]
+    assert not AuditEntry.objects.about(merged_contact).exists()
 
 
 def test_pledge_of_a_duplicate_contact_moves_to_the_kept_contact(both):
     kept, other = both
-    stays, goes = factories.contact(kept), factories.contact(other)
+    kept_contact, merged_contact = factories.contact(kept), factories.contact(other)
     year = factories.pledge_year()
-    pledge = Pledge.objects.create(organization=other, year=year, contact=goes)
+    pledge = Pledge.objects.create(organization=other, year=year, contact=merged_contact)
     merge_organizations(kept, other)
     pledge.refresh_from_db()
-    assert (pledge.organization, pledge.contact) == (kept, stays)
+    assert (pledge.organization, pledge.contact) == (kept, kept_contact)
     assert snapshots.changes(pledge) == [
         {"organization": ["Port Gate Logistics Inc", "Port Gate Logistics"]},
         {"link": ["", "replaced"]},
@@ -204,30 +204,30 @@ def test_pledge_for_another_year_moves_unchanged():
 
 
 def test_merging_signed_pledges_keeps_promises_and_adds_missing_types():
-    mine, theirs = two_pledges(
+    kept_pledge, other_pledge = two_pledges(
         (factories.promise_data("tours", 6),),
         (factories.promise_data("tours", 2, note="port"), factories.promise_data("mentors", 12)),
     )
     school = factories.school()
-    theirs.promises.get(promise_type__code="mentors").schools.add(school)
-    merge_organizations(*organizations(mine, theirs))
+    other_pledge.promises.get(promise_type__code="mentors").schools.add(school)
+    merge_organizations(*organizations(kept_pledge, other_pledge))
     pledge = Pledge.objects.get()
-    assert (pledge.pk, pledge.version) == (mine.pk, 2)
+    assert (pledge.pk, pledge.version) == (kept_pledge.pk, 2)
     assert snapshots.promised_amounts(pledge) == {"tours": 6, "mentors": 12}
     assert snapshots.promises(pledge)[1][4] == ["Cesar Chavez High"]
 
 
 def test_merging_keeps_both_signatures_and_adds_a_combined_version():
-    mine, theirs = two_pledges(
+    kept_pledge, other_pledge = two_pledges(
         (factories.promise_data("tours", 6),),
         (factories.promise_data("tours", 2), factories.promise_data("mentors", 12)),
     )
-    Pledge.objects.filter(pk=theirs.pk).update(signed_by="Ben Ochoa", signed_role="Manager")
-    Signature.objects.filter(pledge=theirs).update(signed_by="Ben Ochoa")
-    merge_organizations(*organizations(mine, theirs))
+    Pledge.objects.filter(pk=other_pledge.pk).update(signed_by="Ben Ochoa", signed_role="Manager")
+    Signature.objects.filter(pledge=other_pledge).update(signed_by="Ben Ochoa")
+    merge_organizations(*organizations(kept_pledge, other_pledge))
     versions = [
         (one.number, one.signed_by, {each["promise_type"]: each["quantity"] for each in one.content["promises"]})
-        for one in Signature.objects.filter(pledge=mine)
+        for one in Signature.objects.filter(pledge=kept_pledge)
     ]
     assert versions == [
         (1, "Alma Reyes", {"tours": 6}),
@@ -237,47 +237,47 @@ def test_merging_keeps_both_signatures_and_adds_a_combined_version():
     pledge = Pledge.objects.get()
     assert (pledge.signed_by, pledge.signed_role) == ("Alma Reyes, Ben Ochoa", "")
     token = pledge.token
-    again = pledge_editing.sign_pledge(
+    repeated = pledge_editing.sign_pledge(
         token, **factories.pledge_data(token, factories.promise_data("tours", 7)), name="Alma Reyes"
     )
-    assert again.signatures.count() == 4
+    assert repeated.signatures.count() == 4
     assert snapshots.emails_to()[-1] == "signed 4 p@example.org"
 
 
 @pytest.mark.slow
 def test_merged_pledge_is_in_the_history_of_the_kept_pledge():
-    mine, theirs = two_pledges(
+    kept_pledge, other_pledge = two_pledges(
         (factories.promise_data("tours", 6),), (factories.promise_data("tours", 2, note="the port"),)
     )
-    before = len(snapshots.changes(theirs))
-    merge_organizations(*organizations(mine, theirs))
-    *told, merged, link = snapshots.changes(mine)
-    assert (len(told), link) == (2 * before, {"link": ["", "replaced"]})
+    before = len(snapshots.changes(other_pledge))
+    merge_organizations(*organizations(kept_pledge, other_pledge))
+    *entries, merged, link = snapshots.changes(kept_pledge)
+    assert (len(entries), link) == (2 * before, {"link": ["", "replaced"]})
     assert merged["merged"][1] == (
         "Zeta Freight, signed by Alma Reyes. Host tours and field trips: 2 visits; wherever it is needed most; the port"
     )
-    assert not AuditEntry.objects.about(theirs).exists()
+    assert not AuditEntry.objects.about(other_pledge).exists()
 
 
 def test_signed_pledge_is_kept_and_the_draft_moves_to_history():
-    """Nobody signed what a draft says."""
-    mine, theirs = two_pledges(
+    """No one signed the draft."""
+    kept_pledge, other_pledge = two_pledges(
         (factories.promise_data("mentors", 3),), (factories.promise_data("tours", 2),), sign=(False, True)
     )
-    kept, other = organizations(mine, theirs)
+    kept, other = organizations(kept_pledge, other_pledge)
     merge_organizations(kept, other)
     pledge = Pledge.objects.get()
-    assert (pledge.pk, pledge.organization, pledge.state) == (theirs.pk, kept, "signed")
+    assert (pledge.pk, pledge.organization, pledge.state) == (other_pledge.pk, kept, "signed")
     assert snapshots.promised_amounts(pledge) == {"tours": 2}
     assert "not signed. Be mentors and role models: 3 students" in snapshots.changes(pledge)[-2]["merged"][1]
     assert pledge.signatures.count() == 1
 
 
 def test_merging_two_drafts_combines_their_promises():
-    mine, theirs = two_pledges(
+    kept_pledge, other_pledge = two_pledges(
         (factories.promise_data("tours", 6),), (factories.promise_data("mentors", 12),), sign=(False, False)
     )
-    merge_organizations(*organizations(mine, theirs))
+    merge_organizations(*organizations(kept_pledge, other_pledge))
     pledge = Pledge.objects.get()
     assert (pledge.state, snapshots.promised_amounts(pledge)) == ("draft", {"tours": 6, "mentors": 12})
     assert not Signature.objects.exists()
@@ -285,20 +285,22 @@ def test_merging_two_drafts_combines_their_promises():
 
 @pytest.mark.slow
 def test_merging_closed_pledges_makes_one_closed_pledge():
-    mine, theirs = two_pledges((factories.promise_data("tours", 6),), (factories.promise_data("mentors", 12),))
+    kept_pledge, other_pledge = two_pledges(
+        (factories.promise_data("tours", 6),), (factories.promise_data("mentors", 12),)
+    )
     factories.close_year()
-    merge_organizations(*organizations(mine, theirs))
+    merge_organizations(*organizations(kept_pledge, other_pledge))
     pledge = Pledge.objects.get()
     assert (pledge.state, snapshots.promised_amounts(pledge)) == ("closed", {"tours": 6, "mentors": 12})
 
 
 @pytest.mark.parametrize("sign", [(True, True), (False, True)])
 def test_merging_ends_both_old_links_and_emails_the_new_one(sign):
-    mine, theirs = two_pledges((), (), sign)
+    kept_pledge, other_pledge = two_pledges((), (), sign)
     factories.deliver()
-    page = factories.pledge_data(theirs.token, factories.promise_data("mentors", 13))
-    merge_organizations(*organizations(mine, theirs))
-    for token in (mine.token, theirs.token):
+    page = factories.pledge_data(other_pledge.token, factories.promise_data("mentors", 13))
+    merge_organizations(*organizations(kept_pledge, other_pledge))
+    for token in (kept_pledge.token, other_pledge.token):
         with pytest.raises(LinkNotFound):
             page_state.load_page_state(token)
         with pytest.raises(LinkNotFound):
@@ -313,9 +315,9 @@ def test_merging_ends_both_old_links_and_emails_the_new_one(sign):
 
 
 def test_unselected_contact_is_kept_but_gets_no_link():
-    mine, theirs = two_pledges((), ())
-    kept, other = organizations(mine, theirs)
-    merge_organizations(kept, other, may_open=[mine.contact.pk])
+    kept_pledge, other_pledge = two_pledges((), ())
+    kept, other = organizations(kept_pledge, other_pledge)
+    merge_organizations(kept, other, may_open=[kept_pledge.contact.pk])
     factories.deliver()
     Message.objects.update(created_at=timezone.now() - timedelta(hours=1))
     access = dict(kept.contacts.values_list("email", "may_open_pledge"))
@@ -329,8 +331,8 @@ def test_unselected_contact_is_kept_but_gets_no_link():
 
 @pytest.mark.slow
 def test_pledge_no_one_may_open_is_emailed_to_no_one():
-    mine, theirs = two_pledges((), ())
-    merge_organizations(*organizations(mine, theirs), may_open=[])
+    kept_pledge, other_pledge = two_pledges((), ())
+    merge_organizations(*organizations(kept_pledge, other_pledge), may_open=[])
     assert not Message.objects.filter(kind="pledge_new_link").exists()
     pledge = Pledge.objects.get()
     assert pledge.contact is None
@@ -339,23 +341,23 @@ def test_pledge_no_one_may_open_is_emailed_to_no_one():
 
 
 def test_old_links_stay_invalid_after_a_merge_and_a_replaced_link():
-    mine, theirs = two_pledges((), ())
-    merge_organizations(*organizations(mine, theirs))
+    kept_pledge, other_pledge = two_pledges((), ())
+    merge_organizations(*organizations(kept_pledge, other_pledge))
     pledge_links.replace_pledge_link(Pledge.objects.get())
-    for token in (mine.token, theirs.token):
+    for token in (kept_pledge.token, other_pledge.token):
         with pytest.raises(LinkNotFound):
             page_state.load_page_state(token)
 
 
 @pytest.mark.slow
 def test_messages_of_a_merged_pledge_move_and_no_email_is_sent():
-    mine, theirs = two_pledges((), ())
+    kept_pledge, other_pledge = two_pledges((), ())
     factories.deliver()
     before = Message.objects.count()
-    merge_organizations(*organizations(mine, theirs), may_open=[])
+    merge_organizations(*organizations(kept_pledge, other_pledge), may_open=[])
     assert Message.objects.count() == before
-    assert not theirs.messages.exists()
-    assert f"pledge_signed:{theirs.pk}:1" in mine.messages.values_list("idempotency_key", flat=True)
+    assert not other_pledge.messages.exists()
+    assert f"pledge_signed:{other_pledge.pk}:1" in kept_pledge.messages.values_list("idempotency_key", flat=True)
     pledge_editing.delete_pledge(Pledge.objects.get())
     assert not Message.objects.filter(content_type__model="pledge").exists()
 
@@ -366,10 +368,10 @@ def test_messages_stay_with_the_kept_pledge_after_many_merges():
     for number in range(10):
         other = factories.signed_pledge(f"Zeta Freight {number}", f"z{number}@example.org")
         factories.deliver()
-        sent = Message.objects.count() + number + 2  # everybody's new link
+        message_count = Message.objects.count() + number + 2  # everyone's new link
         merge_organizations(other.organization, pledge.organization)
         pledge = Pledge.objects.get()
-    assert Message.objects.count() == sent
+    assert Message.objects.count() == message_count
     signed = pledge.messages.filter(kind="pledge_signed")
     assert signed.count() == 11
     assert set(signed.values_list("recipient", flat=True)) == {
@@ -380,8 +382,8 @@ def test_messages_stay_with_the_kept_pledge_after_many_merges():
 
 @pytest.mark.slow
 def test_email_being_sent_keeps_its_message_id_after_a_merge():
-    """Sent once more after its sender died, it must not look like another one."""
-    mine, theirs = two_pledges((), ())
+    """If it is sent again after its sender died, it must not look like another email."""
+    kept_pledge, other_pledge = two_pledges((), ())
     lease = {"claim_id": uuid.uuid4(), "claim_expires_at": timezone.now()}
     Message.objects.update(state="sending", **lease)
 
@@ -389,7 +391,7 @@ def test_email_being_sent_keeps_its_message_id_after_a_merge():
         return {message.pk: mime.build_email(message).message()["Message-ID"] for message in Message.objects.all()}
 
     before = ids()
-    merge_organizations(*organizations(mine, theirs), may_open=[])
+    merge_organizations(*organizations(kept_pledge, other_pledge), may_open=[])
     assert ids() == before
     assert len(set(before.values())) == len(before) > 1
 
@@ -431,24 +433,26 @@ def new_logo(kept, other):
 @pytest.mark.slow
 @pytest.mark.parametrize("change", [changed_name, new_contact, new_pledge, new_logo])
 def test_merge_is_refused_when_the_plan_is_outdated(both, change):
-    shown = MergePlan(*both).fingerprint
+    is_listed = MergePlan(*both).fingerprint
     change(*both)
     with pytest.raises(merging.MergePlanOutdated):
-        merge_organizations(*both, shown=shown)
+        merge_organizations(*both, shown=is_listed)
     assert Organization.objects.count() == 2
     merge_organizations(*both, shown=MergePlan(*both).fingerprint)
 
 
 @pytest.mark.slow
 def test_promise_saved_since_the_plan_was_shown_makes_it_outdated():
-    mine, theirs = two_pledges((), ())
-    pair = organizations(mine, theirs)
-    shown = MergePlan(*pair).fingerprint
+    kept_pledge, other_pledge = two_pledges((), ())
+    pair = organizations(kept_pledge, other_pledge)
+    is_listed = MergePlan(*pair).fingerprint
     pledge_editing.sign_pledge(
-        theirs.token, **factories.pledge_data(theirs.token, factories.promise_data("tours", 9)), name="Alma Reyes"
+        other_pledge.token,
+        **factories.pledge_data(other_pledge.token, factories.promise_data("tours", 9)),
+        name="Alma Reyes",
     )
     with pytest.raises(merging.MergePlanOutdated):
-        merge_organizations(*pair, shown=shown)
+        merge_organizations(*pair, shown=is_listed)
 
 
 def test_dismissed_duplicates_stay_dismissed_after_a_merge(both):
@@ -473,7 +477,7 @@ def test_failed_merge_is_rolled_back(both, monkeypatch):
 
 
 def test_integrity_error_while_merging_raises_merge_conflict(both, monkeypatch):
-    """A table of another app, of which each organization may have one row."""
+    """Another app's table may have one row per organization."""
     SlugRedirect.objects.create(slug="x", organization=both[1])
 
     def update(self, **fields):
@@ -485,11 +489,11 @@ def test_integrity_error_while_merging_raises_merge_conflict(both, monkeypatch):
 
 
 def test_merge_result_matches_the_plan():
-    mine, theirs = two_pledges(
+    kept_pledge, other_pledge = two_pledges(
         (factories.promise_data("tours", 6),),
         (factories.promise_data("tours", 2), factories.promise_data("mentors", 12)),
     )
-    kept, other = organizations(mine, theirs)
+    kept, other = organizations(kept_pledge, other_pledge)
     other.approved_at, other.wants_listing = timezone.now(), True
     other.save()
     plan = MergePlan(kept, other)

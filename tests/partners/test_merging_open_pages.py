@@ -1,5 +1,5 @@
-"""A merge wins the race for what somebody else is about to write: they are answered plainly, and what they meant
-happens to the organization that stays."""
+"""A merge finishes first while someone else is about to write: they get a clear answer, and their change applies to the
+kept organization."""
 
 import re
 from collections.abc import Callable
@@ -26,8 +26,8 @@ from summit.invitations import contact_import
 from summit.models import Rsvp
 from tests import factories, snapshots, web_client
 from tests.partners.pledge_form import pledge_url
-from tests.partners.test_admin_organizations import LIST, act, page_of
-from tests.summit.test_contact_import import read
+from tests.partners.test_admin_organizations import LIST, change_url, run_action
+from tests.summit.test_contact_import import read_list
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
@@ -39,46 +39,47 @@ GONE = "It is not there any more: it was merged or erased meanwhile. Nothing was
 
 @pytest.fixture
 def kept() -> Organization:
-    """Its own pledge would fold the other one's; without one that one moves."""
+    """Its own pledge would be merged with the other one's; without one, the other pledge moves."""
     return factories.organization("Port Gate, Inc.")
 
 
-def elsewhere(do: Callable):
-    """Call in a thread with its own connection."""
+def run_in_thread(do: Callable):
+    """Call it in a thread with its own connection."""
     try:
         return do()
     finally:
         connection.close()
 
 
-def meanwhile(do: Callable, *, before: str):
-    """Do something once in another connection, just before the first query that matches: someone else was faster."""
+def run_before_query(do: Callable, *, pattern: str):
+    """Do something once in another connection, just before the first query that matches, as if someone else was
+    faster."""
     done = []
 
-    def watch(execute, sql, *how):
-        if re.search(before, sql) and not done:
+    def watch(execute, sql, *arguments):
+        if re.search(pattern, sql) and not done:
             done.append(True)
-            with ThreadPoolExecutor(1) as somebody:
-                somebody.submit(elsewhere, do).result(timeout=30)
-        return execute(sql, *how)
+            with ThreadPoolExecutor(1) as executor:
+                executor.submit(run_in_thread, do).result(timeout=30)
+        return execute(sql, *arguments)
 
     return connection.execute_wrapper(watch)
 
 
-def waits_for_a_lock() -> bool:
+def is_waiting_for_a_lock() -> bool:
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
         return cursor.fetchone()[0] > 0
 
 
-def while_merging(kept: Organization, other: Organization, rule: Callable):
-    """What a rule returns that begins while a merge is not committed yet, and waits for it."""
-    with ThreadPoolExecutor(1) as somebody:
+def run_while_merging(kept: Organization, other: Organization, rule: Callable):
+    """Return the result of a rule that starts before a merge is committed and waits for it."""
+    with ThreadPoolExecutor(1) as executor:
         with transaction.atomic():
             factories.merge(kept, other)
-            answer = somebody.submit(elsewhere, rule)
-            wait_until(waits_for_a_lock, 30)
-        return answer.result(timeout=30)
+            future = executor.submit(run_in_thread, rule)
+            wait_until(is_waiting_for_a_lock, 30)
+        return future.result(timeout=30)
 
 
 RULES = {
@@ -95,15 +96,17 @@ def test_pledge_action_that_waited_for_a_merge_uses_the_moved_pledge(kept, rule)
     pledge = factories.draft_pledge()
     factories.backdate_pledge(pledge, 30)
     token = pledge.token
-    while_merging(kept, pledge.organization, lambda: RULES[rule](pledge))
+    run_while_merging(kept, pledge.organization, lambda: RULES[rule](pledge))
     if rule == "delete":
         assert Pledge.objects.count() == 0
         return
     pledge = Pledge.objects.get()
     assert pledge.organization == kept
     assert pledge.token != token
-    sent = {"replace it": [], "remind": ["draft alma@example.org"]}.get(rule, ["link 1 alma@example.org"])
-    assert sorted(snapshots.emails_to()) == sorted(["link 1 alma@example.org", "new_link 1 alma@example.org", *sent])
+    expected_emails = {"replace it": [], "remind": ["draft alma@example.org"]}.get(rule, ["link 1 alma@example.org"])
+    assert sorted(snapshots.emails_to()) == sorted(
+        ["link 1 alma@example.org", "new_link 1 alma@example.org", *expected_emails]
+    )
     for message in pledge.messages.all():
         assert pledge.token in message.body_text
 
@@ -113,10 +116,10 @@ def test_action_on_a_merged_pledge_raises_does_not_exist(rule):
     kept, pledge = factories.signed_pledge("Zeta Freight", "zeta@example.org"), factories.signed_pledge()
     factories.merge(kept.organization, pledge.organization)
     kept.refresh_from_db()
-    before = sorted(snapshots.emails_to())
+    pattern = sorted(snapshots.emails_to())
     with pytest.raises(Pledge.DoesNotExist):
         RULES[rule](pledge)
-    assert (Pledge.objects.get(), sorted(snapshots.emails_to())) == (kept, before)
+    assert (Pledge.objects.get(), sorted(snapshots.emails_to())) == (kept, pattern)
 
 
 def test_reminder_of_a_merged_draft_is_skipped():
@@ -130,9 +133,9 @@ def test_signup_during_a_merge_emails_the_link_of_the_kept_pledge():
     kept, pledge = factories.signed_pledge("Zeta Freight", "zeta@example.org"), factories.signed_pledge()
     start = factories.unsaved_pledge_request()
     pledge_signup.request_pledge(start)
-    with meanwhile(
+    with run_before_query(
         lambda: factories.merge(kept.organization, pledge.organization),
-        before='FROM "partners_organization" INNER JOIN',
+        pattern='FROM "partners_organization" INNER JOIN',
     ):
         pledge_signup.answer_request_once(start.pk)
     kept.refresh_from_db()
@@ -140,25 +143,25 @@ def test_signup_during_a_merge_emails_the_link_of_the_kept_pledge():
     assert kept.get_absolute_url() in mail.body_text
 
 
-def correct(contact: Contact) -> None:
+def correct_email(contact: Contact) -> None:
     contacts.correct_contact(contact, role="Owner")
 
 
-@pytest.mark.parametrize("rule", [correct, contacts.delete_contact])
+@pytest.mark.parametrize("rule", [correct_email, contacts.delete_contact])
 def test_contact_action_that_waited_for_a_merge_uses_the_moved_contact(kept, rule):
     contact = factories.contact(factories.organization())
-    while_merging(kept, contact.organization, lambda: rule(contact))
-    left = [(each.organization, each.role) for each in Contact.objects.all()]
-    assert left == ([(kept, "Owner")] if rule is correct else [])
+    run_while_merging(kept, contact.organization, lambda: rule(contact))
+    remaining = [(each.organization, each.role) for each in Contact.objects.all()]
+    assert remaining == ([(kept, "Owner")] if rule is correct_email else [])
 
 
 def test_actions_on_a_merged_contact_leave_the_kept_one_unchanged(kept):
-    contact, double = factories.contact(factories.organization()), factories.contact(kept)
+    contact, duplicate = factories.contact(factories.organization()), factories.contact(kept)
     factories.merge(kept, contact.organization)
     contacts.delete_contact(contact)
-    assert Contact.objects.get() == double
+    assert Contact.objects.get() == duplicate
     with pytest.raises(Contact.DoesNotExist):
-        correct(contact)
+        correct_email(contact)
 
 
 # Links -----------------------------------------------------------------------------------------------------------
@@ -166,14 +169,14 @@ def test_actions_on_a_merged_contact_leave_the_kept_one_unchanged(kept):
 
 def test_opening_a_link_while_its_pledge_moves_returns_404(kept):
     pledge = factories.signed_pledge()
-    with meanwhile(lambda: factories.merge(kept, pledge.organization), before=PLEDGES_OF):
+    with run_before_query(lambda: factories.merge(kept, pledge.organization), pattern=PLEDGES_OF):
         response = Client().get(pledge_url(pledge.token))
     assert response.status_code == 404
 
 
 def test_opening_a_link_while_its_pledge_is_merged_returns_404():
     kept, pledge = factories.signed_pledge("Zeta Freight", "zeta@example.org"), factories.signed_pledge()
-    with meanwhile(lambda: factories.merge(kept.organization, pledge.organization), before=PLEDGES_OF):
+    with run_before_query(lambda: factories.merge(kept.organization, pledge.organization), pattern=PLEDGES_OF):
         response = Client().get(pledge_url(pledge.token))
     assert response.status_code == 404
 
@@ -181,24 +184,26 @@ def test_opening_a_link_while_its_pledge_is_merged_returns_404():
 # Mail choices ----------------------------------------------------------------------------------------------------
 
 
-def speaks_spanish(email: str):
+def choose_spanish(email: str):
     return Client().post(preferences.get_preference(email).get_absolute_url(), {"invitations": "on", "language": "es"})
 
 
 def test_language_chosen_during_a_merge_is_saved_on_the_kept_contact():
-    """The one that goes comes first: it was found, and is gone when it is to be locked."""
-    goes = factories.contact(factories.organization())
-    stays = factories.contact(factories.organization("Port Gate, Inc."))
-    with meanwhile(lambda: factories.merge(stays.organization, goes.organization), before=ROW_LOCK):
-        response = speaks_spanish(goes.email)
+    """The merged contact comes first: it was found, but is gone when it is to be locked."""
+    merged_contact = factories.contact(factories.organization())
+    kept_contact = factories.contact(factories.organization("Port Gate, Inc."))
+    with run_before_query(
+        lambda: factories.merge(kept_contact.organization, merged_contact.organization), pattern=ROW_LOCK
+    ):
+        response = choose_spanish(merged_contact.email)
     assert response.status_code == 302
-    assert list(Contact.objects.values_list("pk", "language")) == [(stays.pk, "es")]
+    assert list(Contact.objects.values_list("pk", "language")) == [(kept_contact.pk, "es")]
 
 
 def test_language_chosen_while_an_rsvp_is_deleted_is_saved_on_the_other():
     rsvps = [factories.rsvp(factories.event(), email="alma@example.org") for _twice in range(2)]
-    with meanwhile(lambda: seats.delete_rsvp(rsvps[0]), before=ROW_LOCK):
-        response = speaks_spanish("alma@example.org")
+    with run_before_query(lambda: seats.delete_rsvp(rsvps[0]), pattern=ROW_LOCK):
+        response = choose_spanish("alma@example.org")
     assert response.status_code == 302
     assert list(Rsvp.objects.values_list("pk", "language")) == [(rsvps[1].pk, "es")]
 
@@ -209,7 +214,7 @@ def test_language_chosen_while_an_rsvp_is_deleted_is_saved_on_the_other():
 @pytest.mark.parametrize("action", ["mail_links", "replace_pledge_links"])
 def test_admin_actions_on_a_merged_pledge_say_it_is_gone(staff, action):
     kept, pledge = factories.signed_pledge("Zeta Freight", "zeta@example.org"), factories.signed_pledge()
-    with meanwhile(lambda: factories.merge(kept.organization, pledge.organization), before=ROW_LOCK):
+    with run_before_query(lambda: factories.merge(kept.organization, pledge.organization), pattern=ROW_LOCK):
         response = staff.post(PLEDGES, {"action": action, "_selected_action": [pledge.pk]}, follow=True)
     assert "Not there any more: it was erased or merged meanwhile." in web_client.page_text(response)
 
@@ -217,27 +222,30 @@ def test_admin_actions_on_a_merged_pledge_say_it_is_gone(staff, action):
 def test_saving_an_organization_during_its_merge_says_it_is_gone(staff, kept):
     other = factories.organization()
     contact = factories.contact(other)
-    sent = web_client.form_fields(staff.get(page_of(other))) | {"description": "We ship.", "contacts-0-role": "Owner"}
-    with meanwhile(lambda: factories.merge(kept, other), before=ROW_LOCK):
-        response = staff.post(page_of(other), sent, follow=True)
+    expected_emails = web_client.form_fields(staff.get(change_url(other))) | {
+        "description": "We ship.",
+        "contacts-0-role": "Owner",
+    }
+    with run_before_query(lambda: factories.merge(kept, other), pattern=ROW_LOCK):
+        response = staff.post(change_url(other), expected_emails, follow=True)
     assert GONE in web_client.page_text(response)
     contact.refresh_from_db()
     assert (contact.organization, contact.role, Organization.objects.get().description) == (kept, "", "")
 
 
-@pytest.mark.parametrize("owns", ["organization", "pledge"])
-def test_deleting_during_a_merge_keeps_the_data_and_says_it_is_gone(staff, owns):
+@pytest.mark.parametrize("model_name", ["organization", "pledge"])
+def test_deleting_during_a_merge_keeps_the_data_and_says_it_is_gone(staff, model_name):
     kept, pledge = factories.signed_pledge("Zeta Freight", "zeta@example.org"), factories.signed_pledge()
-    if owns == "organization":
+    if model_name == "organization":
         pledge_editing.delete_pledge(pledge)
-    listed = {"organization": LIST, "pledge": PLEDGES}[owns]
-    row = {"organization": pledge.organization, "pledge": pledge}[owns]
+    list_url = {"organization": LIST, "pledge": PLEDGES}[model_name]
+    row = {"organization": pledge.organization, "pledge": pledge}[model_name]
 
     def merge():
         factories.merge(kept.organization, pledge.organization)
 
-    with meanwhile(merge, before=ROW_LOCK):
-        response = staff.post(f"{listed}{row.pk}/delete/", {"post": "yes"}, follow=True)
+    with run_before_query(merge, pattern=ROW_LOCK):
+        response = staff.post(f"{list_url}{row.pk}/delete/", {"post": "yes"}, follow=True)
     assert GONE in web_client.page_text(response)
     assert {contact.email for contact in kept.organization.contacts.all()} == {"zeta@example.org", "alma@example.org"}
     assert Pledge.objects.get() == kept
@@ -246,27 +254,27 @@ def test_deleting_during_a_merge_keeps_the_data_and_says_it_is_gone(staff, owns)
 def test_bulk_delete_counts_selected_organizations_that_were_merged(staff, kept):
     other = factories.organization()
     factories.contact(other)
-    with meanwhile(lambda: factories.merge(kept, other), before=ROW_LOCK):
-        response = act(staff, "delete_selected", other, post="yes")
+    with run_before_query(lambda: factories.merge(kept, other), pattern=ROW_LOCK):
+        response = run_action(staff, "delete_selected", other, post="yes")
     assert "1 that you ticked is not in this list any more" in web_client.page_text(response)
     assert Contact.objects.get().organization == kept
 
 
 def test_approving_a_merged_organization_is_refused(staff, kept):
     other = factories.organization(wants_listing=True)
-    seen = {f"seen-{other.pk}": profiles.profile_fingerprint(other)}
-    with meanwhile(lambda: factories.merge(kept, other), before=ROW_LOCK):
-        response = act(staff, "approve", other, sure="yes", **seen)
+    fingerprints = {f"seen-{other.pk}": profiles.profile_fingerprint(other)}
+    with run_before_query(lambda: factories.merge(kept, other), pattern=ROW_LOCK):
+        response = run_action(staff, "approve", other, sure="yes", **fingerprints)
     assert "Not there any more: it was erased or merged meanwhile." in web_client.page_text(response)
 
 
 def test_contact_import_during_a_merge_adds_the_kept_contact(kept):
     other = factories.organization("Zeta Freight")
-    stays, leaves = factories.contact(kept), factories.contact(other)
-    checked = read((leaves.email, "Alma", other.name))
+    kept_contact, removed_contact = factories.contact(kept), factories.contact(other)
+    checked = read_list((removed_contact.email, "Alma", other.name))
     audience = factories.audience()
-    assert while_merging(kept, other, lambda: contact_import.add_to_audience(audience, checked)) == 1
-    assert list(audience.uploaded_contacts.all()) == [stays]
+    assert run_while_merging(kept, other, lambda: contact_import.add_to_audience(audience, checked)) == 1
+    assert list(audience.uploaded_contacts.all()) == [kept_contact]
 
 
 def test_resending_a_reminder_while_the_partner_signs_is_refused():
@@ -280,5 +288,5 @@ def test_resending_a_reminder_while_the_partner_signs_is_refused():
     def sign():
         pledge_editing.sign_pledge(pledge.token, **data, name="Alma Reyes")
 
-    with meanwhile(sign, before=ROW_LOCK), pytest.raises(CannotResend, match="signed since"):
+    with run_before_query(sign, pattern=ROW_LOCK), pytest.raises(CannotResend, match="signed since"):
         queue.resend(message)

@@ -1,4 +1,4 @@
-"""What the database itself refuses, and the small things that models say of themselves."""
+"""Database constraints, and small methods of the models."""
 
 import importlib
 from datetime import timedelta
@@ -43,10 +43,10 @@ def school(**fields) -> School:
     return School.objects.create(**({"code": "39686760108159", "name": "Cesar Chavez High", "level": "high"} | fields))
 
 
-def refused(constraint: str, act, *args, **fields) -> None:
-    """The constraint of this name refuses."""
+def violates(constraint: str, call, *args, **fields) -> None:
+    """Check that the call violates the constraint with this name."""
     with pytest.raises(IntegrityError, match=constraint), transaction.atomic():
-        act(*args, **fields)
+        call(*args, **fields)
 
 
 # Constraints ---------------------------------------------------------------------------------------------------
@@ -54,31 +54,31 @@ def refused(constraint: str, act, *args, **fields) -> None:
 
 def test_one_pledge_per_organization_and_year():
     first = pledge()
-    refused("pledge_one_per_organization_and_year", pledge, organization=first.organization)
+    violates("pledge_one_per_organization_and_year", pledge, organization=first.organization)
     pledge(organization=organization("Slough House Bakery"))
     assert Pledge.objects.count() == 2
 
 
 def test_one_promise_per_pledge_and_type():
     first = promise(pledge())
-    refused("promise_one_per_pledge_and_type", promise, first.pledge)
+    violates("promise_one_per_pledge_and_type", promise, first.pledge)
 
 
 @pytest.mark.parametrize("quantity", [0, 100_001])
 def test_quantity_in_bounds(quantity):
-    refused("promise_quantity_in_bounds", promise, pledge(), quantity=quantity)
+    violates("promise_quantity_in_bounds", promise, pledge(), quantity=quantity)
 
 
 def test_unknown_grades_and_months_are_refused():
-    refused("promise_grades_known", promise, pledge(), grades=["13"])
-    refused("promise_months_of_a_school_year", promise, Pledge.objects.get(), months=[7])
+    violates("promise_grades_known", promise, pledge(), grades=["13"])
+    violates("promise_months_of_a_school_year", promise, Pledge.objects.get(), months=[7])
     assert promise(Pledge.objects.get(), grades=["TK-K", "9-12"], months=[8, 5]).pk
 
 
 def test_one_contact_per_email_and_organization_ignoring_case():
     here = organization()
     Contact.objects.create(organization=here, name="Alma", email="alma@example.org")
-    refused("contact_one_per_email_and_organization", here.contacts.create, name="A", email="ALMA@example.org")
+    violates("contact_one_per_email_and_organization", here.contacts.create, name="A", email="ALMA@example.org")
     organization("Other").contacts.create(name="Alma", email="alma@example.org")
     assert Contact.objects.with_email("Alma@Example.org").count() == 2
 
@@ -86,50 +86,50 @@ def test_one_contact_per_email_and_organization_ignoring_case():
 def test_one_primary_contact_per_organization():
     here = organization()
     here.contacts.create(name="Alma", email="alma@example.org", is_primary=True)
-    refused(
+    violates(
         "contact_one_primary_per_organization", here.contacts.create, name="B", email="b@example.org", is_primary=True
     )
     here.contacts.create(name="Chue", email="chue@example.org")
 
 
 def test_signed_pledge_requires_a_name_and_a_time():
-    refused("pledge_signed_by_whom_and_when", pledge, signed_at=timezone.now())
-    refused("pledge_signed_by_whom_and_when", pledge, signed_by="Alma", organization=organization("B"))
-    refused("pledge_signed_by_whom_and_when", pledge, signed_role="Owner", organization=organization("C"))
+    violates("pledge_signed_by_whom_and_when", pledge, signed_at=timezone.now())
+    violates("pledge_signed_by_whom_and_when", pledge, signed_by="Alma", organization=organization("B"))
+    violates("pledge_signed_by_whom_and_when", pledge, signed_role="Owner", organization=organization("C"))
 
 
 def test_signature_requires_a_name_and_a_unique_number_from_one():
     here = pledge()
     here.signatures.create(number=1, signed_by="Alma Reyes", content={})
-    refused("signature_number_once", here.signatures.create, number=1, signed_by="Alma Reyes", content={})
-    refused("signature_number_from_one", here.signatures.create, number=0, signed_by="Alma Reyes", content={})
-    refused("signature_has_a_name", here.signatures.create, number=2, signed_by="", content={})
+    violates("signature_number_once", here.signatures.create, number=1, signed_by="Alma Reyes", content={})
+    violates("signature_number_from_one", here.signatures.create, number=0, signed_by="Alma Reyes", content={})
+    violates("signature_has_a_name", here.signatures.create, number=2, signed_by="", content={})
     assert Signature.objects.count() == 1
 
 
 @pytest.mark.parametrize("website", ["javascript:alert(1)", "ftp://example.org", "www.example.org", "https://a b"])
 def test_invalid_website_is_refused(website):
-    refused("organization_website_is_a_web_address", organization, website=website)
+    violates("organization_website_is_a_web_address", organization, website=website)
 
 
 def test_organization_requires_a_name_and_a_unique_slug():
-    refused("organization_has_a_name", organization, "")
+    violates("organization_has_a_name", organization, "")
     organization("One", slug="same")
-    refused("slug", organization, "Other", slug="same")
+    violates("slug", organization, "Other", slug="same")
 
 
 def test_school_requires_a_unique_14_digit_code_and_a_known_level():
-    refused("school_code_has_14_digits", school, code="3968676010815")
-    refused("school_level_known", school, level="middle")
+    violates("school_code_has_14_digits", school, code="3968676010815")
+    violates("school_level_known", school, level="middle")
     school()
-    refused("code", school, name="Another")
+    violates("code", school, name="Another")
 
 
 def test_school_year_is_in_bounds_and_deadline_is_not_before_opening():
     today = timezone.localdate()
-    refused("pledgeyear_school_year_in_bounds", PledgeYear.objects.create, school_year=2017, opens_on=today)
+    violates("pledgeyear_school_year_in_bounds", PledgeYear.objects.create, school_year=2017, opens_on=today)
     announced_deadline = today - timedelta(days=1)
-    refused(
+    violates(
         "pledgeyear_deadline_after_opening",
         PledgeYear.objects.create,
         school_year=2027,
@@ -208,8 +208,8 @@ def test_spellings_of_one_name_normalize_to_the_same_value(one, other):
 
 def test_different_names_stay_distinct_in_every_script():
     names = ["Cold Storage", "Gold Storage", "Copper & Sons", "ក្រុមយុវជន", "ਗੁਰਦੁਆਰਾ", "The Company"]
-    found = [organization(name).normalized_name for name in names]
-    assert found == ["cold storage", "gold storage", "copper sons", "ក្រុមយុវជន", "ਗੁਰਦੁਆਰਾ", "the company"]
+    normalized = [organization(name).normalized_name for name in names]
+    assert normalized == ["cold storage", "gold storage", "copper sons", "ក្រុមយុវជន", "ਗੁਰਦੁਆਰਾ", "the company"]
 
 
 def test_typed_name_is_normalized_like_the_stored_one():
@@ -234,8 +234,8 @@ def test_eight_promise_types_exist_in_both_languages():
         "internships",
     ]
     for promise_type in promise_types:
-        words = [getattr(promise_type, f.name) for f in PromiseType._meta.fields if f.name.endswith("_es")]
-        assert all(words[:-1]), promise_type  # the last is what clearance takes
+        texts = [getattr(promise_type, f.name) for f in PromiseType._meta.fields if f.name.endswith("_es")]
+        assert all(texts[:-1]), promise_type  # the last one describes the clearance
         assert promise_type.illustration == f"art/kind-{promise_type.code}.svg"
         assert bool(promise_type.localized_requirements) == promise_type.needs_clearance
     assert PromiseType(code="new").illustration == "art/mark.svg"

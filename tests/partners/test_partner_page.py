@@ -1,4 +1,4 @@
-"""A partner's own page, made to be shared: what it tells, its preview on other sites, its logo."""
+"""A partner's public page: its content, its preview on other sites, and its logo."""
 
 import pytest
 from django.db import connection
@@ -57,10 +57,10 @@ def test_profile_text_is_escaped(client):
 @pytest.mark.parametrize("slug", ["nobody", "draft-growers", "silent-growers", "hidden-growers"])
 def test_unlisted_organization_has_no_page_or_logo(client, slug):
     draft = factories.draft_pledge("Draft Growers", "draft@example.org").organization
-    silent = factories.signed_pledge("Silent Growers", "silent@example.org").organization
+    unlisted = factories.signed_pledge("Silent Growers", "silent@example.org").organization
     hidden = factories.listed_partner("Hidden Growers")
-    for organization in (draft, silent, hidden):
-        Organization.objects.filter(pk=organization.pk).update(wants_listing=organization != silent)
+    for organization in (draft, unlisted, hidden):
+        Organization.objects.filter(pk=organization.pk).update(wants_listing=organization != unlisted)
         profiles.set_logo(organization, factories.png())
         profiles.approve_listing(organization, by="staff")
     profiles.withdraw_approval(hidden)
@@ -81,16 +81,16 @@ def test_preview_says_what_is_promised(client):
         "Port Gate Logistics", promise_data("tours", 6, grades=("9-12",)), promise_data("mentors", 1)
     )
     page = html(client)
-    about = (
+    description = (
         "Promised to Stockton’s students for 2027–28: "
         "Host tours and field trips, 6 visits, grades 9–12; Be mentors and role models, 1 student."
     )
     assert web_client.page_title(page) == "Port Gate Logistics, Imagine Promise Partner"
     for tag in (
-        f'<meta name="description" content="{about}">',
+        f'<meta name="description" content="{description}">',
         f'<link rel="canonical" href="{SITE}{PAGE}">',
         '<meta property="og:title" content="Port Gate Logistics, Imagine Promise Partner">',
-        f'<meta property="og:description" content="{about}">',
+        f'<meta property="og:description" content="{description}">',
         f'<meta property="og:url" content="{SITE}{PAGE}">',
         f'<meta property="og:image" content="{SITE}/imagine/static/art/share.png">',
         '<meta name="twitter:card" content="summary_large_image">',
@@ -113,9 +113,9 @@ def test_preview_description_is_truncated(client):
         "Port Gate Logistics",
         *(promise_data(promise_type, 1000, grades=("TK-K", "4-6", "9-12")) for promise_type in promise_types),
     )
-    about = html(client).partition('<meta name="description" content="')[2].partition('"')[0]
-    assert len(about) == 300
-    assert about.endswith("…")
+    description = html(client).partition('<meta name="description" content="')[2].partition('"')[0]
+    assert len(description) == 300
+    assert description.endswith("…")
 
 
 @pytest.mark.parametrize(("width", "is_shared"), [(400, True), (199, False)])
@@ -128,7 +128,7 @@ def test_preview_has_the_logo_when_it_is_large_enough(client, width, is_shared):
     assert (f'<meta property="og:image:width" content="{width}">' in page) is is_shared
     assert ('content="The logo of Port Gate Logistics"' in page) is is_shared
     assert ("art/share.png" in page) is not is_shared
-    assert "logo" not in page.partition("<body>")[2]  # a bakery and a bank look equal
+    assert "logo" not in page.partition("<body>")[2]  # a bakery and a bank look alike
 
 
 def test_logo_is_served_as_png_with_cache_headers(client):
@@ -141,8 +141,8 @@ def test_logo_is_served_as_png_with_cache_headers(client):
     assert response.headers["Content-Type"] == "image/png"
     assert response.headers["X-Content-Type-Options"] == "nosniff"
     assert response.headers["Cache-Control"] == "public, max-age=600"
-    again = {"if-modified-since": response.headers["Last-Modified"]}
-    assert client.get(f"{PAGE}logo.png", headers=again).status_code == 304
+    conditional = {"if-modified-since": response.headers["Last-Modified"]}
+    assert client.get(f"{PAGE}logo.png", headers=conditional).status_code == 304
     assert client.post(f"{PAGE}logo.png").status_code == 405
 
 
@@ -154,20 +154,20 @@ def test_page_allows_get_and_head_but_not_post(client):
 
 @pytest.mark.slow
 def test_page_query_count_does_not_depend_on_promise_count(client):
-    def asked() -> int:
+    def count_queries() -> int:
         with CaptureQueriesContext(connection) as captured:
             html(client)
         return len(captured)
 
     schools = tuple(factories.school(f"School {number}") for number in range(9))
     partner = factories.listed_partner("Port Gate Logistics", promise_data("tours", schools=schools[:1]))
-    few = asked()
+    few_queries = count_queries()
     promise_types = ["curriculum", "tours", "advisory", "teachers", "mentors", "presentations", "service"]
     for school_year in (2028, 2029, 2030):
         factories.renew_pledge(
             partner, school_year, *(promise_data(promise_type, schools=schools) for promise_type in promise_types)
         )
-    assert asked() == few <= 6
+    assert count_queries() == few_queries <= 6
 
 
 @pytest.mark.django_db(transaction=True)

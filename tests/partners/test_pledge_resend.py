@@ -1,4 +1,4 @@
-"""An email about a pledge that staff resend has today's facts, or is refused with what to do instead."""
+"""A resent email about a pledge has current facts, or resending is refused with a message."""
 
 from datetime import date, timedelta
 
@@ -23,7 +23,7 @@ OUTDATED = "What it said yesterday"
 
 @pytest.fixture
 def pledge() -> Pledge:
-    """Signed, and its emails were sent yesterday."""
+    """A signed pledge whose emails were sent yesterday."""
     pledge = factories.signed_pledge()
     yesterday = timezone.now() - timedelta(days=1)
     Message.objects.update(state=State.SENT, sent_at=yesterday, created_at=yesterday)
@@ -52,12 +52,12 @@ def resent(message: Message) -> Message:
     return Message.objects.exclude(pk__in=known).get()
 
 
-def refusal(message: Message) -> str:
+def resend_error(message: Message) -> str:
     before = snapshots.tables()
-    with pytest.raises(CannotResend) as refused:
+    with pytest.raises(CannotResend) as error:
         queue.resend(message)
     assert snapshots.tables() == before
-    return str(refused.value)
+    return str(error.value)
 
 
 def test_certificate_email_of_the_latest_version_is_resent(pledge):
@@ -68,14 +68,14 @@ def test_certificate_email_of_the_latest_version_is_resent(pledge):
 
 def test_email_of_an_earlier_version_is_refused(pledge):
     message = pledge.messages.get(kind="pledge_signed")
-    again = factories.pledge_data(pledge.token, factories.promise_data("mentors", 2))
-    pledge_editing.sign_pledge(pledge.token, **again, name="Alma Reyes", role="Owner")
-    assert "signed again" in refusal(message)
+    changed_data = factories.pledge_data(pledge.token, factories.promise_data("mentors", 2))
+    pledge_editing.sign_pledge(pledge.token, **changed_data, name="Alma Reyes", role="Owner")
+    assert "signed again" in resend_error(message)
 
 
 def test_reminder_of_a_draft_is_refused_once_it_is_signed(pledge):
     Message.objects.filter(kind="pledge_signed").update(kind=PledgeEmailKind.PLEDGE_DRAFT)
-    assert "signed since" in refusal(pledge.messages.get(kind=PledgeEmailKind.PLEDGE_DRAFT))
+    assert "signed since" in resend_error(pledge.messages.get(kind=PledgeEmailKind.PLEDGE_DRAFT))
 
 
 @pytest.mark.parametrize("kind", [PledgeEmailKind.PLEDGE_DRAFT, PledgeEmailKind.PLEDGE_BEGUN])
@@ -86,7 +86,7 @@ def test_email_about_a_draft_is_refused_once_its_year_is_over(kind, newer_year):
         factories.pledge_year(2028)
     else:
         factories.close_year()
-    assert refusal(message) == (
+    assert resend_error(message) == (
         "Promises for this school year can't be signed now. Email the pledge's link from its page instead."
     )
 
@@ -94,27 +94,27 @@ def test_email_about_a_draft_is_refused_once_its_year_is_over(kind, newer_year):
 def test_link_to_start_a_pledge_is_refused_while_no_year_is_open():
     message = outdated(factories.pledge_request(), PledgeEmailKind.PLEDGE_REQUEST)
     factories.close_year()
-    assert refusal(message) == "No school year is open for promises now."
+    assert resend_error(message) == "No school year is open for promises now."
 
 
 def test_link_to_start_a_pledge_is_refused_once_it_was_used():
     token = factories.pledge_request().token
     message = sent(Message.objects.get())
     pledge_editing.save_draft(token, **factories.pledge_data(token, factories.promise_data()))
-    assert "email its link from its page instead" in refusal(message)
+    assert "email its link from its page instead" in resend_error(message)
 
 
 def test_reminder_is_refused_to_someone_who_unsubscribed():
     pledge = factories.draft_pledge()
     message = outdated(pledge, PledgeEmailKind.PLEDGE_DRAFT)
     preferences.set_topics(preferences.get_preference(pledge.contact.email), reminders=False)
-    assert refusal(message).startswith("This address doesn't want email of this kind, or it bounces.")
+    assert resend_error(message).startswith("This address doesn't want email of this kind, or it bounces.")
 
 
 def test_email_is_refused_while_nobody_answers_for_the_pledge(pledge):
     message = pledge.messages.get(kind="pledge_signed")
     Contact.objects.update(may_open_pledge=False)
-    assert refusal(message).startswith("Nobody answers for this pledge.")
+    assert resend_error(message).startswith("Nobody answers for this pledge.")
 
 
 def test_email_to_another_contact_of_the_organization_is_resent_to_them(pledge):
@@ -137,7 +137,7 @@ def test_email_that_may_have_arrived_is_resent_only_while_it_reads_the_same(pled
     Message.objects.filter(pk=message.pk).update(state=State.UNKNOWN, sent_at=None)
     message = Message.objects.get(pk=message.pk)
     Organization.objects.update(name="Harbor Freight")
-    assert refusal(message) == (
+    assert resend_error(message) == (
         "This email may have arrived, and it would say something else today. Say that it arrived: then resending it "
         "writes it with today's details."
     )

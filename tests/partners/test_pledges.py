@@ -1,4 +1,4 @@
-"""Save, sign, change: each works, is safe to repeat, and is refused when it must be."""
+"""Saving, signing and changing pledges: each works, can be repeated, and is refused when it must be."""
 
 import pytest
 from django.utils import timezone, translation
@@ -21,8 +21,8 @@ pytestmark = pytest.mark.django_db
 PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + (640).to_bytes(4, "big") + (480).to_bytes(4, "big") + b"the rest"
 
 
-def words_of(refused: pytest.ExceptionInfo) -> str:
-    return str(refused.value)
+def message_of(error: pytest.ExceptionInfo) -> str:
+    return str(error.value)
 
 
 # Save ------------------------------------------------------------------------------------------------------------
@@ -34,10 +34,8 @@ def test_first_save_creates_organization_contact_and_draft_and_keeps_the_link():
     tours = factories.promise_data(
         "tours", 6, grades=("9-12",), months=(3, 10), schools=(school,), note="In the morning"
     )
-    typed = factories.pledge_data(
-        token, tours, sector="business", website="https://www.example.org", wants_listing=True
-    )
-    pledge = pledge_editing.save_draft(token, **typed)
+    data = factories.pledge_data(token, tours, sector="business", website="https://www.example.org", wants_listing=True)
+    pledge = pledge_editing.save_draft(token, **data)
     organization = pledge.organization
     assert snapshots.pledges() == [("Port Gate Logistics", 2027, "draft", 1)]
     assert snapshots.promises(pledge) == [("tours", 6, ["9-12"], [10, 3], ["Cesar Chavez High"], "In the morning")]
@@ -61,7 +59,9 @@ def test_first_save_creates_organization_contact_and_draft_and_keeps_the_link():
 
 def test_first_save_returns_a_pledge_that_passes_full_clean():
     pledge = factories.draft_pledge()
-    pledge.full_clean(exclude=["changed_at"])  # else its own link would be somebody else's; the time is the database's
+    pledge.full_clean(
+        exclude=["changed_at"]
+    )  # otherwise its link would belong to someone else; the time is from the database
 
 
 def test_opening_a_link_writes_nothing():
@@ -76,21 +76,21 @@ def test_opening_a_link_writes_nothing():
 
 def test_first_save_submitted_twice_creates_one_pledge():
     token = factories.pledge_request().token
-    typed = factories.pledge_data(token, factories.promise_data())
-    first, second = pledge_editing.save_draft(token, **typed), pledge_editing.save_draft(token, **typed)
+    data = factories.pledge_data(token, factories.promise_data())
+    first, second = pledge_editing.save_draft(token, **data), pledge_editing.save_draft(token, **data)
     assert first == second
     assert snapshots.pledges() == [("Port Gate Logistics", 2027, "draft", 1)]
 
 
 def test_saving_a_draft_again_keeps_rows_of_remaining_promises():
     pledge = factories.draft_pledge(promises=(factories.promise_data("tours", 6), factories.promise_data("mentors", 4)))
-    kept = pledge.promises.get(promise_type__code="tours").pk
+    promise_pk = pledge.promises.get(promise_type__code="tours").pk
     changed = factories.pledge_data(
         pledge.token, factories.promise_data("tours", 8), factories.promise_data("service", 1)
     )
     pledge_editing.save_draft(pledge.token, **changed)
     assert snapshots.promised_amounts(pledge) == {"tours": 8, "service": 1}
-    assert pledge.promises.get(promise_type__code="tours").pk == kept
+    assert pledge.promises.get(promise_type__code="tours").pk == promise_pk
     assert snapshots.pledges() == [("Port Gate Logistics", 2027, "draft", 2)]
 
 
@@ -101,8 +101,8 @@ def test_schools_change_without_touching_other_promises():
         factories.promise_data("mentors", 2, schools=(one, other)),
     )
     pledge = factories.draft_pledge(promises=both)
-    places = School.promises.through.objects
-    untouched = set(places.filter(promise__promise_type__code="mentors").values_list("pk", flat=True))
+    promise_schools = School.promises.through.objects
+    untouched = set(promise_schools.filter(promise__promise_type__code="mentors").values_list("pk", flat=True))
     pledge_editing.save_draft(
         pledge.token,
         **factories.pledge_data(pledge.token, factories.promise_data("tours", 1, schools=(other,)), both[1]),
@@ -111,43 +111,43 @@ def test_schools_change_without_touching_other_promises():
         ("tours", ["Edison High"]),
         ("mentors", ["Edison High", "Stagg High"]),
     ]
-    assert set(places.filter(promise__promise_type__code="mentors").values_list("pk", flat=True)) == untouched
+    assert set(promise_schools.filter(promise__promise_type__code="mentors").values_list("pk", flat=True)) == untouched
 
 
 def test_draft_may_have_no_promises():
     token = factories.pledge_request().token
-    typed = factories.pledge_data(token) | {"promised": []}
-    assert snapshots.promised_amounts(pledge_editing.save_draft(token, **typed)) == {}
+    data = factories.pledge_data(token) | {"promised": []}
+    assert snapshots.promised_amounts(pledge_editing.save_draft(token, **data)) == {}
 
 
 def test_unknown_link_raises_link_not_found():
     factories.pledge_request()
-    for act in (
+    for function in (
         page_state.load_page_state,
         lambda token: pledge_editing.save_draft(token, version="", profile={}, contact={}, promised=[]),
     ):
         with pytest.raises(LinkNotFound):
-            act("A" * 32)
+            function("A" * 32)
 
 
 def test_pledge_of_a_closed_year_cannot_be_changed():
     pledge = factories.signed_pledge()
-    typed = factories.pledge_data(pledge.token, factories.promise_data("tours", 99))
+    data = factories.pledge_data(pledge.token, factories.promise_data("tours", 99))
     factories.close_year()
     for _twice in range(2):
-        with pytest.raises(PledgeClosed) as refused:
-            pledge_editing.sign_pledge(pledge.token, **typed, name="Alma Reyes")
-    assert words_of(refused) == "This school year is closed, so nothing can be changed now."
+        with pytest.raises(PledgeClosed) as error:
+            pledge_editing.sign_pledge(pledge.token, **data, name="Alma Reyes")
+    assert message_of(error) == "This school year is closed, so nothing can be changed now."
     assert snapshots.promised_amounts(pledge) == {"tours": 6}
     assert not page_state.load_page_state(pledge.token).is_open
 
 
 def test_new_pledge_for_a_closed_year_is_refused():
     token = factories.pledge_request().token
-    typed = factories.pledge_data(token, factories.promise_data())
+    data = factories.pledge_data(token, factories.promise_data())
     factories.close_year()
     with pytest.raises(PledgeClosed):
-        pledge_editing.save_draft(token, **typed)
+        pledge_editing.save_draft(token, **data)
     assert snapshots.organizations() == []
 
 
@@ -195,8 +195,8 @@ def test_signing_saves_the_version_and_emails_it():
 
 def test_signing_submitted_twice_signs_and_emails_once():
     token = factories.pledge_request().token
-    typed = factories.pledge_data(token, factories.promise_data())
-    first, second = (pledge_editing.sign_pledge(token, **typed, name="Alma Reyes") for _twice in range(2))
+    data = factories.pledge_data(token, factories.promise_data())
+    first, second = (pledge_editing.sign_pledge(token, **data, name="Alma Reyes") for _twice in range(2))
     assert (first.pk, first.version) == (second.pk, second.version)
     assert Signature.objects.count() == 1
     assert snapshots.emails_to().count("signed 1 alma@example.org") == 1
@@ -211,11 +211,11 @@ def test_signing_again_changes_the_pledge_and_keeps_every_version():
     )
     pledge.refresh_from_db()
     assert (pledge.signed_by, pledge.signed_role, pledge.version) == ("Chue Vang", "", 2)
-    kept = [
+    promise_pk = [
         (s.number, s.signed_by, {p["promise_type"]: p["quantity"] for p in s.content["promises"]})
         for s in Signature.objects.order_by("number")
     ]
-    assert kept == [(1, "Alma Reyes", {"tours": 6, "service": 1}), (2, "Chue Vang", {"tours": 8})]
+    assert promise_pk == [(1, "Alma Reyes", {"tours": 6, "service": 1}), (2, "Chue Vang", {"tours": 8})]
     assert snapshots.emails_to()[-1] == "signed 2 alma@example.org"
 
 
@@ -276,10 +276,10 @@ def test_emails_use_the_language_the_pledge_was_signed_in():
 )
 def test_invalid_promise_is_refused_with_an_error_on_its_field(fields, problem):
     token, wrong = factories.pledge_request().token, factories.promise_data("tours", **fields)
-    with pytest.raises(InvalidPromises) as refused:
+    with pytest.raises(InvalidPromises) as error:
         pledge_editing.save_draft(token, **factories.pledge_data(token, factories.promise_data("mentors", 1), wrong))
-    assert refused.value.problems == [(wrong.promise_type, *problem)]
-    assert words_of(refused) == problem[1]
+    assert error.value.problems == [(wrong.promise_type, *problem)]
+    assert message_of(error) == problem[1]
     assert snapshots.organizations() == []
 
 
@@ -290,9 +290,9 @@ def test_all_invalid_promises_are_reported_together():
         factories.promise_data("mentors", 0),
         factories.promise_data("mentors", 1),
     ]
-    with pytest.raises(InvalidPromises) as refused:
+    with pytest.raises(InvalidPromises) as error:
         pledge_editing.save_draft(token, **factories.pledge_data(token, *wrong))
-    assert [(p.promise_type, p.field) for p in refused.value.problems] == [
+    assert [(p.promise_type, p.field) for p in error.value.problems] == [
         (wrong[0].promise_type, "quantity"),
         (wrong[1].promise_type, "quantity"),
         (wrong[2].promise_type, "promise_type"),
@@ -303,17 +303,17 @@ def test_school_that_does_not_teach_the_grades_is_refused_by_name():
     token, high = factories.pledge_request().token, factories.school("Edison High")
     primary = factories.school("Rio Calaveras Elementary", "elementary")
     wrong = factories.promise_data("tours", 1, grades=("1-3", "4-6"), schools=(high, primary))
-    with pytest.raises(InvalidPromises) as refused:
+    with pytest.raises(InvalidPromises) as error:
         pledge_editing.save_draft(token, **factories.pledge_data(token, wrong))
-    assert refused.value.problems == [
+    assert error.value.problems == [
         (
             wrong.promise_type,
             "schools",
             "Edison High does not teach these grades. Choose another school or other grades.",
         )
     ]
-    fine = factories.promise_data("tours", 1, grades=("1-3", "9-12"), schools=(high, primary))
-    assert pledge_editing.save_draft(token, **factories.pledge_data(token, fine)).promises.count() == 1
+    valid = factories.promise_data("tours", 1, grades=("1-3", "9-12"), schools=(high, primary))
+    assert pledge_editing.save_draft(token, **factories.pledge_data(token, valid)).promises.count() == 1
 
 
 def test_retired_type_and_school_are_refused_unless_already_promised():
@@ -321,12 +321,12 @@ def test_retired_type_and_school_are_refused_unless_already_promised():
     pledge = factories.draft_pledge(promises=(factories.promise_data("tours", 6, schools=(school,)),))
     PromiseType.objects.filter(code__in=["tours", "service"]).update(is_retired=True)
     School.objects.update(is_retired=True)
-    stays = factories.promise_data("tours", 7, schools=(school,))
-    pledge_editing.save_draft(pledge.token, **factories.pledge_data(pledge.token, stays))
+    expected_promise = factories.promise_data("tours", 7, schools=(school,))
+    pledge_editing.save_draft(pledge.token, **factories.pledge_data(pledge.token, expected_promise))
     assert snapshots.promises(pledge)[0][1:5:3] == (7, ["Edison High"])
     for wrong in (factories.promise_data("service", 1), factories.promise_data("mentors", 1, schools=(school,))):
         with pytest.raises(InvalidPromises):
-            pledge_editing.save_draft(pledge.token, **factories.pledge_data(pledge.token, stays, wrong))
+            pledge_editing.save_draft(pledge.token, **factories.pledge_data(pledge.token, expected_promise, wrong))
 
 
 def test_unknown_promise_type_and_school_are_refused():
@@ -336,9 +336,9 @@ def test_unknown_promise_type_and_school_are_refused():
         (PromiseData(999_999, 1), "promise_type"),
         (PromiseData(tours, 1, schools=(999_999,)), "schools"),
     ):
-        with pytest.raises(InvalidPromises) as refused:
+        with pytest.raises(InvalidPromises) as error:
             pledge_editing.save_draft(token, **factories.pledge_data(token, wrong))
-        assert [(p.promise_type, p.field) for p in refused.value.problems] == [(wrong.promise_type, field)]
+        assert [(p.promise_type, p.field) for p in error.value.problems] == [(wrong.promise_type, field)]
 
 
 # Two editors -----------------------------------------------------------------------------------------------------
@@ -350,17 +350,17 @@ def test_second_editor_must_see_the_differences_before_saving():
         promises=(factories.promise_data("tours", 6), factories.promise_data("mentors", 4))
     )
     page = factories.pledge_data(pledge.token)
-    theirs = factories.pledge_data(
+    other_data = factories.pledge_data(
         pledge.token, factories.promise_data("tours", 8, schools=(school,)), phone="(209) 555-0100"
     )
-    pledge_editing.sign_pledge(pledge.token, **theirs, name="Chue Vang")
-    mine = page | {
+    pledge_editing.sign_pledge(pledge.token, **other_data, name="Chue Vang")
+    own_data = page | {
         "promised": [factories.promise_data("tours", 6), factories.promise_data("service", 2, months=(9, 1))]
     }
     for _twice in range(2):
-        with pytest.raises(PledgeChanged) as refused:
-            pledge_editing.sign_pledge(pledge.token, **mine, name="Alma Reyes")
-    assert refused.value.differences == [
+        with pytest.raises(PledgeChanged) as error:
+            pledge_editing.sign_pledge(pledge.token, **own_data, name="Alma Reyes")
+    assert error.value.differences == [
         ("phone", "(209) 555-0100", "–"),
         ("Host tours and field trips", "8 visits; Edison High", "6 visits; wherever it is needed most"),
         (
@@ -370,8 +370,8 @@ def test_second_editor_must_see_the_differences_before_saving():
         ),
     ]
     assert snapshots.promised_amounts(pledge) == {"tours": 8}
-    seen = refused.value.state.version
-    pledge_editing.sign_pledge(pledge.token, **(mine | {"version": seen}), name="Alma Reyes")
+    version = error.value.state.version
+    pledge_editing.sign_pledge(pledge.token, **(own_data | {"version": version}), name="Alma Reyes")
     assert snapshots.promised_amounts(pledge) == {"tours": 6, "service": 2}
 
 
@@ -379,18 +379,18 @@ def test_profile_change_by_staff_raises_pledge_changed():
     pledge = factories.draft_pledge()
     page = factories.pledge_data(pledge.token, factories.promise_data("tours", 7))
     profiles.change_organization(pledge.organization, sector="labor")
-    with pytest.raises(PledgeChanged) as refused:
+    with pytest.raises(PledgeChanged) as error:
         pledge_editing.save_draft(pledge.token, **page)
-    assert ("sector", "Labor", "–") in refused.value.differences
+    assert ("sector", "Labor", "–") in error.value.differences
 
 
 def test_differences_are_in_the_active_language():
     pledge = factories.draft_pledge()
     page = factories.pledge_data(pledge.token, factories.promise_data("tours", 7), wants_listing=True)
     pledge_editing.save_draft(pledge.token, **factories.pledge_data(pledge.token, factories.promise_data("tours", 8)))
-    with translation.override("es"), pytest.raises(PledgeChanged) as refused:
+    with translation.override("es"), pytest.raises(PledgeChanged) as error:
         pledge_editing.save_draft(pledge.token, **page)
-    assert refused.value.differences == [
+    assert error.value.differences == [
         ("quiere aparecer", "no", "sí"),
         (
             "Recibir visitas y excursiones",
@@ -491,11 +491,11 @@ def test_history_records_who_changed_what():
     school = factories.school("Edison High")
     with audit.as_actor(audit.GUEST):
         pledge = factories.draft_pledge(language="es")
-        typed = factories.pledge_data(
+        data = factories.pledge_data(
             pledge.token, factories.promise_data("tours", 8, schools=(school,)), sector="labor"
         )
         with translation.override("es"):
-            pledge_editing.sign_pledge(pledge.token, **typed, name="Alma Reyes", role="Owner")
+            pledge_editing.sign_pledge(pledge.token, **data, name="Alma Reyes", role="Owner")
     tours = "Host tours and field trips"
     assert snapshots.changes(pledge) == [
         {tours: ["", "6 visits; wherever it is needed most"]},
@@ -524,6 +524,6 @@ def test_deleting_a_pledge_deletes_its_signatures_emails_and_history():
 
 
 def test_pledge_errors_are_rule_violations():
-    for refusal in (LinkNotFound, PledgeClosed, PledgeAlreadySigned, NothingPromised, PledgeChanged, InvalidPromises):
-        assert issubclass(refusal, RuleViolation)
+    for exception in (LinkNotFound, PledgeClosed, PledgeAlreadySigned, NothingPromised, PledgeChanged, InvalidPromises):
+        assert issubclass(exception, RuleViolation)
     assert Pledge.objects.count() == 0

@@ -1,4 +1,4 @@
-"""Pledging needs no seat and no attendance; cancelling a seat never touches a promise, and the other way round."""
+"""Pledging needs no seat or attendance; canceling a seat never changes a promise, and vice versa."""
 
 import pytest
 
@@ -17,16 +17,16 @@ def test_canceling_or_deleting_an_rsvp_leaves_the_pledge_unchanged():
         factories.event(), "Alma Reyes", email=factories.EMAIL, organization_name=factories.ORGANIZATION, size=2
     )
     factories.pledge_year()
-    click = factories.unsaved_pledge_request(rsvp.organization_name, rsvp.email, source=f"rsvp:{rsvp.pk}")
-    token = pledge_signup.open_pledge_request(click).token
+    request = factories.unsaved_pledge_request(rsvp.organization_name, rsvp.email, source=f"rsvp:{rsvp.pk}")
+    token = pledge_signup.open_pledge_request(request).token
     pledge = pledge_editing.sign_pledge(
         token, **factories.pledge_data(token, factories.promise_data()), name="Alma Reyes"
     )
-    kept = (snapshots.pledges(), snapshots.promises(pledge), snapshots.organizations())
+    unchanged = (snapshots.pledges(), snapshots.promises(pledge), snapshots.organizations())
     seats.cancel(rsvp)
-    assert (snapshots.pledges(), snapshots.promises(pledge), snapshots.organizations()) == kept
+    assert (snapshots.pledges(), snapshots.promises(pledge), snapshots.organizations()) == unchanged
     seats.delete_rsvp(rsvp)
-    assert (snapshots.pledges(), snapshots.promises(pledge), snapshots.organizations()) == kept
+    assert (snapshots.pledges(), snapshots.promises(pledge), snapshots.organizations()) == unchanged
     assert page_state.load_page_state(token).pledge == pledge
 
 

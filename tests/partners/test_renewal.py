@@ -1,4 +1,5 @@
-"""From one school year to the next by the same link, closing and reopening, and the one reminder of a draft."""
+"""Renewing pledges for the next school year with the same link, closing and reopening years, and the reminder of a
+draft."""
 
 from datetime import timedelta
 
@@ -22,7 +23,7 @@ from tests import factories, snapshots
 pytestmark = pytest.mark.django_db
 
 
-def renewed(pledge: Pledge, *promises, **changed) -> Pledge:
+def sign_again(pledge: Pledge, *promises, **changed) -> Pledge:
     return pledge_editing.sign_pledge(
         pledge.token, **factories.pledge_data(pledge.token, *promises, **changed), name="Alma Reyes"
     )
@@ -32,9 +33,9 @@ def renewed(pledge: Pledge, *promises, **changed) -> Pledge:
 
 
 def test_old_link_proposes_last_years_promises_and_writes_nothing():
-    school, gone = factories.school("Edison High"), factories.school("Gone High")
+    school, retired = factories.school("Edison High"), factories.school("Gone High")
     promises = (
-        factories.promise_data("tours", 6, schools=(school, gone), months=(9,)),
+        factories.promise_data("tours", 6, schools=(school, retired), months=(9,)),
         factories.promise_data("mentors", 4),
         factories.promise_data("service", 1),
     )
@@ -42,7 +43,7 @@ def test_old_link_proposes_last_years_promises_and_writes_nothing():
     factories.close_year()
     factories.pledge_year(2028)
     PromiseType.objects.filter(code="service").update(is_retired=True)
-    School.objects.filter(pk=gone.pk).update(is_retired=True)
+    School.objects.filter(pk=retired.pk).update(is_retired=True)
     state = page_state.load_page_state(pledge.token)
     assert (state.pledge, state.previous_pledge, state.year.pk, state.is_open) == (None, pledge, 2028, True)
     assert state.promises == [
@@ -60,8 +61,8 @@ def test_renewal_changes_and_drops_promises_but_keeps_last_years_pledge():
     factories.close_year()
     factories.pledge_year(2028)
     page = factories.pledge_data(pledge.token, factories.promise_data("tours", 10), sector="labor")
-    new, again = (pledge_editing.sign_pledge(pledge.token, **page, name="Chue Vang") for _twice in range(2))
-    assert new == again
+    new, repeated = (pledge_editing.sign_pledge(pledge.token, **page, name="Chue Vang") for _twice in range(2))
+    assert new == repeated
     assert snapshots.pledges() == [
         ("Port Gate Logistics", 2027, "closed", 1),
         ("Port Gate Logistics", 2028, "signed", 1),
@@ -77,9 +78,9 @@ def test_renewal_changes_and_drops_promises_but_keeps_last_years_pledge():
 def test_older_links_open_the_newest_pledge():
     first = factories.signed_pledge()
     factories.pledge_year(2028)
-    second = renewed(first, factories.promise_data("tours", 8))
+    second = sign_again(first, factories.promise_data("tours", 8))
     factories.pledge_year(2029)
-    third = renewed(first, factories.promise_data("tours", 9))
+    third = sign_again(first, factories.promise_data("tours", 9))
     for pledge in (first, second, third):
         assert page_state.load_page_state(pledge.token).pledge == third
     pledge_editing.sign_pledge(
@@ -92,7 +93,7 @@ def test_renewing_from_an_outdated_page_raises_pledge_changed():
     pledge = factories.signed_pledge()
     factories.pledge_year(2028)
     page = factories.pledge_data(pledge.token, factories.promise_data("tours", 9))
-    renewed(pledge, factories.promise_data("tours", 7))
+    sign_again(pledge, factories.promise_data("tours", 7))
     with pytest.raises(PledgeChanged):
         pledge_editing.sign_pledge(pledge.token, **page, name="Chue Vang")
     assert snapshots.promised_amounts(Pledge.objects.get(year=2028)) == {"tours": 7}
@@ -125,7 +126,7 @@ def test_signup_with_last_years_address_emails_the_renewal_link():
 def test_replaced_link_opens_the_pledge_and_old_links_do_not():
     first = factories.signed_pledge()
     factories.pledge_year(2028)
-    second = renewed(first)
+    second = sign_again(first)
     replaced = pledge_links.replace_pledge_link(first)
     for old in (first.token, second.token):
         with pytest.raises(LinkNotFound):
@@ -133,11 +134,11 @@ def test_replaced_link_opens_the_pledge_and_old_links_do_not():
     assert page_state.load_page_state(replaced.token).pledge == second
     message = Message.objects.order_by("-created_at")[0]
     assert Pledge.objects.get(pk=second.pk).token in message.body_text
-    assert message.kind in {"pledge_new_link", "pledge_signed"}  # what had not been sent is written anew
+    assert message.kind in {"pledge_new_link", "pledge_signed"}  # unsent email is rewritten
     assert snapshots.changes(first)[-1] == {"link": ["", "replaced"]}
     pledge_links.replace_pledge_link(first)
     new = Message.objects.filter(kind="pledge_new_link")
-    assert Pledge.objects.get(pk=second.pk).token in new.get().body_text  # the one before had not been sent
+    assert Pledge.objects.get(pk=second.pk).token in new.get().body_text  # the previous email hadn't been sent
 
 
 # The year --------------------------------------------------------------------------------------------------------
@@ -145,18 +146,18 @@ def test_replaced_link_opens_the_pledge_and_old_links_do_not():
 
 def test_closing_and_reopening_a_year_twice_is_harmless_and_emails_no_one():
     pledge, draft = factories.signed_pledge(), factories.draft_pledge("Other", "other@example.org")
-    letters = snapshots.emails_to()
+    emails = snapshots.emails_to()
     year = PledgeYear.objects.get()
     closed = [pledge_years.close_year(year).closed_at for _twice in range(2)]
     assert closed[0] == closed[1]
     assert [row[2] for row in snapshots.pledges()] == ["closed", "closed"]
     with pytest.raises(PledgeClosed):
-        renewed(pledge, factories.promise_data("tours", 9))
+        sign_again(pledge, factories.promise_data("tours", 9))
     for _twice in range(2):
         pledge_years.reopen_year(year)
-    renewed(pledge, factories.promise_data("tours", 9))
+    sign_again(pledge, factories.promise_data("tours", 9))
     assert [row[2] for row in snapshots.pledges()] == ["signed", "draft"]
-    assert snapshots.emails_to() == [*letters, "signed 2 alma@example.org"]
+    assert snapshots.emails_to() == [*emails, "signed 2 alma@example.org"]
     assert snapshots.changes(PledgeYear(pk=2027)) == [{"closed_at": [False, True]}, {"closed_at": [True, False]}]
     assert snapshots.promised_amounts(draft) == {"tours": 6}
 
@@ -165,7 +166,7 @@ def test_closing_and_reopening_a_year_twice_is_harmless_and_emails_no_one():
 
 
 def reminders() -> list[str]:
-    return [letter for letter in snapshots.emails_to() if letter.startswith("draft")]
+    return [email for email in snapshots.emails_to() if email.startswith("draft")]
 
 
 def test_unsigned_draft_is_reminded_once():
@@ -186,9 +187,9 @@ def test_unsigned_draft_is_reminded_once():
 
 def test_reminder_goes_to_primary_contact_if_draft_contact_was_deleted():
     pledge = factories.draft_pledge("Erased", "erased@example.org")
-    main = factories.contact(pledge.organization, "main@example.org", "Ben Ochoa")
+    primary_contact = factories.contact(pledge.organization, "main@example.org", "Ben Ochoa")
     Contact.objects.filter(email="erased@example.org").delete()
-    Contact.objects.filter(pk=main.pk).update(is_primary=True)
+    Contact.objects.filter(pk=primary_contact.pk).update(is_primary=True)
     factories.backdate_pledge(pledge, 6)
     tasks.remind_drafts()
     assert reminders() == ["draft main@example.org"]
@@ -196,20 +197,20 @@ def test_reminder_goes_to_primary_contact_if_draft_contact_was_deleted():
 
 def test_no_reminder_if_signed_opted_out_contact_deleted_or_past_year():
     signed = factories.signed_pledge("Signed", "signed@example.org")
-    unwilling = factories.draft_pledge("Unwilling", "unwilling@example.org")
-    erased = factories.draft_pledge("Erased", "erased@example.org")
+    unsubscribed = factories.draft_pledge("Unwilling", "unwilling@example.org")
+    deleted = factories.draft_pledge("Erased", "erased@example.org")
     last_years = factories.draft_pledge("Last year", "last@example.org")
     preferences.set_topics(preferences.get_preference("unwilling@example.org"), reminders=False)
     Contact.objects.filter(email="erased@example.org").delete()
     old = PledgeYear.objects.create(school_year=2026, opens_on=timezone.localdate() - timedelta(days=300))
     Pledge.objects.filter(pk=last_years.pk).update(year=old)
-    for pledge in (signed, unwilling, erased, last_years):
+    for pledge in (signed, unsubscribed, deleted, last_years):
         factories.backdate_pledge(pledge, 6)
     for _twice in range(2):
         tasks.remind_drafts()
     factories.close_year()
     factories.close_year(old)
-    for pledge in (unwilling, erased):
+    for pledge in (unsubscribed, deleted):
         Pledge.objects.filter(pk=pledge.pk).update(reminded_at=None)
     tasks.remind_drafts()
     assert reminders() == []

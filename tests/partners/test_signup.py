@@ -1,4 +1,4 @@
-"""How a pledge begins: the link goes to the mailbox that was typed, and nobody gets hold of another's promises."""
+"""Starting a pledge: the link is sent to the typed email address, and no one gets access to another's promises."""
 
 from datetime import timedelta
 
@@ -24,14 +24,14 @@ from tests import factories, snapshots, web_client
 pytestmark = pytest.mark.django_db
 
 
-def begin(organization: str = factories.ORGANIZATION, email: str = factories.EMAIL, **fields) -> PledgeRequest:
+def request_pledge(organization: str = factories.ORGANIZATION, email: str = factories.EMAIL, **fields) -> PledgeRequest:
     start = factories.unsaved_pledge_request(organization, email, **fields)
     pledge_signup.request_pledge(start)
     return start
 
 
-def answered(start: PledgeRequest) -> list[str]:
-    """Answers it, twice, and returns the letters there are."""
+def answer_request(start: PledgeRequest) -> list[str]:
+    """Answer the request twice, and return all emails."""
     for _twice in range(2):
         pledge_signup.answer_request_once(start.pk)
     return snapshots.emails_to()
@@ -41,8 +41,8 @@ def body() -> str:
     return Message.objects.order_by("-created_at")[0].body_text
 
 
-def later(minutes: int) -> None:
-    """As if all that was written, and asked, had been so many minutes ago."""
+def backdate(minutes: int) -> None:
+    """Make all messages and requests this many minutes older."""
     ago = timezone.now() - timedelta(minutes=minutes)
     Message.objects.update(created_at=ago)
     PledgeRequest.objects.filter(answered_at__isnull=False).update(answered_at=ago)
@@ -54,15 +54,15 @@ def later(minutes: int) -> None:
 def test_signup_takes_the_same_queries_for_known_and_unknown_addresses(django_assert_num_queries):
     factories.signed_pledge("Known", "known@example.org")
     for email in ("known@example.org", "new@example.org"):
-        with django_assert_num_queries(4):  # savepoint, school year, start, savepoint
-            begin("Something", email)
+        with django_assert_num_queries(4):  # savepoint, school year, request, savepoint
+            request_pledge("Something", email)
     assert snapshots.emails_to() == ["link 1 known@example.org", "signed 1 known@example.org"]
 
 
 def test_new_address_is_emailed_its_link_once():
     factories.pledge_year()
-    start = begin(language="es")
-    assert answered(start) == ["link 1 alma@example.org"]
+    start = request_pledge(language="es")
+    assert answer_request(start) == ["link 1 alma@example.org"]
     message = Message.objects.get()
     assert message.language == "es"
     assert f"/imagine/promise/{start.token}/" in message.body_text
@@ -71,29 +71,29 @@ def test_new_address_is_emailed_its_link_once():
 
 def test_signup_is_refused_while_no_year_is_open():
     for _twice in range(2):
-        with pytest.raises(PledgeClosed) as refused:
-            begin()
-    assert str(refused.value) == "No school year is open for promises now."
+        with pytest.raises(PledgeClosed) as error:
+            request_pledge()
+    assert str(error.value) == "No school year is open for promises now."
     assert not PledgeRequest.objects.exists()
 
 
 def test_known_address_gets_the_link_of_its_existing_pledge():
     pledge = factories.draft_pledge()
-    later(11)
-    start = begin("PORT GATE Logistics, Inc.", "ALMA@example.org", name="Mallory")
-    assert answered(start)[-1] == "link 1 alma@example.org"
+    backdate(11)
+    start = request_pledge("PORT GATE Logistics, Inc.", "ALMA@example.org", name="Mallory")
+    assert answer_request(start)[-1] == "link 1 alma@example.org"
     assert pledge.token in body()
     assert "To promise for" not in body()
-    sheet = page_state.load_page_state(start.token)  # that link was never mailed, yet it would open the first one
+    sheet = page_state.load_page_state(start.token)  # that link was never emailed, but it would open the first pledge
     assert (sheet.pledge, sheet.contact["name"]) == (pledge, "Alma Reyes")
     assert snapshots.pledges() == [("Port Gate Logistics", 2027, "draft", 1)]
 
 
 def test_known_address_can_start_a_pledge_for_another_organization():
     pledge = factories.signed_pledge()
-    later(11)
-    start = begin("Stockton Rowing Club")
-    assert answered(start)[-1] == "link 1 alma@example.org"
+    backdate(11)
+    start = request_pledge("Stockton Rowing Club")
+    assert answer_request(start)[-1] == "link 1 alma@example.org"
     assert pledge.token in body()
     assert "To start a pledge for another organization, use this link:" in body()
     assert "Rowing" not in body()
@@ -110,8 +110,8 @@ def test_contact_without_a_pledge_starts_one_for_its_own_organization():
     factories.pledge_year()
     organization = factories.organization(sector="business", website="https://www.example.org")
     contact = factories.contact(organization, name="Alma R. Reyes")
-    start = begin("Port Gate Logistic")
-    assert answered(start) == ["link 1 alma@example.org"]
+    start = request_pledge("Port Gate Logistic")
+    assert answer_request(start) == ["link 1 alma@example.org"]
     sheet = page_state.load_page_state(start.token)
     assert (sheet.profile["name"], sheet.profile["sector"], sheet.contact["name"]) == (
         "Port Gate Logistics",
@@ -126,9 +126,9 @@ def test_contact_without_a_pledge_starts_one_for_its_own_organization():
 def test_second_contact_gets_the_link_at_the_stored_address():
     pledge = factories.signed_pledge(language="es")
     factories.contact(pledge.organization, "chue@example.org", "Chue Vang")
-    later(11)
-    start = begin(email="CHUE@Example.org")
-    assert answered(start)[-1] == "link 1 chue@example.org"
+    backdate(11)
+    start = request_pledge(email="CHUE@Example.org")
+    assert answer_request(start)[-1] == "link 1 chue@example.org"
     assert pledge.token in body()
     assert Message.objects.order_by("-created_at")[0].language == "en"
     assert pledge.contact.email == "alma@example.org"
@@ -137,13 +137,13 @@ def test_second_contact_gets_the_link_at_the_stored_address():
 def test_link_of_a_contact_without_a_pledge_goes_to_the_stored_address():
     factories.pledge_year()
     factories.contact(factories.organization())
-    assert answered(begin(email="ALMA@example.org")) == ["link 1 alma@example.org"]
+    assert answer_request(request_pledge(email="ALMA@example.org")) == ["link 1 alma@example.org"]
 
 
 def test_unknown_address_cannot_access_a_known_organization():
     pledge = factories.signed_pledge()
-    start = begin(email="mallory@example.org")
-    assert answered(start)[-1] == "link 1 mallory@example.org"
+    start = request_pledge(email="mallory@example.org")
+    assert answer_request(start)[-1] == "link 1 mallory@example.org"
     assert pledge.token not in body()
     other = pledge_editing.save_draft(
         start.token, **factories.pledge_data(start.token, factories.promise_data("service", 1))
@@ -157,16 +157,16 @@ def test_unknown_address_cannot_access_a_known_organization():
 
 def test_signup_emails_to_one_address_are_limited():
     factories.pledge_year()
-    assert answered(begin()) == ["link 1 alma@example.org"]
-    assert answered(begin(factories.ORGANIZATION.upper())) == ["link 1 alma@example.org"]
-    assert answered(begin("Another")) == ["link 1 alma@example.org"] * 2
+    assert answer_request(request_pledge()) == ["link 1 alma@example.org"]
+    assert answer_request(request_pledge(factories.ORGANIZATION.upper())) == ["link 1 alma@example.org"]
+    assert answer_request(request_pledge("Another")) == ["link 1 alma@example.org"] * 2
     for _time in range(12):
-        later(11)
-        answered(begin())
+        backdate(11)
+        answer_request(request_pledge())
     assert snapshots.emails_to() == ["link 1 alma@example.org"] * 10
     assert PledgeRequest.objects.count() == 10
     PledgeRequest.objects.update(answered_at=timezone.now() - timedelta(days=1, minutes=1))
-    assert len(answered(begin())) == 11
+    assert len(answer_request(request_pledge())) == 11
 
 
 def test_pledge_link_emails_are_limited_except_for_staff():
@@ -175,7 +175,7 @@ def test_pledge_link_emails_are_limited_except_for_staff():
     Message.objects.filter(kind__in=("pledge_link", "pledge_request")).update(state=Message.State.FAILED)
     assert pledge_links.email_link(pledge)
     for _time in range(12):
-        later(11)
+        backdate(11)
         pledge_links.email_link(pledge)
     assert pledge.messages.filter(kind="pledge_link").count() == 10
     assert not pledge_links.email_link(pledge)
@@ -184,7 +184,7 @@ def test_pledge_link_emails_are_limited_except_for_staff():
 
 def test_periodic_task_answers_unanswered_requests(monkeypatch):
     factories.pledge_year()
-    begin()
+    request_pledge()
     sent_tasks = []
     monkeypatch.setattr(tasks.dispatch, "send_task", lambda task, pk: sent_tasks.append((task, pk)))
     tasks.answer_pledge_requests()
@@ -209,7 +209,9 @@ def test_stale_requests_are_deleted_with_their_links():
 # From an RSVP ----------------------------------------------------------------------------------------------------
 
 
-def click(organization: str = factories.ORGANIZATION, email: str = factories.EMAIL, source: str = "rsvp:17", **fields):
+def click_from_rsvp(
+    organization: str = factories.ORGANIZATION, email: str = factories.EMAIL, source: str = "rsvp:17", **fields
+):
     return pledge_signup.open_pledge_request(
         factories.unsaved_pledge_request(organization, email, source=source, **fields)
     )
@@ -217,8 +219,8 @@ def click(organization: str = factories.ORGANIZATION, email: str = factories.EMA
 
 def test_one_click_from_an_rsvp_opens_a_filled_in_page_and_emails_its_link():
     factories.pledge_year()
-    start, again = click(sector="labor"), click()
-    assert start == again
+    start, repeated = click_from_rsvp(sector="labor"), click_from_rsvp()
+    assert start == repeated
     assert snapshots.emails_to() == ["link 1 alma@example.org"]
     sheet = page_state.load_page_state(start.browser_token)
     assert (sheet.profile["name"], sheet.profile["sector"], sheet.contact["name"]) == (
@@ -228,17 +230,17 @@ def test_one_click_from_an_rsvp_opens_a_filled_in_page_and_emails_its_link():
     )
 
 
-def draft_by_browser(start: PledgeRequest, *promises) -> Pledge:
-    """What the browser saves that was led to the page by a click."""
-    typed = factories.pledge_data(start.browser_token, *(promises or [factories.promise_data()]))
-    typed["contact"] |= {"role": "Owner", "phone": "209 555 0100", "language": "es"}
-    return pledge_editing.save_draft(start.browser_token, **typed)
+def save_draft_by_browser(start: PledgeRequest, *promises) -> Pledge:
+    """Save a draft in the browser that a click led to the page."""
+    data = factories.pledge_data(start.browser_token, *(promises or [factories.promise_data()]))
+    data["contact"] |= {"role": "Owner", "phone": "209 555 0100", "language": "es"}
+    return pledge_editing.save_draft(start.browser_token, **data)
 
 
 def test_browser_link_saves_a_draft_without_creating_a_contact():
     start = click_in_open_year()
-    draft_by_browser(start)
-    pledge = draft_by_browser(start, factories.promise_data("mentors", 2))
+    save_draft_by_browser(start)
+    pledge = save_draft_by_browser(start, factories.promise_data("mentors", 2))
     assert snapshots.pledges() == [("Port Gate Logistics", 2027, "draft", 2)]
     assert not Contact.objects.exists()
     assert pledge.token not in {start.token, start.browser_token}
@@ -252,7 +254,7 @@ def test_browser_link_saves_a_draft_without_creating_a_contact():
 def test_browser_link_cannot_sign(saved_before):
     start = click_in_open_year()
     if saved_before:
-        draft_by_browser(start)
+        save_draft_by_browser(start)
     before = snapshots.tables()
     with pytest.raises(pledge_editing.AddressNotVerified, match="open the link we emailed you"):
         pledge_editing.sign_pledge(
@@ -261,15 +263,15 @@ def test_browser_link_cannot_sign(saved_before):
     assert snapshots.tables() == before
 
 
-@pytest.mark.parametrize("signs", [True, False])
-def test_using_the_emailed_link_creates_the_contact_and_ends_browser_link(signs):
+@pytest.mark.parametrize("is_signed", [True, False])
+def test_using_the_emailed_link_creates_the_contact_and_ends_browser_link(is_signed):
     start = click_in_open_year()
-    draft = draft_by_browser(start)
-    typed = factories.pledge_data(start.token)  # as it was saved
-    if signs:
-        pledge = pledge_editing.sign_pledge(start.token, **typed, name="Alma Reyes")
+    draft = save_draft_by_browser(start)
+    data = factories.pledge_data(start.token)  # as it was saved
+    if is_signed:
+        pledge = pledge_editing.sign_pledge(start.token, **data, name="Alma Reyes")
     else:
-        pledge = pledge_editing.save_draft(start.token, **typed)
+        pledge = pledge_editing.save_draft(start.token, **data)
     assert (pledge.pk, pledge.token, pledge.is_verified) == (draft.pk, start.token, True)
     contact = Contact.objects.get()
     assert (contact.email, contact.role, contact.phone, contact.language) == (
@@ -277,7 +279,7 @@ def test_using_the_emailed_link_creates_the_contact_and_ends_browser_link(signs)
         *("209 555 0100", "es"),
     )
     assert pledge.contact == contact
-    assert snapshots.emails_to() == ["link 1 alma@example.org", *(["signed 1 alma@example.org"] if signs else [])]
+    assert snapshots.emails_to() == ["link 1 alma@example.org", *(["signed 1 alma@example.org"] if is_signed else [])]
     assert not PledgeRequest.objects.exists()
     with pytest.raises(LinkNotFound):
         page_state.load_page_state(start.browser_token)
@@ -285,7 +287,7 @@ def test_using_the_emailed_link_creates_the_contact_and_ends_browser_link(signs)
 
 def test_opening_the_emailed_link_changes_nothing(client):
     start = click_in_open_year()
-    draft_by_browser(start)
+    save_draft_by_browser(start)
     before = snapshots.tables()
     assert client.get(start.get_absolute_url()).status_code == 200
     assert snapshots.tables() == before
@@ -296,14 +298,14 @@ def test_browser_link_page_cannot_sign_and_hides_the_emailed_link(client):
     start = click_in_open_year()
     address = f"/imagine/promise/{start.browser_token}/"
     assert "Check your email to sign" in web_client.page_text(client.get(address))
-    pledge = draft_by_browser(start)
+    pledge = save_draft_by_browser(start)
     for path in ("", "thanks/", "year/", "certificate.pdf", "logo.png"):
         page = client.get(address + path, follow=True)
         for secret in (start.token, pledge.token):
             assert secret not in page.content.decode(errors="replace") + str(page.redirect_chain)
-    sent = web_client.form_fields(client.get(address)) | {"save": "1", "description": "We ship."}
-    assert client.post(address, sent)["Location"] == address
-    signed = sent | {"sign": "1", "sign-name": "Vic Tim", "sign-may": "on"}
+    form_data = web_client.form_fields(client.get(address)) | {"save": "1", "description": "We ship."}
+    assert client.post(address, form_data)["Location"] == address
+    signed = form_data | {"sign": "1", "sign-name": "Vic Tim", "sign-may": "on"}
     page = client.post(address, signed)
     assert page.status_code == 422
     assert "open the link we emailed you" in web_client.page_text(page)
@@ -312,7 +314,7 @@ def test_browser_link_page_cannot_sign_and_hides_the_emailed_link(client):
 @pytest.mark.parametrize("known", [True, False])
 def test_unverified_draft_is_deleted_with_its_stale_request(known):
     start = click_in_open_year()
-    pledge = draft_by_browser(start)
+    pledge = save_draft_by_browser(start)
     if known:  # staff know the organization
         factories.contact(pledge.organization, "real@example.org")
     PledgeRequest.objects.update(created_at=timezone.now() - REQUEST_LIFETIME)
@@ -326,13 +328,13 @@ def test_unverified_draft_is_deleted_with_its_stale_request(known):
     [
         lambda: pledge_signup.end_requests_of_source("rsvp:17"),
         lambda: pledge_links.end_links_of_address(None, factories.EMAIL, had_access=False),
-        lambda: click(email="alma.reyes@example.org"),
+        lambda: click_from_rsvp(email="alma.reyes@example.org"),
     ],
     ids=["RSVP corrected", "contact corrected", "clicked again"],
 )
 def test_draft_of_a_corrected_address_loses_its_links_and_is_deleted(end):
     start = click_in_open_year()
-    draft_by_browser(start)
+    save_draft_by_browser(start)
     with transaction.atomic():
         end()
     for token in (start.token, start.browser_token):
@@ -343,23 +345,23 @@ def test_draft_of_a_corrected_address_loses_its_links_and_is_deleted(end):
     assert (snapshots.pledges(), snapshots.organizations()) == ([], [])
 
 
-def give_rsvp(organization: Organization) -> None:
+def add_rsvp(organization: Organization) -> None:
     rsvp = factories.rsvp(factories.event())
     organization_matching.assign_organization(Rsvp.objects.filter(pk=rsvp.pk), organization.pk)
 
 
 @pytest.mark.parametrize(
-    "use",
+    "add_use",
     [
-        give_rsvp,
+        add_rsvp,
         lambda organization: SlugRedirect.objects.create(slug="old", organization=organization),
         lambda organization: profiles.approve_listing(organization, by="anna"),
     ],
 )
-def test_organization_of_a_deleted_draft_is_kept_if_used_elsewhere(use):
+def test_organization_of_a_deleted_draft_is_kept_if_used_elsewhere(add_use):
     start = click_in_open_year()
-    organization = draft_by_browser(start).organization
-    use(organization)
+    organization = save_draft_by_browser(start).organization
+    add_use(organization)
     PledgeRequest.objects.update(created_at=timezone.now() - REQUEST_LIFETIME)
     pledge_signup.delete_stale_requests()
     assert not Pledge.objects.exists()
@@ -374,7 +376,7 @@ def test_signup_email_omits_the_typed_organization_name():
 
 def test_merging_the_organization_ends_the_links_of_a_browser_draft():
     start = click_in_open_year()
-    pledge = draft_by_browser(start)
+    pledge = save_draft_by_browser(start)
     factories.merge(factories.organization("Port Gate, Inc."), pledge.organization)
     for token in (start.token, start.browser_token):
         with pytest.raises(LinkNotFound):
@@ -385,7 +387,7 @@ def test_merging_the_organization_ends_the_links_of_a_browser_draft():
 
 def test_browser_link_ends_when_a_contact_signs_with_the_pledge_link():
     start = click_in_open_year()
-    pledge = draft_by_browser(start)
+    pledge = save_draft_by_browser(start)
     factories.contact(pledge.organization, "real@example.org")
     assert pledge_links.resend_link(pledge)
     pledge_editing.sign_pledge(pledge.token, **factories.pledge_data(pledge.token), name="Real Owner")
@@ -395,9 +397,9 @@ def test_browser_link_ends_when_a_contact_signs_with_the_pledge_link():
 
 def test_one_click_with_a_known_address_emails_the_link_and_opens_nothing():
     pledge = factories.signed_pledge()
-    later(11)
+    backdate(11)
     for _twice in range(2):
-        assert click(source="rsvp:18") is None
+        assert click_from_rsvp(source="rsvp:18") is None
     assert snapshots.emails_to()[2:] == ["link 1 alma@example.org"]
     assert pledge.token in body()
 
@@ -405,19 +407,19 @@ def test_one_click_with_a_known_address_emails_the_link_and_opens_nothing():
 def test_one_click_by_contact_without_pledge_emails_link_and_opens_nothing():
     factories.pledge_year()
     factories.contact(factories.organization())
-    assert click() is None
+    assert click_from_rsvp() is None
     assert snapshots.emails_to() == ["link 1 alma@example.org"]
 
 
 def test_browser_link_is_refused_once_the_address_is_known():
     start = click_in_open_year()
-    typed = factories.pledge_data(start.browser_token, factories.promise_data("service", 99))
+    data = factories.pledge_data(start.browser_token, factories.promise_data("service", 99))
     pledge = factories.signed_pledge()
-    later(11)
+    backdate(11)
     for _twice in range(2):
-        with pytest.raises(AddressAlreadyKnown) as refused:
-            pledge_editing.save_draft(start.browser_token, **typed)
-    assert str(refused.value) == "This address is a partner’s already. We have sent its link there."
+        with pytest.raises(AddressAlreadyKnown) as error:
+            pledge_editing.save_draft(start.browser_token, **data)
+    assert str(error.value) == "This address is a partner’s already. We have sent its link there."
     assert snapshots.promised_amounts(pledge) == {"tours": 6}
     assert pledge.token in body()
     assert snapshots.emails_to()[3:] == ["link 1 alma@example.org"]
@@ -425,12 +427,12 @@ def test_browser_link_is_refused_once_the_address_is_known():
 
 def click_in_open_year() -> PledgeRequest:
     factories.pledge_year()
-    return click()
+    return click_from_rsvp()
 
 
 def test_corrected_address_gets_a_new_link_and_the_old_link_ends():
     first = click_in_open_year()
-    second = click(email="alma.reyes@example.org")
+    second = click_from_rsvp(email="alma.reyes@example.org")
     assert first.token != second.token
     assert snapshots.emails_to() == ["link 1 alma.reyes@example.org"]
     with pytest.raises(LinkNotFound):
@@ -439,4 +441,4 @@ def test_corrected_address_gets_a_new_link_and_the_old_link_ends():
 
 def test_one_click_is_refused_while_no_year_is_open():
     with pytest.raises(PledgeClosed):
-        click()
+        click_from_rsvp()

@@ -1,4 +1,5 @@
-"""Staff begin a pledge for an organization: opened or made, mailed or not, refused plainly, and never twice."""
+"""Staff start a pledge for an organization: opened or created, emailed or not, refused with a message, and never
+twice."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -16,8 +17,8 @@ from partners.pledges import page_state
 from partners.pledges import staff as staff_pledges
 from tests import factories, snapshots
 from tests.partners.pledge_form import selected, signature, submit
-from tests.partners.test_admin_organizations import LIST, act, page_of, viewer
-from tests.summit.test_admin_actions import said
+from tests.partners.test_admin_organizations import LIST, change_url, run_action, viewer
+from tests.summit.test_admin_actions import shown_messages
 
 pytestmark = pytest.mark.django_db
 
@@ -32,8 +33,8 @@ def port() -> Organization:
 
 def test_starting_a_pledge_uses_the_primary_contact_and_their_language(port):
     factories.contact(port, "ben@example.org", "Ben Ochoa")
-    begun = staff_pledges.start_pledge_for(port)
-    assert (begun.is_new, begun.is_emailed) == (True, False)
+    pledge_url = staff_pledges.start_pledge_for(port)
+    assert (pledge_url.is_new, pledge_url.is_emailed) == (True, False)
     pledge = Pledge.objects.get()
     assert (pledge.contact.email, pledge.language, pledge.year_id) == ("alma@example.org", "es", 2027)
     assert (snapshots.pledges(), snapshots.promises(pledge)) == ([("Port Gate Logistics", 2027, "draft", 1)], [])
@@ -74,17 +75,17 @@ def test_partner_can_sign_a_pledge_started_by_staff(port):
 
 def test_starting_returns_this_years_signed_pledge_unchanged():
     pledge = factories.signed_pledge()
-    begun = staff_pledges.start_pledge_for(pledge.organization)
-    assert (begun.pledge, begun.is_new) == (pledge, False)
+    pledge_url = staff_pledges.start_pledge_for(pledge.organization)
+    assert (pledge_url.pledge, pledge_url.is_new) == (pledge, False)
     assert snapshots.pledges() == [("Port Gate Logistics", 2027, "signed", 1)]
 
 
 def test_draft_includes_last_years_promises():
     before = factories.pledge_signed_last_year(promises=[factories.promise_data("tours", 7, note="Ask us")])
-    begun = staff_pledges.start_pledge_for(before.organization)
-    assert begun.is_new
-    assert snapshots.promises(begun.pledge) == snapshots.promises(before)
-    assert page_state.load_page_state(before.token).pledge == begun.pledge
+    pledge_url = staff_pledges.start_pledge_for(before.organization)
+    assert pledge_url.is_new
+    assert snapshots.promises(pledge_url.pledge) == snapshots.promises(before)
+    assert page_state.load_page_state(before.token).pledge == pledge_url.pledge
 
 
 def test_starting_a_pledge_is_recorded_in_its_history(port):
@@ -119,8 +120,8 @@ def test_concurrent_starts_make_one_pledge_and_one_email(port):
         finally:
             connection.close()
 
-    with ThreadPoolExecutor(6) as crowd:
-        assert sorted(crowd.map(begin, range(6))) == [False] * 5 + [True]
+    with ThreadPoolExecutor(6) as executor:
+        assert sorted(executor.map(begin, range(6))) == [False] * 5 + [True]
     assert (Pledge.objects.count(), snapshots.emails_to()) == (1, ["begun 1 alma@example.org"])
 
 
@@ -128,16 +129,16 @@ def test_concurrent_starts_make_one_pledge_and_one_email(port):
 
 
 def test_admin_buttons_start_a_pledge_and_redirect_to_it(staff, port):
-    page = staff.get(page_of(port)).content.decode()
+    page = staff.get(change_url(port)).content.decode()
     for action in ("begin_pledge", "begin_and_mail"):
         assert f'name="action" value="{action}"' in page
-    response = act(staff, "begin_and_mail", port)
+    response = run_action(staff, "begin_and_mail", port)
     pledge = Pledge.objects.get()
     assert response.redirect_chain[-1][0] == f"/imagine/admin/partners/pledge/{pledge.pk}/change/"
-    assert said(response) == ["1 pledge was begun.", "1 link is on its way."]
-    response = act(staff, "begin_and_mail", port)
+    assert shown_messages(response) == ["1 pledge was begun.", "1 link is on its way."]
+    response = run_action(staff, "begin_and_mail", port)
     assert response.redirect_chain[-1][0] == f"/imagine/admin/partners/pledge/{pledge.pk}/change/"
-    assert said(response) == [
+    assert shown_messages(response) == [
         "1 was begun before.",
         "1 link was mailed in the last ten minutes and is not mailed again.",
     ]
@@ -145,9 +146,9 @@ def test_admin_buttons_start_a_pledge_and_redirect_to_it(staff, port):
 
 
 def test_bulk_start_counts_new_pledges_and_names_refusals(staff, port):
-    alone = factories.organization("Alone")
-    response = act(staff, "begin_pledge", port, alone)
-    assert said(response) == [
+    without_contact = factories.organization("Alone")
+    response = run_action(staff, "begin_pledge", port, without_contact)
+    assert shown_messages(response) == [
         "1 pledge was begun.",
         "Alone: It has no main contact who could answer. Add one first.",
     ]
@@ -157,7 +158,9 @@ def test_bulk_start_counts_new_pledges_and_names_refusals(staff, port):
 
 def test_admin_says_when_no_school_year_is_open(staff, port):
     factories.close_year()
-    assert said(act(staff, "begin_pledge", port)) == ["Port Gate Logistics: No school year is open for promises now."]
+    assert shown_messages(run_action(staff, "begin_pledge", port)) == [
+        "Port Gate Logistics: No school year is open for promises now."
+    ]
 
 
 def test_starting_for_a_merged_organization_raises_does_not_exist(port):
@@ -169,6 +172,6 @@ def test_starting_for_a_merged_organization_raises_does_not_exist(port):
 @pytest.mark.slow
 def test_view_only_staff_cannot_start_a_pledge(port):
     client: Client = viewer()
-    assert 'value="begin_pledge"' not in client.get(page_of(port)).content.decode()
-    act(client, "begin_and_mail", port)
+    assert 'value="begin_pledge"' not in client.get(change_url(port)).content.decode()
+    run_action(client, "begin_and_mail", port)
     assert (Pledge.objects.count(), snapshots.emails_to()) == (0, [])

@@ -1,4 +1,4 @@
-"""What nobody should send to a pledge's page: a plain sentence at the field, nothing lost of what was typed, no 500."""
+"""Invalid input on a pledge's page: an error at the field, nothing typed is lost, no 500."""
 
 import pytest
 from django.test import Client
@@ -10,7 +10,7 @@ from tests.partners.pledge_form import pledge_url, selected, send, signature, su
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
-BUT_LIMITS = ("core.RateLimitCount",)
+IGNORED_TABLES = ("core.RateLimitCount",)
 HOW_MANY = "How many? Write a whole number from 1 to 100,000."
 
 
@@ -19,15 +19,16 @@ def token() -> str:
     return factories.pledge_request().token
 
 
-def name_of(code: str = "tours") -> str:
+def field_prefix(code: str = "tours") -> str:
     return f"promise-{PromiseType.objects.get(code=code).pk}"
 
 
-def refused(response, *said: str) -> dict:
-    """The page again with each sentence at its field and in the summary, and nothing written; what it would send."""
+def check_errors(response, *error: str) -> dict:
+    """Check that the page shows each error at its field and in the summary, and that nothing is saved. Return its form
+    data."""
     page = web_client.page_text(response)
     assert response.status_code == 422, page
-    for sentence in said:
+    for sentence in error:
         assert page.count(sentence) == 2, page
     assert Pledge.objects.count() == 0
     return web_client.form_fields(response)
@@ -37,46 +38,49 @@ QUANTITIES = ["0", "-1", "100001", "1.5", "lots", "", " ", "9" * 5000, "1e3", "0
 
 
 def test_invalid_quantity_is_refused(subtests, token):
-    opened = untouched(token)
+    form = untouched(token)
     for button in ["save", "sign"]:
         for quantity in QUANTITIES:
             with subtests.test(button=button, quantity=quantity):
                 part = signature() if button == "sign" else {}
-                typed = selected("tours", quantity, grades="4-6", note="Ask us")
-                kept = refused(send(token, opened, typed, part), HOW_MANY)
-                assert kept[f"{name_of()}-quantity"] == quantity.strip()
-                assert (kept[f"{name_of()}-grades"], kept[f"{name_of()}-note"]) == ("4-6", "Ask us")
+                data = selected("tours", quantity, grades="4-6", note="Ask us")
+                resent_form = check_errors(send(token, form, data, part), HOW_MANY)
+                assert resent_form[f"{field_prefix()}-quantity"] == quantity.strip()
+                assert (resent_form[f"{field_prefix()}-grades"], resent_form[f"{field_prefix()}-note"]) == (
+                    "4-6",
+                    "Ask us",
+                )
 
 
 def test_unit_and_example_are_shown_beside_an_error(token):
     tours = PromiseType.objects.get(code="tours")
     page = web_client.page_html(submit(token, selected("tours", "lots")))
-    assert f'aria-describedby="{name_of()}-quantity_helptext {name_of()}-quantity_error"' in page
-    assert f'id="{name_of()}-quantity_helptext">visits<' in page
-    assert f'id="{name_of()}-note_helptext">{tours.example}<' in page
+    assert f'aria-describedby="{field_prefix()}-quantity_helptext {field_prefix()}-quantity_error"' in page
+    assert f'id="{field_prefix()}-quantity_helptext">visits<' in page
+    assert f'id="{field_prefix()}-note_helptext">{tours.example}<' in page
 
 
-@pytest.mark.parametrize(("typed", "stands"), [("1", 1), ("100,000", 100_000), (" 12 ", 12), ("007", 7)])
-def test_valid_quantity_is_saved(token, typed, stands):
-    assert submit(token, selected("tours", typed)).status_code == 302
-    assert snapshots.promised_amounts(Pledge.objects.get()) == {"tours": stands}
+@pytest.mark.parametrize(("data", "expected"), [("1", 1), ("100,000", 100_000), (" 12 ", 12), ("007", 7)])
+def test_valid_quantity_is_saved(token, data, expected):
+    assert submit(token, selected("tours", data)).status_code == 302
+    assert snapshots.promised_amounts(Pledge.objects.get()) == {"tours": expected}
 
 
 def test_school_that_does_not_teach_the_grades_is_refused(token):
     bush = factories.school("George W. Bush Elementary", "elementary")
-    said = "George W. Bush Elementary does not teach these grades. Choose another school or other grades."
-    kept = refused(submit(token, selected("tours", "6", grades="9-12", schools=(bush,))), said)
-    assert kept[f"{name_of()}-schools"] == str(bush.pk)
+    error = "George W. Bush Elementary does not teach these grades. Choose another school or other grades."
+    resent_form = check_errors(submit(token, selected("tours", "6", grades="9-12", schools=(bush,))), error)
+    assert resent_form[f"{field_prefix()}-schools"] == str(bush.pk)
 
 
 def test_choosing_schools_without_selecting_one_is_refused(token):
-    somewhere = {f"{name_of()}-where": "somewhere"}
-    refused(submit(token, selected("tours"), somewhere), "Tick the schools, or choose wherever it is needed most.")
+    somewhere = {f"{field_prefix()}-where": "somewhere"}
+    check_errors(submit(token, selected("tours"), somewhere), "Tick the schools, or choose wherever it is needed most.")
 
 
 def test_tampered_field_values_are_refused(subtests, token):
-    opened = untouched(token)
-    for field, value, said in [
+    form = untouched(token)
+    for field, value, error in [
         ("grades", ["13"], "Choose grades of this list."),
         ("months", ["6"], "Choose months of this list."),
         ("months", ["x", "9" * 50], "Choose months of this list."),
@@ -87,16 +91,16 @@ def test_tampered_field_values_are_refused(subtests, token):
         ("note", "bell \x07", "cannot be read"),
         ("note", "nul \x00", "Null characters are not allowed."),
     ]:
-        with subtests.test(field=field, value=value, said=said):
-            changed = {f"{name_of()}-{field}": value, f"{name_of()}-where": "somewhere"}
-            refused(send(token, opened, selected("tours"), changed), said)
+        with subtests.test(field=field, value=value, error=error):
+            changed = {f"{field_prefix()}-{field}": value, f"{field_prefix()}-where": "somewhere"}
+            check_errors(send(token, form, selected("tours"), changed), error)
 
 
 def test_retired_and_unknown_promise_types_are_refused(token):
-    sent = untouched(token) | selected("mentors", "2", note="Ask us") | {"save": "1", "phone": "209 555 0100"}
+    form_data = untouched(token) | selected("mentors", "2", note="Ask us") | {"save": "1", "phone": "209 555 0100"}
     PromiseType.objects.filter(code="mentors").update(is_retired=True)
     for more in ({}, {"promise-987654321-ticked": "on", "promise-987654321-quantity": "1"}):
-        response = Client().post(pledge_url(token), sent | more)
+        response = Client().post(pledge_url(token), form_data | more)
         assert response.status_code == 422
         assert "This is not on the checklist any more." in web_client.page_text(response)
         assert web_client.form_fields(response)["phone"] == "209 555 0100"
@@ -119,29 +123,29 @@ WEBSITES = [
 
 
 def test_invalid_website_is_refused(subtests, token):
-    opened, said = untouched(token), "A web address looks like https://www.example.org."
+    form, error = untouched(token), "A web address looks like https://www.example.org."
     for website in WEBSITES:
         with subtests.test(website=website):
-            kept = refused(send(token, opened, selected("tours"), {"website": website}), said)
-            assert kept["website"].split() == website.split()
+            resent_form = check_errors(send(token, form, selected("tours"), {"website": website}), error)
+            assert resent_form["website"].split() == website.split()
 
 
 @pytest.mark.parametrize(
-    ("typed", "stands"),
+    ("data", "expected"),
     [
         ("www.example.org", "https://www.example.org"),
         ("http://example.org/a?b=c", "http://example.org/a?b=c"),
         ("HTTPS://Example.org", "HTTPS://Example.org"),
     ],
 )
-def test_valid_website_is_saved(token, typed, stands):
-    assert submit(token, website=typed).status_code == 302
-    assert Pledge.objects.get().organization.website == stands
+def test_valid_website_is_saved(token, data, expected):
+    assert submit(token, website=data).status_code == 302
+    assert Pledge.objects.get().organization.website == expected
 
 
 def test_invalid_profile_contact_and_signature_are_refused(subtests, token):
-    opened = untouched(token)
-    for field, value, said in [
+    form = untouched(token)
+    for field, value, error in [
         ("name", "", "Write the name of your organization."),
         ("name", "x" * 121, "at most 120 characters"),
         ("name", "Buy at www.example.com", "Leave out web and email addresses"),
@@ -158,9 +162,9 @@ def test_invalid_profile_contact_and_signature_are_refused(subtests, token):
         ("sign-name", "see www.example.com", "Leave out web and email addresses"),
         ("sign-name", "x" * 101, "at most 100 characters"),
     ]:
-        with subtests.test(field=field, value=value, said=said):
-            kept = refused(send(token, opened, selected("tours", "6"), signature(), {field: value}), said)
-            assert kept[f"{name_of()}-quantity"] == "6"
+        with subtests.test(field=field, value=value, error=error):
+            resent_form = check_errors(send(token, form, selected("tours", "6"), signature(), {field: value}), error)
+            assert resent_form[f"{field_prefix()}-quantity"] == "6"
 
 
 def test_all_errors_are_shown_together(token):
@@ -168,10 +172,10 @@ def test_all_errors_are_shown_together(token):
         selected("tours", "0") | selected("mentors", "x", note="y" * 501) | {"name": "", "website": "x"} | signature("")
     )
     response = submit(token, wrong)
-    kept = refused(response, "at most 500 characters", "Sign with your name.")
+    resent_form = check_errors(response, "at most 500 characters", "Sign with your name.")
     assert "6 answers need another look" in web_client.page_text(response)
     assert web_client.page_text(response).count(HOW_MANY) == 4
-    assert kept["website"] == "x"
+    assert resent_form["website"] == "x"
 
 
 def test_saved_name_may_look_like_a_web_address_but_a_new_one_may_not():
@@ -204,20 +208,20 @@ def test_invalid_shown_field_still_gets_the_conflict_page(shown):
 
 
 def test_empty_submission_is_refused(token):
-    before = snapshots.tables(but=BUT_LIMITS)
+    before = snapshots.tables(exclude=IGNORED_TABLES)
     response = Client().post(pledge_url(token), {"sign": "1"})
     assert response.status_code == 422
     assert "Write the name of your organization." in web_client.page_text(response)
-    assert snapshots.tables(but=BUT_LIMITS) == before
+    assert snapshots.tables(exclude=IGNORED_TABLES) == before
 
 
 def test_malformed_or_oversized_request_body_is_refused(token):
-    client, where = Client(raise_request_exception=False), pledge_url(token)
-    assert client.post(where, "{}", content_type="application/json").status_code == 415
-    assert client.post(where, b"nothing", content_type="multipart/form-data; boundary=").status_code == 400
+    client, url = Client(raise_request_exception=False), pledge_url(token)
+    assert client.post(url, "{}", content_type="application/json").status_code == 415
+    assert client.post(url, b"nothing", content_type="multipart/form-data; boundary=").status_code == 400
     long = "x" * 600_000
-    assert client.post(where, f"name={long}", content_type="application/x-www-form-urlencoded").status_code == 413
-    assert client.post(where, {"name": long}).status_code == 400  # text alone, as long as no form of ours
+    assert client.post(url, f"name={long}", content_type="application/x-www-form-urlencoded").status_code == 413
+    assert client.post(url, {"name": long}).status_code == 400  # text only, longer than any form
     length = str(MAX_BODY + 1)
-    assert client.post(where, {"name": "x"}, headers={"content-length": length}).status_code == 413
+    assert client.post(url, {"name": "x"}, headers={"content-length": length}).status_code == 413
     assert Pledge.objects.count() == 0

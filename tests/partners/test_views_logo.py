@@ -1,4 +1,4 @@
-"""The logo on a pledge's page: a picture comes out small and clean; anything else gets a sentence at its field."""
+"""The logo on a pledge's page: images are converted to a small, clean PNG; anything else gets an error at the field."""
 
 import io
 import struct
@@ -26,13 +26,13 @@ def file(content: bytes, name: str = "logo.png", kind: str = "image/png") -> Sim
 
 
 def picture(size=(900, 300), mode: str = "RGB", format: str = "PNG", color=0, **options) -> bytes:
-    written = io.BytesIO()
-    Image.new(mode, size, color).save(written, format, **options)
-    return written.getvalue()
+    file_object = io.BytesIO()
+    Image.new(mode, size, color).save(file_object, format, **options)
+    return file_object.getvalue()
 
 
-def header_of(width: int, height: int) -> bytes:
-    """A whole PNG that says it is as large as that, and holds next to nothing."""
+def png_header(width: int, height: int) -> bytes:
+    """Return a PNG that claims this size and contains next to nothing."""
     size = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     chunks = [(b"IHDR", size), (b"IDAT", zlib.compress(b"\0" * 100)), (b"IEND", b"")]
     body = (
@@ -42,9 +42,9 @@ def header_of(width: int, height: int) -> bytes:
 
 
 def noise(format: str) -> bytes:
-    written = io.BytesIO()
-    Image.effect_noise((900, 300), 50).save(written, format)
-    return written.getvalue()
+    file_object = io.BytesIO()
+    Image.effect_noise((900, 300), 50).save(file_object, format)
+    return file_object.getvalue()
 
 
 @pytest.fixture
@@ -54,11 +54,11 @@ def token() -> str:
 
 def stored() -> Image.Image:
     logo = Logo.objects.get()
-    found = Image.open(io.BytesIO(bytes(logo.png)))
-    found.load()
-    assert found.format == "PNG"
-    assert (logo.width, logo.height) == found.size
-    return found
+    image = Image.open(io.BytesIO(bytes(logo.png)))
+    image.load()
+    assert image.format == "PNG"
+    assert (logo.width, logo.height) == image.size
+    return image
 
 
 @pytest.mark.slow
@@ -84,9 +84,9 @@ def test_logo_is_resized_and_saved_as_png(token, content, size, mode):
 
 
 def test_logo_is_rotated_upright_and_its_metadata_is_removed(token):
-    told = Image.Exif()
-    told[0x0112], told[0x010E] = 6, "taken at home"  # turned by a quarter; a description
-    content = picture(format="JPEG", exif=told, comment=b"taken at home", dpi=(300, 300))
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010E] = 6, "taken at home"  # rotated by 90 degrees; a description
+    content = picture(format="JPEG", exif=exif, comment=b"taken at home", dpi=(300, 300))
     assert b"taken at home" in content
     assert submit(token, logo=file(content)).status_code == 302
     assert stored().size == (200, 600)
@@ -104,10 +104,10 @@ WRONG = {
     "broken png": (picture()[:60] + b"\0" * 200, logos.NO_PICTURE),
     "bmp": (picture((9, 9), format="BMP"), logos.NO_PICTURE),
     "pdf": (picture((9, 9), format="PDF"), logos.NO_PICTURE),
-    "40,000 by 40,000": (header_of(40_000, 40_000), logos.TOO_MANY_PIXELS),
-    "10,000 by 10,000": (header_of(10_000, 10_000), logos.TOO_MANY_PIXELS),
-    "4,001 by 4,000": (header_of(4_001, 4_000), logos.TOO_MANY_PIXELS),
-    "longest": (header_of(2**31 - 1, 2**31 - 1), logos.TOO_MANY_PIXELS),
+    "40,000 by 40,000": (png_header(40_000, 40_000), logos.TOO_MANY_PIXELS),
+    "10,000 by 10,000": (png_header(10_000, 10_000), logos.TOO_MANY_PIXELS),
+    "4,001 by 4,000": (png_header(4_001, 4_000), logos.TOO_MANY_PIXELS),
+    "longest": (png_header(2**31 - 1, 2**31 - 1), logos.TOO_MANY_PIXELS),
     "moving": (
         picture(mode="L", format="GIF", save_all=True, append_images=[Image.new("L", (900, 300), 99)]),
         logos.MOVES,
@@ -119,17 +119,22 @@ WRONG = {
 
 @pytest.mark.slow
 def test_invalid_logo_is_refused_and_other_answers_are_kept(subtests, token):
-    opened = untouched(token)
-    for wrong, (content, said) in WRONG.items():
+    form = untouched(token)
+    for wrong, (content, error) in WRONG.items():
         with subtests.test(wrong):
-            typed = selected("tours", "6", note="Ask us") | {"description": "We ship.", "logo": file(content)}
-            response = send(token, opened, typed, signature())
+            typed_data = selected("tours", "6", note="Ask us") | {"description": "We ship.", "logo": file(content)}
+            response = send(token, form, typed_data, signature())
             page = web_client.page_text(response)
             assert response.status_code == 422
-            assert page.count(str(said)) == 2  # at the field, and in the summary
+            assert page.count(str(error)) == 2  # at the field, and in the summary
             assert 'href="#id_logo"' in response.content.decode()
-            kept, name = web_client.form_fields(response), f"promise-{PromiseType.objects.get(code='tours').pk}"
-            assert (kept[f"{name}-quantity"], kept[f"{name}-note"], kept["description"], kept["sign-name"]) == (
+            resent_form, name = web_client.form_fields(response), f"promise-{PromiseType.objects.get(code='tours').pk}"
+            assert (
+                resent_form[f"{name}-quantity"],
+                resent_form[f"{name}-note"],
+                resent_form["description"],
+                resent_form["sign-name"],
+            ) == (
                 *("6", "Ask us", "We ship."),
                 "Alma Reyes",
             )
@@ -150,11 +155,11 @@ def test_logo_is_shown_kept_replaced_and_removed():
     assert submit(pledge.token, logo=file(picture())).status_code == 302
     page = Client().get(pledge_url(pledge.token))
     assert pledge_url(pledge.token, "pledge_logo") in page.content.decode()
-    shown = Client().get(pledge_url(pledge.token, "pledge_logo"))
-    assert (shown["Content-Type"], shown.content) == ("image/png", bytes(Logo.objects.get().png))
+    logo_response = Client().get(pledge_url(pledge.token, "pledge_logo"))
+    assert (logo_response["Content-Type"], logo_response.content) == ("image/png", bytes(Logo.objects.get().png))
     submit(pledge.token, selected("tours", "9"))
     assert stored().size == (600, 200)
-    submit(pledge.token, logo=file(picture((20, 20))), no_logo="on")  # the new one wins
+    submit(pledge.token, logo=file(picture((20, 20))), no_logo="on")  # the new logo is kept
     assert stored().size == (20, 20)
     submit(pledge.token, no_logo="on")
     assert Logo.objects.count() == 0
@@ -173,8 +178,10 @@ def test_new_logo_of_a_listed_partner_requires_new_approval():
 def test_submitting_without_a_new_logo_keeps_the_logo():
     pledge = factories.draft_pledge()
     profiles.set_logo(pledge.organization, factories.png())
-    sent = encode_multipart(BOUNDARY, untouched(pledge.token) | {"save": "1", "logo": file(b"-", "none")})
-    unchosen = sent.replace(b'filename="none"', b'filename=""').replace(b"image/png", b"application/octet-stream")
-    response = Client().generic("POST", pledge_url(pledge.token), unchosen, content_type=MULTIPART_CONTENT)
+    multipart_body = encode_multipart(BOUNDARY, untouched(pledge.token) | {"save": "1", "logo": file(b"-", "none")})
+    without_file = multipart_body.replace(b'filename="none"', b'filename=""').replace(
+        b"image/png", b"application/octet-stream"
+    )
+    response = Client().generic("POST", pledge_url(pledge.token), without_file, content_type=MULTIPART_CONTENT)
     assert response.status_code == 302
     assert bytes(Logo.objects.get().png) == factories.png()

@@ -1,4 +1,4 @@
-"""The page of a pledge: opened, saved as a draft, signed, signed again; closed, renewed, retired; who may and how."""
+"""A pledge's page: opened, saved as a draft, signed and changed; closed, renewed and retired; access and errors."""
 
 import pytest
 from django.db import connection
@@ -16,8 +16,8 @@ from tests.partners.pledge_form import pledge_url, selected, signature, submit, 
 
 pytestmark = pytest.mark.django_db
 
-BUT_LIMITS = ("core.RateLimitCount",)
-WHO = {"contact-role": "Owner", "contact-phone": "209 555 0100", "contact-language": "es"}
+IGNORED_TABLES = ("core.RateLimitCount",)
+CONTACT = {"contact-role": "Owner", "contact-phone": "209 555 0100", "contact-language": "es"}
 PROFILE = {
     "name": "Port Gate Logistics, Inc.",
     "sector": "business",
@@ -34,20 +34,20 @@ def text(token: str, name: str = "pledge") -> str:
     return web_client.page_text(Client().get(pledge_url(token, name)))
 
 
-def saved(response) -> Pledge:
-    """The pledge, and that the answer led to its page."""
+def saved_pledge(response) -> Pledge:
+    """Return the pledge, after checking that the response leads to its page."""
     pledge = Pledge.objects.order_by("-pk").first()
     assert (response.status_code, response["Location"]) == (302, pledge.get_absolute_url())
     return pledge
 
 
-def signed(response) -> Pledge:
+def signed_pledge(response) -> Pledge:
     pledge = Pledge.objects.order_by("-changed_at").first()
     assert (response.status_code, response["Location"]) == (302, pledge_url(pledge.token, "pledge_thanks"))
     return pledge
 
 
-# Open -------------------------------------------------------------------------------------------------------------
+# Open ----------------------------------------------------------------------------------------------------------------
 
 
 def test_new_pledge_page_is_filled_in_and_offers_the_eight_promise_types():
@@ -59,13 +59,13 @@ def test_new_pledge_page_is_filled_in_and_offers_the_eight_promise_types():
     for promise_type in PromiseType.objects.all():
         assert promise_type.name in page
         assert promise_type.unit_plural in page
-    sent = untouched(token)
-    assert (sent["name"], sent["contact-name"], sent["contact-language"]) == (
+    form_data = untouched(token)
+    assert (form_data["name"], form_data["contact-name"], form_data["contact-language"]) == (
         factories.ORGANIZATION,
         "Alma Reyes",
         "en",
     )
-    assert not [name for name in sent if name.endswith("-ticked")]
+    assert not [name for name in form_data if name.endswith("-ticked")]
 
 
 def test_types_that_need_clearance_show_the_requirements():
@@ -90,16 +90,16 @@ def test_page_in_spanish():
     assert "En qué meses" in page
 
 
-# Save a draft -------------------------------------------------------------------------------------------------------
+# Save a draft --------------------------------------------------------------------------------------------------------
 
 
 def test_draft_is_saved_with_profile_contact_and_promises():
     chavez, bush = factories.school(), factories.school("George W. Bush Elementary", "elementary")
     token = factories.pledge_request().token
-    ticks = selected(
+    tours_data = selected(
         "tours", "1,200", grades=["4-6", "9-12"], months=["3", "10"], schools=(chavez, bush), note=" Ask\r\nus "
     )
-    pledge = saved(submit(token, PROFILE, WHO, ticks, selected("advisory", "3")))
+    pledge = saved_pledge(submit(token, PROFILE, CONTACT, tours_data, selected("advisory", "3")))
     assert (pledge.token, pledge.state, pledge.language) == (token, "draft", "es")
     assert snapshots.promises(pledge) == [
         ("tours", 1200, ["4-6", "9-12"], [10, 3], ["Cesar Chavez High", "George W. Bush Elementary"], "Ask us"),
@@ -122,51 +122,51 @@ def test_draft_is_saved_with_profile_contact_and_promises():
 
 def test_saved_draft_is_shown_as_it_was_left_in_any_browser():
     token = factories.pledge_request().token
-    pledge = saved(
-        submit(token, PROFILE, WHO, selected("tours", "6", grades=["1-3", "4-6"], months=["10"], note="Ask"))
+    pledge = saved_pledge(
+        submit(token, PROFILE, CONTACT, selected("tours", "6", grades=["1-3", "4-6"], months=["10"], note="Ask"))
     )
     version = pledge.version
-    again = untouched(token)
+    repeated = untouched(token)
     name = f"promise-{PromiseType.objects.get(code='tours').pk}"
-    assert again[f"{name}-ticked"] == "on"
-    assert again[f"{name}-quantity"] == "6"
-    assert again[f"{name}-grades"] == ["1-3", "4-6"]
-    assert again[f"{name}-months"] == "10"
-    assert again[f"{name}-note"] == "Ask"
-    saved(submit(token))  # untouched, it changes nothing
+    assert repeated[f"{name}-ticked"] == "on"
+    assert repeated[f"{name}-quantity"] == "6"
+    assert repeated[f"{name}-grades"] == ["1-3", "4-6"]
+    assert repeated[f"{name}-months"] == "10"
+    assert repeated[f"{name}-note"] == "Ask"
+    saved_pledge(submit(token))  # unchanged data changes nothing
     assert Pledge.objects.get().version == version
     assert "This is a draft. It counts once it is signed." in text(token)
 
 
 def test_fields_of_an_unselected_type_are_ignored():
     token = factories.pledge_request().token
-    unticked = {
+    unselected = {
         name: value for name, value in selected("mentors", "lots", grades=["x"]).items() if "ticked" not in name
     }
-    assert snapshots.promised_amounts(saved(submit(token, selected("tours", "6"), unticked))) == {"tours": 6}
+    assert snapshots.promised_amounts(saved_pledge(submit(token, selected("tours", "6"), unselected))) == {"tours": 6}
 
 
 @pytest.mark.slow
 def test_deselecting_a_type_removes_its_promise():
     pledge = factories.draft_pledge(promises=(factories.promise_data("tours", 6), factories.promise_data("mentors", 2)))
-    sent = untouched(pledge.token)
-    del sent[f"promise-{PromiseType.objects.get(code='tours').pk}-ticked"]
-    saved(Client().post(pledge_url(pledge.token), sent | {"save": "1"}))
+    form_data = untouched(pledge.token)
+    del form_data[f"promise-{PromiseType.objects.get(code='tours').pk}-ticked"]
+    saved_pledge(Client().post(pledge_url(pledge.token), form_data | {"save": "1"}))
     assert snapshots.promised_amounts(pledge) == {"mentors": 2}
 
 
 def test_schools_are_ignored_when_anywhere_is_selected():
     chavez = factories.school()
     token = factories.pledge_request().token
-    ticks = selected("tours", "6", schools=(chavez,)) | {
+    tours_data = selected("tours", "6", schools=(chavez,)) | {
         f"promise-{PromiseType.objects.get(code='tours').pk}-where": "anywhere"
     }
-    assert snapshots.promises(saved(submit(token, ticks))) == [("tours", 6, [], [], [], "")]
+    assert snapshots.promises(saved_pledge(submit(token, tours_data))) == [("tours", 6, [], [], [], "")]
 
 
 def test_draft_without_promises_is_saved_and_the_page_says_so(client):
     token = factories.pledge_request().token
-    pledge = saved(submit(token, client=client))
+    pledge = saved_pledge(submit(token, client=client))
     assert snapshots.promises(pledge) == []
     page = web_client.page_text(client.get(pledge_url(token)))
     assert "Your draft is saved. It counts once you sign it." in page
@@ -175,19 +175,19 @@ def test_draft_without_promises_is_saved_and_the_page_says_so(client):
 @pytest.mark.slow
 def test_draft_submitted_twice_is_saved_once():
     token = factories.pledge_request().token
-    sent = untouched(token) | selected("tours", "6") | {"save": "1"}
+    form_data = untouched(token) | selected("tours", "6") | {"save": "1"}
     for _twice in range(2):
-        saved(Client().post(pledge_url(token), sent))
+        saved_pledge(Client().post(pledge_url(token), form_data))
     assert snapshots.pledges() == [(factories.ORGANIZATION, 2027, "draft", 1)]
 
 
 @pytest.mark.slow
 def test_second_pledge_for_the_same_organization_and_year_opens_the_first():
     first = factories.draft_pledge()
-    token = factories.pledge_request().token  # begun once more, with the same name and address
+    token = factories.pledge_request().token  # requested again with the same name and email address
     response = Client().get(pledge_url(token))
     assert (response.status_code, response["Location"]) == (302, first.get_absolute_url())
-    saved(submit(first.token, selected("mentors", "2")))
+    saved_pledge(submit(first.token, selected("mentors", "2")))
     assert snapshots.pledges() == [(factories.ORGANIZATION, 2027, "draft", 2)]
 
 
@@ -196,7 +196,7 @@ def test_second_pledge_for_the_same_organization_and_year_opens_the_first():
 
 def test_signing_saves_the_signature_sends_email_and_shows_thanks():
     token = factories.pledge_request().token
-    pledge = signed(submit(token, selected("tours", "6"), signature("Alma Reyes", role="Owner")))
+    pledge = signed_pledge(submit(token, selected("tours", "6"), signature("Alma Reyes", role="Owner")))
     assert (pledge.state, pledge.signed_by, pledge.signed_role) == ("signed", "Alma Reyes", "Owner")
     assert snapshots.emails_to() == ["link 1 alma@example.org", "signed 1 alma@example.org"]
     assert "Thank you for your promise" in text(token, "pledge_thanks")
@@ -204,9 +204,9 @@ def test_signing_saves_the_signature_sends_email_and_shows_thanks():
 
 def test_signing_submitted_twice_signs_and_emails_once():
     token = factories.pledge_request().token
-    sent = untouched(token) | selected("tours", "6") | signature()
+    form_data = untouched(token) | selected("tours", "6") | signature()
     for _twice in range(2):
-        signed(Client().post(pledge_url(token), sent))
+        signed_pledge(Client().post(pledge_url(token), form_data))
     assert snapshots.pledges() == [(factories.ORGANIZATION, 2027, "signed", 1)]
     assert snapshots.emails_to() == ["link 1 alma@example.org", "signed 1 alma@example.org"]
 
@@ -216,9 +216,9 @@ def test_changing_a_signed_pledge_requires_a_new_signature():
     page = text(pledge.token)
     assert "Your promises for 2027–28" in page
     assert "Save the draft" not in page
-    sent = untouched(pledge.token)
-    assert (sent["sign-name"], "sign-may" in sent) == ("", False)  # it is asked for each time
-    signed(submit(pledge.token, selected("tours", "8"), signature("Ben Ochoa")))
+    form_data = untouched(pledge.token)
+    assert (form_data["sign-name"], "sign-may" in form_data) == ("", False)  # asked for every time
+    signed_pledge(submit(pledge.token, selected("tours", "8"), signature("Ben Ochoa")))
     assert snapshots.promised_amounts(pledge) == {"tours": 8}
     assert list(pledge.signatures.values_list("number", "signed_by")) == [(1, "Alma Reyes"), (2, "Ben Ochoa")]
 
@@ -234,19 +234,19 @@ def test_saving_a_signed_pledge_as_a_draft_is_refused():
 
 
 @pytest.mark.parametrize(
-    ("missing", "said"),
+    ("missing", "error"),
     [("sign-name", "Sign with your name."), ("sign-may", "Tick this to sign."), ("tours", "Tick at least one promise")],
 )
-def test_signing_requires_a_name_an_authorization_and_a_promise(missing, said):
+def test_signing_requires_a_name_an_authorization_and_a_promise(missing, error):
     token = factories.pledge_request().token
     parts = {name: value for name, value in (selected("tours", "6") | signature()).items() if name != missing}
     if missing == "tours":
         parts = signature()
-    before = snapshots.tables(but=BUT_LIMITS)
+    before = snapshots.tables(exclude=IGNORED_TABLES)
     response = submit(token, parts)
     assert response.status_code == 422
-    assert said in web_client.page_text(response)
-    assert snapshots.tables(but=BUT_LIMITS) == before
+    assert error in web_client.page_text(response)
+    assert snapshots.tables(exclude=IGNORED_TABLES) == before
 
 
 @pytest.mark.slow
@@ -276,19 +276,19 @@ def test_signatures_per_link_are_rate_limited():
 @pytest.mark.slow
 def test_closed_year_shows_the_signed_promises_and_refuses_changes():
     pledge = factories.signed_pledge(promises=(factories.promise_data("tours", 6, grades=("1-3",), months=(10, 11)),))
-    sent = untouched(pledge.token) | selected("tours", "8") | signature()
+    form_data = untouched(pledge.token) | selected("tours", "8") | signature()
     factories.close_year()
-    before = snapshots.tables(but=BUT_LIMITS)
+    before = snapshots.tables(exclude=IGNORED_TABLES)
     page = text(pledge.token)
     assert "Closed Your promises for 2027–28 This school year is closed" in page
     assert "Host tours and field trips 6 visits, grades 1–3 Oct–Nov · wherever it is needed most" in page
     assert "Open the certificate (PDF)" in page
     assert 'name="promise-' not in Client().get(pledge_url(pledge.token)).content.decode()
     assert Client().get(pledge_url(pledge.token, "pledge_thanks"))["Location"] == pledge.get_absolute_url()
-    response = Client().post(pledge_url(pledge.token), sent)
+    response = Client().post(pledge_url(pledge.token), form_data)
     assert response.status_code == 409
     assert "This school year is closed" in web_client.page_text(response)
-    assert snapshots.tables(but=BUT_LIMITS) == before
+    assert snapshots.tables(exclude=IGNORED_TABLES) == before
 
 
 @pytest.mark.slow
@@ -305,7 +305,7 @@ def test_closed_year_with_a_draft_or_no_pledge_refuses_changes():
 def test_pledge_of_a_reopened_year_can_be_changed_again():
     pledge = factories.signed_pledge()
     pledge_years.reopen_year(factories.close_year())
-    signed(submit(pledge.token, selected("tours", "8"), signature()))
+    signed_pledge(submit(pledge.token, selected("tours", "8"), signature()))
     assert snapshots.promised_amounts(pledge) == {"tours": 8}
 
 
@@ -320,7 +320,7 @@ def test_renewal_proposes_last_years_promises_and_saves_when_submitted():
     assert "These are your promises for 2026–27, as a proposal." in page
     assert "Not on the checklist any more: Be mentors and role models." in page
     assert snapshots.tables() == rows
-    pledge = signed(submit(before.token, selected("teachers", "12"), signature()))
+    pledge = signed_pledge(submit(before.token, selected("teachers", "12"), signature()))
     assert (pledge.year_id, snapshots.promised_amounts(pledge)) == (2027, {"tours": 6, "teachers": 12})
     assert snapshots.promised_amounts(before) == {"tours": 6, "mentors": 2}
     response = Client().get(pledge_url(before.token))
@@ -332,7 +332,7 @@ def test_retired_type_stays_on_its_pledge_but_is_offered_to_no_one_else():
     pledge = factories.signed_pledge(promises=(factories.promise_data("mentors", 2),))
     PromiseType.objects.filter(code="mentors").update(is_retired=True)
     assert "No longer offered: yours stays" in text(pledge.token)
-    signed(submit(pledge.token, selected("mentors", "3"), signature()))
+    signed_pledge(submit(pledge.token, selected("mentors", "3"), signature()))
     assert snapshots.promised_amounts(pledge) == {"mentors": 3}
     assert "Be mentors" not in text(factories.pledge_request("Other", "other@example.org").token)
 
@@ -343,7 +343,7 @@ def test_retired_school_stays_on_existing_promises():
     pledge = factories.draft_pledge(promises=(factories.promise_data("tours", 6, schools=(chavez,)),))
     School.objects.update(is_retired=True)
     assert text(pledge.token).count("Cesar Chavez High") == 1
-    saved(submit(pledge.token, selected("teachers", "2")))
+    saved_pledge(submit(pledge.token, selected("teachers", "2")))
     assert snapshots.promises(pledge)[0] == ("tours", 6, [], [], ["Cesar Chavez High"], "")
 
 
@@ -360,10 +360,10 @@ def test_thanks_page_lists_the_promises_in_the_active_language():
     assert "Be mentors and role models 4 students, grades 9–12 Sep–Oct · Cesar Chavez High Ask for Alma" in page
     assert "Your copy goes to alma@example.org" in page
     assert "We guide you through clearance." in page
-    answer = Client().get(pledge_url(token, "pledge_thanks"), headers={"accept-language": "es"})
-    assert "Ser mentores y ejemplos a seguir 4 estudiantes" in web_client.page_text(answer)
+    thanks = Client().get(pledge_url(token, "pledge_thanks"), headers={"accept-language": "es"})
+    assert "Ser mentores y ejemplos a seguir 4 estudiantes" in web_client.page_text(thanks)
     for language in ("en", "es"):
-        assert f"{pledge_url(token, 'pledge_certificate')}?language={language}" in answer.content.decode()
+        assert f"{pledge_url(token, 'pledge_certificate')}?language={language}" in thanks.content.decode()
 
 
 def test_thanks_page_links_to_the_public_page_only_if_listed():
@@ -391,9 +391,9 @@ def test_thanks_page_of_a_draft_redirects_to_the_pledge():
 def test_browser_link_is_refused_once_the_address_is_known():
     factories.pledge_year()
     start = pledge_signup.open_pledge_request(factories.unsaved_pledge_request(source="rsvp:17"))
-    sent = untouched(start.browser_token) | selected("tours", "6") | {"save": "1"}
+    form_data = untouched(start.browser_token) | selected("tours", "6") | {"save": "1"}
     factories.contact(factories.organization("Port Gate Logistic"), factories.EMAIL)
-    response = Client().post(pledge_url(start.browser_token), sent)
+    response = Client().post(pledge_url(start.browser_token), form_data)
     assert response.status_code == 409
     assert "This address is a partner’s already. We have sent its link there." in web_client.page_text(response)
     assert snapshots.pledges() == []
@@ -405,7 +405,7 @@ def test_pledge_whose_contact_was_deleted_can_be_saved():
     pledge = factories.draft_pledge()
     pledge.contact.delete()
     assert "contact-name" not in untouched(pledge.token)
-    saved(submit(pledge.token, selected("tours", "8")))
+    saved_pledge(submit(pledge.token, selected("tours", "8")))
     assert snapshots.promised_amounts(pledge) == {"tours": 8}
 
 
@@ -434,10 +434,10 @@ def test_pages_reject_other_methods(client, name):
 def test_page_requires_the_csrf_token():
     token = factories.pledge_request().token
     client = Client(enforce_csrf_checks=True)
-    sent = untouched(token, client)
-    without = {name: value for name, value in sent.items() if name != "csrfmiddlewaretoken"}
+    form_data = untouched(token, client)
+    without = {name: value for name, value in form_data.items() if name != "csrfmiddlewaretoken"}
     assert client.post(pledge_url(token), without | {"save": "1"}).status_code == 403
-    saved(client.post(pledge_url(token), sent | {"save": "1"}))
+    saved_pledge(client.post(pledge_url(token), form_data | {"save": "1"}))
 
 
 def test_private_pages_send_no_store_noindex_and_referrer_policy_headers():
@@ -487,10 +487,10 @@ def test_page_query_count_does_not_depend_on_promise_count(django_assert_num_que
             Client().get(pledge_url(token))
 
 
-def statements(sent: dict, token: str) -> int:
-    """How many it takes to save a page."""
+def query_count(form_data: dict, token: str) -> int:
+    """Return how many queries saving a page takes."""
     with CaptureQueriesContext(connection) as queries:
-        saved(Client().post(pledge_url(token), sent | {"save": "1"}))
+        saved_pledge(Client().post(pledge_url(token), form_data | {"save": "1"}))
     return sum("SAVEPOINT" not in query["sql"] for query in queries)
 
 
@@ -501,22 +501,26 @@ def test_save_query_count_does_not_depend_on_promise_count():
     counts = []
     for number in (2, 8):
         token = factories.pledge_request(f"Growers {number}", f"n{number}@example.org").token
-        sent, again = untouched(token), {}
+        form_data, repeated = untouched(token), {}
         for code in codes[:number]:
-            sent |= selected(code, "3", schools=schools)
-            again |= selected(code, "4", schools=schools[number:])
-        counts.append((statements(sent, token), statements(untouched(token) | again, token)))
+            form_data |= selected(code, "3", schools=schools)
+            repeated |= selected(code, "4", schools=schools[number:])
+        counts.append((query_count(form_data, token), query_count(untouched(token) | repeated, token)))
     assert counts[0] == counts[1]
     assert counts[0] <= (17, 14)
 
 
 @pytest.mark.slow
 def test_form_errors_of_one_partner_are_not_shown_to_another():
-    """crispy-forms writes into the fields of a form that it shows."""
+    """crispy-forms modifies the fields of a form that it renders."""
     token, other = factories.draft_pledge().token, factories.draft_pledge("Other", "other@example.org").token
-    wrongs = [{"website": "port gate", "contact-name": ""}, signature(""), {"website": "port gate", "contact-name": ""}]
-    pages = [web_client.page_text(submit(other, wrong)) for wrong in wrongs]
+    invalid_fields = [
+        {"website": "port gate", "contact-name": ""},
+        signature(""),
+        {"website": "port gate", "contact-name": ""},
+    ]
+    pages = [web_client.page_text(submit(other, wrong)) for wrong in invalid_fields]
     assert pages[0] == pages[2] != pages[1]
     before = Client().get(pledge_url(token)).content.decode()
-    assert "is-invalid" in submit(other, *wrongs[:2]).content.decode()
+    assert "is-invalid" in submit(other, *invalid_fields[:2]).content.decode()
     assert "is-invalid" not in before + Client().get(pledge_url(token)).content.decode()

@@ -1,4 +1,4 @@
-"""How a pledge begins: three answers, the same page for everybody, and a link by mail."""
+"""Starting a pledge: three fields, the same page for everyone, and a link by email."""
 
 import pytest
 from django.test import Client
@@ -11,8 +11,8 @@ from tests import factories, snapshots, web_client
 pytestmark = pytest.mark.django_db
 
 BEGIN, SENT = "/imagine/promise/", "/imagine/promise/sent/"
-TYPED = {"organization": factories.ORGANIZATION, "name": "Alma Reyes", "email": factories.EMAIL}
-BUT_LIMITS = ("core.RateLimitCount",)
+DATA = {"organization": factories.ORGANIZATION, "name": "Alma Reyes", "email": factories.EMAIL}
+IGNORED_TABLES = ("core.RateLimitCount",)
 
 
 @pytest.fixture(autouse=True)
@@ -20,8 +20,8 @@ def year():
     return factories.pledge_year()
 
 
-def begin(client=None, **fields):
-    return (client or Client()).post(BEGIN, TYPED | fields)
+def sign_up(client=None, **fields):
+    return (client or Client()).post(BEGIN, DATA | fields)
 
 
 def starts() -> list[tuple]:
@@ -39,7 +39,7 @@ def test_signup_page_shows_the_school_year_and_opens_no_session(client):
 
 
 def test_signup_saves_a_request_and_redirects_to_the_sent_page(client):
-    response = begin(client, email="Alma@EXAMPLE.org")
+    response = sign_up(client, email="Alma@EXAMPLE.org")
     assert (response.status_code, response["Location"]) == (302, SENT)
     assert starts() == [(factories.ORGANIZATION, "Alma Reyes", "Alma@example.org", "en")]
     assert "is on the way" in web_client.page_text(client.get(SENT))
@@ -47,30 +47,30 @@ def test_signup_saves_a_request_and_redirects_to_the_sent_page(client):
 
 
 def test_signup_saves_the_language_of_the_page(client):
-    client.post(BEGIN, TYPED, headers={"accept-language": "es"})
+    client.post(BEGIN, DATA, headers={"accept-language": "es"})
     assert [language for *_who, language in starts()] == ["es"]
 
 
 def test_known_and_unknown_addresses_get_the_same_response(django_assert_num_queries):
     factories.signed_pledge("Known Growers", "known@example.org")
-    answers = []
+    responses = []
     for email in ("known@example.org", "unknown@example.org"):
         with django_assert_num_queries(5):
-            response = begin(email=email)
-        answers.append((response.status_code, response["Location"], response.content))
-    assert answers[0] == answers[1]
+            response = sign_up(email=email)
+        responses.append((response.status_code, response["Location"], response.content))
+    assert responses[0] == responses[1]
 
 
 def test_signup_submitted_twice_saves_two_requests():
-    begin()
-    begin()
+    sign_up()
+    sign_up()
     assert (
         starts() == [(factories.ORGANIZATION, "Alma Reyes", factories.EMAIL, "en")] * 2
-    )  # each is answered, the second by no mail
+    )  # both get the same answer, the second one without an email
 
 
 @pytest.mark.parametrize(
-    ("field", "typed", "said"),
+    ("field", "typed", "error"),
     [
         ("organization", "", "Write the name of your organization."),
         ("organization", "x" * 121, "at most 120 characters"),
@@ -83,14 +83,14 @@ def test_signup_submitted_twice_saves_two_requests():
         ("email", "alma@example.org\nBcc: ben@example.com", "on one line"),
     ],
 )
-def test_invalid_signup_shows_the_error_and_keeps_other_answers(field, typed, said):
-    response = begin(**{field: typed})
+def test_invalid_signup_shows_the_error_and_keeps_other_answers(field, typed, error):
+    response = sign_up(**{field: typed})
     page = response.content.decode()
     assert response.status_code == 422
-    assert web_client.page_text(response).count(said) == 2  # at the field, and in the summary
+    assert web_client.page_text(response).count(error) == 2  # at the field, and in the summary
     assert "One answer needs another look" in page
     assert f'href="#id_{field}"' in page
-    for name, value in TYPED.items():
+    for name, value in DATA.items():
         assert name == field or f'value="{value}"' in page
     assert starts() == []
 
@@ -101,7 +101,7 @@ def test_signup_page_while_no_year_is_open_says_when_the_next_opens(client):
     page = client.get(BEGIN)
     assert "Promises for 2028–29 open on April 3, 2099, on this page." in web_client.page_text(page)
     assert 'name="email"' not in page.content.decode()
-    response = begin(client)
+    response = sign_up(client)
     assert (response.status_code, response["Location"]) == (302, BEGIN)
     assert "No school year is open for promises now." in web_client.page_text(client.get(BEGIN))
     assert starts() == []
@@ -114,19 +114,19 @@ def test_signup_and_sent_pages_reject_other_methods(client):
 
 def test_signup_requires_the_csrf_token():
     client = Client(enforce_csrf_checks=True)
-    assert begin(client).status_code == 403
+    assert sign_up(client).status_code == 403
     token = web_client.form_fields(client.get(BEGIN))["csrfmiddlewaretoken"]
-    assert begin(client, csrfmiddlewaretoken=token).status_code == 302
+    assert sign_up(client, csrfmiddlewaretoken=token).status_code == 302
 
 
 def test_signup_is_rate_limited():
-    begin()
+    sign_up()
     RateLimitCount.objects.filter(key__startswith="begin:").update(count=300)
-    before = snapshots.tables(but=BUT_LIMITS)
-    response = begin()
+    before = snapshots.tables(exclude=IGNORED_TABLES)
+    response = sign_up()
     assert response.status_code == 429
     assert 600 <= int(response["Retry-After"]) <= 630
-    assert snapshots.tables(but=BUT_LIMITS) == before
+    assert snapshots.tables(exclude=IGNORED_TABLES) == before
 
 
 def test_opening_signup_and_sent_pages_writes_nothing(client):

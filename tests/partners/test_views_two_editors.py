@@ -1,4 +1,4 @@
-"""Two people on one pledge's page at once: nothing is overwritten unseen, and nothing typed is lost."""
+"""Two people on one pledge's page: nothing is overwritten unseen, and nothing typed is lost."""
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -17,18 +17,18 @@ def pledge():
     return factories.draft_pledge(promises=(factories.promise_data("tours", 6), factories.promise_data("mentors", 2)))
 
 
-def name_of(code: str) -> str:
+def field_prefix(code: str) -> str:
     return f"promise-{PromiseType.objects.get(code=code).pk}"
 
 
-def post(pledge, sent: dict, *parts: dict):
+def post(pledge, form_data: dict, *parts: dict):
     for part in parts:
-        sent = sent | part
-    return Client().post(pledge_url(pledge.token), sent if "sign" in sent else sent | {"save": "1"})
+        form_data = form_data | part
+    return Client().post(pledge_url(pledge.token), form_data if "sign" in form_data else form_data | {"save": "1"})
 
 
-def met(response) -> tuple[str, dict]:
-    """The words of the page that comes back, and what it would send."""
+def conflict_page(response) -> tuple[str, dict]:
+    """Return the text of the page that comes back, and its form data."""
     assert response.status_code == 409
     return web_client.page_text(response), web_client.form_fields(response)
 
@@ -36,12 +36,12 @@ def met(response) -> tuple[str, dict]:
 def test_second_editor_sees_both_changes_and_who_made_them(pledge):
     second = untouched(pledge.token)
     submit(pledge.token, selected("tours", "8"), signature("Ben Ochoa"))
-    words, page = met(post(pledge, second, selected("tours", "9", note="Ask us")))
-    assert "Somebody changed this while you had it open" in words
-    assert "by Ben Ochoa." in words
-    said = "theirs 8 visits; wherever it is needed most, yours 9 visits; wherever it is needed most; Ask us"
-    assert f"Both of you changed this. It stands below as you typed it. Host tours and field trips : {said}" in words
-    assert (page[f"{name_of('tours')}-quantity"], page[f"{name_of('tours')}-note"]) == ("9", "Ask us")
+    text, page = conflict_page(post(pledge, second, selected("tours", "9", note="Ask us")))
+    assert "Somebody changed this while you had it open" in text
+    assert "by Ben Ochoa." in text
+    expected = "theirs 8 visits; wherever it is needed most, yours 9 visits; wherever it is needed most; Ask us"
+    assert f"Both of you changed this. It stands below as you typed it. Host tours and field trips : {expected}" in text
+    assert (page[f"{field_prefix('tours')}-quantity"], page[f"{field_prefix('tours')}-note"]) == ("9", "Ask us")
     assert snapshots.promised_amounts(pledge) == {"tours": 8, "mentors": 2}
 
 
@@ -50,15 +50,15 @@ def test_form_error_in_between_does_not_hide_the_conflict(pledge):
     submit(pledge.token, selected("tours", "8"))
     wrong = post(pledge, second, selected("tours", "lots"))
     assert wrong.status_code == 422
-    words, _page = met(post(pledge, web_client.form_fields(wrong), selected("tours", "9")))
-    assert "theirs 8 visits; wherever it is needed most, yours 9 visits" in words
+    text, _page = conflict_page(post(pledge, web_client.form_fields(wrong), selected("tours", "9")))
+    assert "theirs 8 visits; wherever it is needed most, yours 9 visits" in text
     assert snapshots.promised_amounts(pledge) == {"tours": 8, "mentors": 2}
 
 
 def test_submitting_the_conflict_page_saves_what_was_typed(pledge):
     second = untouched(pledge.token)
     submit(pledge.token, selected("tours", "8"))
-    _words, page = met(post(pledge, second, selected("tours", "9")))
+    _words, page = conflict_page(post(pledge, second, selected("tours", "9")))
     assert post(pledge, page).status_code == 302
     assert snapshots.promised_amounts(pledge) == {"tours": 9, "mentors": 2}
 
@@ -66,14 +66,14 @@ def test_submitting_the_conflict_page_saves_what_was_typed(pledge):
 def test_changes_made_only_by_the_first_editor_are_kept(pledge):
     second = untouched(pledge.token)
     first = untouched(pledge.token) | selected("teachers", "12", grades=["1-3", "4-6"]) | selected("tours", "7")
-    del first[f"{name_of('mentors')}-ticked"]
+    del first[f"{field_prefix('mentors')}-ticked"]
     post(pledge, first, {"website": "example.org", "wants_listing": "on", "contact-phone": "209 555 0100"})
-    words, page = met(post(pledge, second, selected("advisory", "4"), {"description": "We ship."}))
-    assert "Only they changed this. It stands below as they left it." in words
-    assert "Both of you" not in words
-    assert "Collaborate with teachers : 12 hours; 1–3, 4–6" in words
-    assert "Be mentors and role models : not promised" in words
-    assert "phone : 209 555 0100" in words
+    text, page = conflict_page(post(pledge, second, selected("advisory", "4"), {"description": "We ship."}))
+    assert "Only they changed this. It stands below as they left it." in text
+    assert "Both of you" not in text
+    assert "Collaborate with teachers : 12 hours; 1–3, 4–6" in text
+    assert "Be mentors and role models : not promised" in text
+    assert "phone : 209 555 0100" in text
     assert (page["website"], page["wants_listing"], page["contact-phone"]) == (
         *("https://example.org", "on"),
         "209 555 0100",
@@ -88,9 +88,9 @@ def test_changes_made_only_by_the_first_editor_are_kept(pledge):
 def test_profile_changed_by_both_editors_shows_both_values(pledge):
     second = untouched(pledge.token)
     submit(pledge.token, name="Port Gate, Inc.", sector="labor")
-    words, page = met(post(pledge, second, {"name": "Port Gate LLC", "sector": "nonprofit"}))
-    assert "name : theirs Port Gate, Inc., yours Port Gate LLC" in words
-    assert "sector : theirs Labor, yours Nonprofit" in words
+    text, page = conflict_page(post(pledge, second, {"name": "Port Gate LLC", "sector": "nonprofit"}))
+    assert "name : theirs Port Gate, Inc., yours Port Gate LLC" in text
+    assert "sector : theirs Labor, yours Nonprofit" in text
     assert (page["name"], page["sector"]) == ("Port Gate LLC", "nonprofit")
 
 
@@ -99,7 +99,7 @@ def test_checkbox_cleared_by_the_first_editor_stays_cleared(pledge):
     second, first = untouched(pledge.token), untouched(pledge.token)
     del first["wants_listing"]
     post(pledge, first)
-    _words, page = met(post(pledge, second, selected("tours", "9")))
+    _words, page = conflict_page(post(pledge, second, selected("tours", "9")))
     assert "wants_listing" not in page
 
 
@@ -115,8 +115,8 @@ def test_profile_changed_by_staff_shows_the_conflict_page(pledge, staff):
     edit = f"/imagine/admin/partners/organization/{pledge.organization_id}/change/"
     form = web_client.form_fields(staff.get(edit)) | {"phone": "209 555 0199", "_save": "Save"}
     assert staff.post(edit, form).status_code == 302
-    words, page = met(post(pledge, second, selected("tours", "9")))
-    assert "by our staff." in words
+    text, page = conflict_page(post(pledge, second, selected("tours", "9")))
+    assert "by our staff." in text
     assert page["phone"] == "209 555 0199"
 
 
@@ -129,8 +129,8 @@ def test_line_endings_are_normalized_and_do_not_withdraw_approval(pledge, staff)
     }
     assert staff.post(edit, form).status_code == 302
     profiles.approve_listing(pledge.organization, by="staff")
-    sent = untouched(pledge.token) | selected("tours", "9")
-    assert post(pledge, sent | {"description": sent["description"].replace("\n", "\r\n")}).status_code == 302
+    form_data = untouched(pledge.token) | selected("tours", "9")
+    assert post(pledge, form_data | {"description": form_data["description"].replace("\n", "\r\n")}).status_code == 302
     pledge.organization.refresh_from_db()
     assert (pledge.organization.description, pledge.organization.is_listed) == ("We ship.\nWe grow.", True)
 
@@ -138,7 +138,7 @@ def test_line_endings_are_normalized_and_do_not_withdraw_approval(pledge, staff)
 def test_signature_on_an_outdated_page_must_be_submitted_again(pledge):
     second = untouched(pledge.token)
     submit(pledge.token, selected("tours", "8"))
-    _words, page = met(post(pledge, second, selected("tours", "9"), signature("Alma Reyes")))
+    _words, page = conflict_page(post(pledge, second, selected("tours", "9"), signature("Alma Reyes")))
     assert (page["sign-name"], page["sign-may"]) == ("Alma Reyes", "on")
     assert pledge.signatures.count() == 0
     assert post(pledge, page, {"sign": "1"}).status_code == 302
@@ -150,7 +150,7 @@ def test_two_first_saves_of_one_link_conflict():
     second = untouched(token)
     assert submit(token, selected("tours", "6")).status_code == 302
     response = Client().post(pledge_url(token), second | selected("mentors", "2") | {"save": "1"})
-    _words, page = met(response)
+    _words, page = conflict_page(response)
     assert Client().post(pledge_url(token), page | {"save": "1"}).status_code == 302
     assert snapshots.pledges() == [(factories.ORGANIZATION, 2027, "draft", 2)]
 
@@ -159,9 +159,9 @@ def test_saved_name_that_looks_like_a_link_is_no_error_on_conflict_page(pledge):
     Organization.objects.update(name="delta.farm")
     second = untouched(pledge.token)
     submit(pledge.token, selected("tours", "8"))
-    words, page = met(post(pledge, second, selected("tours", "9")))
-    assert "need another look" not in words
-    assert "needs another look" not in words
+    text, page = conflict_page(post(pledge, second, selected("tours", "9")))
+    assert "need another look" not in text
+    assert "needs another look" not in text
     assert page["name"] == "delta.farm"
 
 
@@ -186,5 +186,5 @@ def test_nested_json_in_the_hidden_field_shows_the_conflict_page(pledge):
     second = untouched(pledge.token)
     submit(pledge.token, selected("tours", "8"))
     for shown in ("[" * 100_000, '{"profile":' * 20_000, '{"promises": {"1": ' + "[" * 500 + "]" * 500 + "}}"):
-        words, _page = met(post(pledge, second | {"shown": shown}, selected("tours", "9")))
-        assert "Somebody changed this while you had it open" in words
+        text, _page = conflict_page(post(pledge, second | {"shown": shown}, selected("tours", "9")))
+        assert "Somebody changed this while you had it open" in text

@@ -1,5 +1,5 @@
-"""One person goes through every form and import. They are found in the database and in email, and nowhere else; after
-they are erased, nowhere at all: not in a dump, and not in a backup that is restored."""
+"""One person goes through every form and import. Their data is found only in the database and in email. After they are
+erased, it is found nowhere: not in a dump, and not in a restored backup."""
 
 import base64
 import binascii
@@ -44,14 +44,14 @@ from tests import factories, web_client
 from tests.mail import reports
 from tests.partners.import_files import as_csv, as_xlsx, row, table
 from tests.partners.pledge_form import pledge_url, selected, signature, submit
-from tests.privacy.test_people import everywhere
+from tests.privacy.test_people import count_rows_with
 from tests.spreadsheets import read_rows
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 NAME, EMAIL, PHONE = "Zephyrine Quokka", "zephyrine.quokka@canary.example.org", "(209) 555-0188"
 NEED, NOTE = "quandong allergy", "arrives by zeppelin"
-PROMISE_NOTE = "wallaby tours on Tuesdays"  # the organization's, so it stays with its promise
+PROMISE_NOTE = "wallaby tours on Tuesdays"  # belongs to the organization, so it stays with its promise
 CANARY = ("zephyrine", "quokka", "555-0188", "quandong", "zeppelin", "wallaby")
 ADMIN = "/imagine/admin/"
 
@@ -68,13 +68,13 @@ WITHOUT_PEOPLE = {
     *("admin:partners_pledgeyear_add", "admin:partners_pledgeyear_change", "admin:partners_scan_for_duplicates"),
     *("admin:summit_event_add", "admin:summit_event_change", "admin:summit_audience_add"),
     *("admin:summit_audience_change", "admin:summit_event_invite", "admin:summit_event_invite_audience"),
-    *("admin:privacy_person", "admin:privacy_person_json", "admin:mail_message_preview"),  # only read
+    *("admin:privacy_person", "admin:privacy_person_json", "admin:mail_message_preview"),  # read-only
 }
 
 
 class RecordingClient(Client):
-    """A browser that keeps every header that it got: where it was led, cookies, names of downloads; what pages of
-    errors say; and to which pages it posted."""
+    """Records response headers (redirects, cookies, file names), the text of error pages, and the pages it posted
+    to."""
 
     headers_seen: list[str]
     errors_seen: list[str]
@@ -94,8 +94,8 @@ class RecordingClient(Client):
 
 
 class Watch:
-    """Everything but the database and email: logs, the broker with its tasks, caches, headers, names of files, pages of
-    errors, the health check, the list of erasures."""
+    """Everything except the database and email: logs, the broker with its tasks, caches, headers, file names, error
+    pages, the health check, the list of erasures."""
 
     def __init__(self):
         self.log = io.StringIO()
@@ -104,7 +104,7 @@ class Watch:
         RecordingClient.headers_seen, RecordingClient.errors_seen, RecordingClient.posted = [], [], set()
         dispatch.redis().flushdb()
 
-    def places(self) -> dict[str, str]:
+    def collected_texts(self) -> dict[str, str]:
         return {
             "log": self.log.getvalue(),
             "headers": " ".join(RecordingClient.headers_seen),
@@ -118,14 +118,14 @@ class Watch:
             "list of erasures": Path(settings.ERASURE_LIST).read_text() if Path(settings.ERASURE_LIST).exists() else "",
         }
 
-    def found(self) -> dict[str, list[str]]:
-        texts = {place: with_decoded(text) for place, text in self.places().items()}
+    def found_words(self) -> dict[str, list[str]]:
+        texts = {place: decode_hidden(text) for place, text in self.collected_texts().items()}
         found = {place: [word for word in CANARY if word in text] for place, text in texts.items()}
-        return {place: words for place, words in found.items() if words}
+        return {place: found_words for place, found_words in found.items() if found_words}
 
 
 def broker_content() -> Iterator[str]:
-    """Every key and value, whatever its type."""
+    """Return every key and value, of any type."""
     client = dispatch.redis()
     readers = {
         b"list": lambda key: client.lrange(key, 0, -1),
@@ -138,8 +138,8 @@ def broker_content() -> Iterator[str]:
         yield f"{key} {readers[client.type(key)](key)}"
 
 
-def with_decoded(text: str) -> str:
-    """Return a text, and what is hidden in it as base64, in lower case."""
+def decode_hidden(text: str) -> str:
+    """Return the text in lower case, together with any base64 in it decoded."""
     decoded = []
     for token in re.findall(r"[\w+/=-]{16,}", text):
         try:
@@ -168,7 +168,7 @@ def office(watch) -> RecordingClient:
     return client
 
 
-def fly_through_everything(office: RecordingClient) -> None:
+def use_every_form(office: RecordingClient) -> None:
     guest = RecordingClient()
     event, kickoff = factories.event(), factories.event(title="Kickoff")
     factories.pledge_year()
@@ -187,10 +187,10 @@ def fly_through_everything(office: RecordingClient) -> None:
 
 
 def rsvp_forms(guest: RecordingClient, event) -> None:
-    typed = {"name": NAME, "email": EMAIL, "phone": PHONE, "note": NOTE, "dietary_needs": NEED, "size": "2"}
+    data = {"name": NAME, "email": EMAIL, "phone": PHONE, "note": NOTE, "dietary_needs": NEED, "size": "2"}
     guest.get(event.get_absolute_url())
-    guest.post(event.get_absolute_url(), typed | {"accepts_partial": "wait", "guest_2": f"{NAME} Jr."})
-    guest.post(event.get_absolute_url(), typed | {"size": "x"})
+    guest.post(event.get_absolute_url(), data | {"accepts_partial": "wait", "guest_2": f"{NAME} Jr."})
+    guest.post(event.get_absolute_url(), data | {"size": "x"})
     rsvp = Rsvp.objects.get(email=EMAIL)
     party = {f"guest-{each.pk}-accessibility_needs": NEED for each in Guest.objects.filter(rsvp=rsvp)}
     page = guest.get(rsvp.get_absolute_url())
@@ -202,14 +202,14 @@ def rsvp_forms(guest: RecordingClient, event) -> None:
 
 
 def pledge_forms(guest: RecordingClient) -> None:
-    typed = {"name": NAME, "email": EMAIL, "organization": "Marsupial Works", "sector": "business"}
-    guest.post(reverse("pledge_begin"), typed)
+    data = {"name": NAME, "email": EMAIL, "organization": "Marsupial Works", "sector": "business"}
+    guest.post(reverse("pledge_begin"), data)
     for pk in PledgeRequest.objects.values_list("pk", flat=True):
         factories.pledge_signup.answer_pledge_request(pk)
     token = PledgeRequest.objects.filter(source="").latest("pk").token
-    answers = selected(note=PROMISE_NOTE) | {"contact-phone": PHONE}
-    submit(token, answers, client=guest)
-    submit(token, answers, signature(NAME, role="Owner"), client=guest)
+    data_of_pledge = selected(note=PROMISE_NOTE) | {"contact-phone": PHONE}
+    submit(token, data_of_pledge, client=guest)
+    submit(token, data_of_pledge, signature(NAME, role="Owner"), client=guest)
     guest.get(pledge_url(token, "pledge_certificate"))
     pledge = Pledge.objects.get(organization__name="Marsupial Works")
     guest.post(reverse("mail_year_link", args=[pledge.token]), {"event": Event.objects.first().slug})
@@ -296,15 +296,15 @@ def email(office: RecordingClient) -> None:
 
 
 def faults(guest: RecordingClient, event) -> None:
-    """A page and a task that fail, with the person in the exception."""
+    """Make a page and a task fail, with the person in the exception."""
 
     def fail(*args, **fields):
         raise ValueError(f"{NAME} {EMAIL} {PHONE}")
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(seats, "reserve", fail)
-        typed = {"name": NAME, "email": f"new.{EMAIL}", "size": "1", "accepts_partial": "wait"}
-        assert guest.post(event.get_absolute_url(), typed).status_code == 500
+        data = {"name": NAME, "email": f"new.{EMAIL}", "size": "1", "accepts_partial": "wait"}
+        assert guest.post(event.get_absolute_url(), data).status_code == 500
         patch.setattr(rsvp_links, "email_requested_links", fail)
         assert tasks.answer_link_request.apply((1,)).failed()
 
@@ -342,7 +342,7 @@ def export_list(office: RecordingClient, label: str, model: type[Model]) -> list
 
 
 def bounces(guest: RecordingClient) -> None:
-    """A delivery report that quotes the person, a complaint, a report about somebody else's email, and a bad one."""
+    """Post a delivery report that quotes the person, a complaint, a report about another email, and an invalid one."""
     message = Message.objects.filter(recipient=EMAIL, state=Message.State.SENT).first()
     bounce = reports.postfix(message, diagnostic=f"smtp; 550 5.1.1 {NAME} <{EMAIL}> is gone")
     other = reports.postfix(message, content="Message-ID: <x@example.net>\n\n")
@@ -359,13 +359,13 @@ def bounces(guest: RecordingClient) -> None:
 
 
 def test_canary_is_only_in_database_and_email_and_nowhere_after_erasure(watch, office, tmp_path):
-    fly_through_everything(office)
-    assert forms_left_out() == set()
-    in_tables = {word: everywhere(word) for word in CANARY}
+    use_every_form(office)
+    assert unused_forms() == set()
+    in_tables = {word: count_rows_with(word) for word in CANARY}
     assert all(in_tables.values()), in_tables
     for model in (Rsvp, Guest, Contact, Pledge, Message, EmailPreference, Import, Invitation):
         assert any(each.model is model for each in everything_about(Person(EMAIL))), model
-    assert watch.found() == {}
+    assert watch.found_words() == {}
     assert watch.log.getvalue().count("ValueError") >= 1
     backup = tmp_path / "backup"
     dump("--format=custom", f"--file={backup}")
@@ -373,42 +373,42 @@ def test_canary_is_only_in_database_and_email_and_nowhere_after_erasure(watch, o
     path = f"{ADMIN}privacy/erasure/person/{row._meta.label_lower}/{row.pk}/erase/"
     assert office.post(path, follow=True).status_code == 200
     kept_on_purpose = {"privacy.Hold.email", "privacy.Hold.reason"}
-    left = {word: everywhere(word).keys() - kept_on_purpose for word in CANARY}
-    of_the_organization = left.pop("wallaby")
-    assert left == {word: set() for word in left}
+    remaining = {word: count_rows_with(word).keys() - kept_on_purpose for word in CANARY}
+    of_the_organization = remaining.pop("wallaby")
+    assert remaining == {word: set() for word in remaining}
     assert "partners.Promise.note" in of_the_organization
     assert words_in_dump() == []
     with restored(backup):
         assert set(words_in_dump()) == PERSONAL
         assert erasing.finish_erasures() == 1
         assert words_in_dump() == []
-    assert watch.found() == {}
+    assert watch.found_words() == {}
 
 
 PERSONAL = set(CANARY) - {"wallaby"}
 
 
-def forms_left_out() -> set[str]:
+def unused_forms() -> set[str]:
     names = {name for name, access in PAGES.items() if access.post}
     names = {name for name in names if not name.endswith(("_changelist", "_history", "_delete", "privacy_erase"))}
     return names - WITHOUT_PEOPLE - RecordingClient.posted
 
 
 def dump(*options: str) -> str:
-    """A hold says whom it is about, and outlives an erasure."""
+    """A hold names its person, and outlives an erasure."""
     return run("pg_dump", "--exclude-table-data=privacy_hold", *options, database_url())
 
 
 def words_in_dump() -> list[str]:
-    """What of the person is in a dump, as text or as bytes."""
+    """Return what a dump contains about the person, as text or as bytes."""
     text = dump().lower()
     return [word for word in CANARY if word in PERSONAL and (word in text or word.encode().hex() in text)]
 
 
 def run(name: str, *arguments: str) -> str:
-    done = subprocess.run([postgres_binaries(Path(), None) / name, *arguments], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    process = subprocess.run([postgres_binaries(Path(), None) / name, *arguments], capture_output=True, text=True)
+    assert process.returncode == 0, process.stderr
+    return process.stdout
 
 
 def database_url(name: str = "") -> str:
@@ -418,9 +418,9 @@ def database_url(name: str = "") -> str:
 
 @contextmanager
 def restored(backup: Path) -> Iterator[None]:
-    """In a database of its own, restored from a backup."""
-    own = connection.settings_dict["NAME"]
-    name = f"{own}_restored"
+    """Restore a backup into its own database and use that."""
+    original_name = connection.settings_dict["NAME"]
+    name = f"{original_name}_restored"
     with connection.cursor() as cursor:
         cursor.execute(f"CREATE DATABASE {name}")
     run("pg_restore", f"--dbname={database_url(name)}", str(backup))
@@ -428,7 +428,7 @@ def restored(backup: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        use_database(own)
+        use_database(original_name)
         with connection.cursor() as cursor:
             cursor.execute(f"DROP DATABASE {name}")
 
@@ -450,7 +450,7 @@ def test_control_canary_is_found_in_each_place(watch, office, monkeypatch):
     monkeypatch.setattr(health_views, "broker_state", lambda: NAME)
     Path(settings.EMAIL_FILE_PATH, NAME).mkdir(parents=True)
     Path(settings.ERASURE_LIST).write_text(NAME)
-    found = watch.found()
+    found = watch.found_words()
     page_cache.cached_pages.clear()
     caches["default"].clear()
-    assert found == {place: ["zephyrine", "quokka"] for place in watch.places()}
+    assert found == {place: ["zephyrine", "quokka"] for place in watch.collected_texts()}

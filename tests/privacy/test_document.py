@@ -1,4 +1,4 @@
-"""docs/privacy.md says what the code does, and the forms say what docs/privacy.md says."""
+"""docs/privacy.md says what the code does, and forms say what docs/privacy.md says."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from tests.partners.pledge_form import pledge_url
 
 
 def test_document_has_the_retention_table():
-    """Write the rows anew when a rule changes."""
+    """When a rule changes, copy its row to the document."""
     lines = (Path(settings.BASE_DIR) / "docs" / "privacy.md").read_text().splitlines()
     with translation.override("en"):
         rows = [f"| {rule.what} | {rule.why} | {rule.until} | {rule.then} |" for rule in RULES]
@@ -24,12 +24,12 @@ def test_document_has_the_retention_table():
 @pytest.mark.django_db
 @pytest.mark.parametrize("language", ["en", "es"])
 def test_forms_ask_not_to_name_students(language):
-    """Beside the names, the needs and the notes."""
+    """Next to the names, needs and notes."""
     event = factories.event()
     rsvp = factories.rsvp(event, size=2)
     invitation = factories.invite(event, factories.person("Ina Vite"))
     request = factories.pledge_request()
-    asks = {"en": "don't name students", "es": "no escriba nombres de estudiantes"}[language]
+    request_text = {"en": "don't name students", "es": "no escriba nombres de estudiantes"}[language]
     pages = {
         event.get_absolute_url(): 3,
         rsvp.get_absolute_url(): 1,
@@ -37,5 +37,5 @@ def test_forms_ask_not_to_name_students(language):
         pledge_url(request.token): 8,
     }
     client = Client(headers={"Accept-Language": language})
-    found = {path: web_client.page_text(client.get(path)).count(asks) for path in pages}
+    found = {path: web_client.page_text(client.get(path)).count(request_text) for path in pages}
     assert found == pages

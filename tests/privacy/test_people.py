@@ -1,4 +1,4 @@
-"""Everything about a person, and erasing them."""
+"""Showing everything about a person, and erasing them."""
 
 import json
 import re
@@ -37,7 +37,7 @@ from summit.invitations import contact_import, responses
 from summit.models import ContactListUpload, Event, Guest, LinkRequest, Rsvp
 from tests import factories, web_client
 from tests.partners.import_files import as_csv, row, table
-from tests.privacy.test_retention import ended, hold
+from tests.privacy.test_retention import hold, past_event
 
 pytestmark = pytest.mark.django_db
 
@@ -45,16 +45,16 @@ EMAIL, NAME = "Nora.Quill@example.org", "Nora Quill"
 WORDS = ("nora", "quill", "555-0177", "lentils", "ramp for nora", "bus 12")
 
 
-def nora() -> Person:
+def find_nora() -> Person:
     return Person(EMAIL.lower())
 
 
-def nora_everywhere() -> None:
-    """One person in every table that knows people, and others beside her with an address that contains hers."""
-    coming = factories.event(capacity=3)
+def create_nora_everywhere() -> None:
+    """Create one person in every table about people, and others whose email address contains hers."""
+    upcoming = factories.event(capacity=3)
     past = factories.event(title="Past")
     quill = factories.organization("Quill Inc.")
-    for event in (coming, past):
+    for event in (upcoming, past):
         guests = [
             Guest(name=NAME, dietary_needs="lentils", accessibility_needs="ramp for Nora"),
             Guest(name="Nora Junior Quill"),
@@ -64,7 +64,7 @@ def nora_everywhere() -> None:
         seats.update_contact(rsvp, name="Nora Q.")
         seats.update_contact(rsvp, name=NAME)
         organization_matching.assign_organization(Rsvp.objects.filter(pk=rsvp.pk), quill.pk)
-    factories.rsvp(coming, "Waiting Walt", size=2, email="walt@example.org")
+    factories.rsvp(upcoming, "Waiting Walt", size=2, email="walt@example.org")
     pledge = factories.signed_pledge("Port Gate", EMAIL, name=NAME)
     sign_again(pledge)
     invitation = factories.invite(factories.event(title="Kickoff"), Contact.objects.get())
@@ -80,7 +80,7 @@ def nora_everywhere() -> None:
     )
     run.not_undone = [[f"Contact {EMAIL}", "changed since"]]
     run.save()
-    audit.log_change(coming, {"venue": ""}, {"venue": f"ask {EMAIL}"})
+    audit.log_change(upcoming, {"venue": ""}, {"venue": f"ask {EMAIL}"})
     Message.objects.create(
         idempotency_key="other",
         recipient="walt@example.org",
@@ -100,17 +100,17 @@ def nora_everywhere() -> None:
     session.save()
     factories.rsvp(factories.event(title="Other"), "Ann Other", email=f"an.{EMAIL.lower()}")
     factories.rsvp(factories.event(title="Other 2"), "Ann Other", email=f"{EMAIL.lower()}.mx")
-    ended(1, event=past)
-    ended(1, event=invitation.event)
+    past_event(1, event=past)
+    past_event(1, event=invitation.event)
 
 
 def sign_again(pledge: Pledge) -> None:
-    typed = factories.pledge_data(pledge.token, factories.promise_data("tours", 9))
-    pledge_editing.sign_pledge(pledge.token, **typed, name=NAME, role="Owner")
+    data = factories.pledge_data(pledge.token, factories.promise_data("tours", 9))
+    pledge_editing.sign_pledge(pledge.token, **data, name=NAME, role="Owner")
 
 
-def everywhere(word: str) -> dict[str, int]:
-    """Count the rows of every table of the database in which a word is found, in any column that has text."""
+def count_rows_with(word: str) -> dict[str, int]:
+    """Count the rows of every table that contain a word in any text column."""
     found = {}
     for model in apps.get_models(include_auto_created=True):
         for column in model._meta.concrete_fields:
@@ -135,8 +135,8 @@ def test_every_personal_table_says_what_erasing_does():
 
 
 def test_person_is_found_in_every_table():
-    nora_everywhere()
-    found = {each.model._meta.label: len(each.rows) for each in everything_about(nora())}
+    create_nora_everywhere()
+    found = {each.model._meta.label: len(each.rows) for each in everything_about(find_nora())}
     nowhere = {
         *("partners.Organization", "partners.Logo", "partners.SlugRedirect"),
         *("partners.ImportedOrganization", "core.RateLimitCount", "partners.Promise"),
@@ -148,24 +148,24 @@ def test_person_is_found_in_every_table():
 
 
 def test_page_and_json_have_everything_but_links_within_5_seconds(staff):
-    nora_everywhere()
+    create_nora_everywhere()
     Rsvp.objects.filter(event__title="Past").update(browser_token="the-browsers-secret")
     rsvp = Rsvp.objects.get(event__title="Past")
     started = time.monotonic()
     page = staff.get(f"/imagine/admin/privacy/erasure/person/summit.rsvp/{rsvp.pk}/")
     download = staff.get(f"/imagine/admin/privacy/erasure/person/summit.rsvp/{rsvp.pk}/json/")
     assert time.monotonic() - started < 5
-    words = web_client.page_text(page)
+    page_text = web_client.page_text(page)
     content = json.loads(download.content)
     assert content["email"] == EMAIL.lower()
-    assert set(content["tables"]) == {each.model._meta.label for each in everything_about(nora())}
-    for text in (words, download.content.decode()):
+    assert set(content["tables"]) == {each.model._meta.label for each in everything_about(find_nora())}
+    for text in (page_text, download.content.decode()):
         for word in ("Nora Junior Quill", "lentils", "bus 12", "Nora is away", "(209) 555-0177", "Port Gate"):
             assert word in text
         assert "an.nora" not in text
-    assert "name: Nora Quill → Nora Q." in words
-    assert "promises: – name: Host tours and field trips" in words
-    for text in (words, download.content.decode()):
+    assert "name: Nora Quill → Nora Q." in page_text
+    assert "promises: – name: Host tours and field trips" in page_text
+    for text in (page_text, download.content.decode()):
         for link in (rsvp, *Pledge.objects.all(), *EmailPreference.objects.filter(email=EMAIL.lower())):
             assert link.token not in text
         assert "the-browsers-secret" not in text
@@ -181,24 +181,24 @@ def test_page_and_json_have_everything_but_links_within_5_seconds(staff):
 
 @pytest.mark.slow
 def test_pages_that_show_a_person_link_to_their_data_and_erasure(subtests, staff):
-    nora_everywhere()
+    create_nora_everywhere()
     contact = Contact.objects.get(organization__name="Port Gate")
-    shown = [
+    listed_people = [
         *(Rsvp.objects.get(event__title="Past"), contact, contact.invitations.get(), Pledge.objects.get()),
         *(Message.objects.filter(recipient=EMAIL).first(), EmailPreference.objects.get(email=EMAIL.lower())),
     ]
-    for found in shown:
+    for found in listed_people:
         with subtests.test(found._meta.label):
             page = staff.get(reverse(f"admin:{found._meta.label_lower.replace('.', '_')}_change", args=[found.pk]))
-            for words in ("Everything about this person", "Erase this person"):
-                [address] = set(re.findall(rf'<a href="([^"]+)">{words}</a>', page.content.decode()))
+            for page_text in ("Everything about this person", "Erase this person"):
+                [address] = set(re.findall(rf'<a href="([^"]+)">{page_text}</a>', page.content.decode()))
                 assert EMAIL.lower() in web_client.page_text(staff.get(address))
                 assert "nora" not in address
 
 
 @pytest.mark.slow
 def test_organization_page_links_to_its_contacts(staff):
-    nora_everywhere()
+    create_nora_everywhere()
     contact = Contact.objects.get(organization__name="Port Gate")
     page = staff.get(f"/imagine/admin/partners/organization/{contact.organization_id}/change/").content.decode()
     assert f'href="/imagine/admin/partners/contact/{contact.pk}/change/' in page
@@ -224,10 +224,10 @@ def test_list_of_two_grades_is_not_shown_as_a_change():
 
 @pytest.mark.slow
 def test_person_is_found_by_email_in_any_letter_case(staff):
-    nora_everywhere()
-    answer = staff.post("/imagine/admin/privacy/erasure/find/", {"email": EMAIL.upper()})
-    assert "nora" not in answer["Location"].lower()
-    assert NAME in web_client.page_text(staff.get(answer["Location"]))
+    create_nora_everywhere()
+    response = staff.post("/imagine/admin/privacy/erasure/find/", {"email": EMAIL.upper()})
+    assert "nora" not in response["Location"].lower()
+    assert NAME in web_client.page_text(staff.get(response["Location"]))
     unknown = staff.post("/imagine/admin/privacy/erasure/find/", {"email": "nobody@example.org"})
     assert "We have nothing about this address." in web_client.page_text(unknown)
 
@@ -241,39 +241,39 @@ def test_person_who_is_only_mentioned_is_found_and_erased(staff):
     assert list(content["tables"]) == ["core.AuditEntry"]
     assert SecurityEvent.objects.get(kind=SecurityEventKind.EXPORTED).about == AuditEntry.objects.latest("pk")
     assert "What happens" in web_client.page_text(staff.post(find, {"email": EMAIL, "step": "plan"}))
-    assert everywhere("nora")
+    assert count_rows_with("nora")
     assert staff.post(find, {"email": EMAIL, "step": "erase"}).status_code == 302
-    assert everywhere("nora") == {}
+    assert count_rows_with("nora") == {}
 
 
 # Erase -----------------------------------------------------------------------------------------------------------
 
 
 def test_erasure_plan_is_shown_first_and_changes_nothing(staff):
-    nora_everywhere()
+    create_nora_everywhere()
     rsvp = Rsvp.objects.get(event__title="Past")
-    before = everywhere("nora")
+    before = count_rows_with("nora")
     page = web_client.page_text(staff.get(f"/imagine/admin/privacy/erasure/person/summit.rsvp/{rsvp.pk}/erase/"))
-    for found in everything_about(nora()):
+    for found in everything_about(find_nora()):
         assert str(found.table.fate) in page
-    assert everywhere("nora") == before
+    assert count_rows_with("nora") == before
     assert not Erasure.objects.exists()
 
 
 @pytest.mark.slow
 def test_erased_person_is_in_no_table(staff):
-    nora_everywhere()
+    create_nora_everywhere()
     rsvp = Rsvp.objects.get(event__title="Past")
     token = Pledge.objects.get().token
-    answer = staff.post(f"/imagine/admin/privacy/erasure/person/summit.rsvp/{rsvp.pk}/erase/")
-    assert answer["Location"] == "/imagine/admin/privacy/erasure/"
+    response = staff.post(f"/imagine/admin/privacy/erasure/person/summit.rsvp/{rsvp.pk}/erase/")
+    assert response["Location"] == "/imagine/admin/privacy/erasure/"
     Rsvp.objects.filter(event__title__startswith="Other").delete()
     Message.objects.filter(recipient__contains=EMAIL.lower()).delete()
     assert not Rsvp.objects.exclude(organization=None).exists()
     Organization.objects.filter(name="Quill Inc.").delete()
-    assert {word: everywhere(word) for word in WORDS} == {word: {} for word in WORDS}
+    assert {word: count_rows_with(word) for word in WORDS} == {word: {} for word in WORDS}
     assert everything_about(Person(EMAIL.lower())) == []
-    assert "Nora" not in web_client.page_text(staff.get(answer["Location"]))
+    assert "Nora" not in web_client.page_text(staff.get(response["Location"]))
     page, wrong = Client().get(f"/imagine/promise/{token}/"), Client().get("/imagine/promise/cut-off")
     assert (page.status_code, page.content) == (wrong.status_code, wrong.content)
     assert page.status_code == 404
@@ -284,13 +284,13 @@ def test_erased_person_is_in_no_table(staff):
 
 @pytest.mark.slow
 def test_erasing_keeps_seat_counts_promises_and_other_people():
-    nora_everywhere()
+    create_nora_everywhere()
     promises = list(Pledge.objects.get().promises.values_list("promise_type__code", "quantity"))
-    erasing.erase(nora(), by="office")
+    erasing.erase(find_nora(), by="office")
     past = Rsvp.objects.get(event__title="Past")
     assert (past.held_seats, past.guests.count(), past.name) == (2, 2, "–")
-    coming = Event.objects.get(title="Imagine Promise Summit")
-    assert list(coming.rsvps.values_list("name", "held_seats")) == [("Waiting Walt", 2)]
+    upcoming = Event.objects.get(title="Imagine Promise Summit")
+    assert list(upcoming.rsvps.values_list("name", "held_seats")) == [("Waiting Walt", 2)]
     pledge = Pledge.objects.get()
     assert list(pledge.promises.values_list("promise_type__code", "quantity")) == promises
     assert (pledge.signed_by, pledge.signed_role, bool(pledge.signed_at)) == ("–", "", True)
@@ -308,8 +308,8 @@ def signed_versions() -> list[str]:
 
 
 def sign_as(name: str, pledge: Pledge, quantity: int) -> None:
-    typed = factories.pledge_data(pledge.token, factories.promise_data("tours", quantity))
-    pledge_editing.sign_pledge(pledge.token, **typed, name=name, role="Owner")
+    data = factories.pledge_data(pledge.token, factories.promise_data("tours", quantity))
+    pledge_editing.sign_pledge(pledge.token, **data, name=name, role="Owner")
 
 
 @pytest.mark.slow
@@ -319,7 +319,7 @@ def test_erasing_keeps_a_colleagues_signature_made_by_the_shared_link():
     factories.contact(pledge.organization, "bo@example.org", name="Bo Lindqvist")
     sign_as("Bo  lindqvist", pledge, 9)
     hold("bo@example.org")
-    erasing.erase(nora(), by="office")
+    erasing.erase(find_nora(), by="office")
     assert signed_versions()[1:] == ["–", "Bo  lindqvist"]
     assert Pledge.objects.get().signed_by == "Bo  lindqvist"
     assert Pledge.objects.get().signed_role == "Owner"
@@ -354,8 +354,8 @@ def test_name_with_an_apostrophe_is_removed_from_html():
 
 def test_erasing_deletes_an_unverified_draft_with_its_request():
     factories.pledge_year()
-    typed = factories.unsaved_pledge_request("Vic Works", "vic@example.org", source="rsvp:1")
-    start = pledge_signup.open_pledge_request(typed)
+    data = factories.unsaved_pledge_request("Vic Works", "vic@example.org", source="rsvp:1")
+    start = pledge_signup.open_pledge_request(data)
     pledge_editing.save_draft(
         start.browser_token, **factories.pledge_data(start.browser_token, factories.promise_data())
     )
@@ -365,26 +365,26 @@ def test_erasing_deletes_an_unverified_draft_with_its_request():
 
 @pytest.mark.slow
 def test_erasing_twice_changes_nothing_more():
-    nora_everywhere()
-    erasing.erase(nora(), by="office")
-    before = everywhere("e")
+    create_nora_everywhere()
+    erasing.erase(find_nora(), by="office")
+    before = count_rows_with("e")
     erasing.erase_data(Person(EMAIL.lower()))
-    assert everywhere("e") == before
+    assert count_rows_with("e") == before
 
 
 @pytest.mark.slow
 def test_erasing_someone_on_hold_is_refused_with_a_message(staff):
-    nora_everywhere()
+    create_nora_everywhere()
     hold(EMAIL.lower())
     rsvp = Rsvp.objects.get(event__title="Past")
-    before = everywhere("nora")
+    before = count_rows_with("nora")
     path = f"/imagine/admin/privacy/erasure/person/summit.rsvp/{rsvp.pk}/erase/"
     page = staff.get(path)
     assert "on hold" in web_client.page_text(page)
     assert 'value="Erase this person"' not in page.content.decode()
-    answer = staff.post(path, follow=True)
-    assert "This person is on hold, so nothing about them may be deleted" in web_client.page_text(answer)
-    after = everywhere("nora")
+    response = staff.post(path, follow=True)
+    assert "This person is on hold, so nothing about them may be deleted" in web_client.page_text(response)
+    after = count_rows_with("nora")
     assert {key: number for key, number in after.items() if "StaffSession" not in key} == {
         key: number for key, number in before.items() if "StaffSession" not in key
     }
@@ -396,7 +396,7 @@ def test_erasing_someone_on_hold_is_refused_with_a_message(staff):
 # Who may ---------------------------------------------------------------------------------------------------------
 
 
-def person_of_staff(*codenames: str) -> Client:
+def staff_with(*codenames: str) -> Client:
     user = User.objects.create_user("clerk", is_staff=True)
     user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
     client = Client()
@@ -406,7 +406,7 @@ def person_of_staff(*codenames: str) -> Client:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("may", "statuses"),
+    ("permissions", "statuses"),
     [
         (("view_rsvp", "view_erasure"), (403, 403, 403, 403)),
         (("see_person",), (200, 200, 200, 403)),
@@ -414,9 +414,9 @@ def person_of_staff(*codenames: str) -> Client:
         (("see_person", "erase_person"), (200, 200, 200, 200)),
     ],
 )
-def test_seeing_and_erasing_a_person_require_separate_permissions(may, statuses):
+def test_seeing_and_erasing_a_person_require_separate_permissions(permissions, statuses):
     rsvp = factories.rsvp(factories.event())
-    clerk, person = person_of_staff(*may), f"/imagine/admin/privacy/erasure/person/summit.rsvp/{rsvp.pk}/"
+    clerk, person = staff_with(*permissions), f"/imagine/admin/privacy/erasure/person/summit.rsvp/{rsvp.pk}/"
     paths = ("/imagine/admin/privacy/erasure/find/", person, f"{person}json/", f"{person}erase/")
     assert tuple(clerk.get(path).status_code for path in paths) == statuses
     assert clerk.post(f"{person}erase/").status_code == (302 if statuses[3] == 200 else 403)
@@ -447,9 +447,9 @@ def test_hold_can_be_added_and_extended_but_not_deleted(staff):
     assert 'href="/imagine/admin/privacy/hold/add/' in listed
     fields = {"email": EMAIL, "reason": "Public records request 2027-014", "ends_on": "2030-01-31"}
     assert staff.post("/imagine/admin/privacy/hold/add/", fields).status_code == 302
-    placed = Hold.objects.get()
-    assert (placed.email, placed.created_by) == (EMAIL.lower(), "staff")
-    page = f"/imagine/admin/privacy/hold/{placed.pk}/"
+    new_hold = Hold.objects.get()
+    assert (new_hold.email, new_hold.created_by) == (EMAIL.lower(), "staff")
+    page = f"/imagine/admin/privacy/hold/{new_hold.pk}/"
     assert staff.post(f"{page}change/", fields | {"ends_on": "2031-01-31"}).status_code == 302
     assert Hold.objects.get().ends_on.year == 2031
     assert staff.post(f"{page}delete/", {"post": "yes"}).status_code == 403
@@ -477,9 +477,9 @@ def test_names_that_are_too_short_are_not_searched():
     ],
 )
 def test_address_and_name_are_found_as_whole_words(text, is_found):
-    """By Python, which takes them out, and by PostgreSQL, which finds the rows."""
+    """Both by Python, which removes them, and by PostgreSQL, which finds the rows."""
     factories.person(NAME, email=EMAIL)
-    pattern = nora().mentioned(names=True)
+    pattern = find_nora().mentioned(names=True)
     event = factories.event(title=text)
     assert bool(re.search(pattern, text, re.IGNORECASE)) is is_found
     assert Event.objects.filter(pk=event.pk, title__iregex=pattern).exists() is is_found
@@ -512,15 +512,15 @@ def test_staff_cannot_delete_records_of_someone_on_hold(staff, name):
 def test_staff_cannot_delete_a_contact_on_hold_on_the_organizations_page(staff):
     organization = factories.organization("Port Gate")
     invitation = factories.invite(factories.event(), factories.contact(organization, EMAIL))
-    placed = hold(EMAIL.lower())
+    new_hold = hold(EMAIL.lower())
     page = f"/imagine/admin/partners/organization/{organization.pk}/change/"
-    typed = web_client.form_fields(staff.get(page)) | {"contacts-0-DELETE": "on"}
-    refused = staff.post(page, typed)
-    assert "nora.quill@example.org is on hold until" in web_client.page_text(refused)
-    assert "Public records request" in web_client.page_text(refused)
+    data = web_client.form_fields(staff.get(page)) | {"contacts-0-DELETE": "on"}
+    response_with_error = staff.post(page, data)
+    assert "nora.quill@example.org is on hold until" in web_client.page_text(response_with_error)
+    assert "Public records request" in web_client.page_text(response_with_error)
     assert organization.contacts.get().invitations.get() == invitation
-    placed.delete()
-    assert staff.post(page, typed).status_code == 302
+    new_hold.delete()
+    assert staff.post(page, data).status_code == 302
     assert not organization.contacts.exists()
 
 
@@ -540,11 +540,11 @@ def test_rules_delete_nothing_about_someone_on_hold():
         lambda: contact_import.discard_upload(audience, seen=mark),
         lambda: contact_import.store_upload(audience, b"Email\nwalt@example.org", "other.csv"),
     ]
-    before = everywhere("nora.quill")
+    before = count_rows_with("nora.quill")
     for delete in deletions:
         with pytest.raises(DeletionRefused, match="on hold until"):
             delete()
-    assert everywhere("nora.quill") == before
+    assert count_rows_with("nora.quill") == before
 
 
 def test_pledge_is_kept_for_a_requester_on_hold(staff):
@@ -558,12 +558,12 @@ def test_pledge_is_kept_for_a_requester_on_hold(staff):
 def test_audience_is_kept_while_its_uploaded_list_names_someone_on_hold(staff):
     audience = factories.audience()
     contact_import.store_upload(audience, f"Email\n{EMAIL}".encode(), "list.csv")
-    placed = hold(EMAIL.lower())
+    new_hold = hold(EMAIL.lower())
     page = f"/imagine/admin/summit/audience/{audience.pk}/delete/"
     assert "is on hold until" in web_client.page_text(staff.post(page, {"post": "yes"}))
     staff.post("/imagine/admin/summit/audience/", {"action": "delete_selected", "_selected_action": [audience.pk]})
     assert ContactListUpload.objects.exists()
-    placed.delete()
+    new_hold.delete()
     staff.post(page, {"post": "yes"})
     assert not ContactListUpload.objects.exists()
 
@@ -571,7 +571,7 @@ def test_audience_is_kept_while_its_uploaded_list_names_someone_on_hold(staff):
 def test_uploaded_list_that_names_someone_on_hold_is_not_replaced(staff):
     audience = factories.audience()
     contact_import.store_upload(audience, f"Email\n{EMAIL}".encode(), "list.csv")
-    placed = hold(EMAIL.lower())
+    new_hold = hold(EMAIL.lower())
     page = f"/imagine/admin/summit/audience/{audience.pk}/list/"
 
     def upload_another():
@@ -580,18 +580,18 @@ def test_uploaded_list_that_names_someone_on_hold_is_not_replaced(staff):
 
     assert "is on hold until" in upload_another()
     assert ContactListUpload.objects.get().file_name == "list.csv"
-    placed.delete()
+    new_hold.delete()
     assert "is on hold until" not in upload_another()
     assert ContactListUpload.objects.get().file_name == "other.csv"
 
 
 def test_staff_account_of_someone_on_hold_is_not_deleted(staff):
     clerk = User.objects.create_user("clerk", email=EMAIL, is_staff=True)
-    placed = hold(EMAIL.lower())
+    new_hold = hold(EMAIL.lower())
     page = f"/imagine/admin/auth/user/{clerk.pk}/delete/"
     assert "is on hold until" in web_client.page_text(staff.post(page, {"post": "yes"}))
     assert User.objects.filter(pk=clerk.pk).exists()
-    placed.delete()
+    new_hold.delete()
     staff.post(page, {"post": "yes"})
     assert not User.objects.filter(pk=clerk.pk).exists()
 
@@ -622,7 +622,7 @@ def test_discarding_an_upload_with_someone_on_hold_is_refused(staff):
     run = imported_rows(as_csv(table([row(e_mail=EMAIL)])))
     audience = factories.audience()
     contact_import.store_upload(audience, f"Email\n{EMAIL}".encode(), "list.csv")
-    placed = hold(EMAIL.lower())
+    new_hold = hold(EMAIL.lower())
     pages = {
         f"/imagine/admin/partners/import/{run.pk}/change/": {"discard": "1"},
         f"/imagine/admin/summit/audience/{audience.pk}/list/": {
@@ -633,7 +633,7 @@ def test_discarding_an_upload_with_someone_on_hold_is_refused(staff):
     for page, fields in pages.items():
         assert "is on hold until" in web_client.page_text(staff.post(page, fields, follow=True))
     assert (ImportRow.objects.count(), ContactListUpload.objects.count()) == (1, 1)
-    placed.delete()
+    new_hold.delete()
     for page, fields in pages.items():
         staff.post(page, fields)
     assert (ImportRow.objects.count(), ContactListUpload.objects.count()) == (0, 0)
@@ -641,10 +641,10 @@ def test_discarding_an_upload_with_someone_on_hold_is_refused(staff):
 
 def test_erasing_is_refused_if_an_uploaded_list_has_someone_on_hold():
     contact_import.store_upload(factories.audience(), f"Email\n{EMAIL}\nwalt@example.org".encode(), "list.csv")
-    placed = hold("walt@example.org")
+    new_hold = hold("walt@example.org")
     with pytest.raises(erasing.PersonOnHold, match="uploaded list"):
-        erasing.erase(nora(), by="office")
+        erasing.erase(find_nora(), by="office")
     assert ContactListUpload.objects.exists()
-    placed.delete()
-    erasing.erase(nora(), by="office")
+    new_hold.delete()
+    erasing.erase(find_nora(), by="office")
     assert not ContactListUpload.objects.exists()

@@ -1,4 +1,4 @@
-"""The retention table: it names every personal column, is shown, and is carried out to the day."""
+"""The retention table names every personal column, is shown, and is carried out on time."""
 
 from collections.abc import Iterable
 from datetime import timedelta
@@ -41,8 +41,8 @@ def carry_out() -> None:
     tasks.carry_out_retention("nightly")
 
 
-def ended(days: float, **fields) -> Event:
-    """Let an event have ended so many days ago."""
+def past_event(days: float, **fields) -> Event:
+    """Let an event end this many days ago."""
     event = fields.pop("event", None) or factories.event()
     end = timezone.now() - days * DAY
     Event.objects.filter(pk=event.pk).update(
@@ -67,15 +67,15 @@ def all_columns() -> set[tuple[str, str]]:
     return {(model._meta.label, column.name) for model in apps.get_models() for column in model._meta.concrete_fields}
 
 
-def named(columns: Iterable[dict]) -> list[tuple[str, str]]:
+def column_names(columns: Iterable[dict]) -> list[tuple[str, str]]:
     return [(label, name) for each in columns for label, names in each.items() for name in names]
 
 
 def test_retention_table_covers_every_column():
     """A new column or model? Add it to a rule of imagine/privacy/retention.py if it says anything about a person, else
     to NOT_PERSONAL. If it holds an address, imagine/privacy/people.py has to find it, too."""
-    personal = named(rule.columns for rule in retention.RULES)
-    not_personal = named([retention.NOT_PERSONAL])
+    personal = column_names(rule.columns for rule in retention.RULES)
+    not_personal = column_names([retention.NOT_PERSONAL])
     assert all_columns() - {*personal, *not_personal} == set()
     assert {*personal, *not_personal} - all_columns() == set()
     assert sorted(set(personal) & set(not_personal)) == []
@@ -93,63 +93,63 @@ def test_privacy_page_shows_the_retention_table(language):
     page = web_client.page_text(Client().get("/imagine/privacy/", headers={"Accept-Language": language}))
     with translation.override(language):
         for rule in retention.RULES:
-            for words in (rule.what, rule.why, rule.until, rule.then):
-                assert str(words) in page
+            for text in (rule.what, rule.why, rule.until, rule.then):
+                assert str(text) in page
 
 
 # Carried out, to the day -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("days", "stays"), [(29, True), (31, False)])
-def test_needs_are_deleted_30_days_after_the_event(days, stays):
+@pytest.mark.parametrize(("days", "is_kept"), [(29, True), (31, False)])
+def test_needs_are_deleted_30_days_after_the_event(days, is_kept):
     rsvp = rsvp_with_everything()
-    ended(days, event=rsvp.event)
+    past_event(days, event=rsvp.event)
     for _twice in range(2):
         carry_out()
     needs = list(rsvp.guests.values_list("name", "dietary_needs", "accessibility_needs"))
     assert needs == (
         [("Alma Reyes", "kosher", "ramp"), ("Ben Ito", "vegan", "")]
-        if stays
+        if is_kept
         else [("Alma Reyes", "", ""), ("Ben Ito", "", "")]
     )
 
 
-@pytest.mark.parametrize(("days", "stays"), [(182, True), (184, False)])
-def test_notes_and_their_history_are_deleted_6_months_after_the_event(days, stays):
+@pytest.mark.parametrize(("days", "is_kept"), [(182, True), (184, False)])
+def test_notes_and_their_history_are_deleted_6_months_after_the_event(days, is_kept):
     rsvp = rsvp_with_everything()
     seats.update_contact(rsvp, note="We come by train")
-    ended(days, event=rsvp.event)
+    past_event(days, event=rsvp.event)
     carry_out()
     rsvp.refresh_from_db()
-    assert (rsvp.note == "We come by train") is stays
+    assert (rsvp.note == "We come by train") is is_kept
     entry = AuditEntry.objects.about(rsvp).get(changes__has_key="note")
-    assert entry.changes["note"] == (["We come by bus", "We come by train"] if stays else ["…", "…"])
+    assert entry.changes["note"] == (["We come by bus", "We come by train"] if is_kept else ["…", "…"])
 
 
-@pytest.mark.parametrize(("days", "stays"), [(182, True), (184, False)])
-def test_decline_messages_are_deleted_6_months_after_the_event(days, stays):
+@pytest.mark.parametrize(("days", "is_kept"), [(182, True), (184, False)])
+def test_decline_messages_are_deleted_6_months_after_the_event(days, is_kept):
     invitation = factories.invite(factories.event(), factories.person("Alma Reyes"))
     responses.decline_invitation(invitation, message="Out of town")
-    ended(days, event=invitation.event)
+    past_event(days, event=invitation.event)
     carry_out()
     invitation.refresh_from_db()
-    assert (invitation.decline_message == "Out of town") is stays
+    assert (invitation.decline_message == "Out of town") is is_kept
     assert invitation.declined_at
 
 
-@pytest.mark.parametrize(("days", "stays"), [(395, True), (397, False)])
-def test_rsvps_are_anonymized_13_months_after_the_event_and_keep_counts(days, stays):
+@pytest.mark.parametrize(("days", "is_kept"), [(395, True), (397, False)])
+def test_rsvps_are_anonymized_13_months_after_the_event_and_keep_counts(days, is_kept):
     rsvp = rsvp_with_everything(sector="business")
     port_gate = factories.organization("Port Gate")
     organization_matching.assign_organization(Rsvp.objects.all(), port_gate.pk)
     seats.change_party_size(rsvp, size=3)
     seats.update_contact(rsvp, email="alma.reyes@example.org", name="Alma R.")
     token = rsvp.token
-    ended(days, event=rsvp.event)
+    past_event(days, event=rsvp.event)
     carry_out()
     rsvp.refresh_from_db()
     assert (rsvp.held_seats, rsvp.sector, rsvp.guests.count()) == (3, "business", 3)
-    if stays:
+    if is_kept:
         assert (rsvp.email, rsvp.token, rsvp.anonymized_at) == ("alma.reyes@example.org", token, None)
         assert rsvp.organization == port_gate
         return
@@ -180,10 +180,10 @@ def test_anonymized_guests_are_not_invited_again():
     assert list(audience_query.audience_people(audience, factories.event())) == []
 
 
-@pytest.mark.parametrize(("days", "stays"), [(547, True), (549, False)])
-def test_contacts_without_pledge_or_rsvp_are_deleted_after_18_months(days, stays):
+@pytest.mark.parametrize(("days", "is_kept"), [(547, True), (549, False)])
+def test_contacts_without_pledge_or_rsvp_are_deleted_after_18_months(days, is_kept):
     long_ago = timezone.now() - days * DAY
-    alone, of_partner, guest, invited, mentioned = (
+    individual, of_partner, guest, invited, mentioned = (
         factories.person(name) for name in ("Alone Yu", "Pat Ner", "Gus Est", "Ina Vite", "Mona Len")
     )
     pledged = factories.signed_pledge("Port Gate", "signer@example.org").organization
@@ -192,17 +192,17 @@ def test_contacts_without_pledge_or_rsvp_are_deleted_after_18_months(days, stays
     factories.rsvp(factories.event(), "Gus Est", email="GUS.EST@example.org")
     factories.invite(factories.event(), invited)
     past = factories.invite(factories.event(), mentioned)
-    ended(400, event=past.event)
+    past_event(400, event=past.event)
     Contact.objects.update(created_at=long_ago)
     carry_out()
     kept = {"gus.est@example.org", "ina.vite@example.org", "signer@example.org", "second@example.org"}
-    gone = {alone.email, of_partner.email, mentioned.email}
-    assert set(Contact.objects.values_list("email", flat=True)) == (kept | gone if stays else kept)
+    deleted = {individual.email, of_partner.email, mentioned.email}
+    assert set(Contact.objects.values_list("email", flat=True)) == (kept | deleted if is_kept else kept)
     assert guest.pk
 
 
-@pytest.mark.parametrize(("days", "stays"), [(59, True), (61, False)])
-def test_pledge_requests_and_their_emails_are_deleted_after_60_days(days, stays):
+@pytest.mark.parametrize(("days", "is_kept"), [(59, True), (61, False)])
+def test_pledge_requests_and_their_emails_are_deleted_after_60_days(days, is_kept):
     request = factories.pledge_request()
     used = factories.signed_pledge("Other Inc.", "other@example.org")
     long_ago = timezone.now() - days * DAY
@@ -210,32 +210,32 @@ def test_pledge_requests_and_their_emails_are_deleted_after_60_days(days, stays)
     Message.objects.update(created_at=long_ago)
     for _twice in range(2):
         carry_out()
-    assert PledgeRequest.objects.filter(pk=request.pk).exists() is stays
+    assert PledgeRequest.objects.filter(pk=request.pk).exists() is is_kept
     kinds = sorted(Message.objects.values_list("kind", flat=True))
-    assert kinds == (["pledge_request", "pledge_request", "pledge_signed"] if stays else ["pledge_signed"])
+    assert kinds == (["pledge_request", "pledge_request", "pledge_signed"] if is_kept else ["pledge_signed"])
     assert used.pk
 
 
-@pytest.mark.parametrize(("days", "stays"), [(29, True), (31, False)])
-def test_email_text_is_deleted_after_30_days(days, stays, staff):
+@pytest.mark.parametrize(("days", "is_kept"), [(29, True), (31, False)])
+def test_email_text_is_deleted_after_30_days(days, is_kept, staff):
     rsvp = rsvp_with_everything()
-    message = sent(days)
-    waiting = Message.objects.create(idempotency_key="waiting", recipient="a@example.org", body_text="x", body_html="x")
-    Message.objects.filter(pk=waiting.pk).update(send_after=timezone.now() - 60 * DAY)
+    message = sent_message(days)
+    queued = Message.objects.create(idempotency_key="waiting", recipient="a@example.org", body_text="x", body_html="x")
+    Message.objects.filter(pk=queued.pk).update(send_after=timezone.now() - 60 * DAY)
     for _twice in range(2):
         carry_out()
     message.refresh_from_db()
-    waiting.refresh_from_db()
-    assert waiting.body_text == "x"
-    assert (rsvp.token in message.body_text) is stays
-    assert (bool(message.body_html), bool(message.ics)) == (stays, stays)
+    queued.refresh_from_db()
+    assert queued.body_text == "x"
+    assert (rsvp.token in message.body_text) is is_kept
+    assert (bool(message.body_html), bool(message.ics)) == (is_kept, is_kept)
     assert (message.state, message.recipient) == ("sent", "alma.reyes@example.org")
     page = web_client.page_text(staff.get(f"/imagine/admin/mail/message/{message.pk}/change/"))
-    assert ("We deleted the text of this email" in page) is not stays
+    assert ("We deleted the text of this email" in page) is not is_kept
 
 
-def sent(days: float) -> Message:
-    """The one email there is, sent so many days ago."""
+def sent_message(days: float) -> Message:
+    """Return the only email, marked as sent this many days ago."""
     long_ago = timezone.now() - days * DAY
     Message.objects.update(state="sent", sent_at=long_ago, created_at=long_ago)
     return Message.objects.get()
@@ -251,12 +251,12 @@ def test_email_without_text_cannot_be_resent():
         queue.resend(message)
 
 
-@pytest.mark.parametrize(("days", "stays"), [(729, True), (731, False)])
-def test_emails_are_deleted_after_2_years(days, stays):
+@pytest.mark.parametrize(("days", "is_kept"), [(729, True), (731, False)])
+def test_emails_are_deleted_after_2_years(days, is_kept):
     rsvp_with_everything()
-    sent(days)
+    sent_message(days)
     carry_out()
-    assert Message.objects.exists() is stays
+    assert Message.objects.exists() is is_kept
 
 
 def test_unused_preferences_are_deleted_with_the_address():
@@ -266,12 +266,12 @@ def test_unused_preferences_are_deleted_with_the_address():
     preferences.set_topics(preferences.get_preference("no.thanks@example.org"), reminders=False)
     preferences.suppress("bounced@example.org", "no such user")
     carry_out()
-    left = set(EmailPreference.objects.values_list("email", flat=True))
-    assert left == {"alma.reyes@example.org", "no.thanks@example.org", "bounced@example.org"}
+    kept_emails = set(EmailPreference.objects.values_list("email", flat=True))
+    assert kept_emails == {"alma.reyes@example.org", "no.thanks@example.org", "bounced@example.org"}
 
 
 def test_unused_preferences_are_found_in_one_pass_over_each_table():
-    """NOT IN takes a subplan, which PostgreSQL runs once per row when its result is large: 10,000 times 100,000."""
+    """NOT IN becomes a subplan that PostgreSQL runs for each row when its result is large: 10,000 times 100,000."""
     with CaptureQueriesContext(connection) as queries:
         expiry.delete_unused_preferences()
     [statement] = [query["sql"] for query in queries if query["sql"].startswith("SELECT")]
@@ -282,12 +282,12 @@ def test_unused_preferences_are_found_in_one_pass_over_each_table():
     assert "SubPlan" not in plan
 
 
-@pytest.mark.parametrize(("days", "stays"), [(13, True), (15, False)])
-def test_rows_of_checked_imports_are_deleted_after_14_days(days, stays):
+@pytest.mark.parametrize(("days", "is_kept"), [(13, True), (15, False)])
+def test_rows_of_checked_imports_are_deleted_after_14_days(days, is_kept):
     run = checked_import()
     Import.objects.update(created_at=timezone.now() - days * DAY)
     carry_out()
-    assert run.rows.exists() is stays
+    assert run.rows.exists() is is_kept
 
 
 def checked_import() -> Import:
@@ -296,38 +296,38 @@ def checked_import() -> Import:
     return workflow.start_import(content, file_name="Alma Reyes.csv", year=year, by="anna", language="en")
 
 
-@pytest.mark.parametrize(("days", "stays"), [(182, True), (184, False)])
-def test_names_of_imported_files_are_deleted_after_6_months(days, stays):
+@pytest.mark.parametrize(("days", "is_kept"), [(182, True), (184, False)])
+def test_names_of_imported_files_are_deleted_after_6_months(days, is_kept):
     run = checked_import()
     workflow.confirm_import(run, skip_errors=True)
     Import.objects.update(created_at=timezone.now() - days * DAY)
     carry_out()
     run.refresh_from_db()
     assert run.state == "done"
-    assert (run.file_name == "Alma Reyes.csv") is stays
-    assert AuditEntry.objects.filter(reason="Alma Reyes.csv").exists() is stays
+    assert (run.file_name == "Alma Reyes.csv") is is_kept
+    assert AuditEntry.objects.filter(reason="Alma Reyes.csv").exists() is is_kept
 
 
-@pytest.mark.parametrize(("hours", "stays"), [(23, True), (25, False)])
-def test_uploaded_lists_are_deleted_after_a_day(hours, stays):
+@pytest.mark.parametrize(("hours", "is_kept"), [(23, True), (25, False)])
+def test_uploaded_lists_are_deleted_after_a_day(hours, is_kept):
     contact_import.store_upload(factories.audience(), b"Email\nalma@example.org", "Alma Reyes.csv")
     ContactListUpload.objects.update(uploaded_at=timezone.now() - timedelta(hours=hours))
     carry_out()
-    assert ContactListUpload.objects.exists() is stays
+    assert ContactListUpload.objects.exists() is is_kept
 
 
-@pytest.mark.parametrize(("days", "stays"), [(729, True), (731, False)])
-def test_history_and_admin_log_are_deleted_after_2_years(days, stays):
-    rsvp, coming = rsvp_with_everything(), factories.event()
+@pytest.mark.parametrize(("days", "is_kept"), [(729, True), (731, False)])
+def test_history_and_admin_log_are_deleted_after_2_years(days, is_kept):
+    rsvp, upcoming = rsvp_with_everything(), factories.event()
     seats.change_party_size(rsvp, size=3)
-    audit.log_change(coming, {"venue": "a"}, {"venue": "b"})
+    audit.log_change(upcoming, {"venue": "a"}, {"venue": "b"})
     user = User.objects.create_superuser("office")
     LogEntry.objects.create(user=user, object_repr="x", action_flag=ADDITION, action_time=timezone.now() - days * DAY)
     AuditEntry.objects.update(created_at=timezone.now() - days * DAY)
     carry_out()
-    assert AuditEntry.objects.about(rsvp).exists() is stays
-    assert AuditEntry.objects.about(coming).exists()  # its calendar entry counts these
-    assert LogEntry.objects.exists() is stays
+    assert AuditEntry.objects.about(rsvp).exists() is is_kept
+    assert AuditEntry.objects.about(upcoming).exists()  # the calendar entry's SEQUENCE counts these
+    assert LogEntry.objects.exists() is is_kept
 
 
 def test_expired_sessions_are_deleted():
@@ -360,24 +360,24 @@ def test_nothing_of_a_person_on_hold_is_deleted():
     preferences.get_preference("alma.reyes@example.org")
     long_ago = timezone.now() - 1000 * DAY
     for event in (rsvp.event, invitation.event):
-        ended(1000, event=event)
+        past_event(1000, event=event)
     for rows in (Contact.objects, PledgeRequest.objects, AuditEntry.objects, Import.objects):
         rows.update(created_at=long_ago)
     Message.objects.update(created_at=long_ago, sent_at=long_ago, state="sent")
     ContactListUpload.objects.update(uploaded_at=long_ago)
     Rsvp.objects.update(created_at=long_ago)
     hold("alma.reyes@example.org")
-    before = everything()
+    before = people_rows()
     carry_out()
-    assert everything() == before
+    assert people_rows() == before
     Hold.objects.update(ends_on=timezone.localdate() - DAY)
     carry_out()
-    left = str(everything())
-    assert not any(word in left for word in ("Alma", "alma", "Ben Ito", "Out of town", "kosher"))
+    kept_emails = str(people_rows())
+    assert not any(word in kept_emails for word in ("Alma", "alma", "Ben Ito", "Out of town", "kosher"))
 
 
-def everything() -> list:
-    """The rows about people; of the history, those about events aren't."""
+def people_rows() -> list:
+    """Return the rows about people. History about events isn't included."""
     models = (Rsvp, Guest, Contact, PledgeRequest, Message, ContactListUpload, EmailPreference)
     rows = [list(model.objects.order_by("pk").values()) for model in models]
     rows.append(list(AuditEntry.objects.exclude(content_type__model="event").order_by("pk").values()))
@@ -391,7 +391,7 @@ def test_retention_works_in_batches_and_continues(monkeypatch):
     monkeypatch.setattr(summit_retention, "BATCH_SIZE", 1)
     rsvps = [rsvp_with_everything(name) for name in ("Alma Reyes", "Ben Ito", "Cy Young")]
     for rsvp in rsvps:
-        ended(31, event=rsvp.event)
+        past_event(31, event=rsvp.event)
     remaining = []
     for _batch in range(4):
         sent_tasks.clear()
@@ -405,7 +405,7 @@ def test_failing_rule_does_not_stop_the_others(monkeypatch, caplog):
     broken = retention.Rule("what", "why", "until", "then", {}, lambda held: 1 // 0)
     monkeypatch.setattr(retention, "RULES", [broken, *retention.RULES])
     rsvp = rsvp_with_everything()
-    ended(31, event=rsvp.event)
+    past_event(31, event=rsvp.event)
     carry_out()
     assert rsvp.guests.aggregate(Max("dietary_needs"))["dietary_needs__max"] == ""
     assert "Rule 0" in caplog.text

@@ -5,7 +5,7 @@ from django.test import Client
 
 @pytest.fixture
 def staff(db) -> Client:
-    """The browser of a member of staff who may do everything."""
+    """A client signed in as a superuser."""
     client = Client()
     client.force_login(User.objects.create_superuser("staff"))
     return client

@@ -1,4 +1,4 @@
-"""An event far enough ahead that a test can walk through the days around it; nothing here waits."""
+"""An event far enough in the future that tests can run reminders on the days around it without waiting."""
 
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -11,7 +11,7 @@ from summit.reminders import sending as reminder_sending
 from tests import factories
 
 STOCKTON = ZoneInfo("America/Los_Angeles")
-# The clocks of 2061 change on 13 March and 6 November.
+# Daylight saving time in 2061 starts on March 13 and ends on November 6.
 
 
 def moment(month: int, day: int, hour: int = 0, minute: int = 0) -> datetime:
@@ -19,31 +19,35 @@ def moment(month: int, day: int, hour: int = 0, minute: int = 0) -> datetime:
 
 
 def event(month: int = 4, day: int = 7, hour: int = 8, **fields) -> Event:
-    """A summit on Thursday, 7 April 2061, at 8 in the morning; RSVP is open now, and until the day before."""
+    """Create a summit on Thursday, April 7, 2061, at 8 a.m. RSVP is open from now until the day before."""
     starts_at = moment(month, day, hour)
     now = timezone.now()
     times = {"rsvp_opens_at": now - timedelta(days=1), "rsvp_closes_at": starts_at - timedelta(days=1)}
     return factories.event(**({"starts_at": starts_at, "capacity": 100} | times | fields))
 
 
-def rsvp(of: Event, name: str = "Alma Reyes", *, made: datetime | None = None, came: int = 0, **fields) -> Rsvp:
-    """A party that answered in March 2061, or at another time; of which so many came."""
+def rsvp(
+    of: Event, name: str = "Alma Reyes", *, created_at: datetime | None = None, checked_in: int = 0, **fields
+) -> Rsvp:
+    """Create a party that answered in March 2061, unless `created_at` says otherwise. `checked_in` of its guests
+    came."""
     party = factories.rsvp(of, name, **fields)
-    Rsvp.objects.filter(pk=party.pk).update(created_at=made or moment(3, 1))
-    Guest.objects.filter(rsvp=party, position__lte=came).update(checked_in_at=moment(4, 7, 8))
-    party.messages.update(created_at=made or moment(3, 1), state="sent", sent_at=moment(3, 1))
+    Rsvp.objects.filter(pk=party.pk).update(created_at=created_at or moment(3, 1))
+    Guest.objects.filter(rsvp=party, position__lte=checked_in).update(checked_in_at=moment(4, 7, 8))
+    party.messages.update(created_at=created_at or moment(3, 1), state="sent", sent_at=moment(3, 1))
     party.refresh_from_db()
     return party
 
 
 def sent_reminders() -> list[str]:
-    """What reminders say to whom, without the number of the RSVP or invitation: week alma.reyes@example.org"""
+    """Return the kind and recipient of each reminder: "week alma.reyes@example.org"."""
     reminders = Message.objects.filter(queue=Message.Queue.BULK, reminder__isnull=False)
     return [f"{kind} {to}" for to, kind in sorted(reminders.values_list("recipient", "reminder__kind"))]
 
 
 def run_reminders(*moments: datetime, sent: bool = True) -> list[str]:
-    """Runs at each of these moments, and returns all that was said. Unless mail does not flow, it is sent at once."""
+    """Send due reminders at each of these moments. Return all reminders so far. With `sent`, queued email is sent at
+    once."""
     for now in moments:
         reminder_sending.send_due_reminders(now)
         if sent:
@@ -52,18 +56,18 @@ def run_reminders(*moments: datetime, sent: bool = True) -> list[str]:
 
 
 def send_queued(now: datetime) -> None:
-    """Mail flows: what waits, and helps somebody yet, is sent."""
-    waiting = Message.objects.filter(state=Message.State.QUEUED).exclude(expires_at__lte=now)
-    waiting.update(state=Message.State.SENT, sent_at=now)
+    """Mark queued email as sent unless it expired."""
+    queued = Message.objects.filter(state=Message.State.QUEUED).exclude(expires_at__lte=now)
+    queued.update(state=Message.State.SENT, sent_at=now)
 
 
 def only_reminder(kind: str) -> Message:
-    """The one reminder of this kind."""
+    """Return the only reminder email of this kind."""
     return Message.objects.get(queue=Message.Queue.BULK, reminder__kind=kind)
 
 
 def reminder_rows() -> list[tuple]:
-    """What is written down of reminders: kind, day, how many, whether it was too late, whether it is done."""
+    """Return each reminder's kind, day, number of recipients, and whether it was too late and is completed."""
     reminders = Reminder.objects.order_by("event_date", "kind")
     return [
         (row.kind, f"{row.event_date:%m-%d}", row.recipient_count, row.too_late, row.completed_at is not None)

@@ -1,4 +1,4 @@
-"""Events as staff change them."""
+"""Editing events in the admin."""
 
 import pytest
 from django.db import connection
@@ -13,28 +13,28 @@ pytestmark = pytest.mark.django_db
 LIST = "/imagine/admin/summit/event/"
 
 
-def page_of(event: Event) -> str:
+def change_url(event: Event) -> str:
     return f"{LIST}{event.pk}/change/"
 
 
 def change(staff, event: Event, **changed):
-    opened = web_client.form_fields(staff.get(page_of(event)))
-    return staff.post(page_of(event), opened | changed, follow=True)
+    form_data = web_client.form_fields(staff.get(change_url(event)))
+    return staff.post(change_url(event), form_data | changed, follow=True)
 
 
-def act(staff, *events: Event, **more):
+def cancel_events(staff, *events: Event, **more):
     return staff.post(
-        LIST, {"action": "cancel_events", "_selected_action": [e.pk for e in events], **more}, follow=True
+        LIST, {"action": "cancel_events", "_selected_action": [each.pk for each in events], **more}, follow=True
     )
 
 
 def test_raising_capacity_promotes_waitlisted_party(staff):
     event = factories.event(capacity=1)
     factories.rsvp(event, "Seated")
-    waits = factories.rsvp(event, "Waits", size=2)
+    waitlisted = factories.rsvp(event, "Waits", size=2)
     change(staff, event, capacity="3", max_party_size="3")
     assert snapshots.seats(event) == [("Seated", 1, 0), ("Waits", 2, 0)]
-    assert snapshots.emails(waits) == ["waitlisted 1", "promoted 2 REQUEST"]
+    assert snapshots.emails(waitlisted) == ["waitlisted 1", "promoted 2 REQUEST"]
 
 
 def test_lowering_capacity_warns_and_keeps_all_seats(staff):
@@ -56,9 +56,9 @@ def test_venue_change_notifies_guests(staff):
 def test_save_without_a_change_changes_nothing(staff):
     event = factories.event()
     factories.rsvp(event)
-    before = snapshots.tables(but=("accounts.StaffSession", "admin.LogEntry"))
+    before = snapshots.tables(exclude=("accounts.StaffSession", "admin.LogEntry"))
     change(staff, event)
-    assert snapshots.tables(but=("accounts.StaffSession", "admin.LogEntry")) == before
+    assert snapshots.tables(exclude=("accounts.StaffSession", "admin.LogEntry")) == before
 
 
 @pytest.mark.slow
@@ -66,10 +66,10 @@ def test_invalid_event_shows_error_on_its_field(subtests, staff):
     event = factories.event()
     factories.event(slug="taken")
     factories.rsvp(event)
-    opened = web_client.form_fields(staff.get(page_of(event)))
-    before = snapshots.tables(but=("accounts.StaffSession",))
+    form_data = web_client.form_fields(staff.get(change_url(event)))
+    before = snapshots.tables(exclude=("accounts.StaffSession",))
     for more in [{}, {"_sure": "yes"}]:
-        for sent, field, said in [
+        for value, field, expected_error in [
             ({"ends_at_0": "2020-01-01"}, "ends_at", "An event ends after it starts."),
             ({"rsvp_closes_at_0": "2020-01-01"}, "rsvp_closes_at", "RSVP closes after it opens."),
             ({"rsvp_closes_at_0": "2099-01-01"}, "rsvp_closes_at", "RSVP closes before the event is over."),
@@ -101,10 +101,10 @@ def test_invalid_event_shows_error_on_its_field(subtests, staff):
                 "This is past, and guests have RSVPs. Call the event off to tell them.",
             ),
         ]:
-            with subtests.test(more=more, sent=sent, field=field, said=said):
-                form = staff.post(page_of(event), opened | sent | more).context["adminform"].form
-                assert {name: list(sentences) for name, sentences in form.errors.items()} == {field: [said]}
-                assert snapshots.tables(but=("accounts.StaffSession",)) == before
+            with subtests.test(more=more, value=value, field=field, expected_error=expected_error):
+                form = staff.post(change_url(event), form_data | value | more).context["adminform"].form
+                assert {name: list(sentences) for name, sentences in form.errors.items()} == {field: [expected_error]}
+                assert snapshots.tables(exclude=("accounts.StaffSession",)) == before
 
 
 def test_existing_invalid_numbers_do_not_block_other_changes(staff):
@@ -115,10 +115,10 @@ def test_existing_invalid_numbers_do_not_block_other_changes(staff):
 
 def test_add_form_creates_an_event(staff):
     event = factories.event()
-    sent = web_client.form_fields(staff.get(f"{LIST}{event.pk}/change/"))
-    sent |= {"slug": "another", "title": "Another"}
-    sent.pop("shown", None)
-    assert staff.post(f"{LIST}add/", sent).status_code == 302
+    value = web_client.form_fields(staff.get(f"{LIST}{event.pk}/change/"))
+    value |= {"slug": "another", "title": "Another"}
+    value.pop("shown", None)
+    assert staff.post(f"{LIST}add/", value).status_code == 302
     another = Event.objects.get(slug="another")
     assert (another.title, another.capacity, another.starts_at) == ("Another", 10, event.starts_at)
 
@@ -133,23 +133,25 @@ def test_event_with_rsvps_is_not_deleted(staff):
 
 def test_canceling_asks_for_confirmation_then_notifies_each_party_once(staff):
     event = factories.event(capacity=1)
-    seated, waits = factories.rsvp(event, "Seated"), factories.rsvp(event, "Waits")
-    before = snapshots.tables(but=("accounts.StaffSession",))
-    response = act(staff, event)
+    seated, waitlisted = factories.rsvp(event, "Seated"), factories.rsvp(event, "Waits")
+    before = snapshots.tables(exclude=("accounts.StaffSession",))
+    response = cancel_events(staff, event)
     assert "Call off the event?" in web_client.page_text(response)
-    assert snapshots.tables(but=("accounts.StaffSession",)) == before
-    sent = web_client.form_fields(response)
-    assert "1 event was called off." in web_client.page_text(act(staff, event, sure=sent["sure"]))
+    assert snapshots.tables(exclude=("accounts.StaffSession",)) == before
+    value = web_client.form_fields(response)
+    assert "1 event was called off." in web_client.page_text(cancel_events(staff, event, sure=value["sure"]))
     assert Event.objects.get().canceled_at is not None
     factories.notify_guests()
     assert snapshots.emails(seated) == ["confirmed 1 REQUEST", "event_canceled 2 CANCEL"]
-    assert snapshots.emails(waits) == ["waitlisted 1", "event_canceled 2"]
+    assert snapshots.emails(waitlisted) == ["waitlisted 1", "event_canceled 2"]
 
 
 def test_canceling_past_event_is_refused(staff):
     event = factories.event()
     factories.end_event(event)
-    assert "This event is over, so it cannot be cancelled." in web_client.page_text(act(staff, event, sure="yes"))
+    assert "This event is over, so it cannot be cancelled." in web_client.page_text(
+        cancel_events(staff, event, sure="yes")
+    )
     assert Event.objects.get().canceled_at is None
 
 

@@ -1,4 +1,4 @@
-"""RSVPs as staff change them: every change of seats obeys what a guest's own does."""
+"""Editing RSVPs in the admin follows the same seat rules as a guest's own page."""
 
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -17,17 +17,17 @@ LIST, ADD = "/imagine/admin/summit/rsvp/", "/imagine/admin/summit/rsvp/add/"
 
 
 def change(staff, rsvp: Rsvp, **changed):
-    """Opens the RSVP, types over some fields and saves."""
+    """Open the RSVP's page, change some fields, and save."""
     address = f"{LIST}{rsvp.pk}/change/"
     return staff.post(address, web_client.form_fields(staff.get(address)) | changed)
 
 
 def add(staff, to: Event, **changed):
-    typed = {"event": str(to.pk), "name": "Alma Reyes", "email": "alma@example.org", "size": "1"}
-    return staff.post(ADD, web_client.form_fields(staff.get(ADD)) | typed | changed)
+    data = {"event": str(to.pk), "name": "Alma Reyes", "email": "alma@example.org", "size": "1"}
+    return staff.post(ADD, web_client.form_fields(staff.get(ADD)) | data | changed)
 
 
-def act(staff, action: str, *rsvps: Rsvp, **more):
+def run_action(staff, action: str, *rsvps: Rsvp, **more):
     return staff.post(LIST, {"action": action, "_selected_action": [rsvp.pk for rsvp in rsvps], **more}, follow=True)
 
 
@@ -75,7 +75,7 @@ def test_adding_is_allowed_after_rsvp_closes_but_not_after_the_event(staff):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("fields", "said"),
+    ("fields", "error"),
     [
         ({"email": "ALMA.REYES@example.org"}, "This address has an RSVP for this event already."),
         ({"email": "alma"}, "An address has one @ sign."),
@@ -87,14 +87,14 @@ def test_adding_is_allowed_after_rsvp_closes_but_not_after_the_event(staff):
         ({"event": ""}, "This field is required."),
     ],
 )
-def test_adding_invalid_rsvp_shows_error_and_saves_nothing(staff, fields, said):
+def test_adding_invalid_rsvp_shows_error_and_saves_nothing(staff, fields, error):
     event = factories.event()
     factories.rsvp(event)
-    before = snapshots.tables(but=("accounts.StaffSession",))
+    before = snapshots.tables(exclude=("accounts.StaffSession",))
     response = add(staff, event, **fields)
     assert response.status_code == 200
-    assert said in web_client.page_text(response)
-    assert snapshots.tables(but=("accounts.StaffSession",)) == before
+    assert error in web_client.page_text(response)
+    assert snapshots.tables(exclude=("accounts.StaffSession",)) == before
 
 
 # Change -----------------------------------------------------------------------------------------------------------
@@ -128,10 +128,10 @@ def test_changing_names_and_needs_sends_no_email(staff):
 
 def test_save_without_a_change_changes_nothing(staff):
     rsvp = factories.rsvp(factories.event(capacity=1), size=2, note="two\nlines")
-    kept = ("accounts.StaffSession", "admin.LogEntry")
-    before = snapshots.tables(but=kept)
+    ignored_tables = ("accounts.StaffSession", "admin.LogEntry")
+    before = snapshots.tables(exclude=ignored_tables)
     assert change(staff, rsvp).status_code == 302
-    assert snapshots.tables(but=kept) == before
+    assert snapshots.tables(exclude=ignored_tables) == before
 
 
 def test_rsvp_name_and_first_guest_name_stay_in_sync(staff):
@@ -147,7 +147,7 @@ def test_changed_email_gets_the_unsent_message_with_the_link(staff):
     change(staff, rsvp, email="alma@example.org")
     assert Rsvp.objects.get().email == "alma@example.org"
     assert set(Message.objects.values_list("recipient", flat=True)) == {"alma@example.org"}
-    [message] = Message.objects.all()  # what hadn't been sent was written anew
+    [message] = Message.objects.all()  # unsent email was rewritten
     assert message.kind == "rsvp_confirmed"
     assert Rsvp.objects.get().get_absolute_url() in message.body_text
 
@@ -156,12 +156,12 @@ def test_list_and_page_show_unverified_email(staff):
     event = factories.event()
     factories.rsvp(event, "Bo", verified_at=None)
     factories.rsvp(event, "Alma", verified_at="2027-02-03T20:00Z")
-    words = web_client.page_text(staff.get("/imagine/admin/summit/rsvp/"))
-    assert "bo@example.org Address not verified" in words
-    assert "alma@example.org (Address" not in words
-    for name, said in (("Bo", "Address not verified"), ("Alma", "Address verified on February 3, 2027")):
+    text = web_client.page_text(staff.get("/imagine/admin/summit/rsvp/"))
+    assert "bo@example.org Address not verified" in text
+    assert "alma@example.org (Address" not in text
+    for name, error in (("Bo", "Address not verified"), ("Alma", "Address verified on February 3, 2027")):
         page = staff.get(f"/imagine/admin/summit/rsvp/{Rsvp.objects.get(name=name).pk}/change/")
-        assert said in web_client.page_text(page)
+        assert error in web_client.page_text(page)
 
 
 def test_email_of_another_party_is_refused(staff):
@@ -195,24 +195,24 @@ def test_note_of_canceled_rsvp_can_be_changed(staff):
 
 def test_deleting_rsvp_removes_guests_and_emails_and_frees_seats(staff):
     event = factories.event(capacity=1)
-    rsvp, waits = factories.rsvp(event), factories.rsvp(event, "Waits")
+    rsvp, waitlisted = factories.rsvp(event), factories.rsvp(event, "Waits")
     address = f"{LIST}{rsvp.pk}/delete/"
     assert snapshots.seats(event)[0][0] == "Alma Reyes"
     assert staff.get(address).status_code == 200
     assert staff.post(address, {"post": "yes"}).status_code == 302
     assert snapshots.seats(event) == [("Waits", 1, 0)]
-    assert snapshots.emails() == snapshots.emails(waits) == ["waitlisted 1", "promoted 2 REQUEST"]
+    assert snapshots.emails() == snapshots.emails(waitlisted) == ["waitlisted 1", "promoted 2 REQUEST"]
     assert list(Guest.objects.values_list("name", flat=True)) == ["Waits"]
 
 
 @pytest.mark.slow
 def test_bulk_delete_frees_all_seats(staff):
     event = factories.event(capacity=2)
-    gone = [factories.rsvp(event, "One"), factories.rsvp(event, "Two")]
+    deleted = [factories.rsvp(event, "One"), factories.rsvp(event, "Two")]
     factories.rsvp(event, "Waits", size=2)
-    assert act(staff, "delete_selected", *gone).status_code == 200
+    assert run_action(staff, "delete_selected", *deleted).status_code == 200
     assert Rsvp.objects.count() == 3
-    act(staff, "delete_selected", *gone, post="yes")
+    run_action(staff, "delete_selected", *deleted, post="yes")
     assert snapshots.seats(event) == [("Waits", 2, 0)]
 
 
@@ -224,7 +224,7 @@ def test_admin_log_of_deleted_rsvp_keeps_no_personal_data(staff):
     assert "example.org" not in log
 
 
-# Lists and who may see them -------------------------------------------------------------------------------------------
+# Lists and who may see them ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.slow
@@ -275,15 +275,15 @@ def test_view_only_staff_cannot_change_delete_or_cancel():
     assert client.get(f"{LIST}{rsvp.pk}/change/").status_code == 200
     assert client.post(f"{LIST}{rsvp.pk}/change/", {"size": "1"}).status_code == 403
     assert client.post(f"{LIST}{rsvp.pk}/delete/", {"post": "yes"}).status_code == 403
-    act(client, "cancel_rsvps", rsvp)
+    run_action(client, "cancel_rsvps", rsvp)
     assert snapshots.seats(event) == [("Alma Reyes", 2, 0)]
 
 
 def test_reinstate_action_restores_the_whole_party_once(staff):
     event = factories.event()
     rsvp = seats.cancel(factories.rsvp(event, size=2, guests=("Ben",)))
-    act(staff, "reinstate_rsvps", rsvp)
-    assert "1 RSVP is back." not in web_client.page_text(act(staff, "reinstate_rsvps", rsvp))
+    run_action(staff, "reinstate_rsvps", rsvp)
+    assert "1 RSVP is back." not in web_client.page_text(run_action(staff, "reinstate_rsvps", rsvp))
     assert snapshots.seats(event) == [("Alma Reyes", 2, 0)]
     assert snapshots.guests(rsvp) == [(1, "Alma Reyes"), (2, "Ben")]
 
@@ -292,9 +292,9 @@ def test_reinstate_action_restores_the_whole_party_once(staff):
 def test_admin_log_records_only_fields_changed_by_the_editor(staff):
     rsvp = factories.rsvp(factories.event())
     address = f"{LIST}{rsvp.pk}/change/"
-    opened = web_client.form_fields(staff.get(address))
+    form_data = web_client.form_fields(staff.get(address))
     change(staff, rsvp, email="right@example.org")
-    staff.post(address, opened | {"phone": "1"})
+    staff.post(address, form_data | {"phone": "1"})
     rsvp.refresh_from_db()
     assert (rsvp.email, rsvp.phone) == ("right@example.org", "1")
     assert LogEntry.objects.first().get_change_message() == "Changed Phone."

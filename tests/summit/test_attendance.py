@@ -1,4 +1,4 @@
-"""Who came: noted by staff for parties and for single guests, from the day of the event on."""
+"""Checking in parties and single guests, from the day of the event on."""
 
 from datetime import timedelta
 
@@ -16,13 +16,13 @@ pytestmark = pytest.mark.django_db
 
 
 def party(name: str = "Alma Reyes", event: Event | None = None, **fields) -> Rsvp:
-    """A party of an event that is over."""
+    """A party of a past event."""
     rsvp = factories.rsvp(event or factories.event(), name, **fields)
     factories.end_event(rsvp.event)
     return Rsvp.objects.get(pk=rsvp.pk)
 
 
-def who_came(rsvp: Rsvp) -> list[int]:
+def checked_in_positions(rsvp: Rsvp) -> list[int]:
     return list(rsvp.guests.filter(checked_in_at__isnull=False).order_by("position").values_list("position", flat=True))
 
 
@@ -33,7 +33,7 @@ def test_check_in_party_marks_guests_with_seats_and_is_idempotent():
     event = factories.event(capacity=2)
     rsvp = party(event=event, size=3, accepts_partial=True)
     assert attendance.check_in_party(rsvp)
-    assert who_came(rsvp) == [1, 2]  # the third only waited
+    assert checked_in_positions(rsvp) == [1, 2]  # the third party was only waitlisted
     moments = list(rsvp.guests.values_list("checked_in_at", flat=True))
     assert not attendance.check_in_party(rsvp)
     assert list(rsvp.guests.values_list("checked_in_at", flat=True)) == moments
@@ -44,14 +44,14 @@ def test_mark_no_show_undoes_check_in():
     assert not attendance.mark_no_show(rsvp)
     attendance.check_in_party(rsvp)
     assert attendance.mark_no_show(rsvp)
-    assert who_came(rsvp) == []
+    assert checked_in_positions(rsvp) == []
 
 
 def test_set_checked_in_ignores_guests_of_other_parties():
     rsvp, other = party(size=3), party("Ben Ochoa")
     guests = list(rsvp.guests.order_by("position"))
     assert attendance.set_checked_in(rsvp, {guests[1].pk: True, guests[0].pk: False, other.guests.get().pk: True})
-    assert (who_came(rsvp), who_came(other)) == ([2], [])
+    assert (checked_in_positions(rsvp), checked_in_positions(other)) == ([2], [])
     assert not attendance.set_checked_in(rsvp, {guests[1].pk: True})
 
 
@@ -74,18 +74,18 @@ def test_check_in_changes_no_seats_and_sends_no_email():
     "rule", [attendance.check_in_party, attendance.mark_no_show, lambda rsvp: attendance.set_checked_in(rsvp, {})]
 )
 def test_attendance_is_refused_before_the_day_and_when_canceled(rule):
-    early = factories.rsvp(factories.event())
+    upcoming = factories.rsvp(factories.event())
     with pytest.raises(attendance.CheckInNotOpen, match="from the day of the event on"):
-        rule(early)
+        rule(upcoming)
     canceled = party("Ben Ochoa")
     factories.mark_event_canceled(canceled.event)
     with pytest.raises(attendance.CheckInNotOpen, match="called off"):
         rule(canceled)
-    cancelled = factories.rsvp(factories.event(), "Chue Vang")
-    seats.cancel(cancelled)
-    factories.end_event(cancelled.event)
+    canceled_party = factories.rsvp(factories.event(), "Chue Vang")
+    seats.cancel(canceled_party)
+    factories.end_event(canceled_party.event)
     with pytest.raises(seats.RsvpClosed, match="This RSVP is cancelled"):
-        rule(cancelled)
+        rule(canceled_party)
     assert not Guest.objects.filter(checked_in_at__isnull=False).exists()
 
 
@@ -107,89 +107,89 @@ def test_check_in_opens_at_local_midnight_of_the_event_day():
 # The admin -------------------------------------------------------------------------------------------------------
 
 
-def act(staff, action: str, *rsvps: Rsvp):
-    sent = {"action": action, "_selected_action": [rsvp.pk for rsvp in rsvps]}
-    return staff.post("/imagine/admin/summit/rsvp/", sent, follow=True)
+def run_action(staff, action: str, *rsvps: Rsvp):
+    data = {"action": action, "_selected_action": [rsvp.pk for rsvp in rsvps]}
+    return staff.post("/imagine/admin/summit/rsvp/", data, follow=True)
 
 
 @pytest.mark.slow
 def test_bulk_check_in_and_no_show_report_counts_and_refusals(staff):
     event = factories.event(capacity=2)
-    one, two, waits = (factories.rsvp(event, name) for name in ("Alma Reyes", "Ben Ochoa", "Chue Vang"))
+    one, two, waitlisted = (factories.rsvp(event, name) for name in ("Alma Reyes", "Ben Ochoa", "Chue Vang"))
     factories.end_event(event)
     attendance.check_in_party(Rsvp.objects.get(pk=two.pk))
-    page = web_client.page_text(act(staff, "check_in_parties", one, two, waits))
+    page = web_client.page_text(run_action(staff, "check_in_parties", one, two, waitlisted))
     assert "1 party came." in page
     assert "1 was so already and stays as it is." in page
-    assert f"{waits}: This party holds no seat. Give it seats first, then note that it came." in page
-    assert [who_came(rsvp) for rsvp in (one, two, waits)] == [[1], [1], []]
-    assert "2 parties are noted as not come." in web_client.page_text(act(staff, "mark_no_shows", one, two))
-    assert [who_came(rsvp) for rsvp in (one, two)] == [[], []]
+    assert f"{waitlisted}: This party holds no seat. Give it seats first, then note that it came." in page
+    assert [checked_in_positions(rsvp) for rsvp in (one, two, waitlisted)] == [[1], [1], []]
+    assert "2 parties are noted as not come." in web_client.page_text(run_action(staff, "mark_no_shows", one, two))
+    assert [checked_in_positions(rsvp) for rsvp in (one, two)] == [[], []]
 
 
-def page_of(rsvp: Rsvp) -> str:
+def change_url(rsvp: Rsvp) -> str:
     return f"/imagine/admin/summit/rsvp/{rsvp.pk}/change/"
 
 
 def test_rsvp_page_has_no_check_in_boxes_before_the_event_day(staff):
-    page = web_client.form_fields(staff.get(page_of(factories.rsvp(factories.event(), size=2))))
+    page = web_client.form_fields(staff.get(change_url(factories.rsvp(factories.event(), size=2))))
     assert not [name for name in page if name.endswith("-came")]
 
 
 def test_guests_are_checked_in_on_the_rsvp_page(staff):
     rsvp = party(size=3)
-    fields = web_client.form_fields(staff.get(page_of(rsvp)))
-    assert staff.post(page_of(rsvp), fields | {"guests-0-came": "on", "guests-2-came": "on"}).status_code == 302
-    assert who_came(rsvp) == [1, 3]
-    fields = web_client.form_fields(staff.get(page_of(rsvp)))
+    fields = web_client.form_fields(staff.get(change_url(rsvp)))
+    assert staff.post(change_url(rsvp), fields | {"guests-0-came": "on", "guests-2-came": "on"}).status_code == 302
+    assert checked_in_positions(rsvp) == [1, 3]
+    fields = web_client.form_fields(staff.get(change_url(rsvp)))
     del fields["guests-2-came"]
-    assert staff.post(page_of(rsvp), fields | {"guests-1-name": "Chue Vang"}).status_code == 302
-    assert who_came(rsvp) == [1]
+    assert staff.post(change_url(rsvp), fields | {"guests-1-name": "Chue Vang"}).status_code == 302
+    assert checked_in_positions(rsvp) == [1]
     assert snapshots.guests(rsvp) == [(1, "Alma Reyes"), (2, "Chue Vang"), (3, "")]
 
 
 def test_saving_rsvp_page_unchanged_keeps_check_in_times(staff):
     rsvp = party(size=2)
     attendance.check_in_party(rsvp)
-    before = snapshots.tables(but=("accounts.StaffSession", "admin.LogEntry"))
-    assert staff.post(page_of(rsvp), web_client.form_fields(staff.get(page_of(rsvp)))).status_code == 302
-    assert snapshots.tables(but=("accounts.StaffSession", "admin.LogEntry")) == before
+    before = snapshots.tables(exclude=("accounts.StaffSession", "admin.LogEntry"))
+    assert staff.post(change_url(rsvp), web_client.form_fields(staff.get(change_url(rsvp)))).status_code == 302
+    assert snapshots.tables(exclude=("accounts.StaffSession", "admin.LogEntry")) == before
 
 
 @pytest.mark.slow
 def test_check_in_by_another_editor_is_kept(staff):
     rsvp = party(size=2)
-    mine = web_client.form_fields(staff.get(page_of(rsvp)))
+    own_form = web_client.form_fields(staff.get(change_url(rsvp)))
     attendance.check_in_party(rsvp)
-    assert staff.post(page_of(rsvp), mine | {"guests-1-name": "Chue Vang"}).status_code == 302
-    assert who_came(rsvp) == [1, 2]
+    assert staff.post(change_url(rsvp), own_form | {"guests-1-name": "Chue Vang"}).status_code == 302
+    assert checked_in_positions(rsvp) == [1, 2]
 
 
 @pytest.mark.slow
 def test_guest_added_and_checked_in_in_the_meantime_stays_checked_in(staff):
     rsvp = factories.rsvp(factories.event(), size=2)
     Event.objects.filter(pk=rsvp.event_id).update(starts_at=timezone.now(), rsvp_closes_at=timezone.now())
-    mine = web_client.form_fields(staff.get(page_of(rsvp)))
+    own_form = web_client.form_fields(staff.get(change_url(rsvp)))
     seats.change_party_size(rsvp, size=3, by_staff=True)
     attendance.check_in_party(rsvp)
-    response = staff.post(page_of(rsvp), mine)
+    response = staff.post(change_url(rsvp), own_form)
     assert response.status_code == 200
-    again = web_client.form_fields(response)
-    assert again["guests-2-came"] == "on"
-    staff.post(page_of(rsvp), again)
-    assert who_came(rsvp) == [1, 2, 3]
+    repeated = web_client.form_fields(response)
+    assert repeated["guests-2-came"] == "on"
+    staff.post(change_url(rsvp), repeated)
+    assert checked_in_positions(rsvp) == [1, 2, 3]
 
 
 def test_list_filters_by_came_and_absent(staff):
     event = factories.event()
-    came, absent = factories.rsvp(event, "Came"), factories.rsvp(event, "Absent")
+    attended, no_show = factories.rsvp(event, "Came"), factories.rsvp(event, "Absent")
     factories.rsvp(factories.event(), "Comes next year")
     seats.cancel(factories.rsvp(event, "Cancelled"))
     factories.end_event(event)
-    attendance.check_in_party(Rsvp.objects.get(pk=came.pk))
+    attendance.check_in_party(Rsvp.objects.get(pk=attended.pk))
 
     def found(status: str) -> list[str]:
         return [rsvp.name for rsvp in staff.get(f"/imagine/admin/summit/rsvp/?status={status}").context["cl"].queryset]
 
     assert found("came") == ["Came"]
-    assert found("absent") == [absent.name]
+    assert found("absent") == [no_show.name]

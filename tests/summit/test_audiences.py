@@ -1,4 +1,4 @@
-"""Who is in an audience, and who is left out for one event and why."""
+"""Who is in an audience, and who is excluded for an event and why."""
 
 import pytest
 from django.utils import timezone
@@ -14,8 +14,8 @@ from tests import factories
 pytestmark = pytest.mark.django_db
 
 
-def names(audience: Audience, event: Event, **how) -> list[str]:
-    return [person.name for person in audience_query.audience_people(audience, event, **how)]
+def names(audience: Audience, event: Event, **options) -> list[str]:
+    return [person.name for person in audience_query.audience_people(audience, event, **options)]
 
 
 def reasons(audience: Audience, event: Event) -> dict[str, str]:
@@ -34,7 +34,7 @@ def contact(name: str, of: Organization | None = None, **fields) -> Contact:
 
 @pytest.fixture
 def delta():
-    """Four partners: two signed for 2027, one of them for a school; one draft; one signed for the year before."""
+    """Four partners: two signed for 2027 (one for a school), one draft, and one signed for the previous year."""
     school = factories.school()
     factories.pledge_signed_last_year("Yesterday Farms", "yes@example.org", (factories.promise_data("tours"),))
     factories.signed_pledge("Port Gate", "port@example.org", (factories.promise_data("tours", schools=(school,)),))
@@ -116,7 +116,7 @@ def test_contact_scope_selects_main_contact_or_all_contacts():
 
 @pytest.fixture
 def past():
-    """A summit with one who came, one who did not, one who waited and one who cancelled."""
+    """A past event with a guest who came, a no-show, a waitlisted and a canceled RSVP."""
     event = factories.event(capacity=2)
     came = factories.rsvp(event, "Came", language="es", organization_name="Port Gate")
     factories.rsvp(event, "Absent")
@@ -161,12 +161,12 @@ def test_guest_of_matched_organization_is_listed_as_its_contact(past):
     contact("Elsewhere", factories.organization("Elsewhere"), email="came@example.org")
     port = factories.organization()
     contact("Main", port)
-    here = contact("Here", port, email="came@example.org")
+    at_organization = contact("Here", port, email="came@example.org")
     past.rsvps.filter(name="Came").update(organization=port)
     [person] = audience_query.audience_people(
         factories.audience(attended_event=past, attendance=["came"]), factories.event()
     )
-    assert person.contact_id == here.pk
+    assert person.contact_id == at_organization.pk
 
 
 def test_combined_criteria_list_each_person_once(past):
@@ -184,10 +184,10 @@ def test_combined_criteria_list_each_person_once(past):
 def test_people_left_out_have_the_right_reason():
     event = factories.event()
     listed = [contact(name) for name in ("Asked", "Invited", "Declined", "Accepted", "Coming", "Unwilling", "Refused")]
-    asked = dict(zip((person.name for person in listed), listed, strict=True))
-    factories.invitation(event, asked["Invited"])
-    factories.invitation(event, asked["Declined"], declined_at=timezone.now())
-    factories.invitation(event, asked["Accepted"], rsvp=factories.rsvp(event, "Accepted", email="other@example.org"))
+    invited = dict(zip((person.name for person in listed), listed, strict=True))
+    factories.invitation(event, invited["Invited"])
+    factories.invitation(event, invited["Declined"], declined_at=timezone.now())
+    factories.invitation(event, invited["Accepted"], rsvp=factories.rsvp(event, "Accepted", email="other@example.org"))
     factories.rsvp(event, "Coming", email="COMING@example.org")
     preferences.set_topics(preferences.get_preference("Unwilling@example.org"), invitations=False)
     preferences.suppress("Refused@example.org", "550 no such person")
@@ -286,12 +286,12 @@ def test_audience_query_count_is_constant(number, django_assert_num_queries):
 
 
 def test_fingerprint_covers_only_people_who_will_be_invited():
-    event, asked, other = factories.event(), contact("Asked"), contact("Other")
-    audience = factories.audience(uploaded_contacts=[asked, contact("Coming")])
+    event, invited, other = factories.event(), contact("Asked"), contact("Other")
+    audience = factories.audience(uploaded_contacts=[invited, contact("Coming")])
     factories.rsvp(event, "Coming")
     mark = audience_query.count_people(audience, event).mark
     assert mark == audience_query.fingerprint_people(audience_query.audience_people(audience, event, reason=""))
-    audience.uploaded_contacts.set([asked])
+    audience.uploaded_contacts.set([invited])
     assert audience_query.count_people(audience, event).mark == mark
     audience.uploaded_contacts.set([other])
     assert audience_query.count_people(audience, event).mark not in ("", mark)

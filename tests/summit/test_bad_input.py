@@ -1,4 +1,4 @@
-"""What no form of ours sends: a clear error or 400, 413, 415; never a 500, and nothing stored by half."""
+"""Requests that no form sends: a clear error or 400, 413, 415, but never a 500, and nothing partly saved."""
 
 from urllib.parse import urlencode
 
@@ -13,7 +13,7 @@ from tests import factories, snapshots, web_client
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 URLENCODED = "application/x-www-form-urlencoded"
-KEPT = ("core.RateLimitCount",)  # tries are counted
+IGNORED_TABLES = ("core.RateLimitCount",)  # rate-limited tries are counted
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def event() -> Event:
 
 @pytest.fixture
 def client() -> Client:
-    """It raises what would be a 500."""
+    """A client that raises exceptions instead of returning 500."""
     return Client()
 
 
@@ -35,11 +35,11 @@ def send_raw(client: Client, event: Event, body: bytes | str, content_type: str 
     return client.generic("POST", event.get_absolute_url(), body, content_type=content_type)
 
 
-def refused(response, said: str) -> None:
-    """The form again, with the sentence beside the field and in the summary, and nothing stored."""
+def check_error(response, error: str) -> None:
+    """Check that the form shows the error at the field and in the summary, and that nothing is saved."""
     assert response.status_code == 422
-    assert web_client.page_text(response).count(said) == 2, web_client.page_text(response)
-    assert snapshots.tables(but=(*KEPT, "summit.Event"))["summit.Rsvp"] == []
+    assert web_client.page_text(response).count(error) == 2, web_client.page_text(response)
+    assert snapshots.tables(exclude=(*IGNORED_TABLES, "summit.Event"))["summit.Rsvp"] == []
     assert snapshots.emails() == []
 
 
@@ -50,7 +50,7 @@ SIZES = ["0", "-1", "1.5", "7", "three", "²", "", " ", "9" * 5000, "1e0", "0x1"
 
 @pytest.mark.parametrize("size", SIZES, ids=[size[:5] or "empty" for size in SIZES[:-1]] + ["nul"])
 def test_invalid_party_size_is_refused(client, event, size):
-    refused(send(client, event, size=size), "Choose a number from 1 to 6.")
+    check_error(send(client, event, size=size), "Choose a number from 1 to 6.")
 
 
 ONE_AT, NO_DOT = "An address has one @ sign.", "This address has no dot after the @ sign."
@@ -78,9 +78,9 @@ EMAILS = {
 }
 
 
-@pytest.mark.parametrize(("email", "said"), EMAILS.values(), ids=EMAILS)
-def test_invalid_email_is_refused(client, event, email, said):
-    refused(send(client, event, email=email), said)
+@pytest.mark.parametrize(("email", "error"), EMAILS.values(), ids=EMAILS)
+def test_invalid_email_is_refused(client, event, email, error):
+    check_error(send(client, event, email=email), error)
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ LINE_FIELDS = ("name", "organization_name", "guest_2", "dietary_needs", "accessi
 
 @pytest.mark.parametrize("field", LINE_FIELDS)
 @pytest.mark.parametrize(
-    ("value", "said"),
+    ("value", "error"),
     [
         ("Ann\nBo", ONE_LINE),
         ("Ann\x00Bo", "Null characters are not allowed."),
@@ -111,10 +111,10 @@ LINE_FIELDS = ("name", "organization_name", "guest_2", "dietary_needs", "accessi
     ],
     ids=["two lines", "nul", "control", "long"],
 )
-def test_invalid_text_field_is_refused(client, event, field, value, said):
+def test_invalid_text_field_is_refused(client, event, field, value, error):
     response = send(client, event, size="2", **{field: value})
     assert response.status_code == 422
-    assert said in web_client.page_text(response)
+    assert error in web_client.page_text(response)
     assert Rsvp.objects.count() == 0
 
 
@@ -139,7 +139,7 @@ def test_names_in_many_scripts_are_saved_as_written(client, event):
     assert "<b>Ann" not in client.get(rsvp.get_absolute_url()).content.decode()
 
 
-# Missing, repeated, more than asked for -------------------------------------------------------------------------------
+# Missing, repeated, more than asked for ---------------------------------------------------------------------------
 
 
 def test_empty_form_reports_missing_answers(client, event):
@@ -190,7 +190,7 @@ def test_unexpected_fields_are_ignored(client, event):
 def test_unexpected_fields_in_change_party_form_are_ignored(client, event):
     rsvp = factories.rsvp(event, size=2)
     guest = rsvp.guests.last()
-    before = snapshots.tables(but=KEPT)
+    before = snapshots.tables(exclude=IGNORED_TABLES)
     fields = {
         f"guest-{guest.pk}-rsvp": "999",
         f"guest-{guest.pk}-position": "-5",
@@ -201,7 +201,7 @@ def test_unexpected_fields_in_change_party_form_are_ignored(client, event):
         "email": "eve@example.org",
     }
     client.post(reverse("change_party", args=[rsvp.token]), fields)
-    assert snapshots.tables(but=KEPT) == before
+    assert snapshots.tables(exclude=IGNORED_TABLES) == before
 
 
 # Bytes ------------------------------------------------------------------------------------------------------------
@@ -210,7 +210,7 @@ def test_unexpected_fields_in_change_party_form_are_ignored(client, event):
 def test_invalid_utf8_is_refused_as_unreadable(client, event):
     for name in ("%ED%A0%80", "Jos%E9", "%FF%FE", "%EF%BF%BD"):
         body = f"name={name}&email=alma%40example.org&size=1"
-        refused(send_raw(client, event, body), UNREADABLE)
+        check_error(send_raw(client, event, body), UNREADABLE)
 
 
 @pytest.mark.parametrize("body", [b"\xff\xfe\x00", b"name=%", b"name=%zz&size=%%%", b"&&&==&", b"\x00" * 100])
@@ -228,7 +228,7 @@ def test_malformed_body_is_refused(client, event, body):
         "application/x-www-form-urlencoded; charset=iso-8859-1",
         "application/x-www-form-urlencoded; charset=utf-16",
         "application/x-www-form-urlencoded; charset=none-such",
-        "application/x-www-form-urlencoded; charset=utf8",  # Django knows one spelling
+        "application/x-www-form-urlencoded; charset=utf8",  # Django only knows one spelling
         'application/x-www-form-urlencoded; charset="latin1"',
         "multipart/form-data; charset=utf-7; boundary=x",
         "",
@@ -256,8 +256,8 @@ def test_utf8_charset_spellings_are_accepted(client, event, charset):
 )
 @pytest.mark.parametrize("boundary", ["; boundary=x", "", "; boundary=", f"; boundary={'x' * 300}", "; boundary=é"])
 def test_broken_multipart_is_never_a_500(event, body, boundary):
-    for strict in (True, False):
-        client = Client(enforce_csrf_checks=strict)
+    for csrf_client in (True, False):
+        client = Client(enforce_csrf_checks=csrf_client)
         response = send_raw(client, event, body, f"multipart/form-data{boundary}")
         assert response.status_code in {400, 403, 422}
     assert Rsvp.objects.count() == 0
@@ -286,10 +286,10 @@ def test_too_many_fields_get_400(client, event):
 
 def test_file_in_place_of_a_text_field_counts_as_missing(client, event):
     fields = web_client.rsvp_form() | {"name": SimpleUploadedFile("a.txt", b"x")}
-    refused(client.post(event.get_absolute_url(), fields), "Write your name, so that we can greet you.")
+    check_error(client.post(event.get_absolute_url(), fields), "Write your name, so that we can greet you.")
 
 
-# Around the form ----------------------------------------------------------------------------------------------------
+# Around the form --------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from summit.calendar import entries as calendar_entries
 from summit.models import Event, Rsvp
 
 SITE = "https://imagine.example.org"
-HERE = ZoneInfo("America/Los_Angeles")
+STOCKTON = ZoneInfo("America/Los_Angeles")
 
 
 @pytest.fixture(autouse=True)
@@ -37,8 +37,8 @@ def new_rsvp(event=None, **fields):
     return Rsvp(event=event or new_event(), **values | fields)
 
 
-def read(text):
-    """The calendar and its one entry, as another program reads them."""
+def parse(text):
+    """Parse the calendar and its only entry with another library."""
     calendar = Calendar.from_ical(text)
     [entry] = calendar.events
     return calendar, entry
@@ -46,7 +46,7 @@ def read(text):
 
 def test_request_entry_has_all_properties():
     rsvp = new_rsvp()
-    calendar, entry = read(calendar_entries.for_rsvp(rsvp, "REQUEST"))
+    calendar, entry = parse(calendar_entries.for_rsvp(rsvp, "REQUEST"))
     assert (calendar["METHOD"], calendar["VERSION"]) == ("REQUEST", "2.0")
     assert entry["UID"] == str(rsvp.ics_uid)
     assert entry["SEQUENCE"] == 4
@@ -80,27 +80,27 @@ def test_times_use_the_district_time_zone(start, local, offset):
     event = new_event(starts_at=start, ends_at=start + timedelta(hours=2, minutes=30))
     text = calendar_entries.for_rsvp(new_rsvp(event))
     assert f"DTSTART;TZID=America/Los_Angeles:{local}\r\n" in text
-    entry = read(text)[1]
+    entry = parse(text)[1]
     assert entry.start == start
     assert entry.start.utcoffset() == timedelta(hours=offset)
     assert entry.end - entry.start == timedelta(hours=2, minutes=30)
 
 
 def test_vtimezone_is_short_and_matches_zoneinfo():
-    calendar, _entry = read(calendar_entries.for_rsvp(new_rsvp()))
+    calendar, _entry = parse(calendar_entries.for_rsvp(new_rsvp()))
     [zone] = calendar.timezones
     assert len(zone.to_ical()) < 600
     assert [part.DTSTART for part in zone.daylight] == [datetime(2019, 3, 10, 2)]
     assert [part.DTSTART for part in zone.standard] == [datetime(2019, 1, 1), datetime(2019, 11, 3, 2)]
     rules, moment = zone.to_tz(lookup_tzid=False), datetime(2019, 1, 2)
     while moment < datetime(2019, 12, 31):
-        assert moment.replace(tzinfo=rules).utcoffset() == moment.replace(tzinfo=HERE).utcoffset(), moment
+        assert moment.replace(tzinfo=rules).utcoffset() == moment.replace(tzinfo=STOCKTON).utcoffset(), moment
         moment += timedelta(days=1)
 
 
 def test_vtimezone_covers_event_spanning_new_year():
     event = new_event(starts_at=datetime(2020, 1, 1, 4, tzinfo=UTC), ends_at=datetime(2020, 1, 1, 9, tzinfo=UTC))
-    calendar, entry = read(calendar_entries.for_event(event))
+    calendar, entry = parse(calendar_entries.for_event(event))
     rules = calendar.timezones[0].to_tz(lookup_tzid=False)
     assert [moment.replace(tzinfo=rules).astimezone(UTC) for moment in (entry.start, entry.end)] == [
         event.starts_at,
@@ -110,7 +110,7 @@ def test_vtimezone_covers_event_spanning_new_year():
 
 def test_cancel_keeps_the_uid_and_frees_the_time():
     rsvp = new_rsvp(held_seats=0, canceled_at=datetime.now(UTC), ics_sequence=5)
-    calendar, entry = read(calendar_entries.for_rsvp(rsvp, "CANCEL"))
+    calendar, entry = parse(calendar_entries.for_rsvp(rsvp, "CANCEL"))
     assert calendar["METHOD"] == "CANCEL"
     assert (entry["UID"], entry["SEQUENCE"]) == (str(rsvp.ics_uid), 5)
     assert (entry["STATUS"], entry["TRANSP"]) == ("CANCELLED", "TRANSPARENT")
@@ -120,7 +120,7 @@ def test_cancel_keeps_the_uid_and_frees_the_time():
 
 def test_publish_entry_has_no_attendee():
     rsvp = new_rsvp()
-    calendar, entry = read(calendar_entries.for_rsvp(rsvp, "PUBLISH"))
+    calendar, entry = parse(calendar_entries.for_rsvp(rsvp, "PUBLISH"))
     assert calendar["METHOD"] == "PUBLISH"
     assert "ATTENDEE" not in entry
     assert (entry["UID"], entry["SEQUENCE"], entry["STATUS"]) == (str(rsvp.ics_uid), 4, "CONFIRMED")
@@ -128,7 +128,7 @@ def test_publish_entry_has_no_attendee():
 
 def test_event_entry_is_public():
     event = new_event(description="Breakfast; come hungry,\nleave with a promise.")
-    calendar, entry = read(calendar_entries.for_event(event))
+    calendar, entry = parse(calendar_entries.for_event(event))
     assert calendar["METHOD"] == "PUBLISH"
     assert entry["UID"] == "event-5@imagine.example.org"
     assert entry["URL"] == f"{SITE}/imagine/events/summit-2019/"
@@ -138,18 +138,18 @@ def test_event_entry_is_public():
     assert "ATTENDEE" not in entry
     assert entry["STATUS"] == "CONFIRMED"
     event.canceled_at = datetime.now(UTC)
-    assert read(calendar_entries.for_event(event))[1]["STATUS"] == "CANCELLED"
+    assert parse(calendar_entries.for_event(event))[1]["STATUS"] == "CANCELLED"
 
 
 def test_rsvp_entry_uses_rsvp_language_and_event_entry_the_active_one():
-    assert read(calendar_entries.for_rsvp(new_rsvp(language="es")))[1]["SUMMARY"] == "Cumbre Imagine Promise"
+    assert parse(calendar_entries.for_rsvp(new_rsvp(language="es")))[1]["SUMMARY"] == "Cumbre Imagine Promise"
     with translation.override("es"):
-        assert read(calendar_entries.for_event(new_event()))[1]["SUMMARY"] == "Cumbre Imagine Promise"
-        assert read(calendar_entries.for_rsvp(new_rsvp()))[1]["SUMMARY"] == "Imagine Promise Summit"
+        assert parse(calendar_entries.for_event(new_event()))[1]["SUMMARY"] == "Cumbre Imagine Promise"
+        assert parse(calendar_entries.for_rsvp(new_rsvp()))[1]["SUMMARY"] == "Imagine Promise Summit"
 
 
 @pytest.mark.parametrize(
-    ("name", "shown"),
+    ("name", "expected"),
     [
         ('<b>Ann & "Bo"\r\nATTENDEE:mailto:evil@example.org', "<b>Ann & 'Bo' ATTENDEE:mailto:evil@example.org"),
         ("Iglesia San José; Panadería Ñandú, S. A.: «Güeros»", "Iglesia San José; Panadería Ñandú, S. A.: «Güeros»"),
@@ -159,11 +159,11 @@ def test_rsvp_entry_uses_rsvp_language_and_event_entry_the_active_one():
         ("Ann \x07\x7fBo\tLee", "Ann Bo Lee"),
     ],
 )
-def test_unusual_names_produce_a_valid_calendar(name, shown):
-    text = calendar_entries.for_rsvp(new_rsvp(new_event(title=f"Summit, {shown}; part 1"), name=name))
+def test_unusual_names_produce_a_valid_calendar(name, expected):
+    text = calendar_entries.for_rsvp(new_rsvp(new_event(title=f"Summit, {expected}; part 1"), name=name))
     assert all(len(line.encode()) <= 75 for line in text.split("\r\n"))
     assert "\n" not in text.replace("\r\n", "")
-    entry = read(text)[1]
+    entry = parse(text)[1]
     assert entry["ATTENDEE"] == "mailto:alma@example.org"
-    assert entry["ATTENDEE"].params["CN"] == shown
-    assert entry["SUMMARY"] == f"Summit, {shown}; part 1"
+    assert entry["ATTENDEE"].params["CN"] == expected
+    assert entry["SUMMARY"] == f"Summit, {expected}; part 1"

@@ -1,4 +1,4 @@
-"""The public calendar: its page, and the feed that calendar programs subscribe to."""
+"""The public calendar: its page, and the feed for calendar programs."""
 
 from datetime import UTC, date, datetime, timedelta
 
@@ -17,14 +17,14 @@ PAGE, FEED = "/imagine/events/", "/imagine/events/calendar.ics"
 DAY = timedelta(days=1)
 
 
-def read(response) -> Calendar:
+def parse(response) -> Calendar:
     assert response.status_code == 200
     return Calendar.from_ical(response.content)
 
 
 def entries(**query) -> dict[str, object]:
-    """The feed's entries by their title."""
-    return {str(entry["SUMMARY"]): entry for entry in read(Client().get(FEED, query)).events}
+    """Return the feed's entries by title."""
+    return {str(entry["SUMMARY"]): entry for entry in parse(Client().get(FEED, query)).events}
 
 
 def change(event: Event, **fields) -> None:
@@ -34,17 +34,17 @@ def change(event: Event, **fields) -> None:
     factories.save_event(event)
 
 
-def was(days: int, **fields) -> Event:
-    """An event that took place some days ago."""
+def past_event(days: int, **fields) -> Event:
+    """Create an event that took place some days ago."""
     start = timezone.now() - days * DAY
     return factories.event(starts_at=start, rsvp_opens_at=start - 60 * DAY, **fields)
 
 
 def hidden() -> None:
-    """What nobody is told of."""
+    """Events that no one may see."""
     factories.event(title="Draft", is_published=False)
     factories.event(title="Secret", invitation_only=True)
-    was(20, title="Secret past", invitation_only=True)
+    past_event(20, title="Secret past", invitation_only=True)
 
 
 # The page -------------------------------------------------------------------------------------------------------
@@ -54,8 +54,8 @@ def test_events_page_lists_upcoming_by_date_and_past_of_this_school_year(client)
     hidden()
     factories.event(title="Winter gathering", starts_at=timezone.now() + 60 * DAY)
     factories.event(title="Kick-off")
-    was(30, title="Last month", school_year=school_year.current_school_year())
-    was(800, title="Long ago", school_year=school_year.current_school_year() - 2)
+    past_event(30, title="Last month", school_year=school_year.current_school_year())
+    past_event(800, title="Long ago", school_year=school_year.current_school_year() - 2)
     page = web_client.page_text(client.get(PAGE))
     order = [page.index(title) for title in ("Kick-off", "Winter gathering", "Last month")]
     assert order == sorted(order)
@@ -71,14 +71,14 @@ def test_events_page_shows_rsvp_status_of_each_event(client):
     factories.event(title="Closed", rsvp_closes_at=now - DAY)
     factories.mark_event_canceled(factories.event(title="Off"))
     page = web_client.page_text(client.get(PAGE))
-    for said in (
+    for expected in (
         "7 seats left.",
         "Every seat is taken: there is a waiting list.",
         "RSVP opens on March 5.",
         "RSVP is closed.",
         "This event will not take place.",
     ):
-        assert page.count(said) == 1, said
+        assert page.count(expected) == 1, expected
 
 
 def test_events_page_without_events_says_so(client):
@@ -97,16 +97,16 @@ def test_events_page_links_to_feed_and_home_page_links_to_events_page(client, se
 def test_events_page_query_count_is_constant(client, django_assert_num_queries):
     for number in range(30):
         factories.event(title=f"Gathering {number}")
-        was(number + 1, title=f"Past {number}", school_year=2090)
+        past_event(number + 1, title=f"Past {number}", school_year=2090)
         if number in {0, 29}:
             with django_assert_num_queries(2):
                 client.get(PAGE)
 
 
-@pytest.mark.parametrize(("today", "began"), [(date(2027, 6, 30), 2026), (date(2027, 7, 1), 2027)])
-def test_school_year_begins_in_july(monkeypatch, today, began):
+@pytest.mark.parametrize(("today", "started"), [(date(2027, 6, 30), 2026), (date(2027, 7, 1), 2027)])
+def test_school_year_begins_in_july(monkeypatch, today, started):
     monkeypatch.setattr("summit.school_year.localdate", lambda: today)
-    assert school_year.current_school_year() == began
+    assert school_year.current_school_year() == started
 
 
 # The feed -------------------------------------------------------------------------------------------------------
@@ -115,7 +115,7 @@ def test_school_year_begins_in_july(monkeypatch, today, began):
 def test_feed_is_a_subscribable_calendar(client):
     factories.event()
     response = client.get(FEED)
-    calendar = read(response)
+    calendar = parse(response)
     assert response["Content-Type"] == "text/calendar; charset=utf-8"
     assert (calendar["VERSION"], calendar["METHOD"]) == ("2.0", "PUBLISH")
     assert calendar["X-WR-CALNAME"] == calendar["NAME"] == "Imagine Promise events"
@@ -126,41 +126,45 @@ def test_feed_is_a_subscribable_calendar(client):
 
 def test_feed_has_public_events_without_guest_data():
     hidden()
-    coming, past = factories.event(title="Coming"), was(30, title="Past")
-    was(500, title="Long ago")
-    rsvp = factories.rsvp(coming)
+    upcoming, past = factories.event(title="Coming"), past_event(30, title="Past")
+    past_event(500, title="Long ago")
+    rsvp = factories.rsvp(upcoming)
     assert list(entries()) == ["Past", "Coming"]
     text = Client().get(FEED).content.decode().replace("\r\n ", "")
     for private in (rsvp.name, rsvp.email, rsvp.token, "ATTENDEE"):
         assert private not in text
     entry = entries()["Coming"]
-    assert entry["UID"] == f"event-{coming.pk}@127.0.0.1"
-    assert (entry.start, entry.end) == (coming.starts_at, coming.ends_at)
-    assert entry["URL"] == f"http://127.0.0.1:8000{coming.get_absolute_url()}"
+    assert entry["UID"] == f"event-{upcoming.pk}@127.0.0.1"
+    assert (entry.start, entry.end) == (upcoming.starts_at, upcoming.ends_at)
+    assert entry["URL"] == f"http://127.0.0.1:8000{upcoming.get_absolute_url()}"
     assert (entry["STATUS"], entry["SEQUENCE"]) == ("CONFIRMED", 0)
     assert past.get_absolute_url() in text
 
 
 def test_feed_and_event_file_share_uid_and_times(client):
     event = factories.event()
-    [own] = read(client.get(event.get_absolute_url() + "calendar.ics")).events
-    [fed] = entries().values()
-    assert own["UID"] == fed["UID"]
-    assert (own.start, own.end) == (fed.start, fed.end)
+    [own] = parse(client.get(event.get_absolute_url() + "calendar.ics")).events
+    [feed_entry] = entries().values()
+    assert own["UID"] == feed_entry["UID"]
+    assert (own.start, own.end) == (feed_entry.start, feed_entry.end)
 
 
 def test_feed_follows_an_event_through_change_and_cancellation():
     event = factories.event(title="Kick-off")
     first = entries()["Kick-off"]
     change(event, venue="Weber Point")
-    moved = entries()["Kick-off"]
+    moved_entry = entries()["Kick-off"]
     factories.cancel_event(event)
-    off = entries()["Kick-off"]
-    assert first["UID"] == moved["UID"] == off["UID"]
-    assert [entry["SEQUENCE"] for entry in (first, moved, off)] == [0, 1, 2]
-    assert first["DTSTAMP"].dt <= moved["DTSTAMP"].dt <= off["DTSTAMP"].dt
-    assert moved["LOCATION"].startswith("Weber Point")
-    assert (moved["STATUS"], off["STATUS"], off["TRANSP"]) == ("CONFIRMED", "CANCELLED", "TRANSPARENT")
+    canceled_entry = entries()["Kick-off"]
+    assert first["UID"] == moved_entry["UID"] == canceled_entry["UID"]
+    assert [entry["SEQUENCE"] for entry in (first, moved_entry, canceled_entry)] == [0, 1, 2]
+    assert first["DTSTAMP"].dt <= moved_entry["DTSTAMP"].dt <= canceled_entry["DTSTAMP"].dt
+    assert moved_entry["LOCATION"].startswith("Weber Point")
+    assert (moved_entry["STATUS"], canceled_entry["STATUS"], canceled_entry["TRANSP"]) == (
+        "CONFIRMED",
+        "CANCELLED",
+        "TRANSPARENT",
+    )
 
 
 def test_feed_uses_language_of_query_parameter_or_browser():
@@ -174,8 +178,8 @@ def test_feed_uses_language_of_query_parameter_or_browser():
 def test_feed_returns_304_until_an_event_changes(client):
     event = factories.event()
     first = client.get(FEED)
-    again = client.get(FEED, headers={"if-none-match": first["ETag"]})
-    assert (again.status_code, again.content) == (304, b"")
+    cached = client.get(FEED, headers={"if-none-match": first["ETag"]})
+    assert (cached.status_code, cached.content) == (304, b"")
     assert client.get(FEED, headers={"if-modified-since": first["Last-Modified"]}).status_code == 304
     assert client.get(FEED).content == first.content
     change(event, title="Another title")
@@ -192,7 +196,7 @@ def test_if_modified_since_alone_detects_every_change(client, fields):
 
 
 def test_feed_without_any_event_is_an_empty_calendar(client):
-    assert read(client.get(FEED)).events == []
+    assert parse(client.get(FEED)).events == []
 
 
 @pytest.mark.slow

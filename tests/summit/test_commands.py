@@ -1,4 +1,4 @@
-"""Inviting from the command line, and the invented contacts for it."""
+"""Inviting from the command line, and the sample contacts for it."""
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def audience() -> Audience:
-    """Two people for an event that one of them has an RSVP for."""
+    """Two people, one of whom has an RSVP for the event."""
     event = factories.event(slug="kick-off")
     factories.rsvp(event, "Jun")
     return factories.audience(name="Everybody", uploaded_contacts=[person("Alma"), person("Jun")])
@@ -45,10 +45,10 @@ def test_invite_without_yes_is_a_dry_run(audience, capsys):
 
 
 def test_invite_with_yes_starts_the_mailing(audience, capsys):
-    said = invite(capsys, "kick-off", "--audience", "Everybody", "--yes")
+    output = invite(capsys, "kick-off", "--audience", "Everybody", "--yes")
     mailing = Mailing.objects.get()
-    assert said[0].endswith("1 person would be invited.")
-    assert said[-1] == f"Begun: mailing {mailing.pk} to 1 person. Its page in the admin shows how far it is."
+    assert output[0].endswith("1 person would be invited.")
+    assert output[-1] == f"Begun: mailing {mailing.pk} to 1 person. Its page in the admin shows how far it is."
     assert (mailing.recipient_count, mailing.started_by) == (1, "manage.py invite")
     assert Invitation.objects.get().contact.name == "Alma"
     assert writing.write_mailing(mailing)
@@ -70,9 +70,9 @@ def test_invite_reports_unknown_event_unknown_audience_and_closed_rsvp(audience)
         "There is no audience called “Nobody”. There are: Everybody.",
     )
     factories.close_rsvp(Event.objects.get())
-    said = "RSVP for this event is closed, so nobody could answer. Give it a later end first."
-    assert failed("kick-off", "--audience", "Everybody") == (1, said)
-    assert failed("kick-off", "--audience", "Everybody", "--yes") == (1, said)
+    output = "RSVP for this event is closed, so nobody could answer. Give it a later end first."
+    assert failed("kick-off", "--audience", "Everybody") == (1, output)
+    assert failed("kick-off", "--audience", "Everybody", "--yes") == (1, output)
 
 
 # Invented contacts -----------------------------------------------------------------------------------------------

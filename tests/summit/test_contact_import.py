@@ -1,4 +1,4 @@
-"""A spreadsheet of people for an audience: what is read, what is left out, who is put in."""
+"""Uploaded contact lists: what is read, what is rejected, and who is added to the audience."""
 
 import io
 
@@ -30,23 +30,23 @@ def xlsx(*rows, header=HEADER) -> bytes:
     return file.getvalue()
 
 
-def read(*rows, header=HEADER) -> CheckedList:
-    """What a file says, after both kinds of file said the same."""
+def read_list(*rows, header=HEADER) -> CheckedList:
+    """Read the rows, once as CSV and once as XLSX, which must give the same result."""
     checked = contact_import.check_contact_list(csv(*rows, header=header), "list")
     assert contact_import.check_contact_list(xlsx(*rows, header=header), "list") == checked
     return checked
 
 
-def refusal(content: bytes) -> str:
-    with pytest.raises(Unreadable) as refused:
+def file_error(content: bytes) -> str:
+    with pytest.raises(Unreadable) as error:
         contact_import.check_contact_list(content, "list")
-    return str(refused.value)
+    return str(error.value)
 
 
-def why(*row: str) -> str:
-    [bad] = read(row).rejected
-    assert bad.line == 2
-    return bad.why
+def row_error(*row: str) -> str:
+    [rejected_row] = read_list(row).rejected
+    assert rejected_row.line == 2
+    return rejected_row.why
 
 
 def people() -> list[tuple]:
@@ -58,7 +58,7 @@ def people() -> list[tuple]:
 
 def test_rows_are_split_into_existing_and_new_contacts():
     person("Alma", email="Alma@example.org")
-    checked = read(("ALMA@example.org",), ("jun@example.org", "Jun Park", "Port Gate", "es"))
+    checked = read_list(("ALMA@example.org",), ("jun@example.org", "Jun Park", "Port Gate", "es"))
     assert checked.existing == [(2, "ALMA@example.org", "", "", "")]
     assert checked.new == [(3, "jun@example.org", "Jun Park", "Port Gate", "es")]
     assert (checked.rejected, checked.repeated, checked.opted_out) == ([], [], [])
@@ -74,14 +74,14 @@ def test_rows_are_split_into_existing_and_new_contacts():
     ],
 )
 def test_common_column_names_are_recognized(header):
-    assert read(("jun@example.org", "Jun", "Port", "Español"), header=header).new == [
+    assert read_list(("jun@example.org", "Jun", "Port", "Español"), header=header).new == [
         (2, "jun@example.org", "Jun", "Port", "es")
     ]
 
 
 def test_first_and_last_name_columns_are_joined():
     header = ("Last name", "First name", "Email", "Shoe size")
-    assert read(("Park", "Jun", "jun@example.org", "42"), header=header).new[0].name == "Jun Park"
+    assert read_list(("Park", "Jun", "jun@example.org", "42"), header=header).new[0].name == "Jun Park"
 
 
 def test_email_with_display_name_or_mailto_is_read():
@@ -97,16 +97,16 @@ def test_title_lines_and_empty_lines_are_skipped():
 
 
 def test_invalid_emails_are_reported():
-    assert why("jun at example.org", "Jun") == "“jun at example.org” is no e-mail address."
-    assert why("", "Jun") == "The e-mail address is missing."
-    assert why("x" * 250 + "@example.org") == f"“{'x' * 30}…” is longer than 254 characters."
+    assert row_error("jun at example.org", "Jun") == "“jun at example.org” is no e-mail address."
+    assert row_error("", "Jun") == "The e-mail address is missing."
+    assert row_error("x" * 250 + "@example.org") == f"“{'x' * 30}…” is longer than 254 characters."
 
 
 def test_all_errors_of_a_row_are_reported_with_its_line():
-    bad = contact_import.check_contact_list(
+    rejected_row = contact_import.check_contact_list(
         csv(("mai@example.org",), ("nobody", "=1+1", "", "Klingon")), "list"
     ).rejected
-    assert bad == [
+    assert rejected_row == [
         SkippedRow(
             3,
             "nobody",
@@ -117,19 +117,19 @@ def test_all_errors_of_a_row_are_reported_with_its_line():
 
 
 def test_too_long_names_are_reported():
-    assert why("jun@example.org", "x" * 101) == f"“{'x' * 30}…” is longer than 100 characters."
-    assert why("jun@example.org", "Jun", "x" * 121) == f"“{'x' * 30}…” is longer than 120 characters."
+    assert row_error("jun@example.org", "x" * 101) == f"“{'x' * 30}…” is longer than 100 characters."
+    assert row_error("jun@example.org", "Jun", "x" * 121) == f"“{'x' * 30}…” is longer than 120 characters."
 
 
 def test_row_without_email_is_identified_by_its_name():
-    assert read(("", "Jun Park")).rejected[0].what == "Jun Park"
+    assert read_list(("", "Jun Park")).rejected[0].what == "Jun Park"
 
 
 def test_repeated_emails_are_accepted_once_ignoring_case():
-    checked = read(("jun@example.org", "Jun"), ("JUN@example.org", "Jun Again"), ("jun@example.org",))
+    checked = read_list(("jun@example.org", "Jun"), ("JUN@example.org", "Jun Again"), ("jun@example.org",))
     assert [row.name for row in checked.new] == ["Jun"]
-    said = "The same address as in line 2."
-    assert checked.repeated == [SkippedRow(3, "JUN@example.org", said), SkippedRow(4, "jun@example.org", said)]
+    expected = "The same address as in line 2."
+    assert checked.repeated == [SkippedRow(3, "JUN@example.org", expected), SkippedRow(4, "jun@example.org", expected)]
 
 
 def test_unsubscribed_and_suppressed_emails_are_not_accepted():
@@ -137,13 +137,13 @@ def test_unsubscribed_and_suppressed_emails_are_not_accepted():
     preferences.set_topics(preferences.get_preference("alma@example.org"), invitations=False)
     preferences.suppress("jun@example.org", "550")
     preferences.set_topics(preferences.get_preference("mai@example.org"), reminders=False)
-    checked = read(("Alma@example.org",), ("jun@example.org",), ("mai@example.org",))
+    checked = read_list(("Alma@example.org",), ("jun@example.org",), ("mai@example.org",))
     assert [row.email for row in checked.opted_out] == ["Alma@example.org", "jun@example.org"]
     assert [row.email for row in checked.accepted] == ["mai@example.org"]
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "expected"),
     [
         (b"", "The file is empty."),
         (b"%PDF-1.4", "This is neither a CSV nor an XLSX file."),
@@ -155,19 +155,19 @@ def test_unsubscribed_and_suppressed_emails_are_not_accepted():
         (b'email\n"jun@example.org\n', "Line 2 cannot be read: its quotation marks do not match."),
     ],
 )
-def test_unusable_file_is_refused(content, said):
-    assert refusal(content) == said
+def test_unusable_file_is_refused(content, expected):
+    assert file_error(content) == expected
 
 
 def test_file_with_too_many_rows_is_refused(monkeypatch):
     monkeypatch.setattr(contact_import, "MAX_ROWS", 2)
     rows = [(f"person{n}@example.org",) for n in range(3)]
-    assert refusal(csv(*rows)) == "It has more than 2 rows. Split it into files of fewer rows."
+    assert file_error(csv(*rows)) == "It has more than 2 rows. Split it into files of fewer rows."
 
 
 def test_checking_a_list_writes_nothing():
     before = snapshots.tables()
-    read(("jun@example.org", "Jun", "Port Gate"))
+    read_list(("jun@example.org", "Jun", "Port Gate"))
     assert snapshots.tables() == before
 
 
@@ -185,7 +185,7 @@ def test_add_to_audience_creates_missing_contacts_and_organizations():
     known = factories.organization("The Port Gate, Inc.")
     person("Boss", known)
     alma = person("Alma")
-    checked = read(
+    checked = read_list(
         ("alma@example.org", "Alma Else"),
         ("jun@example.org", "Jun Park", "port gate", "es"),
         ("mai@example.org", "Mai", "Brand New"),
@@ -225,7 +225,7 @@ def test_adding_the_same_list_again_changes_nothing():
 
 def test_contact_without_name_is_named_after_organization_or_email():
     contact_import.add_to_audience(
-        factories.audience(), read(("jun@example.org",), ("mai@example.org", "", "Port Gate"))
+        factories.audience(), read_list(("jun@example.org",), ("mai@example.org", "", "Port Gate"))
     )
     assert [name for _email, name, *_rest in people()] == ["jun", "Port Gate"]
 
@@ -233,26 +233,26 @@ def test_contact_without_name_is_named_after_organization_or_email():
 def test_shared_email_matches_the_contact_of_the_given_organization():
     organizations = [factories.organization("Port Gate"), factories.organization("Union Hall")]
     first, second = [person("Alma", organization) for organization in organizations]
-    for organization, meant in (("union hall", second), ("", first), ("Unknown", first)):
+    for organization, expected_contact in (("union hall", second), ("", first), ("Unknown", first)):
         audience = factories.audience()
-        contact_import.add_to_audience(audience, read(("alma@example.org", "Alma", organization)))
-        assert audience.uploaded_contacts.get() == meant
+        contact_import.add_to_audience(audience, read_list(("alma@example.org", "Alma", organization)))
+        assert audience.uploaded_contacts.get() == expected_contact
     assert Contact.objects.count() == 2
 
 
 def test_contacts_deleted_or_created_since_checking_are_still_added():
-    erased = person("Alma")
-    checked = read(("alma@example.org", "Alma"), ("jun@example.org", "Jun"))
-    erased.delete()
-    made = person("Jun")
+    deleted = person("Alma")
+    checked = read_list(("alma@example.org", "Alma"), ("jun@example.org", "Jun"))
+    deleted.delete()
+    created = person("Jun")
     audience = factories.audience()
     assert contact_import.add_to_audience(audience, checked) == 2
-    assert made in audience.uploaded_contacts.all()
+    assert created in audience.uploaded_contacts.all()
 
 
 def test_rejected_repeated_and_opted_out_rows_are_not_added():
     preferences.set_topics(preferences.get_preference("no@example.org"), invitations=False)
-    checked = read(("broken",), ("jun@example.org",), ("jun@example.org",), ("no@example.org",))
+    checked = read_list(("broken",), ("jun@example.org",), ("jun@example.org",), ("no@example.org",))
     assert contact_import.add_to_audience(factories.audience(), checked) == 1
     assert [email for email, *_rest in people()] == ["jun@example.org"]
 
@@ -260,7 +260,7 @@ def test_rejected_repeated_and_opted_out_rows_are_not_added():
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [1, 30])
 def test_add_to_audience_query_count_is_constant(number, django_assert_num_queries):
-    checked = read(*((f"person{n}@example.org", f"Person {n}", f"Works {n}") for n in range(number)))
+    checked = read_list(*((f"person{n}@example.org", f"Person {n}", f"Works {n}") for n in range(number)))
     audience = factories.audience()
     with django_assert_num_queries(25):
         contact_import.add_to_audience(audience, checked)
@@ -271,7 +271,7 @@ def test_new_organizations_get_unique_slugs():
     factories.organization("Port Works")
     contact_import.add_to_audience(
         factories.audience(),
-        read(
+        read_list(
             ("jun@example.org", "Jun", "Port-Works 2"),
             ("mai@example.org", "Mai", "Port Works (2)"),
             ("a@example.org", "", "端"),

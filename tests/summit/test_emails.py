@@ -1,4 +1,4 @@
-"""What each letter says, in words, and what its calendar part does."""
+"""The text and calendar part of each email to guests."""
 
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
@@ -16,11 +16,13 @@ from tests import factories
 pytestmark = pytest.mark.django_db
 
 SITE = "https://imagine.example.org"
-APRIL_4 = datetime(2030, 4, 4, 15, tzinfo=UTC)  # 8:00 in Stockton, a Thursday
+APRIL_4 = datetime(2030, 4, 4, 15, tzinfo=UTC)  # 8 a.m. in Stockton, a Thursday
 OPEN = {"rsvp_opens_at": datetime(2019, 1, 1, tzinfo=UTC), "rsvp_closes_at": datetime(2030, 4, 3, tzinfo=UTC)}
-ALSO = "The same page leads to a promise for students, too, while a school year is open for promises."
-WHY = "You get this mail because someone saved seats with this address. If it was not you, cancel with the link above."
-CARE = "The link belongs to you alone. Whoever has it can change your party, so please do not forward it."
+PROMISE_NOTE = "The same page leads to a promise for students, too, while a school year is open for promises."
+RECIPIENT_REASON = (
+    "You get this mail because someone saved seats with this address. If it was not you, cancel with the link above."
+)
+LINK_WARNING = "The link belongs to you alone. Whoever has it can change your party, so please do not forward it."
 
 
 @pytest.fixture(autouse=True)
@@ -34,28 +36,28 @@ def new_event(**fields):
     return factories.event(starts_at=APRIL_4, **(OPEN | fields))
 
 
-def letters_of(rsvp, *kinds):
-    found = rsvp.messages.filter(kind__in=kinds) if kinds else rsvp.messages
-    return list(found.order_by("created_at", "object_id"))
+def emails_of(rsvp, *kinds):
+    messages = rsvp.messages.filter(kind__in=kinds) if kinds else rsvp.messages
+    return list(messages.order_by("created_at", "object_id"))
 
 
 def newest(rsvp, kind):
-    return letters_of(rsvp, kind)[-1]
+    return emails_of(rsvp, kind)[-1]
 
 
-def entry_of(message):
-    """The calendar part's one entry, as another program reads it."""
+def calendar_entry(message):
+    """Parse the calendar part's only entry with another library."""
     calendar = Calendar.from_ical(message.ics)
     assert calendar["METHOD"] == message.ics_method
     return calendar.events[0]
 
 
-class Page(HTMLParser):
-    """The text of an HTML letter, each run on a line, and its links."""
+class EmailText(HTMLParser):
+    """The text of an HTML email, one line per text node, and its links."""
 
     def __init__(self, html):
         super().__init__()
-        self.runs, self.links, self.tags = [], [], set()
+        self.texts, self.links, self.tags = [], [], set()
         self.feed(html)
 
     def handle_starttag(self, tag, attrs):
@@ -63,11 +65,11 @@ class Page(HTMLParser):
         self.links += [value for name, value in attrs if name == "href"]
 
     def handle_data(self, data):
-        if words := " ".join(data.split()):
-            self.runs.append(words)
+        if text := " ".join(data.split()):
+            self.texts.append(text)
 
 
-# Each message ------------------------------------------------------------------------------------------------------
+# Each message -------------------------------------------------------------------------------------------------------
 
 
 def test_confirmed_email_has_the_full_text():
@@ -99,9 +101,9 @@ def test_confirmed_email_has_the_full_text():
         "Name guests, change or cancel:\n"
         f"{SITE}/imagine/rsvp/{rsvp.token}/\n"
         "\n"
-        f"{CARE}\n"
+        f"{LINK_WARNING}\n"
         "\n"
-        f"{ALSO}\n"
+        f"{PROMISE_NOTE}\n"
         "\n"
         "The attached entry keeps your calendar up to date.\n"
         "\n"
@@ -109,7 +111,7 @@ def test_confirmed_email_has_the_full_text():
         "Imagine Promise\n"
         "Stockton Unified School District\n"
         "\n"
-        f"{WHY}\n"
+        f"{RECIPIENT_REASON}\n"
         "Reply to this mail and a person in Community Relations reads it.\n"
         "Community Relations, 1 Sample Street, Stockton, California\n"
     )
@@ -118,8 +120,8 @@ def test_confirmed_email_has_the_full_text():
 def test_confirmed_email_html_has_the_same_content_and_one_link():
     rsvp = factories.rsvp(new_event(), size=3, guests=("Jun Reyes",))
     message = newest(rsvp, "rsvp_confirmed")
-    page = Page(message.body_html)
-    assert page.runs == [
+    page = EmailText(message.body_html)
+    assert page.texts == [
         "Your 3 seats on April 4 are confirmed",
         "Thursday, April 4, 2030, 8:00–10:30 a.m., University of the Pacific. One guest is still unnamed.",
         "Imagine Promise",
@@ -137,9 +139,9 @@ def test_confirmed_email_html_has_the_same_content_and_one_link():
         "Jun Reyes",
         "Guest 3, not named yet",
         "Name guests, change or cancel",
-        f"{CARE} {ALSO}",
+        f"{LINK_WARNING} {PROMISE_NOTE}",
         "The attached entry keeps your calendar up to date.",
-        WHY,
+        RECIPIENT_REASON,
         "Reply to this mail and a person in Community Relations reads it.",
         "Community Relations, 1 Sample Street, Stockton, California",
     ]
@@ -188,7 +190,7 @@ def test_waitlisted_email_with_some_seats_has_calendar_request():
     assert message.body_text.startswith(
         "Confirmed in part\nYou hold 1 seat and wait for 2\n\nAlma Reyes, your seat is certain.\n"
     )
-    entry = entry_of(message)
+    entry = calendar_entry(message)
     assert message.ics_method == "REQUEST"
     assert entry["DESCRIPTION"].startswith("You hold 1 seat and wait for 2. At the door, say ")
 
@@ -218,7 +220,7 @@ def test_promoted_email_for_part_and_all_of_the_party():
     message = newest(rsvp, "rsvp_promoted")
     assert message.subject == "Seats came free. You have 3 seats on April 4"
     assert "\n\nAlma Reyes, a seat came free and is yours now.\nYou do not wait any more.\n" in message.body_text
-    assert len(letters_of(rsvp, "rsvp_promoted")) == 2
+    assert len(emails_of(rsvp, "rsvp_promoted")) == 2
 
 
 def test_changed_email_shows_current_seats():
@@ -243,14 +245,14 @@ def test_move_to_waitlist_email_cancels_the_calendar_entry():
     )
     assert "\nThe attached entry takes the event out of your calendar.\n" in message.body_text
     assert message.ics_method == "CANCEL"
-    assert entry_of(message)["STATUS"] == "CANCELLED"
+    assert calendar_entry(message)["STATUS"] == "CANCELLED"
 
 
 def test_two_changes_while_waitlisted_send_two_emails():
     rsvp = factories.rsvp(new_event(capacity=1), size=3)
     seats.change_party_size(rsvp, size=2)
     seats.change_party_size(rsvp, size=4)
-    assert [message.subject for message in letters_of(rsvp, "rsvp_changed")] == [
+    assert [message.subject for message in emails_of(rsvp, "rsvp_changed")] == [
         "Your party changed. You are waiting for 2 seats on April 4",
         "Your party changed. You are waiting for 4 seats on April 4",
     ]
@@ -269,7 +271,7 @@ def test_canceled_email_with_seats_cancels_the_calendar_entry():
     assert "\nThe attached entry takes the event out of your calendar.\n" in message.body_text
     assert "Your party" not in message.body_text
     assert message.ics_method == "CANCEL"
-    assert entry_of(message)["STATUS"] == "CANCELLED"
+    assert calendar_entry(message)["STATUS"] == "CANCELLED"
 
 
 def test_canceled_email_of_second_party_uses_the_render_cache():
@@ -302,7 +304,7 @@ def test_rsvp_link_is_sent_to_the_saved_email():
     rsvp = factories.rsvp(new_event(), size=2)
     before = Rsvp.objects.get(pk=rsvp.pk).ics_sequence
     rsvp_emails.queue_rsvp_link(rsvp)
-    [message] = letters_of(rsvp, "rsvp_link")
+    [message] = emails_of(rsvp, "rsvp_link")
     assert message.recipient == "alma.reyes@example.org"
     assert message.subject == "The link to your RSVP for April 4"
     assert message.body_text.startswith("Confirmed\nYou have 2 seats\n\nAlma Reyes, here is the link to your RSVP.\n")
@@ -313,7 +315,7 @@ def test_rsvp_link_is_sent_to_the_saved_email():
 
 
 @pytest.mark.parametrize(
-    ("fields", "subject", "headline", "until_now"),
+    ("fields", "subject", "headline", "previously"),
     [
         (
             {"starts_at": datetime(2030, 4, 11, 16, tzinfo=UTC), "ends_at": datetime(2030, 4, 11, 20, tzinfo=UTC)},
@@ -336,7 +338,7 @@ def test_rsvp_link_is_sent_to_the_saved_email():
         ),
     ],
 )
-def test_rescheduled_email_shows_old_and_new_time_or_place(fields, subject, headline, until_now):
+def test_rescheduled_email_shows_old_and_new_time_or_place(fields, subject, headline, previously):
     event = new_event()
     rsvp = factories.rsvp(event, size=2)
     for name, value in fields.items():
@@ -349,8 +351,8 @@ def test_rescheduled_email_shows_old_and_new_time_or_place(fields, subject, head
         "Alma Reyes, the event has moved, and your RSVP stays as it is.\nYou have 2 seats.\n"
         "If the change does not suit you, please cancel with the link, so that someone else can come.\n"
     )
-    assert f"\nUntil now: {until_now}\n" in message.body_text
-    entry = entry_of(message)
+    assert f"\nUntil now: {previously}\n" in message.body_text
+    entry = calendar_entry(message)
     assert (entry.start, entry.end) == (event.starts_at, event.ends_at)
     assert entry["LOCATION"] == f"{event.venue}, {event.address}"
 
@@ -368,8 +370,8 @@ def test_event_canceled_email_cancels_entry_and_has_no_rsvp_link():
     )
     assert f"\nSee what comes next:\n{SITE}/imagine/\n" in message.body_text
     assert seated.token not in message.body_text + message.body_html
-    assert CARE not in message.body_text
-    entry = entry_of(message)
+    assert LINK_WARNING not in message.body_text
+    entry = calendar_entry(message)
     assert (message.ics_method, entry["STATUS"]) == ("CANCEL", "CANCELLED")
     assert entry["DESCRIPTION"] == "The event will not take place"
     assert newest(queued, "event_canceled").ics == ""
@@ -383,13 +385,13 @@ def test_calendar_entry_keeps_uid_and_increments_sequence():
     seats.change_party_size(rsvp, size=2)
     seats.cancel(rsvp)
     seats.reinstate(rsvp, size=4)
-    parts = [(message.ics_method, entry_of(message)) for message in letters_of(rsvp)]
+    parts = [(message.ics_method, calendar_entry(message)) for message in emails_of(rsvp)]
     assert [method for method, _entry in parts] == ["REQUEST", "REQUEST", "CANCEL", "REQUEST"]
     assert {entry["UID"] for _method, entry in parts} == {str(rsvp.ics_uid)}
     assert [entry["SEQUENCE"] for _method, entry in parts] == [1, 2, 3, 4]
     assert [entry["STATUS"] for _method, entry in parts] == ["CONFIRMED", "CONFIRMED", "CANCELLED", "CONFIRMED"]
     assert Rsvp.objects.get(pk=rsvp.pk).ics_sequence == 4
-    assert [message.idempotency_key for message in letters_of(rsvp)] == [
+    assert [message.idempotency_key for message in emails_of(rsvp)] == [
         f"rsvp_confirmed:{rsvp.pk}:1",
         f"rsvp_changed:{rsvp.pk}:2",
         f"rsvp_canceled:{rsvp.pk}:3",
@@ -401,7 +403,7 @@ def test_calendar_entry_keeps_uid_and_increments_sequence():
 
 
 @pytest.mark.parametrize(
-    ("name", "shown"),
+    ("name", "expected"),
     [
         ('<b>Ann & "Bo"\nBcc: evil@example.org', '<b>Ann & "Bo" Bcc: evil@example.org'),
         ("Iglesia San José, Panadería «Ñandú»", "Iglesia San José, Panadería «Ñandú»"),
@@ -409,14 +411,14 @@ def test_calendar_entry_keeps_uid_and_increments_sequence():
         ("ស្រីពេជ្រ សំណាង " * 6 + "កែវ", "ស្រីពេជ្រ សំណាង " * 6 + "កែវ"),
     ],
 )
-def test_unusual_names_are_shown_and_escaped(name, shown):
+def test_unusual_names_are_shown_and_escaped(name, expected):
     rsvp = factories.rsvp(new_event(), name, email="alma@example.org")
     message = newest(rsvp, "rsvp_confirmed")
-    assert f"\n{shown}, we expect you for breakfast.\n" in message.body_text
-    assert f"\n- {shown}\n" in message.body_text
-    page = Page(message.body_html)
-    assert f"{shown}, we expect you for breakfast." in page.runs
-    assert shown in page.runs
+    assert f"\n{expected}, we expect you for breakfast.\n" in message.body_text
+    assert f"\n- {expected}\n" in message.body_text
+    page = EmailText(message.body_html)
+    assert f"{expected}, we expect you for breakfast." in page.texts
+    assert expected in page.texts
     assert message.body_html.count("<b>") == 3  # the layout's own
 
 
@@ -450,7 +452,7 @@ def test_email_uses_the_language_of_the_rsvp():
         "\nCumbre Imagine Promise\nJueves 4 de abril de 2030\n8:00\xa0a\xa010:30\xa0a.\xa0m.\n"
     ) in message.body_text
     assert '<html lang="es">' in message.body_html
-    assert entry_of(message)["SUMMARY"] == "Cumbre Imagine Promise"
+    assert calendar_entry(message)["SUMMARY"] == "Cumbre Imagine Promise"
 
 
 def test_spanish_email_has_no_english_text():
@@ -459,4 +461,4 @@ def test_spanish_email_has_no_english_text():
     message = newest(rsvp, "rsvp_waitlisted")
     assert "Tiene 2 lugares y espera 1" in message.body_text
     english = ("You ", "Your ", "When ", "The link", "not named", "At the door", "Reply", "School District")
-    assert [words for words in english if words in message.body_text + message.body_html] == []
+    assert [text for text in english if text in message.body_text + message.body_html] == []

@@ -1,4 +1,5 @@
-"""The emails to guests of an event that is rescheduled or canceled: the request marks it, a worker writes batches."""
+"""Emails to guests of a rescheduled or canceled event: the request marks the event, and a worker writes them in
+batches."""
 
 import pytest
 from django.db import connection
@@ -17,7 +18,7 @@ FIRST, SECOND, THIRD = "University of the Pacific", "Stockton Civic Auditorium",
 
 @pytest.fixture
 def event(monkeypatch) -> Event:
-    """Four parties, told two at a time."""
+    """An event with four parties, notified two at a time."""
     monkeypatch.setattr(event_changes, "BATCH_SIZE", 2)
     event = factories.event()
     for name in ("Alma", "Ben", "Chue", "Dee"):
@@ -32,14 +33,14 @@ def move_to(event: Event, venue: str) -> None:
 
 
 def notices() -> list[str]:
-    """Who was told what, in the order written: "Alma: University of the Pacific → Weber Point Events Center"."""
+    """Return the notices in the order written: "Alma: University of the Pacific → Weber Point Events Center"."""
     names = dict(Rsvp.objects.values_list("email", "name"))
-    told = []
+    lines = []
     for message in Message.objects.exclude(ics_method="", subject="").order_by("created_at", "object_id"):
         venues = [venue for venue in (FIRST, SECOND, THIRD) if venue in message.body_text]
         if message.kind in {"event_rescheduled", "event_canceled"}:
-            told.append(f"{names[message.recipient]}: {message.kind} {' '.join(venues)}")
-    return told
+            lines.append(f"{names[message.recipient]}: {message.kind} {' '.join(venues)}")
+    return lines
 
 
 def test_move_sends_no_email_until_the_worker_runs():
@@ -134,10 +135,10 @@ def test_worker_out_of_time_leaves_the_rest_pending(event, monkeypatch):
 
 
 def test_new_canceled_and_reinstated_parties_get_no_redundant_notice(event):
-    gone, back = (event.rsvps.get(name=name) for name in ("Alma", "Ben"))
+    canceled_party, back = (event.rsvps.get(name=name) for name in ("Alma", "Ben"))
     seats.cancel(back)
     move_to(event, SECOND)
-    seats.cancel(gone)
+    seats.cancel(canceled_party)
     seats.reinstate(back)
     factories.rsvp(event, "New")
     factories.notify_guests()
@@ -156,9 +157,9 @@ def test_no_one_is_notified_once_the_event_is_over(event):
 
 
 def test_saving_a_stale_event_keeps_pending_notices(event):
-    opened = Event.objects.get(pk=event.pk)
+    stale_event = Event.objects.get(pk=event.pk)
     move_to(event, SECOND)
-    opened.venue, opened.title = SECOND, "The Summit"
-    event_changes.save_event(opened)
+    stale_event.venue, stale_event.title = SECOND, "The Summit"
+    event_changes.save_event(stale_event)
     factories.notify_guests()
     assert len(notices()) == 4

@@ -1,4 +1,4 @@
-"""What an event's page says of reminders and of who came."""
+"""Reminders and attendance on an event's admin page."""
 
 import pytest
 from django.utils import timezone
@@ -31,8 +31,8 @@ def test_reminder_plan_is_ordered_with_the_state_of_each():
         ("a day before", moment(4, 6, 9)),
         ("thank you, after it", moment(4, 8, 9)),
     ]
-    coming = ("coming", 0)
-    assert states(event, moment(3, 1)) == [coming] * 5
+    upcoming = ("coming", 0)
+    assert states(event, moment(3, 1)) == [upcoming] * 5
     run_reminders(moment(3, 31, 9), moment(4, 4, 9), moment(4, 7, 7), moment(4, 8, 9))
     assert states(event, moment(4, 9)) == [("never", 0), ("sent", 1), ("nobody", 0), ("too late", 0), ("sent", 1)]
     Reminder.objects.filter(kind="thanks").update(too_late=True)

@@ -1,4 +1,4 @@
-"""The guest list as a file: who is on it, what it says of each, and who may have it."""
+"""Exporting the guest list: who is on it, its columns, and who may export it."""
 
 from datetime import UTC, datetime
 
@@ -20,20 +20,20 @@ pytestmark = pytest.mark.django_db
 LIST = "/imagine/admin/summit/rsvp/"
 CSV, XLSX = f"{LIST}guests.csv", f"{LIST}guests.xlsx"
 EIGHT = datetime(2030, 4, 4, 15, 0, tzinfo=UTC)  # in Stockton
-NOBODY = "There is no guest to list. Who cancelled is listed only when you filter by a cancelled state."
+NO_GUESTS = "There is no guest to list. Who cancelled is listed only when you filter by a cancelled state."
 
 
 def names(response) -> list[str]:
     return [name for (name,) in read_columns(response, "Guest")]
 
 
-def act(staff, action: str, *rsvps: Rsvp, query: str = ""):
+def run_action(staff, action: str, *rsvps: Rsvp, query: str = ""):
     return staff.post(LIST + query, {"action": action, "_selected_action": [rsvp.pk for rsvp in rsvps]})
 
 
 @pytest.fixture
 def district(db) -> list[list[str]]:
-    """Three parties of two events, with what guests write and a spreadsheet trips over; and their list in CSV."""
+    """Three parties of two events with text that is tricky in spreadsheets, and their list as CSV."""
     event = factories.event(title="Cumbre & Summit", starts_at=EIGHT, capacity=3)
     event.rsvp_opens_at = timezone.now().replace(year=2020)
     event.save()
@@ -48,7 +48,7 @@ def district(db) -> list[list[str]]:
         note="First line\r\nsecond, “line”",
         guests=("Sokha ចាន់",),
         email="alma@example.org",
-        created_at=datetime(2030, 3, 10, 9, 59, 59, 500, tzinfo=UTC),  # a minute before summer time
+        created_at=datetime(2030, 3, 10, 9, 59, 59, 500, tzinfo=UTC),  # a minute before daylight saving time
     )
     seats.update_guests(
         alma, {alma.guests.last().pk: {"dietary_needs": "no nuts", "accessibility_needs": "Khmer interpreter"}}
@@ -65,15 +65,15 @@ def district(db) -> list[list[str]]:
     first = ["Cumbre & Summit", "2030-04-04"]
     party = ["2", "Alma Núñez", "alma@example.org", "0412 555", "'=Delta; Bakery", "Business and industry"]
     note = "First line\nsecond, “line”"
-    waits = ["3", "Nguyễn Thị Hương", "h@example.org", "'+1 209", "", "", "", "", "partly waiting"]
+    waitlisted = ["3", "Nguyễn Thị Hương", "h@example.org", "'+1 209", "", "", "", "", "partly waiting"]
     since = ["2030-11-03 01:30:00", "2030-03-10 03:00:00", "English", "", huong.code]
-    made = ["2030-03-10 01:59:59", "Español", note, alma.code]
+    created_columns = ["2030-03-10 01:59:59", "Español", note, alma.code]
     return [
-        [*first, "Alma Núñez", "1", *party, "", "", "confirmed", "held", "", *made],
-        [*first, "Sokha ចាន់", "2", *party, "no nuts", "Khmer interpreter", "confirmed", "held", "", *made],
-        [*first, "Nguyễn Thị Hương", "1", *waits, "held", *since],
-        [*first, "", "2", *waits, "waiting", *since],
-        [*first, "", "3", *waits, "waiting", *since],
+        [*first, "Alma Núñez", "1", *party, "", "", "confirmed", "held", "", *created_columns],
+        [*first, "Sokha ចាន់", "2", *party, "no nuts", "Khmer interpreter", "confirmed", "held", "", *created_columns],
+        [*first, "Nguyễn Thị Hương", "1", *waitlisted, "held", *since],
+        [*first, "", "2", *waitlisted, "waiting", *since],
+        [*first, "", "3", *waitlisted, "waiting", *since],
         [
             *("Kick-off", "2030-09-04", "Ben", "1", "1", "Ben", "ben@example.org", "", "", "", "", ""),
             *("confirmed", "held", "", "2030-03-10 05:00:00", "English", "", Rsvp.objects.get(name="Ben").code),
@@ -103,7 +103,7 @@ def test_xlsx_has_the_same_rows_without_formula_escaping(staff, district):
 def test_export_uses_requester_language_to_the_last_row(staff, district, address):
     staff.cookies["django_language"] = "es"
     response = staff.get(address)
-    Client().get("/imagine/privacy/")  # somebody else, in English, before the file is read
+    Client().get("/imagine/privacy/")  # another request in English, before the file is read
     header, *rows = read_rows(response)
     assert header[:4] == ["Evento", "Fecha", "Persona", "Número en el grupo"]
     assert [row[0] for row in rows] == [*["Cumbre Imagine Promise"] * 6]
@@ -140,7 +140,7 @@ def test_export_contains_guests_matching_filters_and_search(staff, address):
     factories.rsvp(other, "Other")
     seats.cancel(factories.rsvp(other, "Gone", size=2, guests=("Gone too",)))
     assert names(staff.get(address)) == ["Confirmed", "Findme", "Partly", "", "Waiting", "Other"]
-    for query, there in {
+    for query, exported_names in {
         "?status=confirmed": ["Confirmed", "Findme", "Other"],
         "?status=partially_confirmed": ["Partly", ""],
         "?status=waitlisted": ["Waiting"],
@@ -152,7 +152,7 @@ def test_export_contains_guests_matching_filters_and_search(staff, address):
         "?q=partly@example.org": ["Partly", ""],
         "?q=delta&o=2": ["Confirmed", "Findme"],
     }.items():
-        assert names(staff.get(address + query)) == there, query
+        assert names(staff.get(address + query)) == exported_names, query
 
 
 def test_late_cancellations_are_listed_when_asked_for(staff):
@@ -175,17 +175,17 @@ def test_export_includes_rows_beyond_the_current_page(staff):
 def test_action_exports_the_selected_parties(staff, action):
     event = factories.event()
     one, _two, three = (factories.rsvp(event, name, size=2) for name in ("One", "Two", "Three"))
-    gone = seats.cancel(factories.rsvp(event, "Gone"))
-    assert names(act(staff, action, one, three, gone)) == ["One", "", "Three", ""]
-    assert names(act(staff, action, gone, query="?status=canceled")) == ["Gone"]
+    canceled_rsvp = seats.cancel(factories.rsvp(event, "Gone"))
+    assert names(run_action(staff, action, one, three, canceled_rsvp)) == ["One", "", "Three", ""]
+    assert names(run_action(staff, action, canceled_rsvp, query="?status=canceled")) == ["Gone"]
 
 
 def test_export_links_keep_the_list_filters(staff):
     factories.rsvp(factories.event(), "Ben")
-    for query, kept in {"?q=ben&status=confirmed&p=1": "?q=ben&amp;status=confirmed", "": ""}.items():
+    for query, kept_query in {"?q=ben&status=confirmed&p=1": "?q=ben&amp;status=confirmed", "": ""}.items():
         page = staff.get(LIST + query).content.decode()
-        assert f'<a href="{CSV}{kept}">Guest list as CSV</a>' in page
-        assert f'<a href="{XLSX}{kept}">Guest list as XLSX</a>' in page
+        assert f'<a href="{CSV}{kept_query}">Guest list as CSV</a>' in page
+        assert f'<a href="{XLSX}{kept_query}">Guest list as XLSX</a>' in page
 
 
 # What is refused -------------------------------------------------------------------------------------------------
@@ -198,14 +198,14 @@ def test_empty_export_redirects_to_the_list_with_message(staff, address, query):
     seats.cancel(factories.rsvp(factories.event()))
     response = staff.get(address + query)
     assert (response.status_code, response["Location"]) == (302, LIST + query)
-    assert NOBODY in web_client.page_text(staff.get(response["Location"]))
+    assert NO_GUESTS in web_client.page_text(staff.get(response["Location"]))
 
 
 def test_action_on_canceled_rsvp_explains_how_to_list_it(staff):
-    gone = seats.cancel(factories.rsvp(factories.event()))
-    response = act(staff, "guests_csv", gone, query="?q=alma")
+    canceled_rsvp = seats.cancel(factories.rsvp(factories.event()))
+    response = run_action(staff, "guests_csv", canceled_rsvp, query="?q=alma")
     assert response["Location"] == f"{LIST}?q=alma"
-    assert NOBODY in web_client.page_text(staff.get(response["Location"]))
+    assert NO_GUESTS in web_client.page_text(staff.get(response["Location"]))
 
 
 @pytest.mark.parametrize("query", ["?event__id__exact=x", "?event__id__exact=99999999999999999999"])
@@ -241,15 +241,15 @@ def test_view_only_staff_can_export():
     client = Client()
     client.force_login(viewer)
     assert "Guest list as CSV" in web_client.page_text(client.get(LIST))
-    assert names(client.get(CSV)) == names(act(client, "guests_xlsx", rsvp)) == ["Alma Reyes"]
+    assert names(client.get(CSV)) == names(run_action(client, "guests_xlsx", rsvp)) == ["Alma Reyes"]
 
 
 @pytest.mark.parametrize("address", [CSV, XLSX])
 def test_export_refuses_post_and_changes_nothing(staff, address, district):
-    before = snapshots.tables(but=("core.SecurityEvent",))
+    before = snapshots.tables(exclude=("core.SecurityEvent",))
     assert len(read_rows(staff.get(address))) == 7
     assert staff.post(address).status_code == 405
-    assert snapshots.tables(but=("core.SecurityEvent",)) == before
+    assert snapshots.tables(exclude=("core.SecurityEvent",)) == before
 
 
 # Who took it, and what they may take -----------------------------------------------------------------------------
@@ -259,21 +259,21 @@ def test_each_export_is_recorded_with_filters_rows_and_columns(staff):
     event = factories.event()
     rsvp = factories.rsvp(event, size=2, sector="labor")
     staff.get(f"{CSV}?event__id__exact={event.pk}&sector__exact=labor&q=Alma")
-    read_rows(act(staff, "guests_xlsx", rsvp))
-    listed, ticked = SecurityEvent.objects.filter(kind=SecurityEventKind.EXPORTED).order_by("pk")
+    read_rows(run_action(staff, "guests_xlsx", rsvp))
+    listed, selected = SecurityEvent.objects.filter(kind=SecurityEventKind.EXPORTED).order_by("pk")
     columns = [str(heading).capitalize() for heading in exports.GUEST_HEADER]
     filters = {"event__id__exact": str(event.pk), "sector__exact": "labor"}
-    assert [listed.user_name, ticked.user_name] == ["staff", "staff"]
+    assert [listed.user_name, selected.user_name] == ["staff", "staff"]
     assert listed.facts | {"columns": len(columns)} == {
         **{"file": "guests.csv", "rows": 2, "columns": len(columns)},
         **{"filters": filters, "searched": True},
     }
     assert [heading.capitalize() for heading in listed.facts["columns"]] == columns
-    assert (ticked.facts["file"], ticked.facts["filters"], ticked.facts["selected"]) == ("guests.xlsx", {}, True)
+    assert (selected.facts["file"], selected.facts["filters"], selected.facts["selected"]) == ("guests.xlsx", {}, True)
 
 
 def test_search_terms_are_not_recorded(staff):
-    """It is mostly a guest's name or address."""
+    """A search term is mostly a guest's name or email address."""
     factories.rsvp(factories.event())
     for query in ("?q=alma.reyes@example.org", "?q=Alma", "?name__startswith=Alma"):
         staff.get(CSV + query)
@@ -332,15 +332,15 @@ def test_export_query_count_is_constant(staff):
     addresses = [CSV, XLSX, f"{CSV}?q=guest", f"{CSV}?status=confirmed"]
     sizes = {}
 
-    def ask(address: str) -> None:
+    def export(address: str) -> None:
         sizes[address] = len(read_rows(staff.get(address)))
 
     event = factories.event(capacity=100)
     for number in range(3):
         factories.rsvp(event, f"Guest {number}", size=3)
-    counts = web_client.query_counts(ask, addresses)
+    counts = web_client.query_counts(export, addresses)
     assert set(sizes.values()) == {10}, sizes
     for number in range(27):
         factories.rsvp(factories.event(), f"Guest 1{number}", size=3)
-    assert web_client.query_counts(ask, addresses) == counts
+    assert web_client.query_counts(export, addresses) == counts
     assert set(sizes.values()) == {91}, sizes

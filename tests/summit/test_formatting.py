@@ -7,21 +7,21 @@ from imagine.core.formatting import clock, day, long_date, short_date
 from summit import formatting
 from summit.models import Event, Rsvp
 
-EIGHT = datetime(2019, 4, 4, 15, tzinfo=UTC)  # 8:00 in Stockton
+EIGHT = datetime(2019, 4, 4, 15, tzinfo=UTC)  # 8 a.m. in Stockton
 AFTER_MIDNIGHT_IN_LONDON = datetime(2019, 4, 5, 1, 30, tzinfo=UTC)  # still April 4, 6:30 p.m., in Stockton
 
 
 @pytest.mark.parametrize(
-    ("language", "words"),
+    ("language", "expected"),
     [
         ("en", ["Thursday, April 4, 2019", "April 4, 2019", "April 4", "Thursday", "8:00\xa0a.m."]),
         ("es", ["jueves 4 de abril de 2019", "4 de abril de 2019", "4 de abril", "jueves", "8:00\xa0a.\xa0m."]),
     ],
 )
-def test_dates_in_both_languages(language, words):
+def test_dates_in_both_languages(language, expected):
     filters = [long_date, short_date, day, formatting.weekday, clock]
     with translation.override(language):
-        assert [words_of(EIGHT) for words_of in filters] == words
+        assert [format_date(EIGHT) for format_date in filters] == expected
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,12 @@ def test_dates_in_both_languages(language, words):
             "9:00\xa0a.m. to 4:00\xa0p.m. on April 5",
             "9:00\xa0a.\xa0m. a 4:00\xa0p.\xa0m. del 5 de abril",
         ),
-        ((1, 10, 16, 0), (1, 10, 18, 30), "8:00–10:30\xa0a.m.", "8:00\xa0a\xa010:30\xa0a.\xa0m."),  # winter: UTC−8
+        (
+            (1, 10, 16, 0),
+            (1, 10, 18, 30),
+            "8:00–10:30\xa0a.m.",
+            "8:00\xa0a\xa010:30\xa0a.\xa0m.",
+        ),  # standard time: UTC−8
     ],
 )
 def test_hours_in_both_languages(start, end, english, spanish):
@@ -55,7 +60,7 @@ def test_dates_use_the_districts_time_zone():
 
 def test_short_date_accepts_a_date_and_none_formats_as_empty():
     assert short_date(date(2026, 12, 1)) == "December 1, 2026"
-    assert [words_of(None) for words_of in (long_date, day, formatting.weekday, clock)] == [""] * 4
+    assert [format_date(None) for format_date in (long_date, day, formatting.weekday, clock)] == [""] * 4
 
 
 def test_dates_without_a_language_are_english():
@@ -64,7 +69,7 @@ def test_dates_without_a_language_are_english():
 
 
 @pytest.mark.parametrize(
-    ("held", "waiting", "label", "seats", "on_day"),
+    ("held", "waitlisted", "label", "seats", "on_day"),
     [
         (1, 0, "Confirmed", "You have 1 seat", "You have 1 seat on April 4"),
         (3, 0, "Confirmed", "You have 3 seats", "You have 3 seats on April 4"),
@@ -74,8 +79,8 @@ def test_dates_without_a_language_are_english():
         (0, 4, "Waiting list", "You are waiting for 4 seats", "You are waiting for 4 seats on April 4"),
     ],
 )
-def test_status_label_and_seats_sentence_of_an_rsvp(held, waiting, label, seats, on_day):
-    rsvp = Rsvp(event=Event(starts_at=EIGHT), held_seats=held, waitlisted_seats=waiting)
+def test_status_label_and_seats_sentence_of_an_rsvp(held, waitlisted, label, seats, on_day):
+    rsvp = Rsvp(event=Event(starts_at=EIGHT), held_seats=held, waitlisted_seats=waitlisted)
     assert (
         formatting.status_label(rsvp),
         formatting.seats_sentence(rsvp),

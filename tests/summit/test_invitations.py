@@ -1,4 +1,4 @@
-"""Who is invited, once; how invitations are written and taken back."""
+"""Who is invited, and how invitations are written and stopped."""
 
 from datetime import timedelta
 
@@ -22,17 +22,17 @@ from tests.factories import person, start_mailing, write_mailing
 pytestmark = pytest.mark.django_db
 
 
-def start(event: Event, audience: Audience, count: int, mark: str | None = None) -> Mailing:
-    return starting.start_invitations(event, audience, count=count, by="office", mark=mark)
+def start(event: Event, audience: Audience, count: int, fingerprint: str | None = None) -> Mailing:
+    return starting.start_invitations(event, audience, count=count, by="office", mark=fingerprint)
 
 
-def refused(event: Event, audience: Audience, count: int = 1, mark: str | None = None) -> str:
-    """Says why nothing was started, and that nothing was."""
+def start_error(event: Event, audience: Audience, count: int = 1, fingerprint: str | None = None) -> str:
+    """Return why no mailing was started, after checking that nothing was saved."""
     before = snapshots.tables()
-    with pytest.raises(starting.CannotInvite) as refusal:
-        start(Event.objects.get(pk=event.pk), audience, count, mark)
+    with pytest.raises(starting.CannotInvite) as error:
+        start(Event.objects.get(pk=event.pk), audience, count, fingerprint)
     assert snapshots.tables() == before
-    return str(refusal.value)
+    return str(error.value)
 
 
 # Start -----------------------------------------------------------------------------------------------------------
@@ -67,40 +67,40 @@ def test_links_of_two_invitations_differ():
 @pytest.mark.parametrize("count", [0, 1, 3])
 def test_start_is_refused_if_the_confirmed_count_is_wrong(count):
     audience = factories.audience(uploaded_contacts=[person("Alma"), person("Jun")])
-    said = refused(factories.event(), audience, count)
-    assert said == "Meanwhile it is 2 people who would be invited. Nobody was: look once more, then confirm."
+    expected = start_error(factories.event(), audience, count)
+    assert expected == "Meanwhile it is 2 people who would be invited. Nobody was: look once more, then confirm."
 
 
 @pytest.mark.parametrize(
-    ("number", "said"),
+    ("number", "expected"),
     [
         (1, "Meanwhile it is another person who would be invited."),
         (2, "Meanwhile it is other people who would be invited, as many as before."),
     ],
 )
-def test_start_is_refused_if_the_people_changed_but_not_their_number(number, said):
+def test_start_is_refused_if_the_people_changed_but_not_their_number(number, expected):
     event = factories.event()
     audience = factories.audience(uploaded_contacts=[person(f"Shown {n}") for n in range(number)])
-    mark = audience_query.count_people(audience, event).mark
+    fingerprint = audience_query.count_people(audience, event).mark
     audience.uploaded_contacts.set([person(f"Other {n}") for n in range(number)])
-    assert refused(event, audience, number, mark) == f"{said} Nobody was: look once more, then confirm."
+    assert start_error(event, audience, number, fingerprint) == f"{expected} Nobody was: look once more, then confirm."
     assert start(event, audience, number, audience_query.count_people(audience, event).mark).recipient_count == number
 
 
 @pytest.mark.parametrize("count", [0, 1])
 def test_start_with_an_empty_audience_is_refused(count):
-    said = "There is nobody in this audience who would be invited."
-    assert refused(factories.event(), factories.audience(), count) == said
+    expected = "There is nobody in this audience who would be invited."
+    assert start_error(factories.event(), factories.audience(), count) == expected
 
 
 def test_starting_the_same_audience_again_is_refused():
     event, audience = factories.event(), factories.audience(uploaded_contacts=[person("Alma")])
     start(event, audience, 1)
-    assert refused(event, audience) == "There is nobody in this audience who would be invited."
+    assert start_error(event, audience) == "There is nobody in this audience who would be invited."
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "expected"),
     [
         (factories.mark_event_canceled, "This event was cancelled, so nobody can be invited."),
         (factories.end_event, "This event is over, so nobody can be invited."),
@@ -115,10 +115,10 @@ def test_starting_the_same_audience_again_is_refused():
         ),
     ],
 )
-def test_start_is_refused_if_the_event_does_not_take_rsvps(change, said):
+def test_start_is_refused_if_the_event_does_not_take_rsvps(change, expected):
     event = factories.event()
     change(event)
-    assert refused(event, factories.audience(uploaded_contacts=[person("Alma")])) == said
+    assert start_error(event, factories.audience(uploaded_contacts=[person("Alma")])) == expected
 
 
 def test_more_people_than_seats_can_be_invited():
@@ -133,17 +133,19 @@ def test_invited_guests_of_a_past_event_become_contacts():
     factories.rsvp(past, "Jun", email="Jun@Example.org")
     past.rsvps.filter(name="Jun").update(organization=port)
     start(factories.event(), factories.audience(attended_event=past), 2)
-    found = Contact.objects.order_by("name").values_list("name", "email", "language", "organization", "is_primary")
-    assert list(found) == [
+    created_contacts = Contact.objects.order_by("name").values_list(
+        "name", "email", "language", "organization", "is_primary"
+    )
+    assert list(created_contacts) == [
         ("Alma", "alma@example.org", "es", None, False),
         ("Jun", "Jun@Example.org", "en", port.pk, True),
     ]
-    made = Contact.objects.get(name="Jun")
-    assert AuditEntry.objects.about(made).get().changes == {
+    created = Contact.objects.get(name="Jun")
+    assert AuditEntry.objects.about(created).get().changes == {
         "name": ["", "Jun"],
         "email": ["", "Jun@Example.org"],
     }
-    assert made.invitations.count() == 1
+    assert created.invitations.count() == 1
 
 
 def test_invited_guests_get_no_link_of_the_pledge_of_their_matched_organization():
@@ -154,8 +156,11 @@ def test_invited_guests_get_no_link_of_the_pledge_of_their_matched_organization(
     factories.rsvp(past, "Mallory", verified_at=None)
     past.rsvps.update(organization=pledge.organization)
     start(factories.event(), factories.audience(attended_event=past), 2)
-    found = Contact.objects.exclude(email="main@example.org").order_by("name")
-    assert list(found.values_list("name", "organization")) == [("Jun", pledge.organization_id), ("Mallory", None)]
+    created_contacts = Contact.objects.exclude(email="main@example.org").order_by("name")
+    assert list(created_contacts.values_list("name", "organization")) == [
+        ("Jun", pledge.organization_id),
+        ("Mallory", None),
+    ]
     for name in ("Jun", "Mallory"):
         request = factories.pledge_request("Port Gate", f"{name.lower()}@example.org")
         assert page_state.load_page_state(request.token).organization is None
@@ -177,9 +182,9 @@ def test_starting_takes_a_fixed_number_of_queries(number, django_assert_num_quer
     for n in range(number):
         factories.rsvp(past, f"Guest {n}")
     audience, event = factories.audience(attended_event=past), factories.event()
-    mark = audience_query.count_people(audience, event).mark
-    with django_assert_num_queries(22):  # one of them is the line of the activity log
-        start(event, audience, number, mark)
+    fingerprint = audience_query.count_people(audience, event).mark
+    with django_assert_num_queries(22):  # one of them is for the activity log
+        start(event, audience, number, fingerprint)
 
 
 # Write -----------------------------------------------------------------------------------------------------------
@@ -206,8 +211,13 @@ def test_invitation_is_written_as_a_bulk_message():
     assert message.ics_method == "PUBLISH"
     mailing.refresh_from_db()
     assert (mailing.skipped_count, bool(mailing.rendered_at)) == (0, True)
-    figures = progress.mailing_progress(mailing)
-    assert (figures.count, figures.to_write, figures.waiting, figures.put_off) == (1, 0, 1, 0)
+    current_progress = progress.mailing_progress(mailing)
+    assert (current_progress.count, current_progress.to_write, current_progress.waiting, current_progress.put_off) == (
+        1,
+        0,
+        1,
+        0,
+    )
 
 
 def test_writing_a_mailing_again_changes_nothing():
@@ -385,8 +395,8 @@ def test_unsent_invitation_is_rewritten_when_the_event_moves():
     mailing.refresh_from_db()
     assert (mailing.rendered_at, progress.mailing_progress(mailing).to_write) == (None, 1)
     assert invitations_writing.write_mailing(mailing)
-    places = {message.recipient: "Civic Auditorium" in message.body_text for message in mailing.messages.all()}
-    assert places == {"sent@example.org": False, "queued@example.org": True}
+    has_new_venue = {message.recipient: "Civic Auditorium" in message.body_text for message in mailing.messages.all()}
+    assert has_new_venue == {"sent@example.org": False, "queued@example.org": True}
     mailing.refresh_from_db()
     assert mailing.rendered_at
 
@@ -394,10 +404,10 @@ def test_unsent_invitation_is_rewritten_when_the_event_moves():
 def test_capacity_change_does_not_rewrite_invitations():
     event = factories.event()
     write_mailing(event, person("Alma"))
-    before = snapshots.tables(but=("summit.Event", "core.AuditEntry"))
+    before = snapshots.tables(exclude=("summit.Event", "core.AuditEntry"))
     event.capacity = 200
     factories.save_event(event)
-    assert snapshots.tables(but=("summit.Event", "core.AuditEntry")) == before
+    assert snapshots.tables(exclude=("summit.Event", "core.AuditEntry")) == before
 
 
 # The mail, before it is sent -------------------------------------------------------------------------------------
@@ -452,8 +462,8 @@ def test_mailing_is_stopped_when_its_event_is_unpublished():
     assert not Invitation.objects.exists()
 
 
-def in_doubt_and_sent_again(event: Event, *names: str) -> Mailing:
-    """All were written; of the first nobody knew whether it arrived, and staff had it sent again."""
+def write_and_resend_unknown(event: Event, *names: str) -> Mailing:
+    """Write all invitations. The first one's delivery is unknown, and staff have it resent."""
     mailing = write_mailing(event, *map(person, names))
     first = Message.objects.get(recipient=f"{names[0].lower()}@example.org")
     Message.objects.filter(pk=first.pk).update(state="unknown", handed_over_at=timezone.now(), attempts=1)
@@ -465,7 +475,7 @@ def in_doubt_and_sent_again(event: Event, *names: str) -> Mailing:
 @pytest.mark.parametrize("claimed", [False, True])
 def test_stop_keeps_a_resent_invitation_that_may_have_arrived(claimed):
     event = factories.event()
-    mailing = in_doubt_and_sent_again(event, "Alma", "Jun")
+    mailing = write_and_resend_unknown(event, "Alma", "Jun")
     batch = bulk_delivery.claim_batch() if claimed else []
     assert invitations_writing.stop_invitations(mailing) == 1
     assert not any(map(bulk_delivery.mark_handed_over, batch))
@@ -481,7 +491,7 @@ def test_stop_keeps_a_resent_invitation_that_may_have_arrived(claimed):
 
 def test_automatic_stop_keeps_a_resent_invitation_that_may_have_arrived():
     event = factories.event()
-    in_doubt_and_sent_again(event, "Alma", "Jun")
+    write_and_resend_unknown(event, "Alma", "Jun")
     factories.close_rsvp(event)
     invitations_writing.stop_closed_mailings()
     assert [invitation.contact.name for invitation in event.invitations.all()] == ["Alma"]
@@ -489,9 +499,9 @@ def test_automatic_stop_keeps_a_resent_invitation_that_may_have_arrived():
 
 
 def test_moved_event_notifies_recipient_of_a_resent_unknown_invitation():
-    """It is unknown again, so whoever may have it is told of the new place; what nobody can have is written anew."""
+    """It is unknown again, so anyone who may have it gets a notice. Invitations that no one has are rewritten."""
     event = factories.event()
-    in_doubt_and_sent_again(event, "Alma", "Jun")
+    write_and_resend_unknown(event, "Alma", "Jun")
     event.venue = "Stockton Civic Auditorium"
     factories.save_event(event)
     assert list(Message.objects.values_list("recipient", "state")) == [("alma@example.org", "unknown")]

@@ -1,4 +1,4 @@
-"""What becomes of invitations when contacts become one, or are erased."""
+"""What happens to invitations when contacts are merged or deleted."""
 
 import uuid
 from datetime import timedelta
@@ -23,147 +23,150 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def two() -> tuple[Organization, Organization]:
+def two_organizations() -> tuple[Organization, Organization]:
     return factories.organization("Port Gate"), factories.organization("Port Gate, Inc.")
 
 
-def both_invited(event: Event, two) -> tuple[Invitation, Invitation]:
-    """Alma stands in both organizations, and was invited in each: her address was corrected in between."""
-    other = person("Alma", two[1], email="old@example.org")
-    made = factories.invite(event, person("Alma", two[0])), factories.invite(event, other)
+def invite_both(event: Event, two_organizations) -> tuple[Invitation, Invitation]:
+    """Invite Alma at both organizations. Her email address is corrected in between."""
+    other = person("Alma", two_organizations[1], email="old@example.org")
+    invitations = factories.invite(event, person("Alma", two_organizations[0])), factories.invite(event, other)
     contacts.correct_contact(other, email="alma@example.org")
-    writing.write_mailing(made[1].mailing)
-    made[1].refresh_from_db()
-    return made
+    writing.write_mailing(invitations[1].mailing)
+    invitations[1].refresh_from_db()
+    return invitations
 
 
-def test_merging_moves_invitations_to_the_kept_contact(two):
-    stays, goes = person("Alma", two[0]), person("Alma Reyes", two[1], email="ALMA@example.org")
-    invitation = factories.invite(factories.event(), goes)
-    merging.merge_organizations(*two)
-    assert list(Invitation.objects.values_list("pk", "contact")) == [(invitation.pk, stays.pk)]
+def test_merging_moves_invitations_to_the_kept_contact(two_organizations):
+    kept_contact, merged_contact = (
+        person("Alma", two_organizations[0]),
+        person("Alma Reyes", two_organizations[1], email="ALMA@example.org"),
+    )
+    invitation = factories.invite(factories.event(), merged_contact)
+    merging.merge_organizations(*two_organizations)
+    assert list(Invitation.objects.values_list("pk", "contact")) == [(invitation.pk, kept_contact.pk)]
     assert Message.objects.get().idempotency_key == f"invitation:{invitation.pk}"
 
 
-def test_merging_keeps_the_invitation_of_a_contact_without_a_duplicate(two):
-    invitation = factories.invite(factories.event(), person("Jun", two[1]))
-    merging.merge_organizations(*two)
-    assert Invitation.objects.get(pk=invitation.pk).contact.organization == two[0]
+def test_merging_keeps_the_invitation_of_a_contact_without_a_duplicate(two_organizations):
+    invitation = factories.invite(factories.event(), person("Jun", two_organizations[1]))
+    merging.merge_organizations(*two_organizations)
+    assert Invitation.objects.get(pk=invitation.pk).contact.organization == two_organizations[0]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("answered", [0, 1])
-def test_merging_keeps_the_answered_one_of_two_invitations(two, answered):
-    both = both_invited(factories.event(), two)
+def test_merging_keeps_the_answered_one_of_two_invitations(two_organizations, answered):
+    both = invite_both(factories.event(), two_organizations)
     responses.decline_invitation(both[answered], "No.")
-    merging.merge_organizations(*two)
+    merging.merge_organizations(*two_organizations)
     assert list(Invitation.objects.values_list("pk", "decline_message", "contact")) == [
-        (both[answered].pk, "No.", two[0].contacts.get().pk)
+        (both[answered].pk, "No.", two_organizations[0].contacts.get().pk)
     ]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("accepted", [0, 1])
-def test_merging_keeps_the_accepted_one_of_two_answered_invitations(two, accepted):
-    both = both_invited(factories.event(), two)
+def test_merging_keeps_the_accepted_one_of_two_answered_invitations(two_organizations, accepted):
+    both = invite_both(factories.event(), two_organizations)
     responses.decline_invitation(both[1 - accepted])
     responses.accept_invitation(both[accepted], Rsvp(name="Alma"), size=1)
-    merging.merge_organizations(*two)
+    merging.merge_organizations(*two_organizations)
     assert Invitation.objects.get().pk == both[accepted].pk
     assert Invitation.objects.get().answer == Invitation.Answer.ACCEPTED
 
 
-def test_merging_two_unanswered_invitations_keeps_and_emails_only_the_first(two):
-    both = both_invited(factories.event(), two)
-    merging.merge_organizations(*two)
+def test_merging_two_unanswered_invitations_keeps_and_emails_only_the_first(two_organizations):
+    both = invite_both(factories.event(), two_organizations)
+    merging.merge_organizations(*two_organizations)
     assert Invitation.objects.get().pk == both[0].pk
     assert Message.objects.filter(content_type__model="invitation").get().idempotency_key == f"invitation:{both[0].pk}"
 
 
-def mail_is(invitation: Invitation, state: str, **fields) -> None:
-    """What became of the mail of an invitation."""
-    leased = {"claim_id": uuid.uuid4(), "claim_expires_at": timezone.now()} if state == "sending" else {}
+def set_message_state(invitation: Invitation, state: str, **fields) -> None:
+    """Set the state of the invitation's email."""
+    claim = {"claim_id": uuid.uuid4(), "claim_expires_at": timezone.now()} if state == "sending" else {}
     sent_at = timezone.now() if state == "sent" else None
-    invitation.messages.update(state=state, sent_at=sent_at, **leased, **fields)
+    invitation.messages.update(state=state, sent_at=sent_at, **claim, **fields)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("sent", [0, 1])
 @pytest.mark.parametrize("state", ["queued", "sending", "unknown", "rejected", "failed"])
-def test_merging_keeps_the_sent_one_of_two_unanswered_invitations(two, sent, state):
-    """Its link is in somebody's hands; the other's opens nothing any more."""
-    both = both_invited(factories.event(), two)
-    mail_is(both[sent], "sent")
-    mail_is(both[1 - sent], state)
-    merging.merge_organizations(*two)
+def test_merging_keeps_the_sent_one_of_two_unanswered_invitations(two_organizations, sent, state):
+    """The contact has its link; the other invitation's link stops working."""
+    both = invite_both(factories.event(), two_organizations)
+    set_message_state(both[sent], "sent")
+    set_message_state(both[1 - sent], state)
+    merging.merge_organizations(*two_organizations)
     assert Invitation.objects.get().pk == both[sent].pk
-    stands = Message.objects.get(idempotency_key=f"invitation:{both[sent].pk}")
-    assert (stands.state, both[sent].get_absolute_url() in stands.body_text) == ("sent", True)
+    sent_message = Message.objects.get(idempotency_key=f"invitation:{both[sent].pk}")
+    assert (sent_message.state, both[sent].get_absolute_url() in sent_message.body_text) == ("sent", True)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("maybe", [{"state": "unknown"}, {"state": "sending", "handed_over_at": timezone.now()}])
+@pytest.mark.parametrize("unknown", [{"state": "unknown"}, {"state": "sending", "handed_over_at": timezone.now()}])
 @pytest.mark.parametrize("state", ["queued", "sending", "rejected", "failed"])
-def test_merging_prefers_a_possibly_sent_invitation_over_an_unsent_one(two, maybe, state):
-    both = both_invited(factories.event(), two)
-    mail_is(both[1], **maybe)
-    mail_is(both[0], state)
-    merging.merge_organizations(*two)
+def test_merging_prefers_a_possibly_sent_invitation_over_an_unsent_one(two_organizations, unknown, state):
+    both = invite_both(factories.event(), two_organizations)
+    set_message_state(both[1], **unknown)
+    set_message_state(both[0], state)
+    merging.merge_organizations(*two_organizations)
     assert Invitation.objects.get().pk == both[1].pk
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("failed", ["rejected", "failed"])
-def test_merging_prefers_a_queued_invitation_over_a_failed_one(two, failed):
-    both = both_invited(factories.event(), two)
-    mail_is(both[0], failed)
-    merging.merge_organizations(*two)
+def test_merging_prefers_a_queued_invitation_over_a_failed_one(two_organizations, failed):
+    both = invite_both(factories.event(), two_organizations)
+    set_message_state(both[0], failed)
+    merging.merge_organizations(*two_organizations)
     assert Invitation.objects.get().pk == both[1].pk
     assert Message.objects.get(state="queued").idempotency_key == f"invitation:{both[1].pk}"
 
 
 @pytest.mark.slow
-def test_merging_prefers_an_answered_invitation_over_a_sent_one(two):
-    both = both_invited(factories.event(), two)
-    mail_is(both[1], "sent")
+def test_merging_prefers_an_answered_invitation_over_a_sent_one(two_organizations):
+    both = invite_both(factories.event(), two_organizations)
+    set_message_state(both[1], "sent")
     responses.decline_invitation(both[0])
-    merging.merge_organizations(*two)
+    merging.merge_organizations(*two_organizations)
     assert Invitation.objects.get().pk == both[0].pk
 
 
 @pytest.mark.slow
-def test_merging_counts_an_invitation_with_a_sent_new_link_as_sent(two):
-    both = both_invited(factories.event(), two)
-    mail_is(both[1], "rejected")
+def test_merging_counts_an_invitation_with_a_sent_new_link_as_sent(two_organizations):
+    both = invite_both(factories.event(), two_organizations)
+    set_message_state(both[1], "rejected")
     responses.replace_invitation_link(both[1])
     both[1].messages.filter(kind="invitation_new_link").update(state="sent", sent_at=timezone.now())
-    merging.merge_organizations(*two)
+    merging.merge_organizations(*two_organizations)
     assert Invitation.objects.get().pk == both[1].pk
 
 
 @pytest.mark.slow
-def test_claimed_email_of_the_dropped_invitation_is_not_sent_after_merging(two):
-    """Its link would open nothing."""
-    both = both_invited(factories.event(), two)
+def test_claimed_email_of_the_dropped_invitation_is_not_sent_after_merging(two_organizations):
+    """Its link wouldn't work."""
+    both = invite_both(factories.event(), two_organizations)
     both[0].messages.update(state="sent", sent_at=timezone.now())
     batch = bulk_delivery.claim_batch()
-    merging.merge_organizations(*two)
+    merging.merge_organizations(*two_organizations)
     assert not any(map(bulk_delivery.mark_handed_over, batch))
 
 
 @pytest.mark.slow
-def test_merging_moves_sent_emails_to_the_kept_invitation(two):
-    both = both_invited(factories.event(), two)
+def test_merging_moves_sent_emails_to_the_kept_invitation(two_organizations):
+    both = invite_both(factories.event(), two_organizations)
     Message.objects.update(state="sent", sent_at=timezone.now())
-    merging.merge_organizations(*two)
+    merging.merge_organizations(*two_organizations)
     assert both[0].messages.count() == 2
     assert not both[1].messages.exists()
 
 
-def test_merging_replaces_duplicate_contacts_in_uploaded_lists(two):
-    both = [person("Alma", two[0]), person("Alma", two[1])]
+def test_merging_replaces_duplicate_contacts_in_uploaded_lists(two_organizations):
+    both = [person("Alma", two_organizations[0]), person("Alma", two_organizations[1])]
     audience, alone = factories.audience(uploaded_contacts=both), factories.audience(uploaded_contacts=both[1:])
-    merging.merge_organizations(*two)
+    merging.merge_organizations(*two_organizations)
     assert list(audience.uploaded_contacts.all()) == list(alone.uploaded_contacts.all()) == [both[0]]
 
 
@@ -241,17 +244,17 @@ def test_correcting_an_email_does_not_rewrite_a_stopped_mailing():
     assert Message.objects.get(state="queued").recipient == "new@example.org"
 
 
-def replaced(*, invited_mail: str = "sent", state: str = "rejected") -> Invitation:
-    """Alma's address is wrong; her link was replaced, and its mail met this end."""
+def replace_link(*, invitation_state: str = "sent", state: str = "rejected") -> Invitation:
+    """Replace the link of an invitation sent to a wrong address, and give its email this state."""
     invitation = factories.invite(factories.event(), person("Alma", email="wrong@example.org"))
-    mail_is(invitation, invited_mail)
+    set_message_state(invitation, invitation_state)
     responses.replace_invitation_link(invitation)
     Message.objects.filter(kind="invitation_new_link").update(state=state, attempts=3, last_error="550 no")
     invitation.refresh_from_db()
     return invitation
 
 
-def correct(invitation: Invitation, **fields) -> None:
+def correct_email(invitation: Invitation, **fields) -> None:
     contacts.correct_contact(invitation.contact, **({"email": "alma@example.org"} | fields))
     invitation.refresh_from_db()
 
@@ -259,9 +262,9 @@ def correct(invitation: Invitation, **fields) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("state", ["rejected", "failed", "queued"])
 def test_undelivered_new_link_is_rewritten_to_a_corrected_email(state):
-    invitation = replaced(state=state)
+    invitation = replace_link(state=state)
     Event.objects.update(venue="Stockton Civic Auditorium")
-    correct(invitation, language="es")
+    correct_email(invitation, language="es")
     message = invitation.messages.get(kind="invitation_new_link")
     assert (message.recipient, message.language, message.state, message.queue) == (
         "alma@example.org",
@@ -279,19 +282,19 @@ def test_undelivered_new_link_is_rewritten_to_a_corrected_email(state):
 
 @pytest.mark.slow
 def test_newest_of_two_new_links_is_rewritten_to_a_corrected_email():
-    invitation = replaced()
+    invitation = replace_link()
     responses.replace_invitation_link(invitation)
     Message.objects.filter(kind="invitation_new_link").update(state="rejected")
-    correct(invitation)
+    correct_email(invitation)
     message = invitation.messages.get(kind="invitation_new_link")
     assert (message.state, message.recipient) == ("queued", "alma@example.org")
 
 
 @pytest.mark.slow
 def test_rewritten_invitation_includes_the_new_link():
-    """Nobody gets both."""
-    invitation = replaced(invited_mail="rejected")
-    correct(invitation)
+    """No one gets both emails."""
+    invitation = replace_link(invitation_state="rejected")
+    correct_email(invitation)
     assert not Message.objects.exists()
     writing.write_mailing(invitation.mailing)
     message = Message.objects.get()
@@ -301,19 +304,19 @@ def test_rewritten_invitation_includes_the_new_link():
 
 @pytest.mark.slow
 def test_new_link_is_rewritten_even_if_its_mailing_was_stopped():
-    invitation = replaced(invited_mail="rejected")
+    invitation = replace_link(invitation_state="rejected")
     writing.stop_invitations(invitation.mailing)
-    correct(invitation)
+    correct_email(invitation)
     assert Message.objects.get(state="queued").kind == "invitation_new_link"
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("state", ["sent", "sending"])
 def test_sent_or_sending_new_link_is_followed_by_another_email(state):
-    invitation = replaced(state="queued")
-    mail_is(invitation, state, handed_over_at=timezone.now())
+    invitation = replace_link(state="queued")
+    set_message_state(invitation, state, handed_over_at=timezone.now())
     before = list(Message.objects.order_by("idempotency_key").values_list("body_text", "state"))
-    correct(invitation)
+    correct_email(invitation)
     sent = Message.objects.exclude(state="queued").order_by("idempotency_key")
     assert list(sent.values_list("body_text", "state")) == before
     message = Message.objects.get(state="queued")
@@ -324,21 +327,21 @@ def test_sent_or_sending_new_link_is_followed_by_another_email(state):
 @pytest.mark.slow
 @pytest.mark.parametrize("end", [factories.end_event, factories.mark_event_canceled, None])
 def test_new_link_is_not_rewritten_if_unsubscribed_or_event_over_or_canceled(end):
-    invitation = replaced()
+    invitation = replace_link()
     if end:
         end(invitation.event)
     else:
         preferences.set_topics(preferences.get_preference("alma@example.org"), invitations=False)
-    correct(invitation)
+    correct_email(invitation)
     assert not Message.objects.filter(state="queued").exists()
 
 
 def test_invitation_resent_to_a_wrong_email_is_replaced_at_the_corrected_one():
     invitation = factories.invite(factories.event(), person("Alma", email="wrong@example.org"))
-    mail_is(invitation, "sent")
+    set_message_state(invitation, "sent")
     queue.resend(Message.objects.get())
     Message.objects.filter(idempotency_key__contains=":again:").update(state="rejected")
-    correct(invitation)
+    correct_email(invitation)
     message = Message.objects.get(state="queued")
     assert (message.recipient, message.kind) == ("alma@example.org", "invitation_new_link")
     assert not Message.objects.filter(state="rejected").exists()

@@ -1,4 +1,4 @@
-"""Two at one moment, with real connections: nobody is asked twice, nothing is counted by half."""
+"""Concurrent changes to invitations, with real connections: no one is invited twice, and counts are complete."""
 
 import threading
 from collections.abc import Callable
@@ -23,11 +23,11 @@ from tests.factories import person
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
-MAY_HAPPEN = (invitations_starting.CannotInvite, RuleViolation, Invitation.DoesNotExist, merging.MergeRefused)
+EXPECTED_ERRORS = (invitations_starting.CannotInvite, RuleViolation, Invitation.DoesNotExist, merging.MergeRefused)
 
 
 def at_once(*calls: Callable) -> list:
-    return concurrency.run_at_once(list(calls), MAY_HAPPEN)
+    return concurrency.run_at_once(list(calls), EXPECTED_ERRORS)
 
 
 def people(number: int) -> list[Contact]:
@@ -37,43 +37,43 @@ def people(number: int) -> list[Contact]:
 def test_concurrent_starts_of_one_audience_invite_everyone_once():
     event, audience = factories.event(), factories.audience(uploaded_contacts=people(20))
     start = lambda: invitations_starting.start_invitations(event, audience, count=20, by="office")  # noqa: E731
-    answers = at_once(*[start] * 4)
-    assert concurrency.type_names(answers) == ["Mailing"] + ["NoRecipients"] * 3
+    results = at_once(*[start] * 4)
+    assert concurrency.type_names(results) == ["Mailing"] + ["NoRecipients"] * 3
     assert event.invitations.count() == 20
     assert Mailing.objects.count() == 1
 
 
 def test_control_without_the_lock_a_concurrent_start_raises_integrity_error(monkeypatch):
-    """What the lock is for: without it the second one breaks instead of being answered. Should this ever pass without
-    an error, the test above shows nothing."""
+    """Shows why the lock is needed: without it, the second call raises IntegrityError instead of CannotInvite. If this
+    test fails, the test above proves nothing."""
     event, audience = factories.event(), factories.audience(uploaded_contacts=people(5))
-    counted, those_to_ask = threading.Barrier(2), starting.confirmed_recipients
+    counted, confirmed_recipients = threading.Barrier(2), starting.confirmed_recipients
 
     def both_count_before_one_writes(*args):
-        asked = those_to_ask(*args)
+        invited = confirmed_recipients(*args)
         counted.wait(timeout=30)
-        return asked
+        return invited
 
     monkeypatch.setattr(seats, "lock_event", lambda pk: Event.objects.get(pk=pk))
     monkeypatch.setattr(contacts, "keep_contacts", len)
     monkeypatch.setattr(starting, "confirmed_recipients", both_count_before_one_writes)
-    monkeypatch.setattr("tests.summit.test_invitations_races.MAY_HAPPEN", (*MAY_HAPPEN, IntegrityError))
+    monkeypatch.setattr("tests.summit.test_invitations_races.EXPECTED_ERRORS", (*EXPECTED_ERRORS, IntegrityError))
     start = lambda: invitations_starting.start_invitations(event, audience, count=5, by="office")  # noqa: E731
     assert concurrency.type_names(at_once(start, start)) == ["IntegrityError", "Mailing"]
     assert event.invitations.count() == 5
 
 
 def test_concurrent_start_of_an_overlapping_audience_is_refused():
-    event, everybody = factories.event(), people(20)
-    some = factories.audience(uploaded_contacts=everybody[:15]), factories.audience(uploaded_contacts=everybody[5:])
-    answers = at_once(
+    event, everyone = factories.event(), people(20)
+    some = factories.audience(uploaded_contacts=everyone[:15]), factories.audience(uploaded_contacts=everyone[5:])
+    results = at_once(
         *(
             lambda audience=audience: invitations_starting.start_invitations(event, audience, count=15, by="office")
             for audience in some
         )
     )
-    assert concurrency.type_names(answers) == ["Mailing", "RecipientsChanged"]
-    assert [answer.number for answer in answers if isinstance(answer, invitations_starting.RecipientsChanged)] == [5]
+    assert concurrency.type_names(results) == ["Mailing", "RecipientsChanged"]
+    assert [result.number for result in results if isinstance(result, invitations_starting.RecipientsChanged)] == [5]
     assert event.invitations.count() == 15
 
 
@@ -83,13 +83,13 @@ def test_concurrent_starts_for_two_events_create_each_contact_once():
         factories.rsvp(past, f"Guest {n}")
     audience = factories.audience(attended_event=past)
     events = [factories.event(), factories.event()]
-    answers = at_once(
+    results = at_once(
         *(
             lambda event=event: invitations_starting.start_invitations(event, audience, count=10, by="office")
             for event in events
         )
     )
-    assert concurrency.type_names(answers) == ["Mailing", "Mailing"]
+    assert concurrency.type_names(results) == ["Mailing", "Mailing"]
     assert Contact.objects.count() == 10
     assert Invitation.objects.count() == 20
 
@@ -105,7 +105,7 @@ def test_concurrent_writers_write_each_invitation_once(monkeypatch):
 
 
 def test_stopping_while_writing_leaves_no_message_and_no_invitation(monkeypatch):
-    """However far the writer came: nothing is queued, and nobody counts as invited."""
+    """However many were already written, nothing stays queued and no one counts as invited."""
     monkeypatch.setattr(writing, "BATCH_SIZE", 2)
     for _round in range(5):
         mailing = factories.start_mailing(factories.event(), *people(20))
@@ -120,7 +120,7 @@ def test_stopping_while_writing_leaves_no_message_and_no_invitation(monkeypatch)
 
 
 def test_moving_the_event_while_notices_are_written_notifies_everyone_once(monkeypatch):
-    """However the two meet: each has one mail that waits, and it says where the event is now."""
+    """In any order, each recipient has one queued email with the event's current place."""
     monkeypatch.setattr(writing, "BATCH_SIZE", 2)
     event = factories.event()
     factories.write_mailing(event, *people(20))
@@ -139,9 +139,9 @@ def test_moving_the_event_while_notices_are_written_notifies_everyone_once(monke
         move(f"Hall {number}")
         at_once(write, write, lambda number=number: move(f"Room {number}"))
         write()
-        waiting = Message.objects.filter(state="queued")
-        assert sorted(waiting.values_list("recipient", flat=True)) == sorted({message.recipient for message in waiting})
-        assert [f"Room {number}" in message.body_text for message in waiting] == [True] * 20
+        queued = Message.objects.filter(state="queued")
+        assert sorted(queued.values_list("recipient", flat=True)) == sorted({message.recipient for message in queued})
+        assert [f"Room {number}" in message.body_text for message in queued] == [True] * 20
 
 
 def test_accepting_concurrently_creates_one_rsvp():
@@ -153,8 +153,8 @@ def test_accepting_concurrently_creates_one_rsvp():
             invitation, Rsvp(name="Alma Reyes"), size=2, guests=[Guest(name="Alma Reyes")]
         )
 
-    answers = at_once(*[accept] * 6)
-    assert {answer.pk for answer in answers} == {Rsvp.objects.get().pk}
+    results = at_once(*[accept] * 6)
+    assert {result.pk for result in results} == {Rsvp.objects.get().pk}
     assert snapshots.seats(event) == [("Alma Reyes", 2, 0)]
     assert snapshots.emails(Rsvp.objects.get()) == ["confirmed 1 REQUEST"]
 
@@ -177,11 +177,11 @@ def test_concurrent_accept_and_decline_leave_answer_and_seats_consistent():
 def test_accepting_while_the_same_email_reserves_publicly_creates_one_rsvp():
     event = factories.event()
     invitation = factories.invite(event, person("Alma Reyes"))
-    answers = at_once(
+    results = at_once(
         lambda: responses.accept_invitation(invitation, Rsvp(name="Alma Reyes"), size=2),
         lambda: factories.rsvp(event, "Alma Reyes", size=2),
     )
-    assert "Rsvp" in concurrency.type_names(answers)
+    assert "Rsvp" in concurrency.type_names(results)
     assert snapshots.seats(event) == [("Alma Reyes", 2, 0)]
     assert Invitation.objects.get().rsvp == Rsvp.objects.get()
 
@@ -197,64 +197,65 @@ def test_concurrent_accept_and_stop_keep_both_invitation_and_rsvp_or_neither():
             ),
             lambda mailing=mailing: invitations_writing.stop_invitations(mailing),
         )
-        there = Invitation.objects.filter(pk=invitation.pk).first()
-        assert event.rsvps.filter(name=f"Person {n}").exists() == bool(there)
+        remaining = Invitation.objects.filter(pk=invitation.pk).first()
+        assert event.rsvps.filter(name=f"Person {n}").exists() == bool(remaining)
 
 
 def test_organizations_can_be_merged_while_their_contacts_accept():
     event = factories.event(capacity=100)
     for n in range(3):
-        mine, theirs = factories.organization(f"Mine {n}"), factories.organization(f"Theirs {n}")
-        some = [person(f"Person {n} {k}", theirs) for k in range(3)]
+        kept, merged = factories.organization(f"Mine {n}"), factories.organization(f"Theirs {n}")
+        some = [person(f"Person {n} {k}", merged) for k in range(3)]
         factories.write_mailing(event, *some)
-        asked = [Invitation.objects.get(contact=one) for one in some]
-        answers = at_once(
-            lambda mine=mine, theirs=theirs: merging.merge_organizations(mine, theirs),
-            *(lambda one=one: responses.accept_invitation(one, Rsvp(name=one.contact.name), size=1) for one in asked),
+        invited = [Invitation.objects.get(contact=one) for one in some]
+        results = at_once(
+            lambda kept=kept, merged=merged: merging.merge_organizations(kept, merged),
+            *(lambda one=one: responses.accept_invitation(one, Rsvp(name=one.contact.name), size=1) for one in invited),
         )
-        assert concurrency.type_names(answers) == ["Organization", "Rsvp", "Rsvp", "Rsvp"]
-        assert mine.contacts.count() == 3
-        assert event.rsvps.filter(organization=mine).count() == 3
+        assert concurrency.type_names(results) == ["Organization", "Rsvp", "Rsvp", "Rsvp"]
+        assert kept.contacts.count() == 3
+        assert event.rsvps.filter(organization=kept).count() == 3
 
 
 def test_contacts_can_be_deleted_while_they_are_invited():
-    """Whoever is first: an invitation of somebody, or nobody's."""
+    """Either the contact has an invitation, or there is none."""
     for n in range(4):
         event, some = factories.event(), [person(f"Person {n} {k}") for k in range(5)]
         audience = factories.audience(uploaded_contacts=some)
-        answers = at_once(
+        results = at_once(
             lambda event=event, audience=audience: invitations_starting.start_invitations(
                 event, audience, count=5, by="office"
             ),
             *(lambda one=one: contacts.delete_contact(one) for one in some[:2]),
         )
-        assert {"Mailing", "RecipientsChanged"} & set(concurrency.type_names(answers))
-        there = event.invitations.count()
-        assert there in {0, 3}
+        assert {"Mailing", "RecipientsChanged"} & set(concurrency.type_names(results))
+        remaining = event.invitations.count()
+        assert remaining in {0, 3}
         assert Contact.objects.filter(pk__in=[one.pk for one in some]).count() == 3
 
 
 # In the middle of a start ----------------------------------------------------------------------------------------
 
 
-def begun_during(start: Callable, do: Callable):
-    """Calls `do` elsewhere while the transaction of `start` is open, has it wait there, and returns what it did."""
+def run_during(start: Callable, do: Callable):
+    """Call `do` in another thread while the transaction of `start` is open, let it wait there, and return its
+    result."""
     with ThreadPoolExecutor(1) as other:
         with transaction.atomic():
             start()
-            change_first = other.submit(elsewhere, do)
-            assert wait_until(somebody_waits, 10)
-        return change_first.result(30)
+            first_change = other.submit(run_elsewhere, do)
+            assert wait_until(is_someone_waiting, 10)
+        return first_change.result(30)
 
 
-def elsewhere(do: Callable):
+def run_elsewhere(do: Callable):
     try:
         return do()
     finally:
         connection.close()
 
 
-def somebody_waits() -> bool:
+def is_someone_waiting() -> bool:
     with connection.cursor() as cursor:
         cursor.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
         return cursor.fetchone()[0]
@@ -263,7 +264,7 @@ def somebody_waits() -> bool:
 def test_contact_deleted_during_a_start_leaves_no_invitation():
     event, alma, jun = factories.event(), person("Alma"), person("Jun")
     audience = factories.audience(uploaded_contacts=[alma, jun])
-    begun_during(
+    run_during(
         lambda: invitations_starting.start_invitations(event, audience, count=2, by="office"),
         lambda: contacts.delete_contact(alma),
     )
@@ -273,14 +274,14 @@ def test_contact_deleted_during_a_start_leaves_no_invitation():
 
 def test_contact_merged_during_a_start_keeps_the_invitation():
     event = factories.event()
-    mine, theirs = factories.organization("Port Gate"), factories.organization("Port Gate, Inc.")
-    stays, goes = person("Alma", mine), person("Alma", theirs)
-    audience = factories.audience(uploaded_contacts=[goes])
-    begun_during(
+    kept, merged = factories.organization("Port Gate"), factories.organization("Port Gate, Inc.")
+    kept_contact, merged_contact = person("Alma", kept), person("Alma", merged)
+    audience = factories.audience(uploaded_contacts=[merged_contact])
+    run_during(
         lambda: invitations_starting.start_invitations(event, audience, count=1, by="office"),
-        lambda: merging.merge_organizations(mine, theirs),
+        lambda: merging.merge_organizations(kept, merged),
     )
-    assert [invitation.contact for invitation in event.invitations.all()] == [stays]
+    assert [invitation.contact for invitation in event.invitations.all()] == [kept_contact]
 
 
 # In the middle of a stop -----------------------------------------------------------------------------------------
@@ -294,35 +295,39 @@ def merge_organizations(contact: Contact) -> None:
     merging.merge_organizations(Organization.objects.exclude(pk=contact.organization_id).get(), contact.organization)
 
 
-def stopped_in_the_middle(change: Callable) -> Mailing:
-    """A mailing to one address at two organizations is stopped, and right after it took its first lock a rule about
-    one of the two contacts begins."""
-    event, here, there = factories.event(), factories.organization("Port Gate"), factories.organization("Gate, Inc.")
+def stop_during(change: Callable) -> Mailing:
+    """Stop a mailing to one address at two organizations. Once it holds its first lock, start a rule about one of the
+    two contacts."""
+    event, here, remaining = (
+        factories.event(),
+        factories.organization("Port Gate"),
+        factories.organization("Gate, Inc."),
+    )
     address = {"email": "alma@example.org"}
     factories.write_mailing(event, person("Alma", here, **address))
-    asked = person("Alma", there, **address)
+    invited = person("Alma", remaining, **address)
     mailing = factories.mailing(event)
-    factories.invitation(event, asked, mailing=mailing)
+    factories.invitation(event, invited, mailing=mailing)
     writing.write_mailing(mailing)
     with ThreadPoolExecutor(1) as other:
         with transaction.atomic():
             Mailing.objects.select_for_update().get(pk=mailing.pk)
-            change_first = other.submit(elsewhere, lambda: change(asked))
-            assert wait_until(somebody_waits, 10)
+            first_change = other.submit(run_elsewhere, lambda: change(invited))
+            assert wait_until(is_someone_waiting, 10)
             invitations_writing.stop_invitations(mailing)
-        change_first.result(30)
+        first_change.result(30)
     return mailing
 
 
 @pytest.mark.parametrize("change", [correct_contact, merge_organizations, contacts.delete_contact])
 def test_changing_a_contact_during_a_stop_leaves_no_invitation_or_message(change):
-    mailing = stopped_in_the_middle(change)
+    mailing = stop_during(change)
     assert not mailing.invitations.exists()
     assert not Message.objects.filter(mailing=mailing).exists()
 
 
 def test_control_without_locking_mailings_correcting_and_stopping_deadlock(monkeypatch):
-    """What locking the mailings first is for. Should this ever pass without an error, the test above shows nothing."""
+    """Shows why mailings are locked first. If this test fails, the test above proves nothing."""
     monkeypatch.setattr(contact_changes, "lock_invitations_of_contacts", lambda *contacts: None)
     with pytest.raises(OperationalError, match="deadlock"):
-        stopped_in_the_middle(correct_contact)
+        stop_during(correct_contact)

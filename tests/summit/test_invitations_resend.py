@@ -1,4 +1,4 @@
-"""Mail about an invitation that staff send once more says what is true by then, or is refused plainly."""
+"""A resent email about an invitation has current facts, or resending is refused with a message."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -22,80 +22,80 @@ from tests.factories import person
 pytestmark = pytest.mark.django_db
 
 MESSAGES = "/imagine/admin/mail/message/"
-THERE = "Stockton Civic Auditorium"
+NEW_VENUE = "Stockton Civic Auditorium"
 State = Message.State
 
 
 @pytest.fixture
-def asked() -> Invitation:
-    """Written, and its mail was sent yesterday."""
+def invited() -> Invitation:
+    """An invitation whose email was sent yesterday."""
     invitation = factories.invite(factories.event(), person("Alma Reyes"))
     yesterday = timezone.now() - timedelta(days=1)
     Message.objects.update(state=State.SENT, sent_at=yesterday, created_at=yesterday)
     return invitation
 
 
-def mail_of(invitation: Invitation, kind: str = "invitation") -> Message:
+def message_of(invitation: Invitation, kind: str = "invitation") -> Message:
     return invitation.messages.select_related("mailing").exclude(idempotency_key__contains="again").get(kind=kind)
 
 
-def is_now(message: Message, state: State) -> None:
+def set_state(message: Message, state: State) -> None:
     Message.objects.filter(pk=message.pk).update(state=state, sent_at=timezone.now() if state == State.SENT else None)
 
 
-def moves(event: Event) -> None:
-    """Staff save it with another place; whoever is to be told is."""
+def move(event: Event) -> None:
+    """Save the event with another place and write the notices."""
     event = Event.objects.get(pk=event.pk)
-    event.venue = THERE
+    event.venue = NEW_VENUE
     factories.save_event(event)
     for mailing in Mailing.objects.unrendered():
         writing.write_mailing(mailing)
 
 
-def refusal(message: Message) -> str:
-    """Why it is not sent again, and that nothing was written."""
+def resend_error(message: Message) -> str:
+    """Return why the message isn't resent, after checking that nothing was written."""
     before = snapshots.tables()
-    with pytest.raises(CannotResend) as refused:
+    with pytest.raises(CannotResend) as error:
         queue.resend(message)
     assert snapshots.tables() == before
-    return str(refused.value)
+    return str(error.value)
 
 
 def entry(message: Message):
-    [found] = Calendar.from_ical(message.ics).walk("VEVENT")
-    return found
+    [ics_entry] = Calendar.from_ical(message.ics).walk("VEVENT")
+    return ics_entry
 
 
 # An invitation ---------------------------------------------------------------------------------------------------
 
 
-def test_resending_a_sent_invitation_writes_a_copy_with_current_details(asked):
-    moves(asked.event)
-    old = mail_of(asked)
-    for _twice in range(2):  # in one minute once
+def test_resending_a_sent_invitation_writes_a_copy_with_current_details(invited):
+    move(invited.event)
+    old = message_of(invited)
+    for _twice in range(2):  # once per minute
         assert queue.resend(old)
     [copy] = Message.objects.filter(idempotency_key__contains=":again:")
-    assert (copy.kind, copy.about) == ("invitation", asked)
+    assert (copy.kind, copy.about) == ("invitation", invited)
     assert (copy.recipient, copy.state, copy.queue, copy.mailing) == (
         "alma.reyes@example.org",
         "queued",
         "transactional",
         None,
     )
-    assert THERE in copy.body_text
-    assert THERE in copy.body_html
-    assert THERE in entry(copy)["LOCATION"]
+    assert NEW_VENUE in copy.body_text
+    assert NEW_VENUE in copy.body_html
+    assert NEW_VENUE in entry(copy)["LOCATION"]
     assert entry(copy)["SEQUENCE"] == 1
-    assert asked.get_absolute_url() in copy.body_text
+    assert invited.get_absolute_url() in copy.body_text
     assert copy.unsubscribe_url == old.unsubscribe_url
-    assert THERE not in mail_of(asked).body_text
+    assert NEW_VENUE not in message_of(invited).body_text
 
 
-def test_resending_a_copy_adds_no_second_suffix_to_the_idempotency_key(asked):
-    queue.resend(mail_of(asked))
+def test_resending_a_copy_adds_no_second_suffix_to_the_idempotency_key(invited):
+    queue.resend(message_of(invited))
     copy = Message.objects.get(idempotency_key__contains=":again:")
-    is_now(copy, State.SENT)
-    Message.objects.filter(pk=copy.pk).update(idempotency_key=f"invitation:{asked.pk}:again:202701010900")
+    set_state(copy, State.SENT)
+    Message.objects.filter(pk=copy.pk).update(idempotency_key=f"invitation:{invited.pk}:again:202701010900")
     assert queue.resend(Message.objects.get(pk=copy.pk))
     assert [
         key.count(":again:")
@@ -103,55 +103,55 @@ def test_resending_a_copy_adds_no_second_suffix_to_the_idempotency_key(asked):
     ] == [0, 1, 1]
 
 
-def test_resent_invitation_needs_no_change_notice(asked):
-    event = asked.event
-    event.venue = THERE
+def test_resent_invitation_needs_no_change_notice(invited):
+    event = invited.event
+    event.venue = NEW_VENUE
     factories.save_event(event)
-    queue.resend(mail_of(asked))
+    queue.resend(message_of(invited))
     assert not change_notices.invitations_to_notify(event).exists()
 
 
 @pytest.mark.parametrize("state", [State.REJECTED, State.FAILED])
-def test_resending_a_failed_invitation_rewrites_it_in_place(asked, state):
-    is_now(mail_of(asked), state)
-    moves(asked.event)
-    assert queue.resend(mail_of(asked))
+def test_resending_a_failed_invitation_rewrites_it_in_place(invited, state):
+    set_state(message_of(invited), state)
+    move(invited.event)
+    assert queue.resend(message_of(invited))
     [message] = Message.objects.all()
     assert (message.idempotency_key, message.state, message.queue) == (
-        f"invitation:{asked.pk}",
+        f"invitation:{invited.pk}",
         "queued",
         "bulk",
     )
-    assert message.mailing == asked.mailing
-    assert THERE in message.body_text
-    assert THERE in entry(message)["LOCATION"]
+    assert message.mailing == invited.mailing
+    assert NEW_VENUE in message.body_text
+    assert NEW_VENUE in entry(message)["LOCATION"]
     assert queue.resend(message) is False
-    asked.refresh_from_db()
-    assert asked.notified_version == asked.event.schedule_version
+    invited.refresh_from_db()
+    assert invited.notified_version == invited.event.schedule_version
 
 
-def test_resent_invitation_uses_the_contacts_current_email_and_language(asked):
-    contacts.correct_contact(asked.contact, email="alma@example.org", language="es")
-    queue.resend(mail_of(asked))
+def test_resent_invitation_uses_the_contacts_current_email_and_language(invited):
+    contacts.correct_contact(invited.contact, email="alma@example.org", language="es")
+    queue.resend(message_of(invited))
     copy = Message.objects.get(idempotency_key__contains=":again:")
     assert (copy.recipient, copy.language) == ("alma@example.org", "es")
     assert "Cumbre Imagine Promise" in copy.subject
 
 
 @pytest.mark.parametrize("kind", ["invitation", "invitation_new_link"])
-def test_resent_email_has_the_current_link(asked, kind):
-    responses.replace_invitation_link(asked)
+def test_resent_email_has_the_current_link(invited, kind):
+    responses.replace_invitation_link(invited)
     Message.objects.filter(state=State.QUEUED).update(state=State.SENT, sent_at=timezone.now())
-    responses.replace_invitation_link(asked)
-    queue.resend(asked.messages.get(kind=kind, state=State.SENT))
-    asked.refresh_from_db()
-    assert asked.get_absolute_url() in Message.objects.get(kind=kind, idempotency_key__contains="again").body_text
+    responses.replace_invitation_link(invited)
+    queue.resend(invited.messages.get(kind=kind, state=State.SENT))
+    invited.refresh_from_db()
+    assert invited.get_absolute_url() in Message.objects.get(kind=kind, idempotency_key__contains="again").body_text
 
 
-def test_resent_email_of_a_merged_invitation_has_the_kept_invitations_link(asked):
+def test_resent_email_of_a_merged_invitation_has_the_kept_invitations_link(invited):
     Message.objects.update(kind="invitation_merged", body_text="http://127.0.0.1/old")
     queue.resend(Message.objects.get())
-    assert asked.get_absolute_url() in Message.objects.get(state=State.QUEUED).body_text
+    assert invited.get_absolute_url() in Message.objects.get(state=State.QUEUED).body_text
 
 
 @pytest.mark.parametrize("state", [State.QUEUED, State.SENDING])
@@ -167,42 +167,42 @@ def test_resending_a_queued_or_sending_message_does_nothing(state):
 @pytest.mark.slow
 @pytest.mark.parametrize("state", [State.SENT, State.REJECTED, State.UNKNOWN])
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "expected"),
     [
         (factories.mark_event_canceled, "This event was cancelled, so nobody can be invited."),
         (factories.end_event, "This event is over, so nobody can be invited."),
         (factories.close_rsvp, "RSVP for this event is closed, so nobody could answer. Give it a later end first."),
     ],
 )
-def test_resend_is_refused_if_the_event_no_longer_takes_rsvps(asked, change, said, state):
-    is_now(mail_of(asked), state)
-    change(asked.event)
-    assert refusal(mail_of(asked)) == said
+def test_resend_is_refused_if_the_event_no_longer_takes_rsvps(invited, change, expected, state):
+    set_state(message_of(invited), state)
+    change(invited.event)
+    assert resend_error(message_of(invited)) == expected
 
 
-def test_resend_is_refused_if_the_invitation_is_accepted(asked):
-    responses.accept_invitation(asked, Rsvp(name="Alma Reyes"), size=1)
-    assert refusal(mail_of(asked)).startswith("They have accepted. Mail the private link of their RSVP again")
+def test_resend_is_refused_if_the_invitation_is_accepted(invited):
+    responses.accept_invitation(invited, Rsvp(name="Alma Reyes"), size=1)
+    assert resend_error(message_of(invited)).startswith("They have accepted. Mail the private link of their RSVP again")
 
 
-def test_resend_is_allowed_if_the_invitation_is_declined(asked):
-    responses.decline_invitation(asked)
-    assert queue.resend(mail_of(asked))
+def test_resend_is_allowed_if_the_invitation_is_declined(invited):
+    responses.decline_invitation(invited)
+    assert queue.resend(message_of(invited))
 
 
-@pytest.mark.parametrize("how", [{"invitations": False}, None])
-def test_resend_is_refused_if_the_email_is_unsubscribed_or_suppressed(asked, how):
-    if how:
-        preferences.set_topics(preferences.get_preference("alma.reyes@example.org"), **how)
+@pytest.mark.parametrize("opt_out", [{"invitations": False}, None])
+def test_resend_is_refused_if_the_email_is_unsubscribed_or_suppressed(invited, opt_out):
+    if opt_out:
+        preferences.set_topics(preferences.get_preference("alma.reyes@example.org"), **opt_out)
     else:
         preferences.suppress("alma.reyes@example.org", "550 no such person")
-    assert refusal(mail_of(asked)).startswith("Their address wants no invitations, or refuses mail.")
+    assert resend_error(message_of(invited)).startswith("Their address wants no invitations, or refuses mail.")
 
 
-GONE = 999_999  # no invitation's
+GONE = 999_999  # not an invitation's key
 
 
-def test_resending_a_deleted_invitation_raises_does_not_exist(asked):
+def test_resending_a_deleted_invitation_raises_does_not_exist(invited):
     Message.objects.update(object_id=GONE)
     with pytest.raises(Invitation.DoesNotExist):
         queue.resend(Message.objects.get())
@@ -211,39 +211,41 @@ def test_resending_a_deleted_invitation_raises_does_not_exist(asked):
 # What may have arrived, and what has words of its own ------------------------------------------------------------
 
 
-def test_unknown_message_is_resent_unchanged_while_still_correct(asked):
-    is_now(mail_of(asked), State.UNKNOWN)
-    text = mail_of(asked).body_text
-    assert queue.resend(mail_of(asked))
-    assert (mail_of(asked).state, mail_of(asked).body_text) == ("queued", text)
+def test_unknown_message_is_resent_unchanged_while_still_correct(invited):
+    set_state(message_of(invited), State.UNKNOWN)
+    text = message_of(invited).body_text
+    assert queue.resend(message_of(invited))
+    assert (message_of(invited).state, message_of(invited).body_text) == ("queued", text)
 
 
-@pytest.mark.parametrize("change", [lambda asked: moves(asked.event), responses.replace_invitation_link])
-def test_outdated_unknown_message_must_be_marked_arrived_before_resending(asked, change):
-    is_now(mail_of(asked), State.UNKNOWN)
-    change(asked)
-    assert "Say that it arrived: then an invitation that you send again is written anew." in refusal(mail_of(asked))
-    assert control.resolve_unknown(mail_of(asked), arrived=True)
-    assert queue.resend(mail_of(asked))
+@pytest.mark.parametrize("change", [lambda invited: move(invited.event), responses.replace_invitation_link])
+def test_outdated_unknown_message_must_be_marked_arrived_before_resending(invited, change):
+    set_state(message_of(invited), State.UNKNOWN)
+    change(invited)
+    assert "Say that it arrived: then an invitation that you send again is written anew." in resend_error(
+        message_of(invited)
+    )
+    assert control.resolve_unknown(message_of(invited), arrived=True)
+    assert queue.resend(message_of(invited))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["invitation_moved", "unanswered", "invitation_link"])
-def test_other_invitation_emails_are_resent_only_while_still_correct(asked, kind):
-    moves(asked.event)
-    reminder_sending.write_unanswered_batch(asked.event, timezone.now() + timedelta(days=9))
-    invitation_links.mail_invitation_link(asked)
+def test_other_invitation_emails_are_resent_only_while_still_correct(invited, kind):
+    move(invited.event)
+    reminder_sending.write_unanswered_batch(invited.event, timezone.now() + timedelta(days=9))
+    invitation_links.mail_invitation_link(invited)
     Message.objects.filter(state=State.QUEUED).update(state=State.SENT, sent_at=timezone.now())
-    assert queue.resend(mail_of(asked, kind))
-    assert Message.objects.get(state=State.QUEUED).body_text == mail_of(asked, kind).body_text
+    assert queue.resend(message_of(invited, kind))
+    assert Message.objects.get(state=State.QUEUED).body_text == message_of(invited, kind).body_text
     event = Event.objects.get()
     event.venue = "Weber Point Events Center"
     factories.save_event(event)
-    assert "Send the invitation itself again: it is written anew." in refusal(mail_of(asked, kind))
+    assert "Send the invitation itself again: it is written anew." in resend_error(message_of(invited, kind))
 
 
 @pytest.fixture
-def outdated(asked) -> Callable[[str], Message]:
+def outdated(invited) -> Callable[[str], Message]:
     """An email of a kind that was sent about the invitation."""
 
     def mail(kind: str) -> Message:
@@ -255,63 +257,63 @@ def outdated(asked) -> Callable[[str], Message]:
 
 @pytest.mark.parametrize("kind", ["unanswered", "invitation_moved", "invitation_called_off"])
 @pytest.mark.parametrize("answer", ["accepted", "declined"])
-def test_email_about_an_open_invitation_is_refused_once_it_is_answered(asked, outdated, kind, answer):
+def test_email_about_an_open_invitation_is_refused_once_it_is_answered(invited, outdated, kind, answer):
     message = outdated(kind)
     if answer == "declined":
-        responses.decline_invitation(asked)
+        responses.decline_invitation(invited)
     else:
-        responses.accept_invitation(asked, Rsvp(name="Alma Reyes"), size=1)
-    assert refusal(message) == "They have answered since, so this email isn't true anymore."
+        responses.accept_invitation(invited, Rsvp(name="Alma Reyes"), size=1)
+    assert resend_error(message) == "They have answered since, so this email isn't true anymore."
 
 
 @pytest.mark.parametrize("kind", ["unanswered", "invitation_moved", "invitation_called_off", "invitation_link"])
-def test_email_about_an_invitation_is_refused_once_the_event_is_over(asked, outdated, kind):
-    factories.end_event(asked.event)
-    assert refusal(outdated(kind)) == "The event is over, so this email is of no use anymore."
+def test_email_about_an_invitation_is_refused_once_the_event_is_over(invited, outdated, kind):
+    factories.end_event(invited.event)
+    assert resend_error(outdated(kind)) == "The event is over, so this email is of no use anymore."
 
 
-def test_reminder_of_an_invitation_is_refused_once_rsvp_is_closed(asked, outdated):
-    factories.close_rsvp(asked.event)
-    assert refusal(outdated("unanswered")).startswith("RSVP for this event is closed, so nobody could answer.")
+def test_reminder_of_an_invitation_is_refused_once_rsvp_is_closed(invited, outdated):
+    factories.close_rsvp(invited.event)
+    assert resend_error(outdated("unanswered")).startswith("RSVP for this event is closed, so nobody could answer.")
 
 
-def test_reminder_of_an_invitation_is_refused_to_someone_who_unsubscribed(asked, outdated):
+def test_reminder_of_an_invitation_is_refused_to_someone_who_unsubscribed(invited, outdated):
     message = outdated("unanswered")
     Message.objects.update(topic="reminders")
     preferences.set_topics(preferences.get_preference("alma.reyes@example.org"), reminders=False)
-    assert refusal(Message.objects.get(pk=message.pk)).startswith("This address doesn't want email of this kind")
+    assert resend_error(Message.objects.get(pk=message.pk)).startswith("This address doesn't want email of this kind")
 
 
 # In the admin ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("language", "said"),
+    ("language", "expected"),
     [
         ("en", "The event or the link changed since, so what it says is not true any more."),
         ("es", "El evento o el enlace cambió desde entonces, así que lo que dice ya no es cierto."),
     ],
 )
-def test_message_page_says_why_resend_is_refused(staff, asked, language, said):
-    is_now(mail_of(asked), State.UNKNOWN)
-    moves(asked.event)
-    address = f"{MESSAGES}{mail_of(asked).pk}/change/"
+def test_message_page_says_why_resend_is_refused(staff, invited, language, expected):
+    set_state(message_of(invited), State.UNKNOWN)
+    move(invited.event)
+    address = f"{MESSAGES}{message_of(invited).pk}/change/"
     page = staff.post(address, {"_resend": "1"}, follow=True, headers={"accept-language": language})
-    assert said in web_client.page_text(page)
-    assert mail_of(asked).state == "unknown"
+    assert expected in web_client.page_text(page)
+    assert message_of(invited).state == "unknown"
 
 
-def test_message_page_says_the_invitation_no_longer_exists(staff, asked):
+def test_message_page_says_the_invitation_no_longer_exists(staff, invited):
     Message.objects.update(object_id=GONE)
     page = staff.post(f"{MESSAGES}{Message.objects.get().pk}/change/", {"_resend": "1"}, follow=True)
     assert "Not there any more: it was erased or merged meanwhile." in web_client.page_text(page)
 
 
-def test_resend_button_on_the_message_page_sends_current_details(staff, asked):
-    moves(asked.event)
-    page = staff.post(f"{MESSAGES}{mail_of(asked).pk}/change/", {"_resend": "1"}, follow=True)
+def test_resend_button_on_the_message_page_sends_current_details(staff, invited):
+    move(invited.event)
+    page = staff.post(f"{MESSAGES}{message_of(invited).pk}/change/", {"_resend": "1"}, follow=True)
     assert "1 message will be sent again." in web_client.page_text(page)
-    assert THERE in Message.objects.get(idempotency_key__contains=":again:").body_text
+    assert NEW_VENUE in Message.objects.get(idempotency_key__contains=":again:").body_text
 
 
 @pytest.mark.slow
@@ -320,10 +322,10 @@ def test_mailing_page_resends_only_unknown_messages_that_are_still_correct(staff
     mailing = factories.write_mailing(event, person("Alma"), person("Jun"), person("Mai"))
     Message.objects.update(state=State.UNKNOWN)
     moved = event.invitations.get(contact__name="Alma")
-    gone = event.invitations.get(contact__name="Mai")
+    deleted = event.invitations.get(contact__name="Mai")
     responses.replace_invitation_link(moved)
     Message.objects.filter(kind="invitation_new_link").delete()
-    gone.messages.update(object_id=GONE)
+    deleted.messages.update(object_id=GONE)
     page = f"/imagine/admin/mail/mailing/{mailing.pk}/change/"
     text = web_client.page_text(staff.post(page, {"resend": "1", "all": "1"}, follow=True))
     assert "1 message will be sent again." in text

@@ -1,4 +1,4 @@
-"""Mail scanners open every link of every mail, by GET and HEAD. Nothing changes, and no link leads nowhere."""
+"""Email scanners open every link of every email with GET and HEAD. Nothing changes, and every link works."""
 
 import re
 from datetime import timedelta
@@ -25,20 +25,20 @@ from tests.summit.reminder_fixtures import moment
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
-# What no mail of these says is not tried: a new kind of letter belongs here.
+# Only these kinds are tested, so add new kinds of email here.
 KINDS = {*SummitEmailKind.values, *PledgeEmailKind.values} - {SummitEmailKind.INVITATION_MERGED}
 
 
-def mails() -> list[Message]:
-    """Every kind of mail that the product sends."""
-    of_parties()
-    of_events()
-    of_invitations()
-    of_pledges()
+def create_emails() -> list[Message]:
+    """Create every kind of email that the product sends."""
+    create_rsvp_emails()
+    create_event_emails()
+    create_invitation_emails()
+    create_pledge_emails()
     return list(Message.objects.all())
 
 
-def of_parties() -> None:
+def create_rsvp_emails() -> None:
     event = factories.event(capacity=3)
     first = factories.rsvp(event, "First", size=3)
     factories.rsvp(event, "Waits")
@@ -49,77 +49,77 @@ def of_parties() -> None:
     seats.cancel(first)
 
 
-def of_events() -> None:
+def create_event_emails() -> None:
     moved = factories.rsvp(factories.event(slug="moved"))
     moved.event.venue = "Stockton Civic Auditorium"
     factories.save_event(moved.event)
     factories.cancel_event(factories.rsvp(factories.event(slug="off")).event)
-    party = reminder_fixtures.rsvp(reminder_fixtures.event(), size=2, came=1)
+    party = reminder_fixtures.rsvp(reminder_fixtures.event(), size=2, checked_in=1)
     for month, day in ((3, 31), (4, 4), (4, 6), (4, 8)):
         reminder_sending.send_due_reminders(moment(month, day, 9))
         reminder_fixtures.send_queued(moment(month, day, 9))
     assert Rsvp.objects.filter(pk=party.pk).exists()
 
 
-def of_invitations() -> None:
+def create_invitation_emails() -> None:
     event = factories.event(slug="kick-off")
     factories.invite(event, factories.person("Asked Once"))
     Message.objects.filter(content_type__model="invitation").update(state="sent", sent_at=timezone.now())
     reminder_sending.send_due_reminders(timezone.now() + timedelta(days=8))
     invitation_links.mail_invitation_link(event.invitations.get())
-    written_and_sent()
+    write_and_send()
     event.venue = "Stockton Civic Auditorium"
     factories.save_event(event)
-    written_and_sent()
-    off = factories.event(slug="called-off")
-    factories.invite(off, factories.person("Asked Twice"))
-    written_and_sent()
-    factories.cancel_event(off)
-    written_and_sent()
+    write_and_send()
+    canceled_event = factories.event(slug="called-off")
+    factories.invite(canceled_event, factories.person("Asked Twice"))
+    write_and_send()
+    factories.cancel_event(canceled_event)
+    write_and_send()
     factories.invite(factories.event(slug="replaced"), factories.person("Asked Again"))
-    written_and_sent()
+    write_and_send()
     responses.replace_invitation_link(Invitation.objects.latest("pk"))
 
 
-def written_and_sent() -> None:
+def write_and_send() -> None:
     for mailing in Mailing.objects.unrendered():
         writing.write_mailing(mailing)
     Message.objects.filter(content_type__model="invitation").update(state="sent", sent_at=timezone.now())
 
 
-def of_pledges() -> None:
+def create_pledge_emails() -> None:
     pledge_links.email_link(factories.signed_pledge("Signed", "signed@example.org"))
     draft = factories.draft_pledge("Draft", "draft@example.org")
     factories.backdate_pledge(draft, 6)
     partners_tasks.remind_drafts()
     Message.objects.update(state="sent", sent_at=timezone.now())
     pledge_links.replace_pledge_link(draft)
-    begun = factories.organization("Begun")
-    factories.contact(begun, "begun@example.org")
-    staff_pledges.start_pledge_for(begun, emails_link=True)
+    organization = factories.organization("Begun")
+    factories.contact(organization, "begun@example.org")
+    staff_pledges.start_pledge_for(organization, emails_link=True)
 
 
 def links_of(message: Message) -> set[str]:
-    found = re.findall(
+    urls = re.findall(
         r"https?://[^\s\"'<>]+", f"{message.body_text} {unescape(message.body_html)} {message.unsubscribe_url}"
     )
-    ours = {link.rstrip(".,)") for link in found if link.startswith("http://testserver/")}
-    return {link.removeprefix("http://testserver").partition("#")[0] for link in ours}
+    own_urls = {link.rstrip(".,)") for link in urls if link.startswith("http://testserver/")}
+    return {link.removeprefix("http://testserver").partition("#")[0] for link in own_urls}
 
 
 def test_opening_the_links_of_every_email_changes_nothing(settings):
     settings.SITE_URL = "http://testserver"
-    messages = mails()
-    said = {message.kind for message in messages}
-    assert said == KINDS
-    before = snapshots.tables(but=("core.RateLimitCount",))
-    opened = {link for message in messages for link in links_of(message)}
-    assert len(opened) > len(KINDS)
-    answers = {}
-    for link in sorted(opened):
+    messages = create_emails()
+    sent_kinds = {message.kind for message in messages}
+    assert sent_kinds == KINDS
+    before = snapshots.tables(exclude=("core.RateLimitCount",))
+    links = {link for message in messages for link in links_of(message)}
+    assert len(links) > len(KINDS)
+    statuses = {}
+    for link in sorted(links):
         for method in ("get", "head"):
-            answers[link, method] = getattr(Client(), method)(link).status_code
-    assert set(answers.values()) <= {200, 302, 404}
-    replaced = [link for (link, _method), code in answers.items() if code == 404]
-    assert len(replaced) <= 2 * 5, replaced  # links of letters that went out before staff replaced them
-    assert snapshots.tables(but=("core.RateLimitCount",)) == before
+            statuses[link, method] = getattr(Client(), method)(link).status_code
+    assert set(statuses.values()) <= {200, 302, 404}
+    replaced = [link for (link, _method), code in statuses.items() if code == 404]
+    assert len(replaced) <= 2 * 5, replaced  # links in emails sent before staff replaced the link
+    assert snapshots.tables(exclude=("core.RateLimitCount",)) == before

@@ -1,7 +1,7 @@
-"""Rules that lock rows of several tables take them in one order (docs/rules.md, Locks): two that don't can deadlock.
+"""Rules that lock rows of several tables do so in one order (docs/rules.md, Locks); otherwise they can deadlock.
 
-Three kinds of test: each rule alone, whose statements are read; each pair of rules that lock two tables in common, with
-threads; and some pairs that were wrong once, with commits. Each kind has a control that must fail.
+There are three kinds of tests: each rule's statements are checked; each pair of rules that lock two tables in common
+runs in threads; and some pairs that were once wrong run with commits. Each kind has a control that must fail.
 """
 
 import re
@@ -53,7 +53,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 BLOCKED = "SELECT cardinality(pg_blocking_pids(%s)) > 0"
 
-# The one order. What isn't named is written only under a lock that is, such as a guest under the event's.
+# The lock order. Other tables are only written while holding one of these locks, such as guests under the event's.
 ORDER = [
     *("partners_import", "summit_linkrequest", "partners_pledgerequest", "summit_contactlistupload"),
     *("partners_duplicatescan", "summit_event", "partners_organization", "partners_pledgeyear", "partners_contact"),
@@ -73,143 +73,159 @@ ORDER = [
 
 @pytest.fixture
 def world() -> SimpleNamespace:
-    """Two events and two organizations that share people, with a bit of everything."""
-    made = SimpleNamespace(event=factories.event(slug="one", capacity=2), other_event=factories.event(slug="two"))
-    make_partners(made)
-    make_guests(made)
-    make_invitations(made)
-    make_files(made)
-    make_past(made)
-    make_staff(made)
-    made.link_request = LinkRequest.objects.create(email="asha@example.org")
-    made.audience = factories.audience(uploaded_contacts=[made.leaving, factories.person("New")])
+    """Two events and two organizations that share people, with some of everything."""
+    world_data = SimpleNamespace(event=factories.event(slug="one", capacity=2), other_event=factories.event(slug="two"))
+    make_partners(world_data)
+    make_guests(world_data)
+    make_invitations(world_data)
+    make_files(world_data)
+    make_past(world_data)
+    make_staff(world_data)
+    world_data.link_request = LinkRequest.objects.create(email="asha@example.org")
+    world_data.audience = factories.audience(uploaded_contacts=[world_data.leaving, factories.person("New")])
     failed = {"state": Message.State.FAILED, "claim_id": None, "claim_expires_at": None}
-    for name, about in (("rsvp_email", made.rsvps[0]), ("pledge_email", made.draft), ("asked", made.invitation)):
+    for name, about in (
+        ("rsvp_email", world_data.rsvps[0]),
+        ("pledge_email", world_data.draft),
+        ("asked", world_data.invitation),
+    ):
         message = about.messages.order_by("created_at").first()
         Message.objects.filter(pk=message.pk).update(**failed)
-        setattr(made, name, Message.objects.get(pk=message.pk))
-    return made
+        setattr(world_data, name, Message.objects.get(pk=message.pk))
+    return world_data
 
 
-def make_partners(made: SimpleNamespace) -> None:
-    made.pledge = factories.signed_pledge()
-    made.draft = factories.draft_pledge("Port Gate, Incorporated", "jun@example.org")
-    made.kept, made.other = made.pledge.organization, made.draft.organization
-    made.third, made.empty = factories.organization("Zeta Freight"), factories.organization("Empty Lot")
-    duplicates.dismiss_candidate(made.other, made.third, by="staff")
-    DuplicateCandidate.objects.create(organization_a=made.kept, organization_b=made.other, score=90, reasons=[])
-    made.contact, made.duplicate = made.kept.contacts.get(), factories.contact(made.other)
-    made.leaving = factories.contact(made.third, "zeta@example.org")
-    factories.backdate_pledge(made.draft, 30)
-    years.remind_draft(made.draft)
-    made.page = factories.pledge_data(made.draft.token, factories.promise_data("mentors", 2))
-    made.pledge_request = factories.unsaved_pledge_request("Port Gate Logistics", "alma@example.org")
-    signup.request_pledge(made.pledge_request)
+def make_partners(world_data: SimpleNamespace) -> None:
+    world_data.pledge = factories.signed_pledge()
+    world_data.draft = factories.draft_pledge("Port Gate, Incorporated", "jun@example.org")
+    world_data.kept, world_data.other = world_data.pledge.organization, world_data.draft.organization
+    world_data.third, world_data.empty = factories.organization("Zeta Freight"), factories.organization("Empty Lot")
+    duplicates.dismiss_candidate(world_data.other, world_data.third, by="staff")
+    DuplicateCandidate.objects.create(
+        organization_a=world_data.kept, organization_b=world_data.other, score=90, reasons=[]
+    )
+    world_data.contact, world_data.duplicate = world_data.kept.contacts.get(), factories.contact(world_data.other)
+    world_data.leaving = factories.contact(world_data.third, "zeta@example.org")
+    factories.backdate_pledge(world_data.draft, 30)
+    years.remind_draft(world_data.draft)
+    world_data.page = factories.pledge_data(world_data.draft.token, factories.promise_data("mentors", 2))
+    world_data.pledge_request = factories.unsaved_pledge_request("Port Gate Logistics", "alma@example.org")
+    signup.request_pledge(world_data.pledge_request)
     duplicates.scan_organizations()
 
 
-def make_guests(made: SimpleNamespace) -> None:
-    both = made.event, made.other_event
-    made.rsvps = [factories.rsvp(event, name, size=2) for event in both for name in ("Asha", "Ben")]
-    Rsvp.objects.update(organization=made.other)
-    made.typed = factories.rsvp(made.event, "Cara", organization_name="Harbor Bakery")
-    made.opened = promise_from_rsvp(made.rsvps[1])
-    made.opened_page = factories.pledge_data(made.opened.browser_token, factories.promise_data("mentors", 2))
-    stale = promise_from_rsvp(made.rsvps[0])
+def make_guests(world_data: SimpleNamespace) -> None:
+    both = world_data.event, world_data.other_event
+    world_data.rsvps = [factories.rsvp(event, name, size=2) for event in both for name in ("Asha", "Ben")]
+    Rsvp.objects.update(organization=world_data.other)
+    world_data.typed = factories.rsvp(world_data.event, "Cara", organization_name="Harbor Bakery")
+    world_data.opened = promise_from_rsvp(world_data.rsvps[1])
+    world_data.opened_page = factories.pledge_data(
+        world_data.opened.browser_token, factories.promise_data("mentors", 2)
+    )
+    stale = promise_from_rsvp(world_data.rsvps[0])
     draft = editing.save_draft(
         stale.browser_token, **factories.pledge_data(stale.browser_token, factories.promise_data())
     )
     PledgeRequest.objects.filter(pk=stale.pk).update(created_at=timezone.now() - signup.REQUEST_LIFETIME)
-    Rsvp.objects.filter(pk=made.rsvps[3].pk).update(organization=draft.organization)
+    Rsvp.objects.filter(pk=world_data.rsvps[3].pk).update(organization=draft.organization)
 
 
 def promise_from_rsvp(rsvp: Rsvp) -> PledgeRequest:
-    asked = factories.unsaved_pledge_request("Mills", rsvp.email, rsvp.name, source=rsvp_links.rsvp_source(rsvp))
-    return signup.open_pledge_request(asked)
+    invited = factories.unsaved_pledge_request("Mills", rsvp.email, rsvp.name, source=rsvp_links.rsvp_source(rsvp))
+    return signup.open_pledge_request(invited)
 
 
-def make_invitations(made: SimpleNamespace) -> None:
-    """Some are sent and overtaken by a notice, one waits to be sent, one to be written."""
-    made.mailing = factories.write_mailing(made.other_event, made.contact, made.leaving, factories.person("Lone"))
-    made.invitation = made.other_event.invitations.get(contact=made.contact)
-    Message.objects.filter(mailing=made.mailing).exclude(object_id=made.invitation.pk).update(
+def make_invitations(world_data: SimpleNamespace) -> None:
+    """Some invitations are sent and followed by a notice, one is queued, and one isn't written yet."""
+    world_data.mailing = factories.write_mailing(
+        world_data.other_event, world_data.contact, world_data.leaving, factories.person("Lone")
+    )
+    world_data.invitation = world_data.other_event.invitations.get(contact=world_data.contact)
+    Message.objects.filter(mailing=world_data.mailing).exclude(object_id=world_data.invitation.pk).update(
         state="sent", sent_at=timezone.now()
     )
-    event = Event.objects.get(pk=made.other_event.pk)
+    event = Event.objects.get(pk=world_data.other_event.pk)
     event.venue = "Stockton Civic Auditorium"
-    made.moved = event_changes.save_event(event)
-    made.notice = Mailing.objects.get(template=SummitEmailKind.INVITATION_MOVED)
-    writing.write_mailing(made.notice)
-    writing.write_mailing(made.mailing)
-    sending.write_reminder_batch(made.moved, Reminder.Kind.WEEK, made.moved.starts_at - timedelta(days=6))
-    guest = factories.person("Guest", made.other)
-    made.begun = factories.start_mailing(made.event, made.duplicate, factories.person("Late"), guest)
-    made.invited_guest = made.event.invitations.get(contact=guest)
-    made.invited_guest.rsvp = made.rsvps[1]
-    made.invited_guest.save()
-    made.coming = factories.person("Dara", made.other)
-    invitation, rsvp = factories.invite(made.event, made.coming), factories.rsvp(made.event, "Dara")
+    world_data.moved = event_changes.save_event(event)
+    world_data.notice = Mailing.objects.get(template=SummitEmailKind.INVITATION_MOVED)
+    writing.write_mailing(world_data.notice)
+    writing.write_mailing(world_data.mailing)
+    sending.write_reminder_batch(world_data.moved, Reminder.Kind.WEEK, world_data.moved.starts_at - timedelta(days=6))
+    guest = factories.person("Guest", world_data.other)
+    world_data.begun = factories.start_mailing(world_data.event, world_data.duplicate, factories.person("Late"), guest)
+    world_data.invited_guest = world_data.event.invitations.get(contact=guest)
+    world_data.invited_guest.rsvp = world_data.rsvps[1]
+    world_data.invited_guest.save()
+    world_data.coming = factories.person("Dara", world_data.other)
+    invitation, rsvp = factories.invite(world_data.event, world_data.coming), factories.rsvp(world_data.event, "Dara")
     Invitation.objects.filter(pk=invitation.pk).update(rsvp=rsvp)
 
 
-def make_files(made: SimpleNamespace) -> None:
-    year = made.pledge.year
-    made.done = workflow.start_import(
+def make_files(world_data: SimpleNamespace) -> None:
+    year = world_data.pledge.year
+    world_data.done = workflow.start_import(
         as_csv(table([row(organization="Delta Foods", contact="Didi", e_mail="didi@example.org")])),
         **(file := {"file_name": "a.csv", "year": year, "by": "anna", "language": "en"}),
     )
-    workflow.confirm_import(made.done)
+    workflow.confirm_import(world_data.done)
     content = as_csv(table([row(), row(organization="Omega Movers", contact="Omar", e_mail="omar@example.org")]))
-    made.run = workflow.start_import(content, **file)
-    made.checked = workflow.start_import(content, **file)
-    Import.objects.filter(pk=made.run.pk).update(state=Import.State.WRITING, steps=made.run.organizations.count())
-    made.list_audience = factories.audience()
+    world_data.run = workflow.start_import(content, **file)
+    world_data.checked = workflow.start_import(content, **file)
+    Import.objects.filter(pk=world_data.run.pk).update(
+        state=Import.State.WRITING, steps=world_data.run.organizations.count()
+    )
+    world_data.list_audience = factories.audience()
     people = "Email,Name,Organization\nalma@example.org,Alma,Port Gate Logistics\nomar@example.org,Omar,Omega Movers\n"
-    contact_import.store_upload(made.list_audience, people.encode(), "people.csv")
-    made.list_mark = made.list_audience.upload.mark
+    contact_import.store_upload(world_data.list_audience, people.encode(), "people.csv")
+    world_data.list_mark = world_data.list_audience.upload.mark
 
 
-def make_past(made: SimpleNamespace) -> None:
+def make_past(world_data: SimpleNamespace) -> None:
     """An event of long ago, to which one person came and one didn't want to come, and its email."""
-    made.past = factories.event(slug="past")
-    guest = factories.rsvp(made.past, "Fay", note="Aisle seat, please")
+    world_data.past = factories.event(slug="past")
+    guest = factories.rsvp(world_data.past, "Fay", note="Aisle seat, please")
     guest.guests.update(dietary_needs="vegan", accessibility_needs="ramp")
-    declined = factories.invite(made.past, factories.person("Gus"))
+    declined = factories.invite(world_data.past, factories.person("Gus"))
     responses.decline_invitation(declined, message="Fridays suit us better.")
     long_ago = timedelta(days=1000)
     dates = ("rsvp_opens_at", "rsvp_closes_at", "starts_at", "ends_at")
-    Event.objects.filter(pk=made.past.pk).update(**{name: getattr(made.past, name) - long_ago for name in dates})
+    Event.objects.filter(pk=world_data.past.pk).update(
+        **{name: getattr(world_data.past, name) - long_ago for name in dates}
+    )
     guest.messages.update(state="sent", sent_at=timezone.now() - long_ago)
 
 
-def make_staff(made: SimpleNamespace) -> None:
-    made.staff = web_client.staff_client("change_contact", "change_organization")
-    made.clerk = User.objects.get(username="clerk")
-    made.app = add_app(made.clerk)
-    second_factor.new_recovery_codes(made.clerk)
-    made.pages = {}
+def make_staff(world_data: SimpleNamespace) -> None:
+    world_data.staff = web_client.staff_client("change_contact", "change_organization")
+    world_data.clerk = User.objects.get(username="clerk")
+    world_data.app = add_app(world_data.clerk)
+    second_factor.new_recovery_codes(world_data.clerk)
+    world_data.pages = {}
 
 
-def save_event(made: SimpleNamespace) -> None:
-    made.moved.venue, made.moved.capacity = "Another hall", 50
-    event_changes.save_event(made.moved)
+def save_event(world_data: SimpleNamespace) -> None:
+    world_data.moved.venue, world_data.moved.capacity = "Another hall", 50
+    event_changes.save_event(world_data.moved)
 
 
-def notify_guests(made: SimpleNamespace) -> None:
-    event_changes.notify_some_guests(made.moved.pk)
+def notify_guests(world_data: SimpleNamespace) -> None:
+    event_changes.notify_some_guests(world_data.moved.pk)
 
 
-def rsvps_to_match(made: SimpleNamespace) -> QuerySet[Rsvp]:
-    return Rsvp.objects.filter(pk__in=[made.typed.pk, *(each.pk for each in made.rsvps)])
+def rsvps_to_match(world_data: SimpleNamespace) -> QuerySet[Rsvp]:
+    return Rsvp.objects.filter(pk__in=[world_data.typed.pk, *(each.pk for each in world_data.rsvps)])
 
 
-def undo(made: SimpleNamespace) -> None:
-    undo_pledges({made.draft.pk: ""})
-    undo_contacts({made.contact.pk: "", made.leaving.pk: fingerprints.contact_fingerprint(made.leaving)})
+def undo(world_data: SimpleNamespace) -> None:
+    undo_pledges({world_data.draft.pk: ""})
+    undo_contacts(
+        {world_data.contact.pk: "", world_data.leaving.pk: fingerprints.contact_fingerprint(world_data.leaving)}
+    )
 
 
-def undo_empty(made: SimpleNamespace) -> None:
-    undo_organizations({made.empty.pk: fingerprints.organization_fingerprint(made.empty)})
+def undo_empty(world_data: SimpleNamespace) -> None:
+    undo_organizations({world_data.empty.pk: fingerprints.organization_fingerprint(world_data.empty)})
 
 
 def refused(rule: Callable, run: Import) -> None:
@@ -218,204 +234,229 @@ def refused(rule: Callable, run: Import) -> None:
         rule(run)
 
 
-def save_by_browser_link(made: SimpleNamespace) -> None:
-    editing.save_draft(made.opened.browser_token, **made.opened_page)
+def save_by_browser_link(world_data: SimpleNamespace) -> None:
+    editing.save_draft(world_data.opened.browser_token, **world_data.opened_page)
 
 
-def write_reminders(made: SimpleNamespace) -> None:
-    sending.write_reminder_batch(made.event, Reminder.Kind.WEEK, made.event.starts_at)
+def write_reminders(world_data: SimpleNamespace) -> None:
+    sending.write_reminder_batch(world_data.event, Reminder.Kind.WEEK, world_data.event.starts_at)
 
 
-def report(made: SimpleNamespace, kind: Report.Kind) -> Report:
-    return Report(kind, made.asked.pk, frozenset({made.asked.recipient.lower()}), "5.1.1")
+def report(world_data: SimpleNamespace, kind: Report.Kind) -> Report:
+    return Report(kind, world_data.asked.pk, frozenset({world_data.asked.recipient.lower()}), "5.1.1")
 
 
-def remove_mentions(made: SimpleNamespace) -> None:
-    erasing.remove_mentions(Person(made.asked.recipient), Message, Message.objects.values_list("pk", flat=True))
+def remove_mentions(world_data: SimpleNamespace) -> None:
+    erasing.remove_mentions(Person(world_data.asked.recipient), Message, Message.objects.values_list("pk", flat=True))
 
 
-def confirm_totp(made: SimpleNamespace) -> None:
+def confirm_totp(world_data: SimpleNamespace) -> None:
     session: dict = {}
-    second_factor.confirm_totp(session, made.clerk, code_of(second_factor.new_totp(session, made.clerk)))
+    second_factor.confirm_totp(session, world_data.clerk, code_of(second_factor.new_totp(session, world_data.clerk)))
 
 
 # By the rows of the table in docs/rules.md, as they begin.
 RULES_BY_ROW: dict[str, dict[str, Callable[[SimpleNamespace], object]]] = {
     "change, cancel, reinstate, promote RSVPs": {
-        "make an RSVP": lambda made: seats.reserve(factories.unsaved_rsvp(made.other_event, "Eva"), size=1),
-        "put many on the waitlist": lambda made: seats.apply_to_many(seats.move_to_waitlist, made.rsvps[:2]),
-        "cancel an RSVP": lambda made: seats.cancel(made.rsvps[0]),
-        "replace an RSVP's link": lambda made: rsvp_links.replace_rsvp_link(made.rsvps[2]),
-        "correct an RSVP's address": lambda made: rsvp_links.change_email(made.rsvps[2], "new@example.org"),
-        "resend an RSVP's email": lambda made: queue.resend(made.rsvp_email),
+        "make an RSVP": lambda world_data: seats.reserve(factories.unsaved_rsvp(world_data.other_event, "Eva"), size=1),
+        "put many on the waitlist": lambda world_data: seats.apply_to_many(
+            seats.move_to_waitlist, world_data.rsvps[:2]
+        ),
+        "cancel an RSVP": lambda world_data: seats.cancel(world_data.rsvps[0]),
+        "replace an RSVP's link": lambda world_data: rsvp_links.replace_rsvp_link(world_data.rsvps[2]),
+        "correct an RSVP's address": lambda world_data: rsvp_links.change_email(world_data.rsvps[2], "new@example.org"),
+        "resend an RSVP's email": lambda world_data: queue.resend(world_data.rsvp_email),
     },
     "delete RSVPs": {
-        "delete RSVPs": lambda made: seats.delete_many([*made.rsvps, made.typed]),
+        "delete RSVPs": lambda world_data: seats.delete_many([*world_data.rsvps, world_data.typed]),
     },
     "change or cancel an event": {
         "move an event": save_event,
-        "cancel an event": lambda made: event_changes.cancel_event(made.moved),
+        "cancel an event": lambda world_data: event_changes.cancel_event(world_data.moved),
     },
     "write pending notices": {
         "notify guests": notify_guests,
         "write reminders": write_reminders,
     },
     "delete outdated reminders": {
-        "take reminders back": lambda made: sending.delete_outdated_reminders(timezone.now() + timedelta(days=90)),
+        "take reminders back": lambda world_data: sending.delete_outdated_reminders(
+            timezone.now() + timedelta(days=90)
+        ),
     },
     "answer a lost-link request": {
-        "answer a lost link": lambda made: rsvp_links.email_requested_links(made.link_request.pk),
+        "answer a lost link": lambda world_data: rsvp_links.email_requested_links(world_data.link_request.pk),
     },
     "match RSVPs": {
-        "match RSVPs": lambda made: organization_matching.assign_organization(
-            rsvps_to_match(made), made.kept.pk, adds_contacts=True
+        "match RSVPs": lambda world_data: organization_matching.assign_organization(
+            rsvps_to_match(world_data), world_data.kept.pk, adds_contacts=True
         ),
-        "match RSVPs with a new organization": lambda made: organization_matching.create_organization_for(
-            rsvps_to_match(made), name="Bakery"
+        "match RSVPs with a new organization": lambda world_data: organization_matching.create_organization_for(
+            rsvps_to_match(world_data), name="Bakery"
         ),
-        "match RSVPs with none": lambda made: organization_matching.assign_no_organization(rsvps_to_match(made)),
+        "match RSVPs with none": lambda world_data: organization_matching.assign_no_organization(
+            rsvps_to_match(world_data)
+        ),
     },
     "accept or decline an invitation": {
-        "accept": lambda made: responses.accept_invitation(made.invitation, Rsvp(name="Alma"), size=1),
-        "decline": lambda made: responses.decline_invitation(made.invitation),
-        "replace an invitation's link": lambda made: responses.replace_invitation_link(made.invitation),
-        "replace the invitation's link of a guest": lambda made: responses.replace_invitation_link(made.invited_guest),
-        "resend an invitation": lambda made: queue.resend(made.asked),
+        "accept": lambda world_data: responses.accept_invitation(world_data.invitation, Rsvp(name="Alma"), size=1),
+        "decline": lambda world_data: responses.decline_invitation(world_data.invitation),
+        "replace an invitation's link": lambda world_data: responses.replace_invitation_link(world_data.invitation),
+        "replace the invitation's link of a guest": lambda world_data: responses.replace_invitation_link(
+            world_data.invited_guest
+        ),
+        "resend an invitation": lambda world_data: queue.resend(world_data.asked),
     },
     "start a mailing": {
-        "invite": lambda made: starting.start_invitations(made.event, made.audience, count=2, by="office"),
+        "invite": lambda world_data: starting.start_invitations(
+            world_data.event, world_data.audience, count=2, by="office"
+        ),
     },
     "write a mailing": {
-        "write invitations": lambda made: writing.write_next_batch(made.begun.pk),
+        "write invitations": lambda world_data: writing.write_next_batch(world_data.begun.pk),
     },
     "stop a mailing": {
-        "stop a mailing": lambda made: writing.stop_invitations(made.mailing),
-        "stop a notice": lambda made: writing.stop_invitations(made.notice),
+        "stop a mailing": lambda world_data: writing.stop_invitations(world_data.mailing),
+        "stop a notice": lambda world_data: writing.stop_invitations(world_data.notice),
     },
     "pause or resume a mailing": {
-        "pause a mailing": lambda made: control.pause_mailing(made.mailing),
+        "pause a mailing": lambda world_data: control.pause_mailing(world_data.mailing),
     },
     "put an uploaded list": {
-        "take an uploaded list": lambda made: contact_import.import_upload(
-            made.list_audience, seen=made.list_mark, skip_rejected=True
+        "take an uploaded list": lambda world_data: contact_import.import_upload(
+            world_data.list_audience, seen=world_data.list_mark, skip_rejected=True
         ),
     },
     "add, correct or delete a contact": {
-        "correct a contact's address": lambda made: contacts.correct_contact(made.contact, email="new@example.org"),
-        "correct a guest's address": lambda made: contacts.correct_contact(made.coming, email="new@example.org"),
-        "make a contact the primary one": lambda made: contacts.correct_contact(made.duplicate, is_primary=True),
-        "delete a contact": lambda made: contacts.delete_contact(made.contact),
+        "correct a contact's address": lambda world_data: contacts.correct_contact(
+            world_data.contact, email="new@example.org"
+        ),
+        "correct a guest's address": lambda world_data: contacts.correct_contact(
+            world_data.coming, email="new@example.org"
+        ),
+        "make a contact the primary one": lambda world_data: contacts.correct_contact(
+            world_data.duplicate, is_primary=True
+        ),
+        "delete a contact": lambda world_data: contacts.delete_contact(world_data.contact),
     },
     "merge or delete organizations": {
-        "delete an organization": lambda made: contacts.delete_organization(made.third),
-        "merge": lambda made: merging.merge_organizations(made.kept, made.other),
-        "merge the other way": lambda made: merging.merge_organizations(made.other, made.kept),
+        "delete an organization": lambda world_data: contacts.delete_organization(world_data.third),
+        "merge": lambda world_data: merging.merge_organizations(world_data.kept, world_data.other),
+        "merge the other way": lambda world_data: merging.merge_organizations(world_data.other, world_data.kept),
     },
     "approve or reject a listing": {
-        "approve a listing": lambda made: profiles.approve_listing(made.kept, by="anna"),
+        "approve a listing": lambda world_data: profiles.approve_listing(world_data.kept, by="anna"),
     },
     "scan for duplicates": {
-        "find duplicates": lambda made: duplicates.scan_organizations(force=True),
+        "find duplicates": lambda world_data: duplicates.scan_organizations(force=True),
     },
     "dismiss a possible duplicate": {
-        "dismiss a duplicate": lambda made: duplicates.dismiss_candidate(made.other, made.kept, by="anna"),
+        "dismiss a duplicate": lambda world_data: duplicates.dismiss_candidate(
+            world_data.other, world_data.kept, by="anna"
+        ),
     },
     "save, sign, start or delete a pledge": {
-        "save a draft": lambda made: editing.save_draft(made.draft.token, **made.page),
-        "sign": lambda made: editing.sign_pledge(made.draft.token, **made.page, name="Jun", role="Owner"),
-        "email a pledge's link": lambda made: links.email_link(made.pledge, by_staff=True),
-        "replace a pledge's link": lambda made: links.replace_pledge_link(made.draft),
-        "start a pledge for a partner": lambda made: staff.start_pledge_for(made.third, emails_link=True),
-        "delete a pledge": lambda made: editing.delete_pledge(made.draft),
-        "resend a pledge's email": lambda made: queue.resend(made.pledge_email),
+        "save a draft": lambda world_data: editing.save_draft(world_data.draft.token, **world_data.page),
+        "sign": lambda world_data: editing.sign_pledge(
+            world_data.draft.token, **world_data.page, name="Jun", role="Owner"
+        ),
+        "email a pledge's link": lambda world_data: links.email_link(world_data.pledge, by_staff=True),
+        "replace a pledge's link": lambda world_data: links.replace_pledge_link(world_data.draft),
+        "start a pledge for a partner": lambda world_data: staff.start_pledge_for(world_data.third, emails_link=True),
+        "delete a pledge": lambda world_data: editing.delete_pledge(world_data.draft),
+        "resend a pledge's email": lambda world_data: queue.resend(world_data.pledge_email),
     },
     "the same through a link without a pledge": {
         "save a draft by a browser's link": save_by_browser_link,
     },
     "answer a pledge request": {
-        "answer a pledge request": lambda made: signup.answer_request_once(made.pledge_request.pk),
+        "answer a pledge request": lambda world_data: signup.answer_request_once(world_data.pledge_request.pk),
     },
     "remind of a draft": {
-        "remind of a draft": lambda made: years.remind_draft(made.draft),
+        "remind of a draft": lambda world_data: years.remind_draft(world_data.draft),
     },
     "close or reopen a school year": {
-        "close a year": lambda made: years.close_year(made.pledge.year),
+        "close a year": lambda world_data: years.close_year(world_data.pledge.year),
     },
     "read, write or undo an import": {
-        "write an import": lambda made: workflow.run_step(made.run.pk),
-        "answer an import's questions": lambda made: workflow.answer_questions(
-            made.checked, {typed.pk: workflow.OrganizationChoice() for typed in made.checked.organizations.all()}
+        "write an import": lambda world_data: workflow.run_step(world_data.run.pk),
+        "answer an import's questions": lambda world_data: workflow.answer_questions(
+            world_data.checked,
+            {typed.pk: workflow.OrganizationChoice() for typed in world_data.checked.organizations.all()},
         ),
-        "discard an import": lambda made: workflow.discard_import(made.checked),
+        "discard an import": lambda world_data: workflow.discard_import(world_data.checked),
         "undo an import": undo,
         "undo an import's organizations": undo_empty,
-        "remove a person from imports": lambda made: partners_retention.remove_from_imports("omar@example.org"),
+        "remove a person from imports": lambda world_data: partners_retention.remove_from_imports("omar@example.org"),
     },
     "confirm or undo an import": {
-        "confirm an import": lambda made: refused(workflow.confirm_import, made.checked),
-        "undo the last import": lambda made: refused(workflow.undo_import, made.done),
+        "confirm an import": lambda world_data: refused(workflow.confirm_import, world_data.checked),
+        "undo the last import": lambda world_data: refused(workflow.undo_import, world_data.done),
     },
     "record a delivery report": {
-        "record a bounce": lambda made: recording.record_report(report(made, Report.Kind.FAILED)),
-        "record a complaint": lambda made: recording.record_report(report(made, Report.Kind.COMPLAINT)),
+        "record a bounce": lambda world_data: recording.record_report(report(world_data, Report.Kind.FAILED)),
+        "record a complaint": lambda world_data: recording.record_report(report(world_data, Report.Kind.COMPLAINT)),
     },
     "claim messages": {
-        "claim": lambda made: delivery.claim_message(),
-        "claim a batch": lambda made: bulk_delivery.claim_batch(),
+        "claim": lambda world_data: delivery.claim_message(),
+        "claim a batch": lambda world_data: bulk_delivery.claim_batch(),
     },
     "decide about an email": {
-        "decide about an unknown": lambda made: control.resolve_unknown(made.asked, True),
+        "decide about an unknown": lambda world_data: control.resolve_unknown(world_data.asked, True),
     },
     "remove needs, notes or names": {
-        "clear needs": lambda made: summit_retention.clear_needs(),
-        "clear notes": lambda made: summit_retention.clear_notes(),
-        "remove names of RSVPs": lambda made: summit_retention.anonymize_rsvps(made.rsvps[:2]),
+        "clear needs": lambda world_data: summit_retention.clear_needs(),
+        "clear notes": lambda world_data: summit_retention.clear_notes(),
+        "remove names of RSVPs": lambda world_data: summit_retention.anonymize_rsvps(world_data.rsvps[:2]),
     },
     "clear what people wrote": {
-        "clear why people declined": lambda made: summit_retention.clear_decline_messages(),
+        "clear why people declined": lambda world_data: summit_retention.clear_decline_messages(),
     },
     "delete stale pledge requests": {
-        "delete stale pledge requests": lambda made: signup.delete_stale_requests(),
-        "erase a person's pledge requests": lambda made: erasing.delete_pledge_requests(Person("asha@example.org")),
+        "delete stale pledge requests": lambda world_data: signup.delete_stale_requests(),
+        "erase a person's pledge requests": lambda world_data: erasing.delete_pledge_requests(
+            Person("asha@example.org")
+        ),
     },
     "clear the text of old emails": {
-        "clear the text of email": lambda made: mail_retention.clear_content(),
-        "delete old email": lambda made: mail_retention.delete_old_messages(),
+        "clear the text of email": lambda world_data: mail_retention.clear_content(),
+        "delete old email": lambda world_data: mail_retention.delete_old_messages(),
     },
     "erase a person's email": {
-        "erase a person's email": lambda made: erasing.delete_messages(Person("ben@example.org")),
+        "erase a person's email": lambda world_data: erasing.delete_messages(Person("ben@example.org")),
         "take a person out of others' email": remove_mentions,
     },
     "remove a signer": {
-        "remove a signer": lambda made: partners_retention.remove_signer(made.kept.pk, names=["Alma Reyes"]),
+        "remove a signer": lambda world_data: partners_retention.remove_signer(
+            world_data.kept.pk, names=["Alma Reyes"]
+        ),
     },
     "change the second steps of an account": {
         "add an app": confirm_totp,
-        "replace recovery codes": lambda made: second_factor.new_recovery_codes(made.clerk),
-        "remove an app": lambda made: second_factor.remove(made.clerk, second_factor.TOTP),
-        "reset second steps": lambda made: second_factor.reset(made.clerk),
-        "enter a wrong code": lambda made: second_factor.check_code(made.clerk, wrong_code(made.app)),
+        "replace recovery codes": lambda world_data: second_factor.new_recovery_codes(world_data.clerk),
+        "remove an app": lambda world_data: second_factor.remove(world_data.clerk, second_factor.TOTP),
+        "reset second steps": lambda world_data: second_factor.reset(world_data.clerk),
+        "enter a wrong code": lambda world_data: second_factor.check_code(world_data.clerk, wrong_code(world_data.app)),
     },
 }
 RULES = {name: rule for rules in RULES_BY_ROW.values() for name, rule in rules.items()}
 
 
-def save_contact_page(made: SimpleNamespace) -> None:
-    save_page(made, "admin:partners_contact_change", made.coming)
+def save_contact_page(world_data: SimpleNamespace) -> None:
+    save_page(world_data, "admin:partners_contact_change", world_data.coming)
 
 
-def save_organization_page(made: SimpleNamespace) -> None:
-    save_page(made, "admin:partners_organization_change", made.other)
+def save_organization_page(world_data: SimpleNamespace) -> None:
+    save_page(world_data, "admin:partners_organization_change", world_data.other)
 
 
-def save_page(made: SimpleNamespace, name: str, row: Model) -> None:
-    """Correct Dara's address on a page of the admin, which is opened once."""
+def save_page(world_data: SimpleNamespace, name: str, row: Model) -> None:
+    """Correct Dara's email address on a page of the admin."""
     page = reverse(name, args=[row.pk])
-    if page not in made.pages:
-        made.pages[page] = web_client.form_fields(made.staff.get(page))
-    fields = made.pages[page]
+    if page not in world_data.pages:
+        world_data.pages[page] = web_client.form_fields(world_data.staff.get(page))
+    fields = world_data.pages[page]
     [field] = [name for name, value in fields.items() if value == "dara@example.org"]
-    assert made.staff.post(page, fields | {field: "new@example.org"}).status_code == 302
+    assert world_data.staff.post(page, fields | {field: "new@example.org"}).status_code == 302
 
 
 PAGES = {"save a contact's page": save_contact_page, "save an organization's page": save_organization_page}
@@ -429,7 +470,7 @@ BY_PLEDGE_LINK = '"partners_pledge"."token" = '  # finds nothing and locks nothi
 
 
 def locked_table(sql: str) -> str | None:
-    """The table of which a statement locks rows."""
+    """Return the table whose rows a statement locks."""
     if not (found := LOCKS.search(sql.strip())):
         return None
     if named := next(filter(None, found.groups()), None):
@@ -438,38 +479,38 @@ def locked_table(sql: str) -> str | None:
 
 
 def is_in_order(sql: str) -> bool:
-    """Whether a locking SELECT locks one row, or several by primary key, or waits for none."""
+    """Return whether a locking SELECT locks a single row, locks rows ordered by primary key, or never waits."""
     ends = r'(ORDER BY (\d+|"\w+"\."(id|school_year|pk)") ASC|LIMIT (1|21)|"?id"? = \S+( LIMIT \d+)?)'
     return bool(re.search(ends + r"\s+FOR ", sql)) or "SKIP LOCKED" in sql
 
 
-def locking_statements(rule: Callable, made: SimpleNamespace) -> list[tuple[str, str]]:
-    """Table and text of each statement of a rule that locks rows. Nothing of what it does stays."""
+def locking_statements(rule: Callable, world_data: SimpleNamespace) -> list[tuple[str, str]]:
+    """Return the table and text of each locking statement of a rule. Its changes are rolled back."""
     found = []
 
-    def note(execute, sql, params, many, context):
+    def record_locks(execute, sql, params, many, context):
         result = execute(sql, params, many, context)
         if (table_name := locked_table(sql)) and not (BY_PLEDGE_LINK in sql and not context["cursor"].rowcount):
             found.append((table_name, sql))
         return result
 
-    with connection.execute_wrapper(note):
-        undone(rule, made)
+    with connection.execute_wrapper(record_locks):
+        run_and_roll_back(rule, world_data)
     return found
 
 
-def undone(rule: Callable, made: SimpleNamespace) -> None:
-    """Do it with what a commit would check, and take it back."""
+def run_and_roll_back(rule: Callable, world_data: SimpleNamespace) -> None:
+    """Run the rule, check deferred constraints, and roll it back."""
     with transaction.atomic():
-        rule(made)
+        rule(world_data)
         with connection.cursor() as cursor:
             cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         transaction.set_rollback(True)
 
 
 def first_locks(statements: list[tuple[str, str]]) -> list[str]:
-    """The tables in the order in which they are locked first, those that the order names. Where another table was
-    locked before, a statement that skips locked rows waits for nobody, so it doesn't count."""
+    """Return tables in the order of their first lock, if the order names them. Statements that skip locked rows while
+    other locks are held don't count, because they never wait."""
     ordered: list[str] = []
     unordered = set()
     for table_name, sql in statements:
@@ -517,35 +558,35 @@ def test_each_row_of_the_table_of_locks_has_rules_here():
 
 
 class Pairs:
-    """Two threads with connections of their own, in which pairs of rules run again and again."""
+    """Two threads with their own connections that run pairs of rules."""
 
-    def __init__(self, made: SimpleNamespace):
-        self.made, self.one, self.other = made, ThreadPoolExecutor(1), ThreadPoolExecutor(1)
+    def __init__(self, world_data: SimpleNamespace):
+        self.made, self.one, self.other = world_data, ThreadPoolExecutor(1), ThreadPoolExecutor(1)
 
     def run(self, first: Callable, second: Callable, shared: set[str]) -> None:
-        """The second rule begins when the first one has locked rows of the first table that both lock; the first one
-        goes on when the second is done, or waits for it. An OperationalError is a deadlock."""
-        paused, goes_on = Future(), Future()
-        one = self.one.submit(self.paused_once, first, shared, paused, goes_on)
+        """Run the first rule until it locks rows of the first table that both lock, then run the second rule. The first
+        one continues when the second is done or waits for it. An OperationalError is a deadlock."""
+        paused, resumed = Future(), Future()
+        one = self.one.submit(self.paused_once, first, shared, paused, resumed)
         paused.result(10)
         pid: Future[int] = Future()
         other = self.other.submit(self.telling_pid, second, pid)
         while not other.done() and not is_blocked(pid.result(10)):
             time.sleep(0.002)
-        goes_on.set_result(None)
+        resumed.set_result(None)
         for each in (one, other):
             each.result(30)
 
-    def paused_once(self, rule: Callable, shared: set[str], paused: Future, goes_on: Future) -> None:
+    def paused_once(self, rule: Callable, shared: set[str], paused: Future, resumed: Future) -> None:
         def pause(execute, sql, params, many, context):
             result = execute(sql, params, many, context)
             if locked_table(sql) in shared and not paused.done():
                 paused.set_result(None)
-                goes_on.result(30)
+                resumed.result(30)
             return result
 
         with connection.execute_wrapper(pause), suppress(RuleViolation):
-            undone(rule, self.made)
+            run_and_roll_back(rule, self.made)
         if not paused.done():
             paused.set_result(None)
 
@@ -553,7 +594,7 @@ class Pairs:
         connection.ensure_connection()
         pid.set_result(connection.connection.info.backend_pid)
         with suppress(RuleViolation):
-            undone(rule, self.made)
+            run_and_roll_back(rule, self.made)
 
     def close(self) -> None:
         for thread in (self.one, self.other):
@@ -592,25 +633,26 @@ def test_no_pair_of_rules_that_share_two_tables_deadlocks(world, pairs):
     assert number > 100
 
 
-def backwards(made: SimpleNamespace) -> None:
-    """An invitation first, then its mailing."""
-    Invitation.objects.filter(pk=made.invitation.pk).lock()
-    Mailing.objects.filter(pk=made.mailing.pk).lock()
+def lock_backwards(world_data: SimpleNamespace) -> None:
+    """Lock an invitation first, then its mailing."""
+    Invitation.objects.filter(pk=world_data.invitation.pk).lock()
+    Mailing.objects.filter(pk=world_data.mailing.pk).lock()
 
 
 def test_control_rule_that_locks_in_reverse_order_deadlocks(world, pairs):
-    """Should this ever pass without an error, the two tests above show nothing."""
-    tables = first_locks(locking_statements(backwards, world))
+    """If this test fails, the two tests above prove nothing."""
+    tables = first_locks(locking_statements(lock_backwards, world))
     assert tables != sorted(tables, key=ORDER.index)
     with pytest.raises(OperationalError, match="deadlock"):
-        pairs.run(RULES["stop a mailing"], backwards, set(tables))
+        pairs.run(RULES["stop a mailing"], lock_backwards, set(tables))
 
 
 # Some that were wrong once, with commits ----------------------------------------------------------------------------
 
 
 def run_crosswise(first: Callable, second: Callable, *held: QuerySet) -> None:
-    """Run two rules that start at one moment, when each waits for its first lock. An OperationalError is a deadlock."""
+    """Run two rules that start at the same moment, when each waits for its first lock. An OperationalError is a
+    deadlock."""
 
     def release() -> None:
         with transaction.atomic():
@@ -643,14 +685,14 @@ def test_answering_two_link_requests_that_share_events_does_not_deadlock():
     for name, event in (("Alma", one), ("Ben", two), ("Alma", two), ("Ben", one)):
         factories.rsvp(event, name)
     Message.objects.all().delete()
-    asked = [LinkRequest.objects.create(email=f"{name}@example.org") for name in ("alma", "ben")]
-    run_crosswise(*(lambda pk=each.pk: rsvp_links.email_requested_links(pk) for each in asked), Event.objects.all())
+    invited = [LinkRequest.objects.create(email=f"{name}@example.org") for name in ("alma", "ben")]
+    run_crosswise(*(lambda pk=each.pk: rsvp_links.email_requested_links(pk) for each in invited), Event.objects.all())
     assert Message.objects.filter(kind=SummitEmailKind.RSVP_LINK).count() == 4
 
 
 @pytest.fixture
 def invitation() -> Invitation:
-    """Written and not sent; its contact is on their own."""
+    """An unsent invitation of a contact without an organization."""
     return factories.invite(factories.event(), factories.person("Alma"))
 
 
@@ -677,7 +719,7 @@ def test_correcting_a_guests_email_and_canceling_do_not_deadlock(invitation):
 
 @pytest.fixture
 def notice(invitation) -> Mailing:
-    """That the event moved: written and not sent."""
+    """An unsent notice that the event was rescheduled."""
     Message.objects.update(state="sent", sent_at="2026-01-01T00:00Z")
     event = Event.objects.get()
     event.venue = "Stockton Civic Auditorium"

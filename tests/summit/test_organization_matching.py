@@ -1,4 +1,4 @@
-"""Which organization an RSVP's is: by itself, by staff, and never doubled."""
+"""Matching an RSVP with an organization, automatically or by staff."""
 
 import pytest
 from django.db.models import ProtectedError
@@ -25,14 +25,14 @@ def event(db):
 
 @pytest.fixture
 def gate(db):
-    """An organization with a contact, Alma."""
+    """An organization with one contact, Alma."""
     organization = factories.organization(GATE)
     factories.contact(organization, "alma@example.org")
     return organization
 
 
 def partners(*rsvps: Rsvp) -> list[str | None]:
-    """The name of the organization that each belongs to, as it stands."""
+    """Return the name of each RSVP's organization as stored."""
     rows = dict(Rsvp.objects.values_list("pk", "organization__name"))
     return [rows[rsvp.pk] for rsvp in rsvps]
 
@@ -92,8 +92,8 @@ def test_rsvp_assigned_no_organization_is_not_matched_again(event, gate):
 def test_proposals_by_name_similar_name_email_and_website(event):
     for name in (GATE, "Port Gate Logistic Group"):
         factories.organization(name)
-    mailed = factories.organization("PGL Terminal")
-    factories.contact(mailed, "ops@portgate.example")
+    emailed = factories.organization("PGL Terminal")
+    factories.contact(emailed, "ops@portgate.example")
     factories.organization("Channel Services", website="https://www.portgate.example/")
     rsvp = factories.rsvp(event, email="ben@portgate.example", organization_name="port gate logistics")
     assert sorted(proposals(rsvp)) == [
@@ -106,11 +106,11 @@ def test_proposals_by_name_similar_name_email_and_website(event):
 
 def test_assigning_applies_only_to_rsvps_with_the_same_typed_name(event, gate):
     one = factories.rsvp(event, "Ben Ochoa", organization_name="PGL")
-    same = factories.rsvp(event, "Chue Vang", organization_name="P.G.L.")
-    spelled = factories.rsvp(event, "Dara Keo", organization_name="pgl")
+    abbreviated = factories.rsvp(event, "Chue Vang", organization_name="P.G.L.")
+    initials = factories.rsvp(event, "Dara Keo", organization_name="pgl")
     other = factories.rsvp(event, "Edith Solis", organization_name="Zeta")
     assert organization_matching.assign_organization(organization_matching.rsvps_with_same_name(one), gate.pk) == 2
-    assert partners(one, same, spelled, other) == [GATE, None, GATE, None]
+    assert partners(one, abbreviated, initials, other) == [GATE, None, GATE, None]
     assert [contact.name for contact in Contact.objects.all()] == ["Alma Reyes"]
 
 
@@ -141,8 +141,8 @@ def test_assigning_another_organization_replaces_it_and_logs_it_once(event, gate
     for organization in (gate, other, other):
         organization_matching.assign_organization(this(rsvp), organization.pk)
     assert partners(rsvp) == ["Zeta Freight"]
-    told = [change["organization"] for change in snapshots.changes(rsvp) if "organization" in change]
-    assert told == [["", GATE], [GATE, "Zeta Freight"]]
+    changes = [change["organization"] for change in snapshots.changes(rsvp) if "organization" in change]
+    assert changes == [["", GATE], [GATE, "Zeta Freight"]]
 
 
 def test_assigning_a_deleted_organization_raises_organization_missing(event, gate):
@@ -157,12 +157,12 @@ def test_assigning_a_deleted_organization_raises_organization_missing(event, gat
 def test_creating_an_organization_adds_its_guests_as_contacts(event):
     one = factories.rsvp(event, "Ben Ochoa", organization_name="Zeta Freight", sector="business")
     factories.rsvp(event, "Chue Vang", organization_name="ZETA FREIGHT")
-    made = organization_matching.create_organization_for(
+    created = organization_matching.create_organization_for(
         organization_matching.rsvps_with_same_name(one), name="Zeta Freight", sector="business"
     )
-    assert (made.name, made.sector, made.slug) == ("Zeta Freight", "business", "zeta-freight")
-    assert list(made.contacts.values_list("name", "is_primary")) == [("Ben Ochoa", True), ("Chue Vang", False)]
-    assert made.rsvps.count() == 2
+    assert (created.name, created.sector, created.slug) == ("Zeta Freight", "business", "zeta-freight")
+    assert list(created.contacts.values_list("name", "is_primary")) == [("Ben Ochoa", True), ("Chue Vang", False)]
+    assert created.rsvps.count() == 2
 
 
 def test_creating_an_organization_leaves_out_unverified_guests(event):
@@ -177,9 +177,9 @@ def test_creating_an_organization_leaves_out_unverified_guests(event):
 
 def test_creating_an_organization_with_a_taken_name_needs_confirmation(event, gate):
     rsvp = factories.rsvp(event, organization_name="PGL")
-    with pytest.raises(organization_matching.NameTaken) as doubled:
+    with pytest.raises(organization_matching.NameTaken) as error:
         organization_matching.create_organization_for(this(rsvp), name="The Port Gate Logistics, Inc.")
-    assert doubled.value.organization == gate
+    assert error.value.organization == gate
     assert (snapshots.organizations(), partners(rsvp)) == ([GATE], [None])
     organization_matching.create_organization_for(this(rsvp), name="The Port Gate Logistics, Inc.", is_sure=True)
     assert snapshots.organizations() == [GATE, "The Port Gate Logistics, Inc."]
@@ -237,29 +237,29 @@ def test_merging_organizations_moves_their_rsvps(event, gate):
     for rsvp in rsvps:
         organization_matching.assign_organization(this(rsvp), other.pk)
     assert merging.MergePlan(gate, other).other_references == [("RSVPs", 2)]
-    shown = merging.MergePlan(gate, other).fingerprint
-    merging.merge_organizations(gate, other, shown=shown)
+    fingerprint = merging.MergePlan(gate, other).fingerprint
+    merging.merge_organizations(gate, other, shown=fingerprint)
     assert partners(*rsvps) == [GATE, GATE]
-    told = snapshots.changes(gate)[-1]["merged"][1]
-    assert told == "PGL (pgl), with contacts: 0, pledges: 0, RSVPs: 2."
+    changes = snapshots.changes(gate)[-1]["merged"][1]
+    assert changes == "PGL (pgl), with contacts: 0, pledges: 0, RSVPs: 2."
 
 
 def test_merge_is_refused_if_an_rsvp_was_matched_since_the_plan_was_shown(event, gate):
     other, rsvp = factories.organization("PGL"), factories.rsvp(event, organization_name="PGL")
-    shown = merging.MergePlan(gate, other).fingerprint
+    fingerprint = merging.MergePlan(gate, other).fingerprint
     organization_matching.assign_organization(this(rsvp), other.pk)
     with pytest.raises(merging.MergePlanOutdated):
-        merging.merge_organizations(gate, other, shown=shown)
+        merging.merge_organizations(gate, other, shown=fingerprint)
 
 
-@pytest.mark.parametrize("act", [seats.cancel, seats.delete_rsvp])
-def test_canceling_or_deleting_an_rsvp_leaves_pledge_and_promises_unchanged(event, act):
+@pytest.mark.parametrize("change_rsvp", [seats.cancel, seats.delete_rsvp])
+def test_canceling_or_deleting_an_rsvp_leaves_pledge_and_promises_unchanged(event, change_rsvp):
     pledge = factories.signed_pledge(GATE, promises=(factories.promise_data("tours", 6),))
     rsvp = factories.rsvp(event, email="alma@example.org", organization_name=GATE)
     organization_matching.match_by_email()
     assert partners(rsvp) == [GATE]
     before = (snapshots.pledges(), snapshots.promises(pledge), snapshots.emails_to()[-1])
-    act(rsvp)
+    change_rsvp(rsvp)
     assert snapshots.pledges() == before[0]
     assert snapshots.promises(pledge) == before[1]
     assert Contact.objects.get().email == "alma@example.org"

@@ -1,4 +1,4 @@
-"""From an RSVP one click leads to the page of promises, already known; a partner’s address by mail alone."""
+"""One click leads from an RSVP to a new pledge's page; for a partner's email address, only an email does."""
 
 import pytest
 from django.test import Client
@@ -11,10 +11,10 @@ from tests import factories, snapshots, web_client
 
 pytestmark = pytest.mark.django_db
 
-BUT_LIMITS = ("core.RateLimitCount",)
+IGNORED_TABLES = ("core.RateLimitCount",)
 
 
-def click(rsvp, client=None):
+def make_promise(rsvp, client=None):
     return (client or Client()).post(reverse("promise_from_rsvp", args=[rsvp.token]))
 
 
@@ -29,49 +29,49 @@ def rsvp():
 
 
 def test_click_opens_the_promise_page_prefilled_from_the_rsvp(rsvp):
-    response = click(rsvp)
+    response = make_promise(rsvp)
     start = PledgeRequest.objects.get()
     assert (response.status_code, response["Location"]) == (302, f"/imagine/promise/{start.browser_token}/")
     assert start.token not in Client().get(response["Location"]).content.decode()
-    sent = web_client.form_fields(Client().get(response["Location"]))
-    assert (sent["name"], sent["sector"], sent["contact-name"]) == ("Delta Growers", "labor", rsvp.name)
+    data = web_client.form_fields(Client().get(response["Location"]))
+    assert (data["name"], data["sector"], data["contact-name"]) == ("Delta Growers", "labor", rsvp.name)
     assert (start.email, start.verified_at, start.source) == (rsvp.email, None, f"rsvp:{rsvp.pk}")
 
 
 def test_repeated_click_opens_the_same_page_and_emails_the_link_once(rsvp):
-    assert click(rsvp)["Location"] == click(rsvp)["Location"]
-    assert [letter for letter in snapshots.emails() if letter.startswith("link")] == ["link 1"]
+    assert make_promise(rsvp)["Location"] == make_promise(rsvp)["Location"]
+    assert [email for email in snapshots.emails() if email.startswith("link")] == ["link 1"]
 
 
 def test_click_with_a_new_rsvp_link_opens_a_new_promise_url_and_old_one_is_404(rsvp, client):
-    first = click(rsvp)["Location"]
-    response = click(rsvp_links.replace_rsvp_link(rsvp))
+    first = make_promise(rsvp)["Location"]
+    response = make_promise(rsvp_links.replace_rsvp_link(rsvp))
     start = PledgeRequest.objects.get()
     assert (response.status_code, response["Location"]) == (302, f"/imagine/promise/{start.browser_token}/")
     assert client.get(response["Location"]).status_code == 200
     assert client.get(first).status_code == 404
-    assert [letter for letter in snapshots.emails() if letter.startswith("link")] == ["link 1"]
+    assert [email for email in snapshots.emails() if email.startswith("link")] == ["link 1"]
 
 
 def test_known_partner_sees_that_the_link_was_emailed_but_not_the_link(rsvp, client):
     factories.contact(factories.organization("Delta Growers"), rsvp.email)
-    response = click(rsvp, client)
+    response = make_promise(rsvp, client)
     assert (response.status_code, response["Location"]) == (302, rsvp.get_absolute_url())
-    shown = client.get(rsvp.get_absolute_url())
+    rsvp_page = client.get(rsvp.get_absolute_url())
     assert (
         "This address is a partner’s already. Its link to the promises is on the way by mail."
-        in web_client.page_text(shown)
+        in web_client.page_text(rsvp_page)
     )
     for start in PledgeRequest.objects.all():
-        assert start.token not in shown.content.decode()
+        assert start.token not in rsvp_page.content.decode()
 
 
 def test_click_after_the_school_year_closed_says_no_year_is_open(rsvp, client):
     factories.close_year()
-    before = snapshots.tables(but=BUT_LIMITS)
-    assert click(rsvp, client)["Location"] == rsvp.get_absolute_url()
+    before = snapshots.tables(exclude=IGNORED_TABLES)
+    assert make_promise(rsvp, client)["Location"] == rsvp.get_absolute_url()
     assert "No school year is open for promises now." in page(rsvp, client)
-    assert snapshots.tables(but=BUT_LIMITS) == before
+    assert snapshots.tables(exclude=IGNORED_TABLES) == before
 
 
 def test_rsvp_page_offers_a_promise_only_while_a_school_year_is_open(rsvp):
@@ -92,17 +92,17 @@ def test_get_writes_nothing_and_redirects_to_the_rsvp_page(rsvp):
 
 
 def test_click_requires_a_csrf_token_and_an_existing_rsvp_link(rsvp):
-    strict = Client(enforce_csrf_checks=True)
-    assert click(rsvp, strict).status_code == 403
-    token = web_client.form_fields(strict.get(rsvp.get_absolute_url()))["csrfmiddlewaretoken"]
+    csrf_client = Client(enforce_csrf_checks=True)
+    assert make_promise(rsvp, csrf_client).status_code == 403
+    token = web_client.form_fields(csrf_client.get(rsvp.get_absolute_url()))["csrfmiddlewaretoken"]
     address = reverse("promise_from_rsvp", args=[rsvp.token])
-    assert strict.post(address, {"csrfmiddlewaretoken": token}).status_code == 302
+    assert csrf_client.post(address, {"csrfmiddlewaretoken": token}).status_code == 302
     assert Client().post(reverse("promise_from_rsvp", args=["x" * 32])).status_code == 404
     assert Client().put(address).status_code == 405
 
 
 def test_canceling_the_rsvp_leaves_the_pledge_signed(rsvp):
-    click(rsvp)
+    make_promise(rsvp)
     token = PledgeRequest.objects.get().token
     pledge = pledge_editing.sign_pledge(
         token, **factories.pledge_data(token, factories.promise_data()), name="Alma Reyes"

@@ -1,4 +1,4 @@
-"""What says itself around an event: when, to whom, once, and what it says."""
+"""Automatic emails around an event: when, to whom, and with which text."""
 
 import time
 from datetime import UTC, timedelta
@@ -47,9 +47,9 @@ def test_each_reminder_is_sent_once_at_nine_on_its_day():
 @pytest.mark.parametrize(
     ("month", "day", "week_utc", "day_utc"),
     [
-        (3, 17, "2061-03-10 17:00", "2061-03-16 16:00"),  # the clocks go forward in between
-        (3, 13, "2061-03-06 17:00", "2061-03-12 17:00"),  # in the night before it
-        (11, 10, "2061-11-03 16:00", "2061-11-09 17:00"),  # and back
+        (3, 17, "2061-03-10 17:00", "2061-03-16 16:00"),  # daylight saving time starts in between
+        (3, 13, "2061-03-06 17:00", "2061-03-12 17:00"),  # the night before
+        (11, 10, "2061-11-03 16:00", "2061-11-09 17:00"),  # daylight saving time ends
         (11, 6, "2061-10-30 16:00", "2061-11-05 16:00"),
     ],
 )
@@ -85,7 +85,7 @@ EVERY_DAY = [moment(3, 31, 9), moment(4, 4, 9), moment(4, 6, 9), moment(4, 8, 9)
 def test_only_guests_with_seats_who_want_reminders_get_them():
     event = reminder_fixtures.event(capacity=3)
     held = reminder_fixtures.rsvp(event, "Held", size=2)
-    reminder_fixtures.rsvp(event, "Waits", size=2)  # one seat is left
+    reminder_fixtures.rsvp(event, "Waits", size=2)  # one seat is available
     seats.cancel(reminder_fixtures.rsvp(event, "Cancelled"))
     reminder_fixtures.rsvp(event, "Unwilling")
     preferences.set_topics(preferences.get_preference("UNWILLING@example.org"), reminders=False)
@@ -117,8 +117,8 @@ def test_canceled_or_unpublished_event_has_no_reminders(change):
 
 def test_guest_who_rsvps_after_a_reminder_was_due_does_not_get_it():
     event = reminder_fixtures.event()
-    reminder_fixtures.rsvp(event, "In time", made=moment(3, 31, 8, 59))
-    reminder_fixtures.rsvp(event, "Too late for it", made=moment(3, 31, 9))
+    reminder_fixtures.rsvp(event, "In time", created_at=moment(3, 31, 8, 59))
+    reminder_fixtures.rsvp(event, "Too late for it", created_at=moment(3, 31, 9))
     assert run_reminders(moment(3, 31, 10)) == ["week in.time@example.org"]
     assert run_reminders(moment(4, 6, 9)) == [
         "day in.time@example.org",
@@ -129,19 +129,19 @@ def test_guest_who_rsvps_after_a_reminder_was_due_does_not_get_it():
 
 def test_change_notice_after_a_reminder_was_due_replaces_it():
     event = reminder_fixtures.event()
-    told, untold = reminder_fixtures.rsvp(event, "Told"), reminder_fixtures.rsvp(event, "Untold")
+    reminded, not_reminded = reminder_fixtures.rsvp(event, "Told"), reminder_fixtures.rsvp(event, "Untold")
     Message.objects.create(
         kind="event_rescheduled",
-        about=told,
-        idempotency_key=f"event_rescheduled:{told.pk}:2",
-        recipient=told.email,
+        about=reminded,
+        idempotency_key=f"event_rescheduled:{reminded.pk}:2",
+        recipient=reminded.email,
         language="en",
         subject="Moved",
         body_text="-",
         body_html="-",
         created_at=moment(3, 31, 10),
     )
-    assert untold.held_seats
+    assert not_reminded.held_seats
     assert run_reminders(moment(3, 31, 11)) == ["week untold@example.org"]
 
 
@@ -160,18 +160,18 @@ def test_names_reminder_goes_only_to_parties_with_unnamed_guests():
     event = reminder_fixtures.event()
     reminder_fixtures.rsvp(event, "Alone")
     reminder_fixtures.rsvp(event, "All named", size=2, guests=("Chue Vang",))
-    some = reminder_fixtures.rsvp(event, "One missing", size=3, guests=("Chue Vang",))
+    partly_checked_in = reminder_fixtures.rsvp(event, "One missing", size=3, guests=("Chue Vang",))
     assert run_reminders(moment(4, 4, 9)) == ["names one.missing@example.org"]
     assert (
         only_reminder("names").body_text.splitlines()[0]
         == "One missing, in your party names are still missing: 1 guest."
     )
-    assert some.get_absolute_url() in only_reminder("names").body_text
+    assert partly_checked_in.get_absolute_url() in only_reminder("names").body_text
 
 
 def test_thanks_go_only_to_parties_that_came_if_attendance_was_noted():
     event = reminder_fixtures.event()
-    reminder_fixtures.rsvp(event, "Came", size=2, came=1)
+    reminder_fixtures.rsvp(event, "Came", size=2, checked_in=1)
     reminder_fixtures.rsvp(event, "Stayed away")
     assert run_reminders(moment(4, 8, 9)) == ["thanks came@example.org"]
 
@@ -179,7 +179,7 @@ def test_thanks_go_only_to_parties_that_came_if_attendance_was_noted():
 def test_thanks_go_to_all_parties_with_seats_if_no_attendance_was_noted():
     event = reminder_fixtures.event(capacity=2)
     reminder_fixtures.rsvp(event, "Alma Reyes")
-    reminder_fixtures.rsvp(event, "Chue Vang", size=2)  # waits
+    reminder_fixtures.rsvp(event, "Chue Vang", size=2)  # waitlisted
     seats.cancel(reminder_fixtures.rsvp(event, "Gone"))
     assert run_reminders(moment(4, 8, 9)) == ["thanks alma.reyes@example.org"]
 
@@ -275,7 +275,7 @@ def test_interrupted_run_is_resumed(monkeypatch):
         reminder_fixtures.rsvp(event, f"Guest {number}")
     monkeypatch.setattr(reminder_sending, "BATCH_SIZE", 3)
     monkeypatch.setattr(reminder_sending, "RUN_SECONDS", 0)
-    assert len(run_reminders(moment(3, 31, 9))) == 0  # its time was up before it began
+    assert len(run_reminders(moment(3, 31, 9))) == 0  # its period ended before the run
     assert reminder_sending.write_reminder_batch(event, "week", moment(3, 31, 9))
     assert reminder_fixtures.reminder_rows() == [("week", "04-07", 3, False, False)]
     monkeypatch.setattr(reminder_sending, "RUN_SECONDS", 30)
@@ -304,13 +304,13 @@ def test_task_runs():
 
 
 def test_failure_for_one_event_does_not_block_others(caplog):
-    broken, whole, said = reminder_fixtures.event(), reminder_fixtures.event(slug="whole"), []
+    broken, working, sent_reminders_list = reminder_fixtures.event(), reminder_fixtures.event(slug="whole"), []
 
-    def say_some() -> bool:
-        said.append(None)
-        return len(said) < 2
+    def fail_once() -> bool:
+        sent_reminders_list.append(None)
+        return len(sent_reminders_list) < 2
 
     reminder_sending.run_batches(broken, lambda: 1 / 0, stop_at=time.monotonic() + 60)
-    reminder_sending.run_batches(whole, say_some, stop_at=time.monotonic() + 60)
-    assert len(said) == 2
+    reminder_sending.run_batches(working, fail_once, stop_at=time.monotonic() + 60)
+    assert len(sent_reminders_list) == 2
     assert f"about event {broken.pk} was not said" in caplog.text

@@ -1,5 +1,5 @@
-"""After an outage of hours or days, of our own programs or of the mail server, what is due is said late with words that
-are true, or not at all; and by two at once only once."""
+"""After an outage of our processes or the mail server, due reminders are sent late with correct text, or not at all,
+and only once."""
 
 from datetime import timedelta
 
@@ -18,7 +18,7 @@ from tests.summit.test_seats_races import at_once
 pytestmark = pytest.mark.django_db
 
 
-# Nothing ran ---------------------------------------------------------------------------------------------------
+# Nothing ran -----------------------------------------------------------------------------------------------------
 
 
 def test_late_week_reminder_says_the_actual_number_of_days():
@@ -49,11 +49,11 @@ def test_each_reminder_is_sent_late_only_until_it_is_too_late(kind, last, too_la
         reminder_fixtures.rsvp(reminder_fixtures.event(4, 7), size=2),
         reminder_fixtures.rsvp(reminder_fixtures.event(4, 7), "Chue Vang", size=2),
     ]
-    said = [
+    expected = [
         reminder_sending.write_reminder_batch(party.event, kind, now)
         for party, now in zip(parties, (last, too_late), strict=True)
     ]
-    assert said == [True, False]
+    assert expected == [True, False]
     assert reminder_fixtures.sent_reminders() == [f"{kind} alma.reyes@example.org"]
     assert reminder_rows() == [(kind, "04-07", 1, False, False), (kind, "04-07", 0, True, True)]
 
@@ -114,17 +114,17 @@ def test_sent_reminders_are_kept_when_unsent_ones_are_deleted():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("what", ["cancel", "waits", "moved", "called off"])
-def test_unsent_reminder_is_deleted_when_it_becomes_outdated(what):
+@pytest.mark.parametrize("change", ["cancel", "waits", "moved", "called off"])
+def test_unsent_reminder_is_deleted_when_it_becomes_outdated(change):
     party = reminder_fixtures.rsvp(reminder_fixtures.event())
     event = party.event
     run_reminders(moment(4, 6, 9), sent=False)
     assert reminder_fixtures.sent_reminders() == ["day alma.reyes@example.org"]
-    if what == "cancel":
+    if change == "cancel":
         seats.cancel(party)
-    elif what == "waits":
+    elif change == "waits":
         seats.move_to_waitlist(party)
-    elif what == "called off":
+    elif change == "called off":
         factories.cancel_event(event)
     else:
         event.starts_at, event.ends_at = moment(4, 28, 8), moment(4, 28, 10)
@@ -133,43 +133,43 @@ def test_unsent_reminder_is_deleted_when_it_becomes_outdated(what):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("what", ["called off", "another hour", "another place"])
+@pytest.mark.parametrize("change", ["called off", "another hour", "another place"])
 @pytest.mark.parametrize("claimed", [False, True])
-def test_unsent_reminder_is_deleted_at_once_when_the_event_changes(what, claimed):
-    """Also not in the minutes until the next run, nor when a worker has it in its batch already."""
+def test_unsent_reminder_is_deleted_at_once_when_the_event_changes(change, claimed):
+    """It isn't sent in the minutes before the next run, even if a worker has already claimed it."""
     event = reminder_fixtures.event()
     party = reminder_fixtures.rsvp(event)
     other = reminder_fixtures.rsvp(reminder_fixtures.event(slug="another"), "Chue Vang")
     run_reminders(moment(4, 6, 9), sent=False)
     if claimed:
         bulk_delivery.claim_batch()
-    if what == "called off":
+    if change == "called off":
         factories.cancel_event(event)
     else:
-        changed = {"starts_at": moment(4, 7, 9)} if what == "another hour" else {"venue": "Elsewhere"}
+        changed = {"starts_at": moment(4, 7, 9)} if change == "another hour" else {"venue": "Elsewhere"}
         for name, value in changed.items():
             setattr(event, name, value)
         factories.save_event(event)
-    letter = party.messages.get(state="queued")
-    assert letter.kind == ("event_canceled" if what == "called off" else "event_rescheduled")
-    Message.objects.filter(pk=letter.pk).update(created_at=moment(4, 6, 9, 1))
+    email = party.messages.get(state="queued")
+    assert email.kind == ("event_canceled" if change == "called off" else "event_rescheduled")
+    Message.objects.filter(pk=email.pk).update(created_at=moment(4, 6, 9, 1))
     assert reminder_fixtures.sent_reminders() == [f"day {other.email}"]
-    assert run_reminders(moment(4, 6, 9, 5), sent=False) == [f"day {other.email}"]  # that letter says all of it
+    assert run_reminders(moment(4, 6, 9, 5), sent=False) == [f"day {other.email}"]  # that email says everything
 
 
-@pytest.mark.parametrize("what", ["address", "link"])
-def test_unsent_reminder_is_rewritten_when_the_email_or_link_changes(what):
+@pytest.mark.parametrize("change", ["address", "link"])
+def test_unsent_reminder_is_rewritten_when_the_email_or_link_changes(change):
     party = reminder_fixtures.rsvp(reminder_fixtures.event())
     run_reminders(moment(4, 6, 9), sent=False)
     before = only_reminder("day")
-    if what == "address":
+    if change == "address":
         party = rsvp_links.change_email(party, "right@example.org")
     else:
         party = rsvp_links.replace_rsvp_link(party)
     run_reminders(moment(4, 6, 9, 5), sent=False)
     after = only_reminder("day")
     assert (after.idempotency_key, after.pk == before.pk) == (before.idempotency_key, False)
-    address = "right@example.org" if what == "address" else party.email
+    address = "right@example.org" if change == "address" else party.email
     assert after.recipient == address
     assert after.unsubscribe_url == preferences.unsubscribe_url(preferences.get_preference(address), "reminders")
     assert party.get_absolute_url() in after.body_text
@@ -234,6 +234,6 @@ def test_guest_who_cancels_concurrently_is_reminded_before_or_not_at_all():
         ]
     )
     for party in parties:
-        told = party.messages.filter(kind="reminder_day").first()
-        cancelled = party.messages.get(kind="rsvp_canceled")
-        assert told is None or told.created_at <= cancelled.created_at
+        reminder = party.messages.filter(kind="reminder_day").first()
+        canceled = party.messages.get(kind="rsvp_canceled")
+        assert reminder is None or reminder.created_at <= canceled.created_at

@@ -1,4 +1,4 @@
-"""An invitation without an answer is asked about once, after a week, while there is time."""
+"""People who haven't answered an invitation are reminded once, after a week, if there is still time."""
 
 import pytest
 from django.db import connection
@@ -19,8 +19,8 @@ pytestmark = pytest.mark.django_db
 SENT_AT = moment(3, 10, 15)
 
 
-def asked(event: Event, *names: str, sent_at=SENT_AT, **fields) -> list[Invitation]:
-    """Invitations that were sent on 10 March 2061 in the afternoon, to people on their own."""
+def invite(event: Event, *names: str, sent_at=SENT_AT, **fields) -> list[Invitation]:
+    """Create invitations sent on the afternoon of March 10, 2061, to contacts without an organization."""
     people = [factories.person(name, **fields) for name in names]
     factories.write_mailing(event, *people)
     state = {"state": "sent", "sent_at": sent_at} if sent_at else {"state": "queued"}
@@ -30,7 +30,7 @@ def asked(event: Event, *names: str, sent_at=SENT_AT, **fields) -> list[Invitati
 
 def test_unanswered_reminder_is_sent_once_on_the_seventh_morning():
     event = reminder_fixtures.event()
-    asked(event, "Alma Reyes")
+    invite(event, "Alma Reyes")
     assert run_reminders(moment(3, 16, 23), moment(3, 17, 8, 59)) == []
     assert run_reminders(moment(3, 17, 9)) == ["unanswered alma.reyes@example.org"]
     assert run_reminders(moment(3, 17, 9, 5), moment(3, 24, 9), moment(3, 30, 9)) == [
@@ -40,7 +40,7 @@ def test_unanswered_reminder_is_sent_once_on_the_seventh_morning():
 
 
 def test_reminder_says_when_rsvp_closes_and_links_to_the_invitation():
-    [invitation] = asked(reminder_fixtures.event(), "Alma Reyes")
+    [invitation] = invite(reminder_fixtures.event(), "Alma Reyes")
     run_reminders(moment(3, 17, 9))
     message = only_reminder("unanswered")
     assert message.subject == "Will you come? Imagine Promise Summit, April 7"
@@ -53,7 +53,7 @@ def test_reminder_says_when_rsvp_closes_and_links_to_the_invitation():
 
 
 def test_reminder_is_in_the_contacts_language():
-    asked(reminder_fixtures.event(), "Alma Reyes", language="es")
+    invite(reminder_fixtures.event(), "Alma Reyes", language="es")
     run_reminders(moment(3, 17, 9))
     assert only_reminder("unanswered").subject == "¿Vendrá usted? Cumbre Imagine Promise, 7 de abril"
 
@@ -61,7 +61,7 @@ def test_reminder_is_in_the_contacts_language():
 def test_answered_unsubscribed_or_suppressed_contacts_get_no_reminder():
     event = reminder_fixtures.event()
     names = ["Accepted", "Declined", "Came by herself", "No reminders", "No invitations", "Refused", "Cancelled again"]
-    invitations = {one.contact.name: one for one in asked(event, *names)}
+    invitations = {one.contact.name: one for one in invite(event, *names)}
     for name in ("Accepted", "Cancelled again"):
         Invitation.objects.filter(pk=invitations[name].pk).update(rsvp=reminder_fixtures.rsvp(event, name))
     Invitation.objects.filter(pk=invitations["Declined"].pk).update(declined_at=moment(3, 11))
@@ -74,7 +74,7 @@ def test_answered_unsubscribed_or_suppressed_contacts_get_no_reminder():
 
 
 def test_contact_whose_invitation_was_not_sent_gets_no_reminder():
-    asked(reminder_fixtures.event(), "Alma Reyes", sent_at=None)
+    invite(reminder_fixtures.event(), "Alma Reyes", sent_at=None)
     assert run_reminders(moment(3, 30, 9)) == []
 
 
@@ -89,14 +89,14 @@ def test_contact_whose_invitation_was_not_sent_gets_no_reminder():
 )
 def test_no_reminder_is_sent_unless_rsvp_is_open_for_another_day(change):
     event = reminder_fixtures.event()
-    asked(event, "Alma Reyes")
+    invite(event, "Alma Reyes")
     Event.objects.filter(pk=event.pk).update(**change)
     assert run_reminders(moment(3, 17, 9)) == []
 
 
 def test_unsent_reminder_is_deleted_once_the_invitation_is_answered():
     event = reminder_fixtures.event()
-    [invitation] = asked(event, "Alma Reyes")
+    [invitation] = invite(event, "Alma Reyes")
     assert run_reminders(moment(3, 17, 9), sent=False) == ["unanswered alma.reyes@example.org"]
     Invitation.objects.filter(pk=invitation.pk).update(declined_at=moment(3, 17, 10))
     assert run_reminders(moment(3, 17, 11), sent=False) == []
@@ -104,7 +104,7 @@ def test_unsent_reminder_is_deleted_once_the_invitation_is_answered():
 
 
 def test_unsent_reminder_is_deleted_once_rsvp_closes():
-    asked(reminder_fixtures.event(), "Alma Reyes")
+    invite(reminder_fixtures.event(), "Alma Reyes")
     run_reminders(moment(3, 17, 9), sent=False)
     assert run_reminders(moment(4, 6, 8), sent=False) == []
 
@@ -114,8 +114,8 @@ def test_reminder_uses_staffs_edited_text_with_the_organization_name():
     event = reminder_fixtures.event()
     factories.write_mailing(event, Contact.objects.get(pk=contact.pk))
     Message.objects.filter(queue="bulk").update(state="sent", sent_at=moment(3, 10))
-    words = editable_templates.TemplateText("And {organization}?", "We hope for {organization}.")
-    editable_templates.save_text(editable_templates.TEMPLATES["unanswered"], "en", words)
+    template = editable_templates.TemplateText("And {organization}?", "We hope for {organization}.")
+    editable_templates.save_text(editable_templates.TEMPLATES["unanswered"], "en", template)
     run_reminders(moment(3, 17, 9))
     assert only_reminder("unanswered").subject == "And Port Gate Logistics?"
 
@@ -125,7 +125,7 @@ def test_queries_do_not_grow_with_the_invitations():
     counted = []
     for number in (3, 30):
         event = reminder_fixtures.event()
-        asked(event, *[f"Guest {number} {guest}" for guest in range(number)])
+        invite(event, *[f"Guest {number} {guest}" for guest in range(number)])
         with CaptureQueriesContext(connection) as queries:
             reminder_sending.send_due_reminders(moment(3, 17, 9))
         counted.append(len(queries))

@@ -1,4 +1,4 @@
-"""Private links that were lost or leaked."""
+"""Replacing personal links that were lost or leaked."""
 
 import pytest
 from django.contrib.contenttypes.models import ContentType
@@ -39,12 +39,12 @@ def test_replacing_the_link_clears_the_browser_hash():
 def test_link_is_emailed_once_in_ten_minutes_unless_the_last_was_rejected():
     rsvp = factories.rsvp(factories.event())
     assert [rsvp_links.mail_rsvp_link(rsvp) for _twice in range(2)] == [True, False]
-    mails = rsvp.messages.filter(kind="rsvp_link")
-    mails.update(state="rejected")
+    link_emails = rsvp.messages.filter(kind="rsvp_link")
+    link_emails.update(state="rejected")
     assert rsvp_links.mail_rsvp_link(rsvp) is True
-    mails.update(created_at=timezone.now() - rsvp_links.MIN_INTERVAL)
+    link_emails.update(created_at=timezone.now() - rsvp_links.MIN_INTERVAL)
     assert rsvp_links.mail_rsvp_link(rsvp) is True
-    assert mails.count() == 3
+    assert link_emails.count() == 3
 
 
 def test_link_is_emailed_at_most_ten_times_a_day_unless_by_staff():
@@ -78,8 +78,8 @@ def test_event_canceled_notice_goes_to_the_changed_email():
     Message.objects.update(state="sent", sent_at=timezone.now())
     factories.cancel_event(rsvp.event)
     rsvp_links.change_email(rsvp, "right@example.org")
-    waiting = rsvp.messages.filter(state="queued").order_by("created_at")
-    assert [(message.kind, message.recipient) for message in waiting] == [
+    queued = rsvp.messages.filter(state="queued").order_by("created_at")
+    assert [(message.kind, message.recipient) for message in queued] == [
         ("event_canceled", "right@example.org"),
         ("rsvp_link", "right@example.org"),
     ]

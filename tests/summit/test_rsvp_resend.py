@@ -1,4 +1,4 @@
-"""An email about an RSVP that staff resend has today's facts, or is refused with what to do instead."""
+"""A resent email about an RSVP has current facts, or resending is refused with a message."""
 
 from datetime import timedelta
 
@@ -31,13 +31,13 @@ REMINDERS = tuple(AHEAD)[:3]
 
 @pytest.fixture
 def rsvp() -> Rsvp:
-    """Confirmed, and its email was sent yesterday."""
+    """A confirmed RSVP whose email was sent yesterday."""
     rsvp = factories.rsvp(factories.event(), "Alma Reyes", size=2)
-    sent_yesterday(rsvp)
+    mark_sent_yesterday(rsvp)
     return rsvp
 
 
-def sent_yesterday(rsvp: Rsvp) -> None:
+def mark_sent_yesterday(rsvp: Rsvp) -> None:
     yesterday = timezone.now() - timedelta(days=1)
     rsvp.messages.update(state=State.SENT, sent_at=yesterday, created_at=yesterday)
 
@@ -66,27 +66,27 @@ def happened(rsvp: Rsvp, kind: str) -> None:
     rsvp.refresh_from_db()
 
 
-def resent(message: Message) -> Message:
-    """The one email that resending wrote."""
-    known = set(Message.objects.values_list("pk", flat=True))
+def resend(message: Message) -> Message:
+    """Resend the message and return the only email it wrote."""
+    earlier_pks = set(Message.objects.values_list("pk", flat=True))
     assert queue.resend(message)
-    return Message.objects.exclude(pk__in=known).get()
+    return Message.objects.exclude(pk__in=earlier_pks).get()
 
 
-def refusal(message: Message) -> str:
-    """Why it isn't resent, and that nothing was written."""
+def resend_error(message: Message) -> str:
+    """Return why the message isn't resent, after checking that nothing was written."""
     before = snapshots.tables()
-    with pytest.raises(CannotResend) as refused:
+    with pytest.raises(CannotResend) as error:
         queue.resend(message)
     assert snapshots.tables() == before
-    return str(refused.value)
+    return str(error.value)
 
 
 def test_resent_confirmation_has_the_current_party_venue_and_link(rsvp):
     seats.grow_party(rsvp, size=3)
     rsvp_links.replace_rsvp_link(rsvp)
     Event.objects.update(venue="Stockton Civic Auditorium")
-    email = resent(rsvp.messages.get(kind="rsvp_confirmed", state=State.SENT))
+    email = resend(rsvp.messages.get(kind="rsvp_confirmed", state=State.SENT))
     rsvp.refresh_from_db()
     assert "You have 3 seats" in email.body_text
     assert "Stockton Civic Auditorium" in email.body_text
@@ -95,7 +95,7 @@ def test_resent_confirmation_has_the_current_party_venue_and_link(rsvp):
 
 def test_resent_confirmation_goes_to_the_current_email(rsvp):
     Rsvp.objects.update(email="right@example.org")
-    assert resent(rsvp.messages.get()).recipient == "right@example.org"
+    assert resend(rsvp.messages.get()).recipient == "right@example.org"
 
 
 def test_failed_email_is_rewritten_in_place(rsvp):
@@ -110,9 +110,9 @@ def test_failed_email_is_rewritten_in_place(rsvp):
 
 def test_resent_link_email_has_the_current_link(rsvp):
     rsvp_links.mail_rsvp_link(rsvp, by_staff=True)
-    sent_yesterday(rsvp)
+    mark_sent_yesterday(rsvp)
     rsvp_links.replace_rsvp_link(rsvp)
-    email = resent(rsvp.messages.get(kind="rsvp_link"))
+    email = resend(rsvp.messages.get(kind="rsvp_link"))
     rsvp.refresh_from_db()
     assert rsvp.get_absolute_url() in email.body_text
 
@@ -120,21 +120,21 @@ def test_resent_link_email_has_the_current_link(rsvp):
 def test_confirmation_of_a_canceled_rsvp_is_refused(rsvp):
     message = rsvp.messages.get()
     seats.cancel(rsvp)
-    assert "was canceled since" in refusal(message)
+    assert "was canceled since" in resend_error(message)
 
 
 def test_confirmation_of_a_canceled_event_is_refused(rsvp):
     Event.objects.update(canceled_at=timezone.now())
-    assert "is over or was canceled" in refusal(rsvp.messages.get())
+    assert "is over or was canceled" in resend_error(rsvp.messages.get())
 
 
 def test_cancellation_is_refused_once_the_guest_rsvps_again(rsvp):
     seats.cancel(rsvp)
-    sent_yesterday(rsvp)
+    mark_sent_yesterday(rsvp)
     message = rsvp.messages.get(kind="rsvp_canceled")
-    assert "You have no seats" not in resent(message).body_text
+    assert "You have no seats" not in resend(message).body_text
     seats.reinstate(rsvp, size=1)
-    assert "RSVP'd again" in refusal(message)
+    assert "RSVP'd again" in resend_error(message)
 
 
 @pytest.fixture
@@ -155,7 +155,7 @@ def moves_again(rsvp: Rsvp) -> None:
 
 
 def test_email_about_another_place_is_resent_while_it_is_true(rescheduled):
-    assert resent(rescheduled).body_text == rescheduled.body_text
+    assert resend(rescheduled).body_text == rescheduled.body_text
 
 
 @pytest.mark.parametrize(
@@ -170,7 +170,7 @@ def test_email_about_another_place_is_resent_while_it_is_true(rescheduled):
 )
 def test_email_about_another_place_is_refused_once_what_it_says_changed(rsvp, rescheduled, change):
     change(Rsvp.objects.get())
-    assert refusal(rescheduled) == (
+    assert resend_error(rescheduled) == (
         "The event or the RSVP changed since, so this email isn't true anymore. Resend the confirmation instead: we'll "
         "write it with today's details."
     )
@@ -183,7 +183,7 @@ def test_email_about_another_place_is_refused_once_what_it_says_changed(rsvp, re
 def test_email_to_a_canceled_rsvp_is_refused(rsvp, kind):
     seats.cancel(rsvp)
     happened(rsvp, kind)
-    assert "was canceled since" in refusal(outdated(rsvp, kind))
+    assert "was canceled since" in resend_error(outdated(rsvp, kind))
 
 
 @pytest.mark.parametrize("kind", REMINDERS)
@@ -193,7 +193,7 @@ def test_email_to_a_canceled_rsvp_is_refused(rsvp, kind):
 def test_reminder_is_refused_if_the_event_was_canceled_or_hidden(rsvp, kind, change):
     happened(rsvp, kind)
     change(rsvp.event)
-    assert refusal(outdated(rsvp, kind)) == (
+    assert resend_error(outdated(rsvp, kind)) == (
         "The event was canceled or hidden since, so its guests aren't reminded of it."
     )
 
@@ -223,39 +223,41 @@ def test_reminder_is_refused_if_the_event_was_canceled_or_hidden(rsvp, kind, cha
 )
 def test_email_is_refused_at_the_wrong_time(rsvp, kind, ahead, sentence):
     starts_in(ahead)
-    assert refusal(outdated(rsvp, kind)).startswith(sentence)
+    assert resend_error(outdated(rsvp, kind)).startswith(sentence)
 
 
 def test_email_about_a_canceled_event_is_refused_once_it_would_be_over(rsvp):
     starts_in(timedelta(days=-1))
     factories.mark_event_canceled(rsvp.event)
-    assert refusal(outdated(rsvp, SummitEmailKind.EVENT_CANCELED)).startswith("The canceled event would be over by now")
+    assert resend_error(outdated(rsvp, SummitEmailKind.EVENT_CANCELED)).startswith(
+        "The canceled event would be over by now"
+    )
 
 
 @pytest.mark.parametrize("kind", REMINDERS)
 def test_reminder_is_refused_once_the_party_is_on_the_waitlist(rsvp, kind):
     happened(rsvp, kind)
     Rsvp.objects.update(held_seats=0, waitlisted_seats=2, waitlisted_since=timezone.now())
-    assert "is on the waitlist now" in refusal(outdated(rsvp, kind))
+    assert "is on the waitlist now" in resend_error(outdated(rsvp, kind))
 
 
 def test_reminder_of_missing_names_is_refused_once_all_are_named(rsvp):
     happened(rsvp, SummitEmailKind.REMINDER_NAMES)
     Guest.objects.filter(position=2).update(name="Jun Reyes")
-    assert "Every guest has a name now" in refusal(outdated(rsvp, SummitEmailKind.REMINDER_NAMES))
+    assert "Every guest has a name now" in resend_error(outdated(rsvp, SummitEmailKind.REMINDER_NAMES))
 
 
 def test_thanks_are_refused_to_a_party_that_did_not_come(rsvp):
     other = factories.rsvp(rsvp.event, "Jun Reyes")
     other.guests.update(checked_in_at=timezone.now())
     happened(rsvp, SummitEmailKind.THANKS)
-    assert "Nobody in this party came" in refusal(outdated(rsvp, SummitEmailKind.THANKS))
+    assert "Nobody in this party came" in resend_error(outdated(rsvp, SummitEmailKind.THANKS))
 
 
 def test_reminder_is_refused_to_someone_who_unsubscribed(rsvp):
     happened(rsvp, SummitEmailKind.REMINDER_DAY)
     preferences.set_topics(preferences.get_preference(rsvp.email), reminders=False)
-    assert refusal(outdated(rsvp, SummitEmailKind.REMINDER_DAY)).startswith(
+    assert resend_error(outdated(rsvp, SummitEmailKind.REMINDER_DAY)).startswith(
         "This address doesn't want email of this kind"
     )
 
@@ -264,7 +266,7 @@ def test_email_that_may_have_arrived_is_refused_if_it_would_read_otherwise(rsvp)
     message = rsvp.messages.get()
     Message.objects.update(state=State.UNKNOWN, sent_at=None)
     Event.objects.update(venue="Stockton Civic Auditorium")
-    assert "Say that it arrived: then resending it" in refusal(Message.objects.get(pk=message.pk))
+    assert "Say that it arrived: then resending it" in resend_error(Message.objects.get(pk=message.pk))
 
 
 def test_message_page_says_why_a_reminder_is_not_resent(staff, rsvp):
@@ -308,7 +310,7 @@ def test_resent_email_has_the_current_facts(rsvp, kind):
     for code, template in TEMPLATES.items():
         if code in AHEAD:
             editable_templates.save_text(template, "es", TemplateText("Texto", "{name}: texto nuevo, {event}, {where}"))
-    email = resent(message)
+    email = resend(message)
     rsvp.refresh_from_db()
     assert (email.kind, email.recipient, email.language) == (
         SummitEmailKind.RSVP_CONFIRMED if kind in STATUS else kind,
@@ -340,4 +342,4 @@ def test_resent_reminder_says_how_many_days_and_seats_are_left(rsvp, kind):
     editable_templates.save_text(TEMPLATES[kind], "en", TemplateText("Hello", "{soon}, {seats}"))
     with translation.override("en"):
         soon = how_soon(Event.objects.get(), timezone.now())
-    assert f"{soon}, 3 seats" in resent(message).body_text
+    assert f"{soon}, 3 seats" in resend(message).body_text

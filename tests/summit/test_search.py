@@ -1,4 +1,4 @@
-"""The search in the list of RSVPs: any guest's name in any spelling of its accents, address, organization, code."""
+"""Searching the list of RSVPs by guest name (with or without accents), email address, organization, or code."""
 
 import pytest
 
@@ -21,16 +21,16 @@ def people(db) -> None:
     seats.cancel(factories.rsvp(event, "Alma Reyes", email="alma_reyes@example.org"))
 
 
-def found(staff, words: str) -> list[str]:
-    return [rsvp.name for rsvp in staff.get(LIST, {"q": words}).context["cl"].result_list][::-1]
+def search(staff, query: str) -> list[str]:
+    return [rsvp.name for rsvp in staff.get(LIST, {"q": query}).context["cl"].result_list][::-1]
 
 
 @pytest.mark.slow
 def test_search_finds_rsvps_by_name_guest_email_and_organization(subtests, staff, people):
-    for words, names in [
+    for query, names in [
         ("munoz", ["Íñigo Muñoz"]),
         ("MUÑOZ", ["Íñigo Muñoz"]),
-        ("mun\u0303oz", ["Íñigo Muñoz"]),  # the letter and its tilde, as a Mac may write them
+        ("mun\u0303oz", ["Íñigo Muñoz"]),  # a letter and a combining tilde, as macOS may write them
         ("inigo", ["Íñigo Muñoz"]),
         ("pena", ["Ben Ochoa"]),
         ("peña 100%", ["Ben Ochoa"]),
@@ -40,7 +40,7 @@ def test_search_finds_rsvps_by_name_guest_email_and_organization(subtests, staff
         ("obrien", ["Íñigo Muñoz"]),
         ("O'Brien", ["Íñigo Muñoz"]),
         ("O’BRIEN", ["Íñigo Muñoz"]),
-        ("munoz renee", ["Íñigo Muñoz"]),  # one word is the contact's, the other the companion's
+        ("munoz renee", ["Íñigo Muñoz"]),  # one word is from the contact's name, the other from a guest's
         ("munoz soren", []),
         ("ben.ochoa@example", ["Ben Ochoa"]),
         ("example.org", ["Íñigo Muñoz", "Ben Ochoa", "Thạch Đỗ", "Alma Reyes"]),
@@ -55,33 +55,33 @@ def test_search_finds_rsvps_by_name_guest_email_and_organization(subtests, staff
         ("  ", ["Íñigo Muñoz", "Ben Ochoa", "Thạch Đỗ", "Alma Reyes"]),
         (" ".join(["example"] * 300), ["Íñigo Muñoz", "Ben Ochoa", "Thạch Đỗ", "Alma Reyes"]),
     ]:
-        with subtests.test(words=words, names=names):
-            assert found(staff, words) == names
+        with subtests.test(query=query, names=names):
+            assert search(staff, query) == names
 
 
 @pytest.mark.slow
 def test_search_without_results_is_not_an_error(subtests, staff, people):
-    for words in ["'", "\u0301", "🎉", "x" * 3000]:
-        with subtests.test(words=words):
-            assert staff.get(LIST, {"q": words}).status_code == 200
+    for query in ["'", "\u0301", "🎉", "x" * 3000]:
+        with subtests.test(query=query):
+            assert staff.get(LIST, {"q": query}).status_code == 200
 
 
 def test_search_by_door_code_finds_only_that_party(staff, people):
     rsvp = Rsvp.objects.get(name="Ben Ochoa")
     for spelling in (rsvp.code, rsvp.code.lower(), rsvp.code.replace("-", ""), f" {rsvp.code} "):
-        assert found(staff, spelling) == ["Ben Ochoa"]
+        assert search(staff, spelling) == ["Ben Ochoa"]
     assert door_number(rsvp.code) == rsvp.ics_uid.int % CODE_COUNT
 
 
 def test_search_finds_six_letter_names_that_are_not_door_codes(staff, people):
     factories.rsvp(factories.event(), "Ana Barker")
-    assert found(staff, "barker") == ["Ana Barker"]
+    assert search(staff, "barker") == ["Ana Barker"]
 
 
 def test_search_finds_a_corrected_name_immediately(staff, people):
     rsvp = Rsvp.objects.get(name="Ben Ochoa")
     seats.update_contact(rsvp, name="Benito Ibáñez")
-    assert (found(staff, "ibanez"), found(staff, "benito")) == (["Benito Ibáñez"], ["Benito Ibáñez"])
+    assert (search(staff, "ibanez"), search(staff, "benito")) == (["Benito Ibáñez"], ["Benito Ibáñez"])
 
 
 def test_search_combines_with_filters_and_shows_help_text(staff, people):

@@ -1,4 +1,4 @@
-"""A new RSVP: rules 1, 2, 7 and 8 of the seats (docs/rules.md)."""
+"""New RSVPs: rules 1, 2, 7 and 8 of the seats (docs/rules.md)."""
 
 from datetime import timedelta
 
@@ -43,7 +43,7 @@ def test_available_seats_are_negative_when_capacity_drops_below_held():
 
 
 @pytest.mark.parametrize(
-    ("size", "free", "fewer", "held_and_waiting"),
+    ("size", "free", "accepts_partial", "held_and_waiting"),
     [
         (3, 3, False, (3, 0)),
         (3, 4, True, (3, 0)),
@@ -54,8 +54,8 @@ def test_available_seats_are_negative_when_capacity_drops_below_held():
         (3, -5, False, (0, 3)),
     ],
 )
-def test_split_seats_into_held_and_waitlisted(size, free, fewer, held_and_waiting):
-    assert seats.split_seats(size, free, accepts_partial=fewer) == held_and_waiting
+def test_split_seats_into_held_and_waitlisted(size, free, accepts_partial, held_and_waiting):
+    assert seats.split_seats(size, free, accepts_partial=accepts_partial) == held_and_waiting
 
 
 # Rule 2 -----------------------------------------------------------------------------------------------------------
@@ -117,15 +117,15 @@ def test_reserve_for_two_is_refused_when_max_party_size_is_one():
 def test_reserve_with_a_duplicate_email_in_any_letter_case_is_refused():
     event = factories.event()
     first = factories.rsvp(event, email="Alma@example.org")
-    with pytest.raises(seats.DuplicateRsvp, match="already") as refused:
+    with pytest.raises(seats.DuplicateRsvp, match="already") as error:
         factories.rsvp(event, "Somebody Else", email="aLMA@example.org", size=4)
-    assert refused.value.rsvp == first
+    assert error.value.rsvp == first
     assert snapshots.seats(event) == [("Alma Reyes", 1, 0)]
     assert snapshots.emails() == ["confirmed 1 REQUEST"]
 
 
 def test_reserve_with_a_duplicate_email_causes_no_database_error():
-    """PostgreSQL writes one that fails into its log, with every name and address in it."""
+    """PostgreSQL would log a failed INSERT with every name and email address in it."""
     event = factories.event()
     factories.rsvp(event)
     failed = []
@@ -194,7 +194,7 @@ def test_database_refuses_invalid_events(fields, constraint):
 # When it is not allowed -------------------------------------------------------------------------------------------
 
 NOW = timezone.now()
-SHUT = {
+CLOSED = {
     "soon": {"rsvp_opens_at": NOW + hours(1)},
     "closed": {"rsvp_closes_at": NOW - hours(1)},
     "unpublished": {"is_published": False},
@@ -203,7 +203,7 @@ SHUT = {
 }
 
 
-@pytest.mark.parametrize("fields", SHUT.values(), ids=SHUT)
+@pytest.mark.parametrize("fields", CLOSED.values(), ids=CLOSED)
 def test_reserve_is_refused_when_the_event_takes_no_rsvps(fields):
     event = factories.event(**fields)
     with pytest.raises(seats.RsvpClosed, match=r"^This event does not take RSVPs now\.$"):
@@ -213,14 +213,14 @@ def test_reserve_is_refused_when_the_event_takes_no_rsvps(fields):
 
 @pytest.mark.parametrize("state", ["soon", "closed", "unpublished"])
 def test_reserve_by_staff_works_when_rsvps_are_closed_to_guests(state):
-    event = factories.event(**SHUT[state])
+    event = factories.event(**CLOSED[state])
     seats.reserve(factories.unsaved_rsvp(event), size=2, by_staff=True)
     assert snapshots.seats(event) == [("Alma Reyes", 2, 0)]
 
 
 @pytest.mark.parametrize("state", ["cancelled", "over"])
 def test_reserve_by_staff_is_refused_for_canceled_and_past_events(state):
-    event = factories.event(**SHUT[state])
+    event = factories.event(**CLOSED[state])
     with pytest.raises(seats.RsvpClosed):
         seats.reserve(factories.unsaved_rsvp(event), size=2, by_staff=True)
     assert snapshots.seats(event) == []

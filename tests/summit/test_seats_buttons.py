@@ -1,4 +1,4 @@
-"""What the buttons of a guest's own page do: they say what should be, so that an old page takes nothing away."""
+"""The buttons of a guest's page say what the result should be, so that an old page takes nothing away."""
 
 import pytest
 
@@ -69,39 +69,40 @@ def test_leave_waitlist_without_held_seats_changes_nothing():
 # Free seats after promotion has stopped -----------------------------------------------------------------------------
 
 
-def late(capacity: int, *, free: int) -> tuple[Event, Rsvp]:
-    """An event in its last hours with `free` seats that nobody is called up for, and a party that waits for three."""
+def waitlist_closed(capacity: int, *, free: int) -> tuple[Event, Rsvp]:
+    """An event in its last hours with `free` available seats that no one is promoted to, and a party that waits for
+    three."""
     event = factories.event(capacity=capacity)
     seated = factories.rsvp(event, "Leaves", size=free) if free else None
     if capacity > free:
         factories.rsvp(event, "Stays", size=capacity - free)
-    waits = factories.rsvp(event, "Waits", size=3)
+    waitlisted = factories.rsvp(event, "Waits", size=3)
     factories.stop_promotion(event)
     if seated:
         seats.cancel(seated)
-    return event, waits
+    return event, waitlisted
 
 
 def test_take_available_seats_twice_promotes_the_party_once():
-    event, waits = late(5, free=4)
+    event, waitlisted = waitlist_closed(5, free=4)
     for _twice in range(2):
-        waits = seats.take_available_seats(waits)
-    assert (waits.held_seats, waits.waitlisted_seats) == (3, 0)
+        waitlisted = seats.take_available_seats(waitlisted)
+    assert (waitlisted.held_seats, waitlisted.waitlisted_seats) == (3, 0)
     assert seats.available_seats(event) == 1
-    assert snapshots.emails(waits) == ["waitlisted 1", "promoted 2 REQUEST"]
+    assert snapshots.emails(waitlisted) == ["waitlisted 1", "promoted 2 REQUEST"]
 
 
 def test_take_available_seats_takes_some_and_keeps_waiting_for_the_rest():
-    event, waits = late(4, free=2)
-    waits = seats.take_available_seats(waits)
-    assert (waits.held_seats, waits.waitlisted_seats, seats.available_seats(event)) == (2, 1, 0)
+    event, waitlisted = waitlist_closed(4, free=2)
+    waitlisted = seats.take_available_seats(waitlisted)
+    assert (waitlisted.held_seats, waitlisted.waitlisted_seats, seats.available_seats(event)) == (2, 1, 0)
 
 
 def test_take_available_seats_is_refused_when_no_seat_is_free():
-    _event, waits = late(2, free=0)
+    _event, waitlisted = waitlist_closed(2, free=0)
     before = snapshots.tables()
     with pytest.raises(seats.NotEnoughSeats, match=r"^No seat is free right now\.$"):
-        seats.take_available_seats(waits)
+        seats.take_available_seats(waitlisted)
     assert snapshots.tables() == before
 
 
@@ -114,22 +115,22 @@ def test_take_available_seats_is_refused_while_the_waitlist_is_open():
     assert snapshots.seats(event) == [("First", 0, 4), ("Second", 0, 3)]
 
 
-@pytest.mark.parametrize("press", BUTTONS.values(), ids=BUTTONS)
+@pytest.mark.parametrize("press_button", BUTTONS.values(), ids=BUTTONS)
 @pytest.mark.parametrize("stop", [factories.end_event, factories.mark_event_canceled])
-def test_no_button_works_once_the_event_is_over_or_canceled(press, stop):
+def test_no_button_works_once_the_event_is_over_or_canceled(press_button, stop):
     event = factories.event(capacity=1)
     rsvp = factories.rsvp(event, size=2, accepts_partial=True)
     stop(event)
     with pytest.raises(seats.RsvpClosed):
-        press(rsvp)
+        press_button(rsvp)
     assert snapshots.seats(event) == [("Alma Reyes", 1, 1)]
 
 
-@pytest.mark.parametrize("press", BUTTONS.values(), ids=BUTTONS)
-def test_no_button_works_for_a_deleted_rsvp(press):
+@pytest.mark.parametrize("press_button", BUTTONS.values(), ids=BUTTONS)
+def test_no_button_works_for_a_deleted_rsvp(press_button):
     event = factories.event()
     with pytest.raises(Rsvp.DoesNotExist):
-        press(Rsvp(pk=999_999, event=event))
+        press_button(Rsvp(pk=999_999, event=event))
 
 
 # Names and links ----------------------------------------------------------------------------------------------------

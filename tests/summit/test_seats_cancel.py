@@ -1,4 +1,4 @@
-"""A party that leaves, comes back or is erased: rules 5 and 6 of the seats."""
+"""Parties that are canceled, reinstated or deleted: rules 5 and 6 of the seats."""
 
 from datetime import timedelta
 
@@ -106,7 +106,7 @@ def test_canceled_rsvp_cannot_be_changed(change):
     assert snapshots.tables() == before
 
 
-# Erasing ----------------------------------------------------------------------------------------------------------
+# Erasing ------------------------------------------------------------------------------------------------------------
 
 
 def test_delete_rsvp_deletes_guests_and_messages_and_promotes_the_next():

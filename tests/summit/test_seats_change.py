@@ -1,4 +1,4 @@
-"""A party that changes: rule 4 of the seats, names and needs."""
+"""Changing a party: rule 4 of the seats, names and needs."""
 
 import pytest
 
@@ -162,7 +162,7 @@ def test_changing_a_deleted_rsvp_raises_does_not_exist(change):
     assert snapshots.tables() == before
 
 
-# One guest less, names and needs ----------------------------------------------------------------------------------
+# One guest less, names and needs ------------------------------------------------------------------------------------
 
 
 def test_remove_guest_twice_frees_one_seat():

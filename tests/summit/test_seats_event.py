@@ -1,4 +1,4 @@
-"""What staff change of an event obeys the same rules (rule 6)."""
+"""Changing an event follows the same seat rules (rule 6)."""
 
 from datetime import timedelta
 
@@ -12,8 +12,8 @@ from tests import factories, snapshots
 pytestmark = pytest.mark.django_db
 
 
-def saved(event: Event, **fields) -> Event:
-    """The event changed as a form changes it."""
+def save(event: Event, **fields) -> Event:
+    """Save the event as a form does."""
     event = Event.objects.get(pk=event.pk)
     for name, value in fields.items():
         setattr(event, name, value)
@@ -35,7 +35,7 @@ def test_save_event_with_more_seats_promotes_the_waitlist(change):
     first = factories.rsvp(event, "First")
     factories.rsvp(event, "Second")
     for _twice in range(2):
-        saved(event, **change)
+        save(event, **change)
     assert snapshots.seats(event) == [("Seated", 1, 0), ("First", 1, 0), ("Second", 0, 1)]
     assert snapshots.emails(first) == ["waitlisted 1", "promoted 2 REQUEST"]
 
@@ -44,12 +44,12 @@ def test_save_event_with_lower_capacity_keeps_held_seats():
     event = factories.event(capacity=4)
     factories.rsvp(event, "Alma", size=4)
     factories.rsvp(event, "Waits")
-    saved(event, capacity=2)
+    save(event, capacity=2)
     assert snapshots.seats(event) == [("Alma", 4, 0), ("Waits", 0, 1)]
     assert seats.available_seats(Event.objects.get()) == -2
-    saved(event, capacity=4)
+    save(event, capacity=4)
     assert snapshots.seats(event) == [("Alma", 4, 0), ("Waits", 0, 1)]
-    saved(event, capacity=5)
+    save(event, capacity=5)
     assert snapshots.seats(event) == [("Alma", 4, 0), ("Waits", 1, 0)]
     assert len(snapshots.emails()) == 3
 
@@ -66,30 +66,30 @@ def test_save_event_with_lower_capacity_keeps_held_seats():
 )
 def test_save_event_with_new_time_or_place_notifies_active_parties_once(change):
     event = factories.event(capacity=1)
-    seated, waits = factories.rsvp(event, "Seated"), factories.rsvp(event, "Waits")
-    cancelled = seats.cancel(factories.rsvp(event, "Cancelled"))
+    seated, waitlisted = factories.rsvp(event, "Seated"), factories.rsvp(event, "Waits")
+    canceled = seats.cancel(factories.rsvp(event, "Cancelled"))
     moved = change(event)
     for _twice in range(2):
-        saved(event, **moved)
+        save(event, **moved)
     assert snapshots.emails(seated) == ["confirmed 1 REQUEST", "event_rescheduled 2 REQUEST"]
-    assert snapshots.emails(waits) == ["waitlisted 1", "event_rescheduled 2"]
-    assert snapshots.emails(cancelled) == ["waitlisted 1", "canceled 2"]
+    assert snapshots.emails(waitlisted) == ["waitlisted 1", "event_rescheduled 2"]
+    assert snapshots.emails(canceled) == ["waitlisted 1", "canceled 2"]
 
 
 def test_save_event_with_new_place_and_capacity_sends_both_emails():
     event = factories.event(capacity=1)
     factories.rsvp(event, "Seated")
-    waits = factories.rsvp(event, "Waits")
-    saved(event, capacity=2, venue="Weber Point Events Center")
-    assert snapshots.emails(waits) == ["waitlisted 1", "promoted 2 REQUEST", "event_rescheduled 3 REQUEST"]
-    assert "Weber Point Events Center" in waits.messages.first().body_text
+    waitlisted = factories.rsvp(event, "Waits")
+    save(event, capacity=2, venue="Weber Point Events Center")
+    assert snapshots.emails(waitlisted) == ["waitlisted 1", "promoted 2 REQUEST", "event_rescheduled 3 REQUEST"]
+    assert "Weber Point Events Center" in waitlisted.messages.first().body_text
 
 
 @pytest.mark.parametrize("change", [{"title": "Another name"}, {"meal": "lunch"}, {"max_party_size": 2}])
 def test_save_event_with_same_time_and_place_sends_no_email(change):
     event = factories.event()
     factories.rsvp(event)
-    saved(event, **change)
+    save(event, **change)
     assert snapshots.emails() == ["confirmed 1 REQUEST"]
 
 
@@ -100,7 +100,7 @@ def test_save_event_sends_no_email_for_past_and_canceled_events():
         event = factories.event()
         rsvp = factories.rsvp(event)
         Event.objects.filter(pk=event.pk).update(**fields)
-        saved(event, venue="Weber Point Events Center")
+        save(event, venue="Weber Point Events Center")
         assert snapshots.emails(rsvp) == ["confirmed 1 REQUEST"], fields
 
 
@@ -114,14 +114,14 @@ def test_saving_a_stale_event_does_not_undo_its_cancellation():
 
 def test_cancel_event_notifies_active_parties_once_and_keeps_rsvps():
     event = factories.event(capacity=1)
-    seated, waits = factories.rsvp(event, "Seated"), factories.rsvp(event, "Waits")
-    cancelled = seats.cancel(factories.rsvp(event, "Cancelled"))
+    seated, waitlisted = factories.rsvp(event, "Seated"), factories.rsvp(event, "Waits")
+    canceled = seats.cancel(factories.rsvp(event, "Cancelled"))
     for _twice in range(2):
         factories.cancel_event(event)
     assert snapshots.seats(event) == [("Seated", 1, 0), ("Waits", 0, 1), ("Cancelled", 0, 0)]
     assert snapshots.emails(seated) == ["confirmed 1 REQUEST", "event_canceled 2 CANCEL"]
-    assert snapshots.emails(waits) == ["waitlisted 1", "event_canceled 2"]
-    assert snapshots.emails(cancelled) == ["waitlisted 1", "canceled 2"]
+    assert snapshots.emails(waitlisted) == ["waitlisted 1", "event_canceled 2"]
+    assert snapshots.emails(canceled) == ["waitlisted 1", "canceled 2"]
 
 
 def test_cancel_event_notifies_guests_of_an_unpublished_event():

@@ -1,4 +1,4 @@
-"""Many people at one moment, with real connections: rule 9 of the seats, and a control that shows it can fail."""
+"""Concurrent RSVPs with real connections: rule 9 of the seats, and a control that must fail."""
 
 import threading
 from collections.abc import Callable
@@ -12,30 +12,30 @@ from tests import concurrency, factories, snapshots
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
-CROWD = 20
+THREADS = 20
 
 
 def at_once(calls: list[Callable]) -> list:
     return concurrency.run_at_once(calls, (RuleViolation, Rsvp.DoesNotExist))
 
 
-def reserving(event: Event, name: str, **fields) -> Callable:
+def reserve_call(event: Event, name: str, **fields) -> Callable:
     return lambda: factories.rsvp(event, name, **fields)
 
 
 def test_concurrent_rsvps_fill_the_last_seats_and_waitlist_the_rest():
     event = factories.event(capacity=7)
-    at_once([reserving(event, f"Guest {number}") for number in range(CROWD)])
-    found = snapshots.seats(event)
-    assert sorted(row[1:] for row in found) == [(0, 1)] * (CROWD - 7) + [(1, 0)] * 7
-    assert sorted(snapshots.emails()) == ["confirmed 1 REQUEST"] * 7 + ["waitlisted 1"] * (CROWD - 7)
-    assert event.rsvps.waitlist().count() == CROWD - 7
+    at_once([reserve_call(event, f"Guest {number}") for number in range(THREADS)])
+    rows = snapshots.seats(event)
+    assert sorted(row[1:] for row in rows) == [(0, 1)] * (THREADS - 7) + [(1, 0)] * 7
+    assert sorted(snapshots.emails()) == ["confirmed 1 REQUEST"] * 7 + ["waitlisted 1"] * (THREADS - 7)
+    assert event.rsvps.waitlist().count() == THREADS - 7
 
 
 def test_control_without_the_lock_concurrent_rsvps_exceed_capacity(monkeypatch):
-    """What the lock is for. Should this ever pass without overselling, the test above shows nothing."""
+    """Shows why the lock is needed. If this passes without overbooking, the test above proves nothing."""
     event = factories.event(capacity=7)
-    counted = threading.Barrier(CROWD)
+    counted = threading.Barrier(THREADS)
     available_seats = seats.available_seats
 
     def all_count_before_one_writes(event: Event) -> int:
@@ -45,14 +45,14 @@ def test_control_without_the_lock_concurrent_rsvps_exceed_capacity(monkeypatch):
 
     monkeypatch.setattr(seats, "lock_event", lambda pk: Event.objects.get(pk=pk))
     monkeypatch.setattr(seats, "available_seats", all_count_before_one_writes)
-    at_once([reserving(event, f"Guest {number}") for number in range(CROWD)])
+    at_once([reserve_call(event, f"Guest {number}") for number in range(THREADS)])
     assert sum(held for _name, held, _waiting in snapshots.seats(event)) > 7
 
 
 def test_concurrent_rsvps_with_the_same_email_save_one_and_send_one_message():
     event = factories.event()
-    answers = at_once([reserving(event, "Alma Reyes", size=3)] * CROWD)
-    assert concurrency.type_names(answers) == ["DuplicateRsvp"] * (CROWD - 1) + ["Rsvp"]
+    results = at_once([reserve_call(event, "Alma Reyes", size=3)] * THREADS)
+    assert concurrency.type_names(results) == ["DuplicateRsvp"] * (THREADS - 1) + ["Rsvp"]
     assert snapshots.seats(event) == [("Alma Reyes", 3, 0)]
     assert snapshots.emails() == ["confirmed 1 REQUEST"]
 
@@ -65,24 +65,24 @@ def test_seats_freed_during_concurrent_rsvps_are_given_out_once():
     at_once(
         [
             *(lambda rsvp=rsvp: seats.cancel(rsvp) for rsvp in seated),
-            *(reserving(event, f"New {number}") for number in range(6)),
+            *(reserve_call(event, f"New {number}") for number in range(6)),
         ]
     )
-    found = snapshots.seats(event)
-    assert sum(held for _name, held, _waiting in found) == 6
-    assert [row[1:] for row in found if row[0].startswith("Waits")] == [(1, 0)] * 4
+    rows = snapshots.seats(event)
+    assert sum(held for _name, held, _waiting in rows) == 6
+    assert [row[1:] for row in rows if row[0].startswith("Waits")] == [(1, 0)] * 4
     assert sum(email.startswith("promoted") for email in snapshots.emails()) == sum(
         email.startswith("waitlisted") for email in snapshots.emails()
-    ) - sum(waiting for _name, _held, waiting in found)
+    ) - sum(waitlisted_seats for _name, _held, waitlisted_seats in rows)
 
 
 def test_concurrent_cancellations_of_one_party_notify_it_once():
     event = factories.event(capacity=2)
-    rsvp, waits = factories.rsvp(event, size=2), factories.rsvp(event, "Waits", size=2)
+    rsvp, waitlisted = factories.rsvp(event, size=2), factories.rsvp(event, "Waits", size=2)
     at_once([lambda: seats.cancel(rsvp)] * 6)
     assert snapshots.seats(event) == [("Alma Reyes", 0, 0), ("Waits", 2, 0)]
     assert snapshots.emails(rsvp) == ["confirmed 1 REQUEST", "canceled 2 CANCEL"]
-    assert snapshots.emails(waits) == ["waitlisted 1", "promoted 2 REQUEST"]
+    assert snapshots.emails(waitlisted) == ["waitlisted 1", "promoted 2 REQUEST"]
 
 
 def test_two_staff_promoting_concurrently_give_the_last_seat_once():
@@ -91,8 +91,8 @@ def test_two_staff_promoting_concurrently_give_the_last_seat_once():
     first, second = factories.rsvp(event, "First"), factories.rsvp(event, "Second")
     factories.stop_promotion(event)
     seats.cancel(seated)
-    answers = at_once([lambda: seats.promote_by_staff(first), lambda: seats.promote_by_staff(second)])
-    assert concurrency.type_names(answers) == ["NotEnoughSeats", "Rsvp"]
+    results = at_once([lambda: seats.promote_by_staff(first), lambda: seats.promote_by_staff(second)])
+    assert concurrency.type_names(results) == ["NotEnoughSeats", "Rsvp"]
     assert sorted(row[1:] for row in snapshots.seats(event)) == [(0, 0), (0, 1), (1, 0)]
 
 
@@ -109,12 +109,12 @@ def test_party_growing_while_staff_lower_capacity_and_delete_it_is_deleted():
     event = factories.event(capacity=4)
     rsvp = factories.rsvp(event, size=2)
 
-    def smaller():
+    def shrink_event():
         changed = Event.objects.get(pk=event.pk)
         changed.capacity = 3
         return factories.save_event(changed)
 
-    at_once([lambda: seats.change_party_size(rsvp, size=4), smaller, lambda: seats.delete_rsvp(rsvp)] * 2)
+    at_once([lambda: seats.change_party_size(rsvp, size=4), shrink_event, lambda: seats.delete_rsvp(rsvp)] * 2)
     assert snapshots.seats(event) == []
     assert snapshots.emails() == []
     assert Event.objects.get().capacity == 3

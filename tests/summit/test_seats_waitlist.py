@@ -1,4 +1,4 @@
-"""Who is promoted from the waitlist, and when: rules 1, 3, 7, 10 and 11 of the seats."""
+"""Who is promoted from the waitlist and when: rules 1, 3, 7, 10 and 11 of the seats."""
 
 from datetime import timedelta
 
@@ -141,13 +141,13 @@ def test_waitlist_closes_some_hours_before_the_event():
 
 def test_promoting_by_staff_works_after_the_waitlist_has_closed_and_only_once():
     event = factories.event(capacity=1)
-    seated, waits = factories.rsvp(event, "Seated"), factories.rsvp(event, "Waits")
+    seated, waitlisted = factories.rsvp(event, "Seated"), factories.rsvp(event, "Waits")
     factories.stop_promotion(event)
     seats.cancel(seated)
     for _twice in range(2):
-        waits = seats.promote_by_staff(waits)
-    assert (waits.held_seats, waits.waitlisted_seats, waits.overbooked_seats) == (1, 0, 0)
-    assert snapshots.emails(waits) == ["waitlisted 1", "promoted 2 REQUEST"]
+        waitlisted = seats.promote_by_staff(waitlisted)
+    assert (waitlisted.held_seats, waitlisted.waitlisted_seats, waitlisted.overbooked_seats) == (1, 0, 0)
+    assert snapshots.emails(waitlisted) == ["waitlisted 1", "promoted 2 REQUEST"]
 
 
 def test_promoting_by_staff_may_skip_a_party_that_waits_longer():
@@ -165,38 +165,38 @@ def test_promoting_by_staff_may_skip_a_party_that_waits_longer():
 
 def test_promoting_by_staff_without_enough_seats_is_refused():
     event = factories.event(capacity=1)
-    waits = factories.rsvp(event, "Waits", size=2)
+    waitlisted = factories.rsvp(event, "Waits", size=2)
     before = snapshots.tables()
     with pytest.raises(seats.NotEnoughSeats, match=r"^Only 1 seat is free, and this party waits for 2\.$"):
-        seats.promote_by_staff(waits)
+        seats.promote_by_staff(waitlisted)
     assert snapshots.tables() == before
 
 
 def test_promoting_by_staff_gives_some_seats_to_a_party_that_accepts_fewer():
     event = factories.event(capacity=1)
-    seated, waits = factories.rsvp(event, "Seated"), factories.rsvp(event, "Waits", size=2, accepts_partial=True)
+    seated, waitlisted = factories.rsvp(event, "Seated"), factories.rsvp(event, "Waits", size=2, accepts_partial=True)
     factories.stop_promotion(event)
     seats.cancel(seated)
-    waits = seats.promote_by_staff(waits)
-    assert (waits.held_seats, waits.waitlisted_seats) == (1, 1)
+    waitlisted = seats.promote_by_staff(waitlisted)
+    assert (waitlisted.held_seats, waitlisted.waitlisted_seats) == (1, 1)
 
 
 def test_promoting_over_capacity_is_flagged_and_counted():
     event = factories.event(capacity=3)
     factories.rsvp(event, "Seated", size=2)
-    waits = factories.rsvp(event, "Waits", size=3)
+    waitlisted = factories.rsvp(event, "Waits", size=3)
     for _twice in range(2):
-        waits = seats.promote_by_staff(waits, override_reason="The superintendent asked")
-    assert (waits.held_seats, waits.waitlisted_seats, waits.overbooked_seats) == (3, 0, 2)
+        waitlisted = seats.promote_by_staff(waitlisted, override_reason="The superintendent asked")
+    assert (waitlisted.held_seats, waitlisted.waitlisted_seats, waitlisted.overbooked_seats) == (3, 0, 2)
     assert seats.available_seats(event) == -2
 
 
 def test_promoting_a_party_without_waitlisted_seats_changes_nothing():
     event = factories.event()
-    seated, cancelled = factories.rsvp(event, "Seated"), seats.cancel(factories.rsvp(event, "Cancelled"))
+    seated, canceled = factories.rsvp(event, "Seated"), seats.cancel(factories.rsvp(event, "Cancelled"))
     before = snapshots.tables()
     seats.promote_by_staff(seated)
-    seats.promote_by_staff(cancelled, override_reason="The superintendent asked")
+    seats.promote_by_staff(canceled, override_reason="The superintendent asked")
     assert snapshots.tables() == before
 
 
@@ -262,9 +262,9 @@ def test_overbooked_seats_that_are_waitlisted_are_not_overbooked_any_more():
 
 def test_moving_is_refused_for_canceled_rsvps_and_past_or_canceled_events():
     event, other = factories.event(), factories.event()
-    rsvp, gone = factories.rsvp(event), seats.cancel(factories.rsvp(other))
+    rsvp, canceled_rsvps = factories.rsvp(event), seats.cancel(factories.rsvp(other))
     with pytest.raises(seats.RsvpClosed, match="This RSVP is cancelled"):
-        seats.move_to_waitlist(gone)
+        seats.move_to_waitlist(canceled_rsvps)
     for end in (factories.end_event, factories.mark_event_canceled):
         end(event)
         with pytest.raises(seats.RsvpClosed, match="This event is over or was cancelled"):
@@ -287,43 +287,51 @@ def test_seats_of_a_moved_party_stay_free_after_the_waitlist_has_closed():
 def test_all_are_canceled_before_anyone_is_promoted():
     """Otherwise the first party's seat would go to the second, which is canceled next: its email would be untrue."""
     event, other = factories.event(capacity=1), factories.event(capacity=1)
-    gone = [factories.rsvp(event, "Seated"), factories.rsvp(event, "Also goes"), factories.rsvp(other, "Elsewhere")]
+    canceled_rsvps = [
+        factories.rsvp(event, "Seated"),
+        factories.rsvp(event, "Also goes"),
+        factories.rsvp(other, "Elsewhere"),
+    ]
     factories.rsvp(event, "Stays")
-    outcomes = seats.apply_to_many(seats.cancel, gone)
+    outcomes = seats.apply_to_many(seats.cancel, canceled_rsvps)
     assert [(rsvp.name, outcome) for rsvp, outcome in outcomes] == [
         ("Seated", True),
         ("Also goes", True),
         ("Elsewhere", True),
     ]
     assert snapshots.seats(event) == [("Seated", 0, 0), ("Also goes", 0, 0), ("Stays", 1, 0)]
-    assert snapshots.emails(gone[1]) == ["waitlisted 1", "canceled 2"]
-    assert {outcome for _rsvp, outcome in seats.apply_to_many(seats.cancel, gone)} == {False}
+    assert snapshots.emails(canceled_rsvps[1]) == ["waitlisted 1", "canceled 2"]
+    assert {outcome for _rsvp, outcome in seats.apply_to_many(seats.cancel, canceled_rsvps)} == {False}
 
 
 def test_seats_freed_by_several_parties_go_to_one_that_needs_them_together():
     event = factories.event(capacity=2)
-    gone = [factories.rsvp(event, "One"), factories.rsvp(event, "Two")]
+    canceled_rsvps = [factories.rsvp(event, "One"), factories.rsvp(event, "Two")]
     factories.rsvp(event, "Large", size=2)
     factories.rsvp(event, "Small")
-    seats.apply_to_many(seats.cancel, gone)
+    seats.apply_to_many(seats.cancel, canceled_rsvps)
     assert snapshots.seats(event)[2:] == [("Large", 2, 0), ("Small", 0, 1)]
 
 
 def test_parties_moved_together_keep_their_order_and_get_no_freed_seats():
     event = factories.event(capacity=4)
-    back = [factories.rsvp(event, "One", size=2), factories.rsvp(event, "Two", size=2)]
+    waitlisted_rsvps = [factories.rsvp(event, "One", size=2), factories.rsvp(event, "Two", size=2)]
     factories.rsvp(event, "Waits", size=3)
-    seats.apply_to_many(seats.move_to_waitlist, back)
+    seats.apply_to_many(seats.move_to_waitlist, waitlisted_rsvps)
     assert snapshots.seats(event) == [("One", 0, 2), ("Two", 0, 2), ("Waits", 3, 0)]
     assert waitlist(event) == ["One", "Two"]
 
 
 def test_refused_and_deleted_parties_do_not_stop_the_others():
     event, past = factories.event(), factories.event()
-    late, erased, fine = factories.rsvp(past, "Late"), factories.rsvp(event, "Erased"), factories.rsvp(event, "Fine")
+    late, deleted, promoted = (
+        factories.rsvp(past, "Late"),
+        factories.rsvp(event, "Erased"),
+        factories.rsvp(event, "Fine"),
+    )
     factories.end_event(past)
-    Rsvp.objects.filter(pk=erased.pk).delete()
-    outcomes = seats.apply_to_many(seats.cancel, [late, erased, fine])
+    Rsvp.objects.filter(pk=deleted.pk).delete()
+    outcomes = seats.apply_to_many(seats.cancel, [late, deleted, promoted])
     kinds = {rsvp.name: getattr(type(outcome), "__name__", "") for rsvp, outcome in outcomes}
     assert kinds == {"Late": "RsvpClosed", "Erased": "DoesNotExist", "Fine": "bool"}
     assert snapshots.seats(event) == [("Fine", 0, 0)]
@@ -331,8 +339,8 @@ def test_refused_and_deleted_parties_do_not_stop_the_others():
 
 def test_all_are_deleted_before_anyone_is_promoted():
     event = factories.event(capacity=1)
-    gone = [factories.rsvp(event, "Seated"), factories.rsvp(event, "Waits first")]
+    canceled_rsvps = [factories.rsvp(event, "Seated"), factories.rsvp(event, "Waits first")]
     last = factories.rsvp(event, "Waits last")
-    seats.delete_many(gone)
+    seats.delete_many(canceled_rsvps)
     assert snapshots.seats(event) == [("Waits last", 1, 0)]
     assert snapshots.emails() == snapshots.emails(last) == ["waitlisted 1", "promoted 2 REQUEST"]

@@ -1,4 +1,4 @@
-"""The start page of staff: the coming events, and whether mail is flowing."""
+"""The admin's start page: upcoming events, and whether email is being sent."""
 
 from datetime import timedelta
 
@@ -30,16 +30,16 @@ def test_coming_events_are_listed_first_with_seats_and_links(staff):
     event = factories.event(title="Kick-off", capacity=3, reserved_seats=1)
     factories.rsvp(event, "Seated", size=2)
     factories.rsvp(event, "Waits", size=4)
-    past, off = factories.event(title="Long ago"), factories.event(title="Never", is_published=False)
+    past, hidden = factories.event(title="Long ago"), factories.event(title="Never", is_published=False)
     factories.end_event(past)
-    factories.mark_event_canceled(off)
+    factories.mark_event_canceled(hidden)
     response = staff.get(START)
-    page, words = response.content.decode(), web_client.page_text(response)
-    assert "Coming events Kick-off" in words
-    assert "seats held 2 seats free 0 seats waited for 4" in words
-    assert "Never" in words
-    assert "Called off." in words
-    assert "Long ago" not in words
+    page, text = response.content.decode(), web_client.page_text(response)
+    assert "Coming events Kick-off" in text
+    assert "seats held 2 seats free 0 seats waited for 4" in text
+    assert "Never" in text
+    assert "Called off." in text
+    assert "Long ago" not in text
     for address in (
         f"summit/event/{event.pk}/change/",
         f"summit/rsvp/?event__id__exact={event.pk}",
@@ -47,8 +47,8 @@ def test_coming_events_are_listed_first_with_seats_and_links(staff):
     ):
         assert START + address in page
         assert staff.get(START + address).status_code == 200
-    assert f"summit/rsvp/add/?event={off.pk}" not in page
-    assert words.index("Coming events") < words.index("Mail is flowing") < words.index("Accounts and roles")
+    assert f"summit/rsvp/add/?event={hidden.pk}" not in page
+    assert text.index("Coming events") < text.index("Mail is flowing") < text.index("Accounts and roles")
 
 
 def test_unpublished_and_over_capacity_events_are_labeled(staff):
@@ -56,8 +56,8 @@ def test_unpublished_and_over_capacity_events_are_labeled(staff):
     factories.rsvp(event, size=2)
     event.capacity, event.is_published = 1, False
     event.save()
-    words = web_client.page_text(staff.get(START))
-    assert "Not published. seats held 2 seats free 0 seats over 1 seats waited for 0" in words
+    text = web_client.page_text(staff.get(START))
+    assert "Not published. seats held 2 seats free 0 seats over 1 seats waited for 0" in text
 
 
 def test_organizations_to_match_are_counted_once_per_name(staff):
@@ -85,8 +85,8 @@ def test_page_says_when_no_event_is_coming(staff):
 def test_page_says_when_no_email_is_waiting(staff):
     message(1, Message.State.QUEUED, timedelta(seconds=5))
     message(2, Message.State.REJECTED, timedelta(hours=25))
-    words = web_client.page_text(staff.get(START))
-    assert "Mail is flowing: nothing waits. No message failed in the last day." in words
+    text = web_client.page_text(staff.get(START))
+    assert "Mail is flowing: nothing waits. No message failed in the last day." in text
 
 
 def test_waiting_and_failed_messages_are_shown_with_links(staff):
@@ -94,11 +94,11 @@ def test_waiting_and_failed_messages_are_shown_with_links(staff):
     message(2, Message.State.REJECTED, timedelta(hours=1))
     message(3, Message.State.FAILED, timedelta(hours=23))
     response = staff.get(START)
-    words = web_client.page_text(response)
-    assert "Mail is not flowing: the oldest unsent message has waited for 2\N{NO-BREAK SPACE}hours" in words.replace(
+    text = web_client.page_text(response)
+    assert "Mail is not flowing: the oldest unsent message has waited for 2\N{NO-BREAK SPACE}hours" in text.replace(
         "2 hours", "2\N{NO-BREAK SPACE}hours"
     )
-    assert "2 messages failed in the last day." in words
+    assert "2 messages failed in the last day." in text
     lists = {"state__exact=queued": 1, "state__in=rejected,unknown,failed": 2}
     for query, number in lists.items():
         assert f"mail/message/?{query}" in response.content.decode()
@@ -111,9 +111,9 @@ def test_overdue_invitations_are_shown(staff):
     SendRate.objects.update_or_create(pk=1, defaults={"next_at": timezone.now()})
     assert "Mail is flowing: nothing waits." in web_client.page_text(staff.get(START))
     SendRate.objects.update(next_at=timezone.now() - timedelta(hours=1, minutes=1))
-    words = web_client.page_text(staff.get(START)).replace("\N{NO-BREAK SPACE}", " ")
-    assert "Invitations or reminders are due, and none has left for 1 hour, 1 minute." in words
-    assert "Mail is flowing" not in words
+    text = web_client.page_text(staff.get(START)).replace("\N{NO-BREAK SPACE}", " ")
+    assert "Invitations or reminders are due, and none has left for 1 hour, 1 minute." in text
+    assert "Mail is flowing" not in text
 
 
 def test_page_shows_only_what_the_user_has_permission_for(db):
@@ -121,9 +121,9 @@ def test_page_shows_only_what_the_user_has_permission_for(db):
     user = User.objects.create(username="clerk", is_staff=True)
     client = Client()
     client.force_login(user)
-    words = web_client.page_text(client.get(START))
-    assert "Kick-off" not in words
-    assert "Mail is" not in words
+    text = web_client.page_text(client.get(START))
+    assert "Kick-off" not in text
+    assert "Mail is" not in text
     user.user_permissions.set(Permission.objects.filter(codename="view_event"))
     page = client.get(START).content.decode()
     assert "Kick-off" in page

@@ -1,4 +1,4 @@
-"""What the office asks of an event, counted."""
+"""Event statistics for staff."""
 
 from datetime import UTC, date, datetime, timedelta
 
@@ -15,13 +15,13 @@ pytestmark = pytest.mark.django_db
 
 
 def party(event: Event, name: str, *needs: tuple[str, str]) -> Rsvp:
-    """A party with one guest for each pair of food and access needs."""
+    """Create a party with one guest for each pair of dietary and accessibility needs."""
     guests = [Guest(dietary_needs=diet, accessibility_needs=access) for diet, access in needs]
     return seats.reserve(factories.unsaved_rsvp(event, name), size=len(needs), guests=guests)
 
 
-def made(rsvp: Rsvp, *when: int) -> None:
-    Rsvp.objects.filter(pk=rsvp.pk).update(created_at=datetime(*when, tzinfo=UTC))
+def set_created_at(rsvp: Rsvp, *days_ago: int) -> None:
+    Rsvp.objects.filter(pk=rsvp.pk).update(created_at=datetime(*days_ago, tzinfo=UTC))
 
 
 def test_seat_counts_of_a_full_event():
@@ -78,12 +78,12 @@ def test_seat_counts_include_late_cancellations_and_overbooked_seats():
 
 def test_rsvps_by_day_use_local_time_and_include_empty_days():
     event = factories.event(capacity=3)
-    made(factories.rsvp(event, "Late on the 1st", size=2), 2027, 3, 2, 7, 59)  # 11:59 p.m. in Stockton
-    made(factories.rsvp(event, "Early on the 2nd", size=1), 2027, 3, 2, 8, 0)
-    made(factories.rsvp(event, "Waits", size=4), 2027, 3, 4, 20)
-    gone = factories.rsvp(event, "Gone", size=1)
-    made(gone, 2027, 3, 9, 20)
-    seats.cancel(gone)
+    set_created_at(factories.rsvp(event, "Late on the 1st", size=2), 2027, 3, 2, 7, 59)  # 11:59 p.m. in Stockton
+    set_created_at(factories.rsvp(event, "Early on the 2nd", size=1), 2027, 3, 2, 8, 0)
+    set_created_at(factories.rsvp(event, "Waits", size=4), 2027, 3, 4, 20)
+    canceled = factories.rsvp(event, "Gone", size=1)
+    set_created_at(canceled, 2027, 3, 9, 20)
+    seats.cancel(canceled)
     assert stats.rsvps_by_day(event) == [
         Period(date(2027, 3, 1), 1, 2),
         Period(date(2027, 3, 2), 1, 1),
@@ -94,9 +94,9 @@ def test_rsvps_by_day_use_local_time_and_include_empty_days():
 
 def test_rsvps_by_day_are_grouped_by_week_after_three_months():
     event = factories.event()
-    made(factories.rsvp(event, "First", size=1), 2027, 1, 1, 20)
-    made(factories.rsvp(event, "Same week", size=2), 2027, 1, 7, 20)
-    made(factories.rsvp(event, "Last", size=3), 2027, 4, 9, 20)
+    set_created_at(factories.rsvp(event, "First", size=1), 2027, 1, 1, 20)
+    set_created_at(factories.rsvp(event, "Same week", size=2), 2027, 1, 7, 20)
+    set_created_at(factories.rsvp(event, "Last", size=3), 2027, 4, 9, 20)
     weeks = stats.rsvps_by_day(event)
     assert (len(weeks), weeks[0], weeks[-1]) == (
         15,
@@ -143,7 +143,7 @@ def test_needs_are_grouped_ignoring_letter_case_and_spacing():
     party(event, "A", ("Vegetarian", ""), ("vegetarian", "Wheelchair space"), ("  Vegetarian ", ""), ("", ""))
     party(event, "B", ("Nut  allergy", ""), ("SIN  CERDO", ""), ("sin cerdo", ""), ("nut allergy", ""))
     food, access = stats.needs_of_guests(event)
-    assert [(words.casefold(), number) for words, number in food.counted] == [
+    assert [(need.casefold(), number) for need, number in food.counted] == [
         ("vegetarian", 3),
         ("nut allergy", 2),
         ("sin cerdo", 2),
@@ -173,7 +173,7 @@ def test_first_on_waitlist_says_who_was_skipped_and_why():
     factories.rsvp(event, "Later", size=3)
     seats.cancel(seated)
     Rsvp.objects.filter(pk=large.pk).update(skipped_at=datetime(2027, 3, 4, 16, 12, tzinfo=UTC))
-    assert [(waiting.rsvp.name, waiting.why) for waiting in stats.first_on_waitlist(event)] == [
+    assert [(waitlist_entry.rsvp.name, waitlist_entry.why) for waitlist_entry in stats.first_on_waitlist(event)] == [
         (
             "Large",
             "Needs 4 seats together. On March 4, 8:12\N{NO-BREAK SPACE}a.m., fewer were free, and a later party was"
@@ -194,7 +194,7 @@ def test_unnamed_guest_count_includes_only_active_parties():
 
 def test_failed_messages_are_only_those_of_this_event():
     event, other = factories.event(), factories.event()
-    rsvp, ok, elsewhere = factories.rsvp(event, "A"), factories.rsvp(event, "B"), factories.rsvp(other, "C")
+    rsvp, held, elsewhere = factories.rsvp(event, "A"), factories.rsvp(event, "B"), factories.rsvp(other, "C")
     for failed, state in [(rsvp, Message.State.REJECTED), (elsewhere, Message.State.FAILED)]:
         failed.messages.update(state=state)
     failed = rsvp.messages.get()
@@ -202,7 +202,7 @@ def test_failed_messages_are_only_those_of_this_event():
     Message.objects.create(idempotency_key="about nothing", **unknown)
     Message.objects.create(idempotency_key="of another kind", about=Pledge(pk=rsvp.pk), **unknown)
     Message.objects.create(idempotency_key="of another party", about=Rsvp(pk=rsvp.pk * 100), **unknown)
-    assert ok.messages.get().state == Message.State.QUEUED
+    assert held.messages.get().state == Message.State.QUEUED
     assert list(stats.failed_messages(event)) == [failed]
 
 

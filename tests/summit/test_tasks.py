@@ -1,4 +1,4 @@
-"""What beat and the start of a mailing ring for."""
+"""The tasks sent by beat and by starting a mailing."""
 
 import pytest
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def sent_tasks(monkeypatch) -> list[tuple]:
-    """What was rung for, instead of the broker's own list."""
+    """Record tasks instead of sending them to the broker."""
     calls = []
     monkeypatch.setattr(tasks.dispatch, "send_task", lambda task, *arguments: calls.append((task, *arguments)))
     return calls
@@ -47,11 +47,11 @@ def test_writing_that_runs_out_of_time_sends_another_task(sent_tasks, monkeypatc
 
 
 def test_interrupted_mailings_are_resumed(sent_tasks):
-    begun = factories.start_mailing(factories.event(), person("Alma"))
+    started = factories.start_mailing(factories.event(), person("Alma"))
     factories.write_mailing(factories.event(), person("Jun"))
     invitations_writing.stop_invitations(factories.start_mailing(factories.event(), person("Mai")))
     tasks.resume_interrupted_mailings()
-    assert sent_tasks == [("summit.tasks.write_invitations", begun.pk)]
+    assert sent_tasks == [("summit.tasks.write_invitations", started.pk)]
 
 
 def test_mailings_of_canceled_events_are_stopped(sent_tasks):

@@ -1,4 +1,4 @@
-"""A partner's year on one page, behind the link of its pledge."""
+"""The page with a partner's year, reached through the personal link of its pledge."""
 
 from datetime import timedelta
 
@@ -19,12 +19,12 @@ from tests import factories, snapshots, web_client
 
 pytestmark = pytest.mark.django_db
 
-BUT_LIMITS = ("core.RateLimitCount",)
+IGNORED_TABLES = ("core.RateLimitCount",)
 
 
 @pytest.fixture
 def pledge() -> Pledge:
-    """Signed by Alma Reyes of Port Gate Logistics."""
+    """A pledge signed by Alma Reyes of Port Gate Logistics."""
     return factories.signed_pledge()
 
 
@@ -40,7 +40,7 @@ def kickoff(**fields) -> Event:
     return factories.event(**{"kind": "kickoff", "title": "Partner kick-off", "invitation_only": True, **fields})
 
 
-def ask(event: Event, contact: Contact) -> Invitation:
+def invite(event: Event, contact: Contact) -> Invitation:
     return factories.invitation(event, contact, emailed_at=timezone.now())
 
 
@@ -53,18 +53,18 @@ def colleague(pledge: Pledge, name: str) -> Contact:
     return factories.contact(pledge.organization, f"{name.lower().split()[0]}@example.org", name)
 
 
-def mail_me(client, pledge: Pledge, event: Event):
+def email_link(client, pledge: Pledge, event: Event):
     return client.post(reverse("mail_year_link", args=[pledge.token]), {"event": event.slug})
 
 
-# What it shows ---------------------------------------------------------------------------------------------------
+# Content ---------------------------------------------------------------------------------------------------
 
 
 def test_year_shows_the_pledge_in_each_state(pledge):
-    shown = page(pledge)
-    assert "Port Gate Logistics Your year as a partner" in shown
-    assert "Signed Your promises for 2027–28 Signed by Alma Reyes on " in shown
-    assert "Your certificate (PDF)" in shown
+    text = page(pledge)
+    assert "Port Gate Logistics Your year as a partner" in text
+    assert "Signed Your promises for 2027–28 Signed by Alma Reyes on " in text
+    assert "Your certificate (PDF)" in text
     draft = factories.draft_pledge("Delta Growers", "delta@example.org")
     assert "Draft Your promises for 2027–28 This is a draft." in page(draft)
     factories.close_year()
@@ -77,40 +77,40 @@ def test_year_shows_the_pledge_in_each_state(pledge):
 def test_year_shows_each_contacts_answer(pledge):
     event = kickoff()
     own, ben, cleo, dee = pledge.contact, *(colleague(pledge, name) for name in ("Ben Ochoa", "Cleo", "Dee"))
-    ask(event, own)
-    accept(ask(event, ben), size=3)
-    responses.decline_invitation(ask(event, cleo), "A private word")
-    seats.cancel(accept(ask(event, dee)))
-    shown = page(pledge)
-    for said in (
+    invite(event, own)
+    accept(invite(event, ben), size=3)
+    responses.decline_invitation(invite(event, cleo), "A private word")
+    seats.cancel(accept(invite(event, dee)))
+    text = page(pledge)
+    for expected in (
         "Alma Reyes Invited, not answered yet",
         "Ben Ochoa Confirmed, 3 seats",
         "Cleo Cannot come",
         "Dee Cancelled",
         "Mail me my invitation",
     ):
-        assert said in shown, said
-    assert "A private word" not in shown
+        assert expected in text, expected
+    assert "A private word" not in text
 
 
 def test_year_shows_coming_public_events_with_an_rsvp_link(pledge):
     factories.event(title="Open gathering")
-    shown = page(pledge)
-    assert "Open gathering" in shown
-    assert "Save your seats (Open gathering)" in shown
+    text = page(pledge)
+    assert "Open gathering" in text
+    assert "Save your seats (Open gathering)" in text
     factories.rsvp(Event.objects.get(), email="ALMA@example.org", size=2)
-    shown = page(pledge)
-    assert "Alma Reyes Confirmed, 2 seats" in shown
-    assert "Save your seats" not in shown
+    text = page(pledge)
+    assert "Alma Reyes Confirmed, 2 seats" in text
+    assert "Save your seats" not in text
 
 
 def test_year_shows_an_invitation_answered_by_an_rsvp_made_elsewhere(pledge):
     event = factories.event()
-    ask(event, pledge.contact)
+    invite(event, pledge.contact)
     factories.rsvp(event, email="alma@example.org", size=2)
-    shown = page(pledge)
-    assert "Alma Reyes Confirmed, 2 seats" in shown
-    assert "not answered yet" not in shown
+    text = page(pledge)
+    assert "Alma Reyes Confirmed, 2 seats" in text
+    assert "not answered yet" not in text
 
 
 def test_year_lists_their_past_events_of_this_school_year(pledge):
@@ -120,29 +120,29 @@ def test_year_lists_their_past_events_of_this_school_year(pledge):
         if title != "Not theirs":
             factories.rsvp(event, email="alma@example.org", size=2)
         factories.end_event(event)
-    shown = page(pledge)
-    assert "Earlier this school year" in shown
-    assert "Fall breakfast" in shown
-    assert "Alma Reyes 2 seats" in shown
+    text = page(pledge)
+    assert "Earlier this school year" in text
+    assert "Fall breakfast" in text
+    assert "Alma Reyes 2 seats" in text
     for other in ("Years ago", "Not theirs", "Mail me my link"):
-        assert other not in shown
+        assert other not in text
 
 
 def test_year_shows_no_data_of_others_and_no_other_links(pledge):
     event, secret = kickoff(), kickoff(title="A secret of others")
     other = factories.signed_pledge("Quirke & Sons", "zoltan@example.org")
-    stranger = ask(secret, other.contact)
-    theirs = accept(ask(event, other.contact))
-    own, ben = ask(event, pledge.contact), ask(event, colleague(pledge, "Ben Ochoa"))
+    others_invitation = invite(secret, other.contact)
+    others_rsvp = accept(invite(event, other.contact))
+    own, ben = invite(event, pledge.contact), invite(event, colleague(pledge, "Ben Ochoa"))
     rsvps = [accept(own), accept(ben)]
     unwritten = factories.invitation(secret, pledge.contact)
     hidden = factories.event(title="A hidden draft", is_published=False)
     factories.rsvp(kickoff(title="Of the past", invitation_only=False), "Zoltan", email="zoltan@example.org")
-    shown = Client().get(address(pledge)).content.decode()
-    private = ["Zoltan", "Quirke", "A secret of others", hidden.title, "ben@example.org", theirs.token]
-    private += [one.token for one in (stranger, own, ben, unwritten, *rsvps)] + [other.token]
-    for words in private:
-        assert words not in shown, words
+    text = Client().get(address(pledge)).content.decode()
+    private = ["Zoltan", "Quirke", "A secret of others", hidden.title, "ben@example.org", others_rsvp.token]
+    private += [one.token for one in (others_invitation, own, ben, unwritten, *rsvps)] + [other.token]
+    for private_text in private:
+        assert private_text not in text, private_text
 
 
 def test_year_without_events_says_so(pledge):
@@ -150,11 +150,11 @@ def test_year_without_events_says_so(pledge):
 
 
 def test_year_is_linked_from_the_pledge_and_its_thank_you_page(client, pledge):
-    for place in (pledge.get_absolute_url(), reverse("pledge_thanks", args=[pledge.token])):
-        assert f'href="{address(pledge)}"' in client.get(place).content.decode()
+    for url in (pledge.get_absolute_url(), reverse("pledge_thanks", args=[pledge.token])):
+        assert f'href="{address(pledge)}"' in client.get(url).content.decode()
 
 
-# Which links open it ------------------------------------------------------------------------------------------------
+# Access ----------------------------------------------------------------------------------------------------
 
 
 def test_pages_of_a_pledge_link_here(client, pledge):
@@ -179,7 +179,7 @@ def test_link_of_a_pledge_request_redirects_to_its_form(client):
 
 
 def test_invalid_links_are_not_found(client, pledge):
-    event = ask(kickoff(), pledge.contact).event
+    event = invite(kickoff(), pledge.contact).event
     for token in (new_token(), pledge.token[:-1], pledge.token.swapcase()):
         assert client.get(f"/imagine/promise/{token}/year/").status_code == 404
         assert client.post(f"/imagine/promise/{token}/year/link/", {"event": event.slug}).status_code == 404
@@ -187,69 +187,69 @@ def test_invalid_links_are_not_found(client, pledge):
 
 
 def test_year_is_not_cached_or_indexed(client, pledge):
-    event = ask(kickoff(), pledge.contact).event
-    for response in (client.get(address(pledge)), mail_me(client, pledge, event)):
+    event = invite(kickoff(), pledge.contact).event
+    for response in (client.get(address(pledge)), email_link(client, pledge, event)):
         assert response["Cache-Control"] == "private, no-store"
         assert response["X-Robots-Tag"] == "noindex, nofollow"
 
 
-# Mail me my link ----------------------------------------------------------------------------------------------------
+# Emailing the link -----------------------------------------------------------------------------------------
 
 
 def test_invitation_link_is_emailed_to_its_contact_once_in_ten_minutes(client, pledge):
-    asked = ask(kickoff(), pledge.contact)
+    invited = invite(kickoff(), pledge.contact)
     contacts.correct_contact(pledge.contact, language="es")
-    assert mail_me(client, pledge, asked.event)["Location"] == address(pledge)
+    assert email_link(client, pledge, invited.event)["Location"] == address(pledge)
     assert "We’re emailing you your link." in web_client.page_text(client.get(address(pledge)))
-    mail_me(client, pledge, asked.event)
+    email_link(client, pledge, invited.event)
     assert "We emailed you this link not long ago." in web_client.page_text(client.get(address(pledge)))
     [message] = Message.objects.filter(content_type__model="invitation")
     assert (message.kind, message.about, message.recipient, message.language) == (
         "invitation_link",
-        asked,
+        invited,
         "alma@example.org",
         "es",
     )
     assert message.queue == Message.Queue.TRANSACTIONAL
-    assert asked.get_absolute_url() in message.body_text
-    assert asked.get_absolute_url() in message.body_html
+    assert invited.get_absolute_url() in message.body_text
+    assert invited.get_absolute_url() in message.body_html
     assert "University of the Pacific" in message.body_text
 
 
 def test_rsvp_link_is_emailed_instead_of_an_answered_invitation(client, pledge):
-    rsvp = accept(ask(kickoff(), pledge.contact))
+    rsvp = accept(invite(kickoff(), pledge.contact))
     for _twice in range(2):
-        mail_me(client, pledge, rsvp.event)
+        email_link(client, pledge, rsvp.event)
     assert snapshots.emails(rsvp) == ["confirmed 1 REQUEST", "link 1"]
     assert rsvp.messages.get(kind="rsvp_link").recipient == "alma@example.org"
 
 
 def test_links_of_colleagues_and_past_events_are_not_emailed(client, pledge):
-    event, nobodys, past = kickoff(), factories.event(), kickoff()
-    accept(ask(event, colleague(pledge, "Ben Ochoa")))
-    ask(past, pledge.contact)
+    event, without_invitation, past = kickoff(), factories.event(), kickoff()
+    accept(invite(event, colleague(pledge, "Ben Ochoa")))
+    invite(past, pledge.contact)
     factories.end_event(past)
-    before = snapshots.tables(but=BUT_LIMITS)
-    for place in (event, nobodys, past):
-        assert mail_me(client, pledge, place).status_code == 404
+    before = snapshots.tables(exclude=IGNORED_TABLES)
+    for url in (event, without_invitation, past):
+        assert email_link(client, pledge, url).status_code == 404
     assert client.post(reverse("mail_year_link", args=[pledge.token])).status_code == 404
     assert client.post(reverse("mail_year_link", args=[pledge.token]), {"event": "\x00"}).status_code == 404
-    assert snapshots.tables(but=BUT_LIMITS) == before
+    assert snapshots.tables(exclude=IGNORED_TABLES) == before
 
 
 def test_pledge_without_a_contact_emails_no_one(client, pledge):
-    ask(kickoff(), pledge.contact)
+    invite(kickoff(), pledge.contact)
     Pledge.objects.update(contact=None)
     assert "Mail me" not in page(pledge)
-    assert mail_me(client, pledge, Event.objects.get()).status_code == 404
+    assert email_link(client, pledge, Event.objects.get()).status_code == 404
 
 
-# For all ---------------------------------------------------------------------------------------------------------
+# Safety ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("method", ["get", "head"])
 def test_links_opened_by_an_email_scanner_change_nothing(method, pledge):
-    event = ask(kickoff(), pledge.contact).event
+    event = invite(kickoff(), pledge.contact).event
     before = snapshots.tables()
     assert getattr(Client(), method)(address(pledge)).status_code == 200
     link = reverse("mail_year_link", args=[pledge.token])
@@ -269,8 +269,8 @@ def test_query_count_is_the_same_for_1_and_30_events_and_colleagues(pledge, djan
     for more in (range(1), range(1, 30)):
         for number in more:
             event = kickoff()
-            accept(ask(event, factories.contact(pledge.organization, f"c{number}@example.org", f"Guest {number}")))
+            accept(invite(event, factories.contact(pledge.organization, f"c{number}@example.org", f"Guest {number}")))
             factories.rsvp(factories.event(), f"Own {number}", email="alma@example.org")
-        with django_assert_num_queries(counts[0] if counts else 8) as asked:
+        with django_assert_num_queries(counts[0] if counts else 8) as invited:
             Client().get(address(pledge))
-        counts.append(len(asked))
+        counts.append(len(invited))

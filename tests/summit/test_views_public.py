@@ -1,4 +1,4 @@
-"""The landing page in each state, the event's page and its calendar file, and "lost your link?"."""
+"""The landing page in each state, the event's page and calendar file, and recovering a lost link."""
 
 import re
 from datetime import timedelta
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db
 
 NOW = timezone.now()
 HOUR = timedelta(hours=1)
-OVER = {"starts_at": NOW - 3 * HOUR, "ends_at": NOW - HOUR, "rsvp_opens_at": NOW - 99 * HOUR}
+PAST = {"starts_at": NOW - 3 * HOUR, "ends_at": NOW - HOUR, "rsvp_opens_at": NOW - 99 * HOUR}
 
 
 def landing(client) -> str:
@@ -58,30 +58,30 @@ def test_landing_full_shows_how_many_wait_and_offers_the_waitlist(client):
 
 
 def test_page_of_a_past_summit_links_to_the_coming_one(client):
-    past, coming = factories.event(**OVER), factories.event()
+    past, upcoming = factories.event(**PAST), factories.event()
     page = client.get(past.get_absolute_url()).content.decode()
     assert "The next summit has a date already." in page
-    assert f'href="{coming.get_absolute_url()}"' in page
-    factories.mark_event_canceled(coming)
-    assert coming.get_absolute_url() not in client.get(past.get_absolute_url()).content.decode()
+    assert f'href="{upcoming.get_absolute_url()}"' in page
+    factories.mark_event_canceled(upcoming)
+    assert upcoming.get_absolute_url() not in client.get(past.get_absolute_url()).content.decode()
 
 
 @pytest.mark.parametrize(
-    ("fields", "said"),
+    ("fields", "expected"),
     [
         ({"rsvp_opens_at": NOW + HOUR}, "RSVP is not open yet"),
         ({"rsvp_closes_at": NOW - HOUR}, "RSVP is closed"),
-        (OVER, "Thank you for coming."),
+        (PAST, "Thank you for coming."),
         ({"canceled_at": NOW}, "This gathering will not take place"),
         ({"is_published": False}, "The next summit has no date yet."),
         ({"kind": "gathering"}, "The next summit has no date yet."),
     ],
     ids=["soon", "closed", "past", "cancelled", "hidden", "other kind"],
 )
-def test_landing_without_open_rsvps_says_so_and_shows_no_form(client, fields, said):
+def test_landing_without_open_rsvps_says_so_and_shows_no_form(client, fields, expected):
     factories.event(**fields)
     page = landing(client)
-    assert said in page
+    assert expected in page
     assert "Save my seats" not in page
     assert "Put us on the list" not in page
     assert 'name="email"' not in client.get("/imagine/").content.decode()
@@ -93,7 +93,7 @@ def test_landing_without_any_event(client):
 
 
 def test_landing_shows_a_canceled_summit_only_if_there_is_no_other(client):
-    factories.event(**OVER, title="Past")
+    factories.event(**PAST, title="Past")
     factories.event(starts_at=NOW + 48 * HOUR, title="Called off", canceled_at=NOW)
     assert "Called off" in landing(client)
     factories.event(starts_at=NOW + 72 * HOUR, title="Next")
@@ -102,7 +102,7 @@ def test_landing_shows_a_canceled_summit_only_if_there_is_no_other(client):
 
 
 def test_next_summit_query_reads_rsvps_once():
-    """However many summits there were: RSVPs are read once."""
+    """RSVPs are read once, however many past summits there are."""
     for event in (factories.event(), factories.event(), factories.event(title="Past")):
         factories.rsvp(event)
     factories.end_event(event)
@@ -113,7 +113,7 @@ def test_next_summit_query_reads_rsvps_once():
         for query in queries:
             cursor.execute(f"EXPLAIN ANALYZE {query['sql']}")
             plan += [line for [line] in cursor.fetchall()]
-    [reads] = [line for line in plan if re.search(r" on summit_rsvp\b", line)]  # not on an index of it
+    [reads] = [line for line in plan if re.search(r" on summit_rsvp\b", line)]  # excluding its indexes
     assert "loops=1)" in reads
 
 
@@ -133,35 +133,35 @@ def test_event_calendar_file_names_no_guest(client):
     response = client.get(event.get_absolute_url() + "calendar.ics")
     assert response["Content-Type"] == "text/calendar; charset=utf-8"
     assert response["Content-Disposition"] == f'attachment; filename="{event.slug}.ics"'
-    words = response.content.decode()
-    assert "METHOD:PUBLISH" in words
-    assert "alma" not in words.lower()
+    html = response.content.decode()
+    assert "METHOD:PUBLISH" in html
+    assert "alma" not in html.lower()
 
 
 def test_root_redirects_to_the_landing_page(client):
     assert client.get("/")["Location"] == "/imagine/"
 
 
-# Lost your link? ----------------------------------------------------------------------------------------------------
+# Lost your link? --------------------------------------------------------------------------------------------------
 
 
-def find(client, email: str):
+def find_rsvp(client, email: str):
     return client.post("/imagine/rsvp/find/", {"email": email})
 
 
-def answer_all() -> None:
+def answer_requests() -> None:
     for pk in LinkRequest.objects.values_list("pk", flat=True):
         rsvp_links.email_requested_links(pk)
 
 
 def test_find_rsvp_answers_the_same_for_known_and_unknown_addresses(client, django_assert_num_queries):
     factories.rsvp(factories.event(), email="alma@example.org")
-    with django_assert_num_queries(4):  # the count of tries, the request, and a savepoint around it
-        known = find(client, "alma@example.org")
+    with django_assert_num_queries(4):  # the rate limit, the request, and a savepoint around it
+        known_response = find_rsvp(client, "alma@example.org")
     with django_assert_num_queries(4):
-        unknown = find(client, "nobody@example.org")
-    assert known["Location"] == unknown["Location"] == "/imagine/rsvp/found/"
-    assert (known.status_code, known.content) == (unknown.status_code, unknown.content) == (302, b"")
+        unknown = find_rsvp(client, "nobody@example.org")
+    assert known_response["Location"] == unknown["Location"] == "/imagine/rsvp/found/"
+    assert (known_response.status_code, known_response.content) == (unknown.status_code, unknown.content) == (302, b"")
     assert "If this address has an RSVP, its link is on the way." in web_client.page_text(
         client.get("/imagine/rsvp/found/")
     )
@@ -169,9 +169,9 @@ def test_find_rsvp_answers_the_same_for_known_and_unknown_addresses(client, djan
 
 def test_find_rsvp_emails_the_link_to_the_stored_address_once(client):
     rsvp = factories.rsvp(factories.event(), email="Alma@example.org")
-    for typed in ("aLMA@example.org", "alma@EXAMPLE.ORG"):
-        find(client, typed)
-    answer_all()
+    for typed_email in ("aLMA@example.org", "alma@EXAMPLE.ORG"):
+        find_rsvp(client, typed_email)
+    answer_requests()
     message = Message.objects.get(kind="rsvp_link")
     assert message.recipient == "Alma@example.org"
     assert f"http://127.0.0.1:8000/imagine/rsvp/{rsvp.token}/" in message.body_text
@@ -180,29 +180,29 @@ def test_find_rsvp_emails_the_link_to_the_stored_address_once(client):
 
 def test_find_rsvp_with_an_unknown_address_emails_no_one(client):
     factories.rsvp(factories.event())
-    find(client, "nobody@example.org")
-    answer_all()
+    find_rsvp(client, "nobody@example.org")
+    answer_requests()
     assert snapshots.emails() == ["confirmed 1 REQUEST"]
     assert LinkRequest.objects.count() == 0
 
 
 def test_find_rsvp_emails_links_of_coming_events_only(client):
-    coming, another = factories.event(), factories.event()
-    for event in (coming, another):
+    upcoming, another = factories.event(), factories.event()
+    for event in (upcoming, another):
         factories.rsvp(event)
     seats.cancel(factories.rsvp(factories.event(), "Other", email="alma.reyes@example.org"))
-    for fields in ({"is_published": False}, {"canceled_at": timezone.now()}, OVER):
+    for fields in ({"is_published": False}, {"canceled_at": timezone.now()}, PAST):
         event = factories.event()
         factories.rsvp(event)
         type(event).objects.filter(pk=event.pk).update(**fields | {"rsvp_closes_at": fields.get("starts_at", NOW)})
-    find(client, "alma.reyes@example.org")
-    answer_all()
+    find_rsvp(client, "alma.reyes@example.org")
+    answer_requests()
     assert Message.objects.filter(kind="rsvp_link").count() == 3
 
 
 def test_find_rsvp_request_answered_twice_emails_once(client):
     factories.rsvp(factories.event())
-    find(client, "alma.reyes@example.org")
+    find_rsvp(client, "alma.reyes@example.org")
     pk = LinkRequest.objects.get().pk
     rsvp_links.email_requested_links(pk)
     rsvp_links.email_requested_links(pk)
@@ -210,7 +210,7 @@ def test_find_rsvp_request_answered_twice_emails_once(client):
 
 
 @pytest.mark.parametrize(
-    ("email", "said"),
+    ("email", "expected"),
     [
         ("", "Write the e-mail address that you gave."),
         ("alma", "An address has one @ sign."),
@@ -219,8 +219,8 @@ def test_find_rsvp_request_answered_twice_emails_once(client):
         ("@example.org", "This address is not complete."),
     ],
 )
-def test_find_rsvp_with_an_incomplete_address_says_what_is_missing(client, email, said):
-    response = find(client, email)
+def test_find_rsvp_with_an_incomplete_address_says_what_is_missing(client, email, expected):
+    response = find_rsvp(client, email)
     assert response.status_code == 422
-    assert said in web_client.page_text(response)
+    assert expected in web_client.page_text(response)
     assert LinkRequest.objects.count() == 0

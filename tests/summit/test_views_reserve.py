@@ -1,4 +1,4 @@
-"""An RSVP sent from the event's page: works, repeated, from elsewhere, full, closed, missing."""
+"""RSVPs sent from the event's page: valid, repeated, from another browser, full, closed, missing."""
 
 from datetime import timedelta
 
@@ -68,10 +68,10 @@ def test_rsvp_page_says_that_the_email_may_take_a_while():
 def test_rsvp_repeated_in_the_same_browser_saves_one_and_sends_one_email():
     event = factories.event()
     browser = web_client.visitor(event)
-    answers = [
+    responses = [
         browser.post(event.get_absolute_url(), web_client.rsvp_form(name=name)) for name in ("Alma", "Alma", "Other")
     ]
-    assert len({(answer.status_code, answer["Location"]) for answer in answers}) == 1
+    assert len({(each.status_code, each["Location"]) for each in responses}) == 1
     assert snapshots.seats(event) == [("Alma", 1, 0)]
     assert snapshots.emails() == ["confirmed 1 REQUEST"]
 
@@ -93,16 +93,16 @@ def test_duplicate_rsvp_from_another_browser_only_emails_the_link(other):
     event = factories.event()
     web_client.visitor(event).post(event.get_absolute_url(), web_client.rsvp_form(email="Alma@example.org"))
     rsvp = Rsvp.objects.get()
-    before = snapshots.tables(but=("mail.Message", "core.RateLimitCount"))
-    stranger = web_client.visitor(event) if other == "another browser" else Client()
+    before = snapshots.tables(exclude=("mail.Message", "core.RateLimitCount"))
+    other_browser = web_client.visitor(event) if other == "another browser" else Client()
     for _twice in range(2):
-        response = stranger.post(
+        response = other_browser.post(
             event.get_absolute_url(), web_client.rsvp_form(name="Eve", email="aLmA@Example.org", size="4")
         )
         assert response.status_code == 409
         assert "This address has an RSVP already" in web_client.page_text(response)
         assert rsvp.token not in response.content.decode()
-    assert snapshots.tables(but=("mail.Message", "core.RateLimitCount")) == before
+    assert snapshots.tables(exclude=("mail.Message", "core.RateLimitCount")) == before
     link = Message.objects.get(kind="rsvp_link")
     assert (link.recipient, rsvp.token in link.body_text) == ("Alma@example.org", True)
 
@@ -114,18 +114,18 @@ def test_browser_is_redirected_to_the_rsvp_it_made_for_an_hour():
     Rsvp.objects.update(created_at=timezone.now() - timedelta(minutes=59))
     assert browser.post(event.get_absolute_url(), web_client.rsvp_form())["Location"] == first["Location"]
     Rsvp.objects.update(created_at=timezone.now() - timedelta(minutes=61))
-    answer = browser.post(event.get_absolute_url(), web_client.rsvp_form())
-    assert (answer.status_code, "Location" in answer) == (409, False)
-    assert Rsvp.objects.get().browser_token not in answer.content.decode()
+    each = browser.post(event.get_absolute_url(), web_client.rsvp_form())
+    assert (each.status_code, "Location" in each) == (409, False)
+    assert Rsvp.objects.get().browser_token not in each.content.decode()
 
 
 def test_repeated_rsvp_with_different_data_says_it_was_not_saved():
     event = factories.event()
     browser = web_client.visitor(event)
-    told = "What you just sent wasn't saved; here's what we have."
-    for changed, is_told in (({}, False), ({}, False), ({"size": "2"}, True), ({"name": "Alma R."}, True)):
+    notice = "What you just sent wasn't saved; here's what we have."
+    for changed, shows_notice in (({}, False), ({}, False), ({"size": "2"}, True), ({"name": "Alma R."}, True)):
         page = browser.post(event.get_absolute_url(), web_client.rsvp_form(**changed), follow=True)
-        assert (told in web_client.page_text(page)) == is_told
+        assert (notice in web_client.page_text(page)) == shows_notice
     assert snapshots.seats(event) == [("Alma Reyes", 1, 0)]
 
 
@@ -139,15 +139,15 @@ def test_browser_is_not_redirected_once_the_emailed_link_was_used():
 
 def test_emails_repeat_only_the_name_until_the_address_is_verified():
     event = factories.event()
-    typed = {"guest_2": "Evil Prize", "dietary_needs": "Call 209 555 0100", "note": "evil note", "size": "2"}
+    data = {"guest_2": "Evil Prize", "dietary_needs": "Call 209 555 0100", "note": "evil note", "size": "2"}
     browser = web_client.visitor(event)
-    browser.post(event.get_absolute_url(), web_client.rsvp_form(organization_name="Prize Inc", **typed))
+    browser.post(event.get_absolute_url(), web_client.rsvp_form(organization_name="Prize Inc", **data))
     rsvp = Rsvp.objects.get()
     seats.grow_party(rsvp, size=3)
     for message in Message.objects.all():
-        words = f"{message.subject} {message.body_text} {message.body_html} {message.ics}"
-        assert "Alma Reyes" in words
-        assert [word for word in ("Prize", "Call 209", "evil note") if word in words] == []
+        text = f"{message.subject} {message.body_text} {message.body_html} {message.ics}"
+        assert "Alma Reyes" in text
+        assert [word for word in ("Prize", "Call 209", "evil note") if word in text] == []
     links.verify(rsvp)
     seats.grow_party(rsvp, size=4)
     assert "Evil Prize" in Message.objects.latest("created_at").body_text
@@ -155,8 +155,8 @@ def test_emails_repeat_only_the_name_until_the_address_is_verified():
 
 def test_organization_name_with_a_link_is_rejected(client):
     event = factories.event()
-    sent = web_client.rsvp_form(organization_name="Prize: www.evil-prize.example.com/claim")
-    assert client.post(event.get_absolute_url(), sent).status_code == 422
+    form = web_client.rsvp_form(organization_name="Prize: www.evil-prize.example.com/claim")
+    assert client.post(event.get_absolute_url(), form).status_code == 422
     assert not Rsvp.objects.exists()
 
 
@@ -200,7 +200,7 @@ def test_rsvp_in_spanish_is_answered_in_spanish():
 
 
 @pytest.mark.parametrize(
-    ("fields", "said"),
+    ("fields", "expected"),
     [
         ({"rsvp_closes_at": timezone.now() - HOUR}, "RSVP is closed"),
         ({"rsvp_opens_at": timezone.now() + HOUR}, "RSVP is not open yet"),
@@ -208,15 +208,15 @@ def test_rsvp_in_spanish_is_answered_in_spanish():
     ],
     ids=["closed", "soon", "cancelled"],
 )
-def test_rsvp_is_refused_and_not_saved_when_the_event_takes_none(fields, said):
+def test_rsvp_is_refused_and_not_saved_when_the_event_takes_none(fields, expected):
     event = factories.event()
     browser = web_client.visitor(event)
     Event.objects.update(**fields)
-    before = snapshots.tables(but=("core.RateLimitCount",))
+    before = snapshots.tables(exclude=("core.RateLimitCount",))
     response = browser.post(event.get_absolute_url(), web_client.rsvp_form(name="", note="kept?"))
     assert response.status_code == 409
-    assert said in web_client.page_text(response)
-    assert snapshots.tables(but=("core.RateLimitCount",)) == before
+    assert expected in web_client.page_text(response)
+    assert snapshots.tables(exclude=("core.RateLimitCount",)) == before
 
 
 def test_rsvp_to_a_missing_event_is_not_found(client):
@@ -233,8 +233,8 @@ def test_rsvp_with_invalid_input_keeps_the_input_and_links_to_the_errors():
     assert "Two answers need another look" in page
     assert '<a href="#id_email">' in page
     assert '<a href="#id_size_0">' in page
-    for typed in ('value="Alma Reyes"', 'value="alma"', 'value="Delta &lt;Bakery&gt;"', 'value="Ben"'):
-        assert typed in page
+    for data in ('value="Alma Reyes"', 'value="alma"', 'value="Delta &lt;Bakery&gt;"', 'value="Ben"'):
+        assert data in page
     assert Rsvp.objects.count() == 0
 
 
@@ -264,8 +264,8 @@ def test_rsvp_takes_at_most_eight_queries(number, size):
     browser = web_client.visitor(event)
     with CaptureQueriesContext(connection) as queries:
         assert browser.post(event.get_absolute_url(), web_client.rsvp_form(size=str(size))).status_code == 302
-    asked = [query["sql"] for query in queries if query["sql"] not in {"BEGIN", "COMMIT"}]
-    assert len(asked) <= 8, "\n".join(asked)
+    rsvp_queries = [query["sql"] for query in queries if query["sql"] not in {"BEGIN", "COMMIT"}]
+    assert len(rsvp_queries) <= 8, "\n".join(rsvp_queries)
 
 
 @pytest.mark.slow
@@ -280,10 +280,10 @@ def test_landing_takes_at_most_four_queries(number, client):
 
 
 def test_form_errors_of_one_request_do_not_show_in_another():
-    """crispy-forms writes into the fields of a form that it shows."""
+    """crispy-forms modifies the fields of a form that it renders."""
     browser, event = web_client.visitor(factories.event()), factories.event()
-    wrongs = [{"email": "alma"}, {"name": ""}, {"email": "alma"}]
-    pages = [browser.post(event.get_absolute_url(), web_client.rsvp_form(**wrong)) for wrong in wrongs]
-    first, other, again = (page.content.decode().partition('id="div_id_name"')[2] for page in pages)
-    assert first.partition("</form>")[0] == again.partition("</form>")[0] != ""
+    invalid_fields = [{"email": "alma"}, {"name": ""}, {"email": "alma"}]
+    pages = [browser.post(event.get_absolute_url(), web_client.rsvp_form(**wrong)) for wrong in invalid_fields]
+    first, other, repeated = (page.content.decode().partition('id="div_id_name"')[2] for page in pages)
+    assert first.partition("</form>")[0] == repeated.partition("</form>")[0] != ""
     assert "is-invalid" not in other.partition('id="div_id_email"')[2].partition("</form>")[0]

@@ -1,4 +1,4 @@
-"""What a private link can do: look, change the party, cancel, come back, take the calendar file."""
+"""What a personal link can do: view, change, cancel and reinstate the RSVP, and download the calendar file."""
 
 import pytest
 from django.urls import reverse
@@ -11,7 +11,7 @@ from tests import factories, snapshots, web_client
 pytestmark = pytest.mark.django_db
 
 CHANGES = ("change_party", "cancel_rsvp", "reinstate_rsvp")
-BUT_LIMITS = ("core.RateLimitCount",)
+IGNORED_TABLES = ("core.RateLimitCount",)
 
 
 def post(client, name: str, rsvp, **fields):
@@ -25,26 +25,26 @@ def page(client, rsvp) -> str:
     return web_client.page_text(client.get(rsvp.get_absolute_url()))
 
 
-# Look -------------------------------------------------------------------------------------------------------------
+# Viewing -----------------------------------------------------------------------------------------------------------
 
 
 def test_rsvp_page_in_each_state(client):
     event = factories.event(capacity=3)
     confirmed = factories.rsvp(event, "Alma", size=2)
-    partly = factories.rsvp(event, "Ben", size=3, accepts_partial=True)
-    waiting = factories.rsvp(event, "Cleo", size=2)
-    cancelled = seats.cancel(factories.rsvp(event, "Dee"))
+    partly_confirmed = factories.rsvp(event, "Ben", size=3, accepts_partial=True)
+    waitlisted_rsvp = factories.rsvp(event, "Cleo", size=2)
+    canceled = seats.cancel(factories.rsvp(event, "Dee"))
     assert "Confirmed You have 2 seats" in page(client, confirmed)
-    assert "Waiting list You hold 1 seat and wait for 2" in page(client, partly)
-    assert "Waiting list You are waiting for 2 seats" in page(client, waiting)
-    assert "Cancelled Your RSVP is cancelled" in page(client, cancelled)
-    assert "You can come back" in page(client, cancelled)
+    assert "Waiting list You hold 1 seat and wait for 2" in page(client, partly_confirmed)
+    assert "Waiting list You are waiting for 2 seats" in page(client, waitlisted_rsvp)
+    assert "Cancelled Your RSVP is cancelled" in page(client, canceled)
+    assert "You can come back" in page(client, canceled)
     factories.mark_event_canceled(event)
     assert "Cancelled This event will not take place" in page(client, confirmed)
     Event.objects.update(canceled_at=None)
     factories.end_event(event)
     assert "Thank you This event is over" in page(client, confirmed)
-    for rsvp in (confirmed, waiting, cancelled):
+    for rsvp in (confirmed, waitlisted_rsvp, canceled):
         assert "Save names" not in page(client, rsvp)
 
 
@@ -54,15 +54,15 @@ def test_rsvp_page_shows_only_its_own_party(client):
         factories.rsvp(event, size=2, guests=("Ben",)),
         factories.rsvp(event, "Zoltan Quirke", size=2, guests=("Yara",)),
     )
-    shown = client.get(rsvp.get_absolute_url()).content.decode()
-    assert 'value="Alma Reyes"' in shown
-    assert 'value="Ben"' in shown
+    html = client.get(rsvp.get_absolute_url()).content.decode()
+    assert 'value="Alma Reyes"' in html
+    assert 'value="Ben"' in html
     for private in ("Zoltan", "Yara", other.email, other.token):
-        assert private not in shown
+        assert private not in html
 
 
 @pytest.mark.parametrize(
-    ("state", "said"),
+    ("state", "expected"),
     [
         ("queued", "is on its way"),
         ("sent", "We wrote to alma.reyes@example.org."),
@@ -70,13 +70,13 @@ def test_rsvp_page_shows_only_its_own_party(client):
         ("failed", "Our mail to alma.reyes@example.org was refused."),
     ],
 )
-def test_rsvp_page_shows_the_state_of_the_newest_email(client, state, said):
+def test_rsvp_page_shows_the_state_of_the_newest_email(client, state, expected):
     rsvp = factories.rsvp(factories.event())
     Message.objects.update(state=state, sent_at=rsvp.created_at if state == "sent" else None)
-    assert said in page(client, rsvp)
+    assert expected in page(client, rsvp)
 
 
-# Change the party ---------------------------------------------------------------------------------------------------
+# Changing the party ------------------------------------------------------------------------------------------------
 
 
 def test_change_party_saves_names_and_needs_and_can_be_repeated(client):
@@ -101,28 +101,28 @@ def test_change_party_saves_names_and_needs_and_can_be_repeated(client):
 def test_change_party_with_invalid_input_saves_nothing_and_keeps_the_input(client):
     rsvp = factories.rsvp(factories.event(), size=2)
     contact, guest = rsvp.guests.all()
-    before = snapshots.tables(but=BUT_LIMITS)
+    before = snapshots.tables(exclude=IGNORED_TABLES)
     fields = {
         f"guest-{contact.pk}-name": "",
         f"guest-{guest.pk}-name": "Ben",
         f"guest-{guest.pk}-dietary_needs": "x" * 201,
     }
     response = post(client, "change_party", rsvp, **fields, grow="3")
-    shown = response.content.decode()
+    html = response.content.decode()
     assert response.status_code == 422
-    assert "Write your name, so that we can greet you." in shown
-    assert 'value="Ben"' in shown
-    assert "x" * 201 in shown
-    assert snapshots.tables(but=BUT_LIMITS) == before
+    assert "Write your name, so that we can greet you." in html
+    assert 'value="Ben"' in html
+    assert "x" * 201 in html
+    assert snapshots.tables(exclude=IGNORED_TABLES) == before
 
 
 def test_stale_page_does_not_undo_staff_corrections(client):
     rsvp = factories.rsvp(factories.event(), size=2, guests=("Bne",))
-    opened = web_client.form_fields(client.get(rsvp.get_absolute_url()))
+    form_data = web_client.form_fields(client.get(rsvp.get_absolute_url()))
     contact, guest = rsvp.guests.all()
     right = {"name": "Ben", "dietary_needs": "no nuts", "accessibility_needs": ""}
     seats.update_guests(rsvp, {guest.pk: right}, by_staff=True)
-    post(client, "change_party", rsvp, **opened | {f"guest-{contact.pk}-dietary_needs": "vegan", "grow": "3"})
+    post(client, "change_party", rsvp, **form_data | {f"guest-{contact.pk}-dietary_needs": "vegan", "grow": "3"})
     assert list(rsvp.guests.values_list("name", "dietary_needs")) == [
         ("Alma Reyes", "vegan"),
         ("Ben", "no nuts"),
@@ -151,10 +151,10 @@ def test_remove_clicked_twice_removes_one_guest(client):
 def test_removing_another_partys_guest_changes_nothing(client):
     event = factories.event()
     rsvp, other = factories.rsvp(event, size=2), factories.rsvp(event, "Other", size=2)
-    before = snapshots.tables(but=BUT_LIMITS)
-    stranger = other.guests.last()
-    post(client, "change_party", rsvp, remove=str(stranger.pk), **{f"guest-{stranger.pk}-name": "Eve"})
-    assert snapshots.tables(but=BUT_LIMITS) == before
+    before = snapshots.tables(exclude=IGNORED_TABLES)
+    other_guest = other.guests.last()
+    post(client, "change_party", rsvp, remove=str(other_guest.pk), **{f"guest-{other_guest.pk}-name": "Eve"})
+    assert snapshots.tables(exclude=IGNORED_TABLES) == before
 
 
 def test_accepting_fewer_and_leaving_the_waitlist_can_be_repeated(client):
@@ -189,23 +189,23 @@ def test_leaving_the_waitlist_from_a_stale_page_keeps_promoted_seats(client):
 
 def test_growing_past_max_party_size_shows_an_error(client):
     rsvp = factories.rsvp(factories.event(), size=2)
-    before = snapshots.tables(but=BUT_LIMITS)
+    before = snapshots.tables(exclude=IGNORED_TABLES)
     post(client, "change_party", rsvp, grow="7")
     assert "A party here is one to 6 people." in page(client, rsvp)
-    assert snapshots.tables(but=BUT_LIMITS) == before
+    assert snapshots.tables(exclude=IGNORED_TABLES) == before
 
 
 @pytest.mark.slow
 def test_button_with_an_invalid_number_gets_400_and_saves_nothing(subtests, client):
     rsvp = factories.rsvp(factories.event(), size=2)
     contact = rsvp.guests.first()
-    before = snapshots.tables(but=BUT_LIMITS)
+    before = snapshots.tables(exclude=IGNORED_TABLES)
     for button in ["grow", "remove"]:
         for value in ["-1", "1.5", "three", "²", "٣", "", "9" * 5000, "1e3", "None", "\x00"]:
             with subtests.test(button=button, value=value):
                 response = post(client, "change_party", rsvp, **{button: value, f"guest-{contact.pk}-name": "Half"})
                 assert response.status_code == 400
-                assert snapshots.tables(but=BUT_LIMITS) == before
+                assert snapshots.tables(exclude=IGNORED_TABLES) == before
 
 
 def test_renaming_the_contact_renames_the_rsvp(client):
@@ -238,10 +238,10 @@ def test_available_seats_can_be_taken_after_the_waitlist_has_closed(client):
 @pytest.mark.slow
 def test_emails_caused_by_one_rsvp_are_limited(client):
     rsvp = factories.rsvp(factories.event(), size=1)
-    answers = {post(client, "change_party", rsvp, grow="2").status_code for _try in range(20)}
-    assert answers == {302}
+    statuses = {post(client, "change_party", rsvp, grow="2").status_code for _try in range(20)}
+    assert statuses == {302}
     assert post(client, "reinstate_rsvp", rsvp, size="2").status_code == 429
-    assert post(client, "change_party", rsvp).status_code == 302  # names cause no mail
+    assert post(client, "change_party", rsvp).status_code == 302  # changed names send no email
 
 
 def test_rsvp_deleted_in_the_meantime_is_not_found(client, monkeypatch):
@@ -250,12 +250,12 @@ def test_rsvp_deleted_in_the_meantime_is_not_found(client, monkeypatch):
     assert post(client, "change_party", rsvp, grow="2").status_code == 404
 
 
-# Cancel and come back ----------------------------------------------------------------------------------------------
+# Canceling and reinstating -----------------------------------------------------------------------------------------
 
 
 def test_cancel_asks_for_confirmation_and_cancels_once(client):
     event = factories.event(capacity=2)
-    rsvp, waits = factories.rsvp(event, size=2), factories.rsvp(event, "Waits")
+    rsvp, waitlisted = factories.rsvp(event, size=2), factories.rsvp(event, "Waits")
     address = reverse("cancel_rsvp", args=[rsvp.token])
     before = snapshots.tables()
     assert "Yes, cancel all 2 seats" in web_client.page_text(client.get(address))
@@ -264,7 +264,7 @@ def test_cancel_asks_for_confirmation_and_cancels_once(client):
         post(client, "cancel_rsvp", rsvp)
     assert snapshots.seats(event) == [("Alma Reyes", 0, 0), ("Waits", 1, 0)]
     assert snapshots.emails(rsvp) == ["confirmed 1 REQUEST", "canceled 2 CANCEL"]
-    assert snapshots.emails(waits) == ["waitlisted 1", "promoted 2 REQUEST"]
+    assert snapshots.emails(waitlisted) == ["waitlisted 1", "promoted 2 REQUEST"]
     assert client.get(address)["Location"] == rsvp.get_absolute_url()
 
 
@@ -300,15 +300,15 @@ def test_changes_by_link_are_refused_after_the_event_except_canceling(client, na
     if name == "reinstate_rsvp":
         seats.cancel(rsvp)
     stop(event)
-    before = snapshots.tables(but=BUT_LIMITS)
+    before = snapshots.tables(exclude=IGNORED_TABLES)
     post(client, name, rsvp, size="1")
     if (name, stop) == (
         "cancel_rsvp",
         factories.mark_event_canceled,
-    ):  # harmless: nobody is called up, and a guest may always leave
+    ):  # harmless: no one is promoted, and guests may always cancel
         assert snapshots.seats(event) == [("Alma Reyes", 0, 0)]
     else:
-        assert snapshots.tables(but=BUT_LIMITS) == before
+        assert snapshots.tables(exclude=IGNORED_TABLES) == before
 
 
 def test_growing_after_rsvps_close_is_refused_but_shrinking_works(client):
@@ -331,19 +331,19 @@ def test_get_of_a_change_redirects_to_the_rsvp_and_changes_nothing(client, name)
     assert snapshots.tables() == before
 
 
-# Calendar file ------------------------------------------------------------------------------------------------------
+# Calendar file -----------------------------------------------------------------------------------------------------
 
 
 def test_calendar_file_has_the_rsvps_uid_and_no_token_in_its_name(client):
     rsvp = factories.rsvp(factories.event())
     response = client.get(reverse("rsvp_calendar", args=[rsvp.token]))
-    words = response.content.decode().replace("\r\n ", "")
+    text = response.content.decode().replace("\r\n ", "")
     assert response["Content-Type"] == "text/calendar; charset=utf-8"
     assert rsvp.token not in response["Content-Disposition"]
-    assert f"UID:{rsvp.ics_uid}" in words
-    assert "METHOD:PUBLISH" in words
+    assert f"UID:{rsvp.ics_uid}" in text
+    assert "METHOD:PUBLISH" in text
 
 
 def test_calendar_file_is_not_found_while_no_seat_is_held(client):
-    waiting = factories.rsvp(factories.event(capacity=0))
-    assert client.get(reverse("rsvp_calendar", args=[waiting.token])).status_code == 404
+    waitlisted_rsvp = factories.rsvp(factories.event(capacity=0))
+    assert client.get(reverse("rsvp_calendar", args=[waitlisted_rsvp.token])).status_code == 404

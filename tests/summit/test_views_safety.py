@@ -1,4 +1,4 @@
-"""What holds for every address: reading writes nothing, a wrong link says nothing, headers, language, limits."""
+"""Rules for every URL: GET changes nothing, invalid links reveal nothing, headers, language, and rate limits."""
 
 import re
 from pathlib import Path
@@ -55,17 +55,17 @@ def test_safe_methods_write_no_row_in_any_table(client, method):
     assert snapshots.tables() == before
 
 
-# A wrong link -------------------------------------------------------------------------------------------------------
+# Invalid links ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.slow
 def test_invalid_and_deleted_links_get_one_constant_page():
     rsvp = factories.rsvp(factories.event())
-    erased = factories.rsvp(rsvp.event, "Erased")
-    seats.delete_rsvp(erased)
+    deleted = factories.rsvp(rsvp.event, "Erased")
+    seats.delete_rsvp(deleted)
     token = rsvp.token
     other_case = token.swapcase()
-    wrong = [new_token(), erased.token, token[:-1], token + "A", other_case, token[:-1] + "%00", "x" * 5000, "../" * 5]
+    wrong = [new_token(), deleted.token, token[:-1], token + "A", other_case, token[:-1] + "%00", "x" * 5000, "../" * 5]
     pages = set()
     for link in wrong:
         for tail in ("", "cancel/", "calendar.ics"):
@@ -91,10 +91,10 @@ def test_pages_show_no_link_they_were_not_opened_with(client):
 # Headers ------------------------------------------------------------------------------------------------------------
 
 
-def answers_of_every_kind(rsvp: Rsvp) -> dict:
+def responses_of_every_kind(rsvp: Rsvp) -> dict:
     staff, plain = Client(), Client(raise_request_exception=False)
     staff.force_login(User.objects.create_superuser("staff"))
-    strict = Client(enforce_csrf_checks=True)
+    csrf_client = Client(enforce_csrf_checks=True)
     event = rsvp.event.get_absolute_url()
     return {
         **{f"GET {address}": plain.get(address) for address in addresses(rsvp)},
@@ -103,7 +103,7 @@ def answers_of_every_kind(rsvp: Rsvp) -> dict:
         "302 to sign in": plain.get("/imagine/admin/"),
         "303": plain.post(event, web_client.rsvp_form(email="new@example.org")),
         "400": plain.get("/imagine/", headers={"host": "evil.example.com"}),
-        "403": strict.post(event, web_client.rsvp_form()),
+        "403": csrf_client.post(event, web_client.rsvp_form()),
         "409": Client().post(event, web_client.rsvp_form(email=rsvp.email)),
         "405": plain.put(event),
         "413": plain.post(event, web_client.rsvp_form(note="x" * 600_000)),
@@ -131,7 +131,7 @@ def failing_response(url: str, error: type[Exception]) -> HttpResponse:
 
 @pytest.mark.slow
 def test_every_response_has_security_headers_and_no_inline_code():
-    for kind, response in answers_of_every_kind(factories.rsvp(factories.event())).items():
+    for kind, response in responses_of_every_kind(factories.rsvp(factories.event())).items():
         assert kind not in {"500", "503"} or response.status_code == int(kind), kind
         policy = response.get("Content-Security-Policy", "")
         assert "default-src 'none'" in policy, kind
@@ -171,13 +171,13 @@ def test_public_pages_are_not_stored_in_shared_caches(client):
 @pytest.mark.slow
 def test_admin_refuses_forms_posted_from_other_sites(client, staff):
     address = f"/imagine/admin/summit/event/{factories.event().pk}/change/"
-    sent = web_client.form_fields(staff.get(address))
+    data = web_client.form_fields(staff.get(address))
     before = snapshots.tables()
     for site in ("cross-site", "same-site", "nonsense"):
-        assert staff.post(address, sent, headers={"sec-fetch-site": site}).status_code == 403
+        assert staff.post(address, data, headers={"sec-fetch-site": site}).status_code == 403
     assert snapshots.tables() == before
     for headers in ({"sec-fetch-site": "same-origin"}, {"sec-fetch-site": "none"}, {}):
-        assert staff.post(address, sent, headers=headers).status_code == 302
+        assert staff.post(address, data, headers=headers).status_code == 302
     assert staff.get(address, headers={"sec-fetch-site": "cross-site"}).status_code == 200
 
 
@@ -187,18 +187,18 @@ def test_admin_refuses_forms_posted_from_other_sites(client, staff):
 def test_cookies_are_limited_to_our_path_and_hold_no_staff_messages(client, staff):
     rsvp = factories.rsvp(factories.event(), size=2)
     in_admin = f"/imagine/admin/summit/rsvp/{rsvp.pk}/change/"
-    answers = [
+    responses = [
         client.get("/imagine/"),
         client.post(reverse("change_party", args=[rsvp.token]), {"size": "2"}),
-        client.get(rsvp.get_absolute_url()),  # shows the message, and takes the cookie back
+        client.get(rsvp.get_absolute_url()),  # shows the message and deletes the cookie
         client.post("/imagine/language/", {"language": "es"}),
         Client().get("/imagine/admin/login/"),
         staff.post(in_admin, web_client.form_fields(staff.get(in_admin))),
     ]
-    set_cookies = [cookie for response in answers for cookie in response.cookies.values()]
+    set_cookies = [cookie for response in responses for cookie in response.cookies.values()]
     assert {cookie.key for cookie in set_cookies} >= {"csrftoken", "messages", "django_language"}
     assert {cookie["path"] for cookie in set_cookies} == {"/imagine/"}
-    assert "messages" not in answers[-1].cookies, "staff's messages name people, so they are in the session"
+    assert "messages" not in responses[-1].cookies, "staff's messages name people, so they are in the session"
     assert "was changed successfully" in web_client.page_text(staff.get("/imagine/admin/summit/rsvp/"))
 
 
@@ -215,7 +215,7 @@ def test_messages_of_public_views_contain_no_personal_data():
 
 def test_private_pages_are_not_cached_or_indexed(client):
     rsvp = factories.rsvp(factories.event())
-    answers = [
+    responses = [
         client.get(rsvp.get_absolute_url()),
         client.get(reverse("cancel_rsvp", args=[rsvp.token])),
         client.get(reverse("rsvp_calendar", args=[rsvp.token])),
@@ -223,7 +223,7 @@ def test_private_pages_are_not_cached_or_indexed(client):
         client.post(reverse("cancel_rsvp", args=[rsvp.token])),
         client.post(reverse("reinstate_rsvp", args=[rsvp.token]), {"size": "1"}),
     ]
-    for response in answers:
+    for response in responses:
         assert response["Cache-Control"] == "private, no-store"
         assert response["X-Robots-Tag"] == "noindex, nofollow"
         assert response["Referrer-Policy"] == "strict-origin"
@@ -259,7 +259,7 @@ def reserve(client, rsvp: Rsvp, email: str = "new@example.org"):
 
 
 @pytest.mark.parametrize(
-    ("scope", "most", "send"),
+    ("scope", "limit", "send"),
     [
         ("find", 300, lambda client, rsvp: client.post("/imagine/rsvp/find/", {"email": "new@example.org"})),
         ("rsvp", 600, reserve),
@@ -268,17 +268,17 @@ def reserve(client, rsvp: Rsvp, email: str = "new@example.org"):
     ],
     ids=["find", "rsvp", "known", "change_party"],
 )
-def test_rate_limited_requests_get_429_with_retry_after(client, scope, most, send):
+def test_rate_limited_requests_get_429_with_retry_after(client, scope, limit, send):
     rsvp = factories.rsvp(factories.event())
     assert send(client, rsvp).status_code != 429
     counted = RateLimitCount.objects.filter(key__startswith=f"{scope}:")
-    assert counted.update(count=most) == 1
-    before = snapshots.tables(but=("core.RateLimitCount",))
+    assert counted.update(count=limit) == 1
+    before = snapshots.tables(exclude=("core.RateLimitCount",))
     response = send(client, rsvp)
     assert response.status_code == 429
     assert 600 <= int(response["Retry-After"]) <= 630
     assert "Please wait a moment" in web_client.page_text(response)
-    assert snapshots.tables(but=("core.RateLimitCount",)) == before
+    assert snapshots.tables(exclude=("core.RateLimitCount",)) == before
     other = Client(REMOTE_ADDR="192.0.2.9")
     assert send(other, rsvp).status_code != 429
 
@@ -286,8 +286,8 @@ def test_rate_limited_requests_get_429_with_retry_after(client, scope, most, sen
 @pytest.mark.slow
 def test_limit_for_known_addresses_does_not_block_new_rsvps(client):
     rsvp = factories.rsvp(factories.event())
-    answers = [reserve(client, rsvp, rsvp.email).status_code for _ in range(31)]
-    assert answers == [409] * 30 + [429]
+    responses = [reserve(client, rsvp, rsvp.email).status_code for _ in range(31)]
+    assert responses == [409] * 30 + [429]
     assert reserve(client, rsvp).status_code == 302
 
 
@@ -308,14 +308,14 @@ def do_everything(client: Client, event: Event, name: str) -> list[int]:
     """Answer an invitation after a mistake, name a guest, promise in three steps, and choose what to be sent."""
     invitation = factories.invitation(event, factories.person(name))
     party = {"name": name, "size": "2", "accepts_partial": "wait"}
-    answers = [client.post(reverse("decline_invitation", args=[invitation.token]))]
-    answers += [client.post(reverse("accept_invitation", args=[invitation.token]), form) for form in ({}, party)]
+    responses = [client.post(reverse("decline_invitation", args=[invitation.token]))]
+    responses += [client.post(reverse("accept_invitation", args=[invitation.token]), form) for form in ({}, party)]
     rsvp = Rsvp.objects.get(name=name)
-    answers += [client.post(reverse("change_party", args=[rsvp.token]), {}) for _mistake in range(2)]
+    responses += [client.post(reverse("change_party", args=[rsvp.token]), {}) for _mistake in range(2)]
     begun = factories.pledge_request(f"{name}'s", f"{name}@example.org")
-    answers += [submit(begun.token, form, client=client) for form in ({}, selected(), signature(), signature(name))]
+    responses += [submit(begun.token, form, client=client) for form in ({}, selected(), signature(), signature(name))]
     preferences = get_preference(rsvp.email).get_absolute_url()
-    return [answer.status_code for answer in [*answers, client.post(preferences, {"language": "es"})]]
+    return [answer.status_code for answer in [*responses, client.post(preferences, {"language": "es"})]]
 
 
 def test_the_last_of_three_hundred_people_behind_one_ip_can_still_do_everything(client):
