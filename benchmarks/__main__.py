@@ -21,15 +21,15 @@ def main() -> int:
         "--tiny", dest="size", action="store_const", const=scenarios.TINY, help="only to try that it runs"
     )
     parser.set_defaults(size=scenarios.FULL)
-    wanted = parser.parse_args()
-    if unknown := set(wanted.rows) - set(scenarios.SCENARIOS):
+    options = parser.parse_args()
+    if unknown := set(options.rows) - set(scenarios.SCENARIOS):
         parser.error(f"there is no scenario {', '.join(sorted(unknown))}; there are {', '.join(scenarios.SCENARIOS)}")
     signal.signal(signal.SIGTERM, lambda *_signal: sys.exit("The benchmarks were told to stop."))
     with tempfile.TemporaryDirectory(prefix="imagine-bench-", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o711)  # as root, PostgreSQL runs as another user
         stack = Stack(Path(folder))
         try:
-            print(measured(stack, wanted.rows or list(scenarios.SCENARIOS), wanted.size))
+            print(measured(stack, options.rows or list(scenarios.SCENARIOS), options.size))
         finally:
             stack.stop()
     return 0

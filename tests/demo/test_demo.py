@@ -25,7 +25,7 @@ from imagine.demo.known_migrations import OUTDATED
 from imagine.demo.servers import Postgres, free_port, wait_until
 
 pytestmark = pytest.mark.faults
-PATIENCE = 180  # seconds, more than any busy machine needs
+TIMEOUT = 180  # seconds, more than any busy machine needs
 PARTS = ["web", "worker", "worker-bulk", "beat", "postgres", "valkey"]
 
 
@@ -58,20 +58,20 @@ class Demo:
         return self.printed.read_text()
 
     def wait_for(self, words: str) -> "Demo":
-        found = wait_until(lambda: words in self.text or self.process.poll() is not None, PATIENCE)
+        found = wait_until(lambda: words in self.text or self.process.poll() is not None, TIMEOUT)
         assert found, self.text
         assert words in self.text
         return self
 
     def ended(self) -> str:
         """Wait for the end and return the output."""
-        self.process.wait(PATIENCE)
+        self.process.wait(TIMEOUT)
         return self.text
 
     def stop(self) -> None:
         if self.process.poll() is None:
             self.process.terminate()
-            self.process.wait(PATIENCE)
+            self.process.wait(TIMEOUT)
 
     def pid(self, part: str) -> int | None:
         file = {
@@ -112,20 +112,20 @@ def running(project):
 def start(project, running):
     """Start a demo for one test; the shared one is stopped, since a folder can only run one."""
     running.stop()
-    begun = []
+    started_demos = []
 
     def begin(*arguments, **variables):
-        begun.append(Demo(project, *arguments, **variables))
-        return begun[-1]
+        started_demos.append(Demo(project, *arguments, **variables))
+        return started_demos[-1]
 
     yield begin
-    for demo in begun:
+    for demo in started_demos:
         demo.stop()
 
 
 def assert_nothing_runs(project: Path) -> None:
     """Waits a moment, since child processes end soon after their parent."""
-    assert wait_until(lambda: left_running(project) == [], PATIENCE), left_running(project)
+    assert wait_until(lambda: left_running(project) == [], TIMEOUT), left_running(project)
 
 
 def left_running(project: Path) -> list[str]:
@@ -161,10 +161,10 @@ def test_demo_prints_two_addresses_that_work(running):
 
 
 def test_manage_py_uses_the_running_demo(running):
-    asked = [sys.executable, "manage.py", "make_contacts", "8"]
+    command = [sys.executable, "manage.py", "make_contacts", "8"]
     plain = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
-    said = subprocess.run(asked, cwd=running.project, env=plain, capture_output=True, text=True, timeout=60)
-    assert said.stdout == "8 contacts were made; the audience “Invented contacts” has 8.\n", said.stderr
+    completed = subprocess.run(command, cwd=running.project, env=plain, capture_output=True, text=True, timeout=60)
+    assert completed.stdout == "8 contacts were made; the audience “Invented contacts” has 8.\n", completed.stderr
     assert (running.project / "var" / "run" / "environment.json").stat().st_mode & 0o777 == 0o600
 
 
@@ -178,7 +178,7 @@ def test_demo_runs_each_part_as_its_own_process(running):
 def test_demo_restarts_a_killed_child_process(running, part):
     """Takes up to ten seconds on a quiet machine: it checks five times a second and pauses up to eight; see
     test_watch.py."""
-    assert wait_until(lambda: running.pid(part) and psutil.pid_exists(running.pid(part)), PATIENCE)
+    assert wait_until(lambda: running.pid(part) and psutil.pid_exists(running.pid(part)), TIMEOUT)
     killed = running.pid(part)
     os.kill(killed, signal.SIGKILL)
 
@@ -186,7 +186,7 @@ def test_demo_restarts_a_killed_child_process(running, part):
         pid = running.pid(part)
         return pid not in {None, killed} and psutil.pid_exists(pid) and running.works()
 
-    assert wait_until(back, PATIENCE)
+    assert wait_until(back, TIMEOUT)
 
 
 def test_second_demo_in_the_same_folder_is_refused(running):

@@ -76,16 +76,16 @@ def copy_tree(target: Path, patterns: list[str]) -> None:
 def production_packages() -> list[metadata.Distribution]:
     """Return what `pip install -r requirements.txt` installs, in the versions installed here."""
     lines = (line.partition("#")[0].strip() for line in (PROJECT / "requirements.in").read_text().splitlines())
-    wanted = [Requirement(line) for line in lines if line]
+    pending = [Requirement(line) for line in lines if line]
     packages = {}
-    while wanted:
-        requirement = wanted.pop()
+    while pending:
+        requirement = pending.pop()
         packages[requirement.name.lower()] = package = metadata.distribution(requirement.name)
         for needed in map(Requirement, package.requires or ()):
             extras = {"", *requirement.extras}
             applies = not needed.marker or any(needed.marker.evaluate({"extra": extra}) for extra in extras)
             if applies and needed.name.lower() not in packages:
-                wanted.append(needed)
+                pending.append(needed)
     return list(packages.values())
 
 

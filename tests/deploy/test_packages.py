@@ -29,10 +29,10 @@ def named(name: str) -> dict[str, str]:
 def test_requirements_are_pinned_with_hashes(name):
     text = (PROJECT / f"{name}.txt").read_text()
     pinned = {canonicalize_name(line.name): str(line.specifier) for line in packages.pinned(PROJECT / f"{name}.txt")}
-    wanted = named(f"{name}.in")
-    assert wanted, "an .in file names exact versions"
-    assert {package: pinned.get(package) for package in wanted} == {
-        package: f"=={version}" for package, version in wanted.items()
+    expected = named(f"{name}.in")
+    assert expected, "an .in file names exact versions"
+    assert {package: pinned.get(package) for package in expected} == {
+        package: f"=={version}" for package, version in expected.items()
     }, "run: make requirements"
     assert all(version.startswith("==") for version in pinned.values())
     entries = re.split(r"\n(?=[A-Za-z0-9])", text)[1:]
@@ -50,15 +50,15 @@ def test_requirements_files_agree_on_versions():
 
 
 def test_licenses_and_sbom_match_production_requirements():
-    wanted = [
+    expected = [
         (line.name, str(line.specifier).removeprefix("=="))
         for line in packages.pinned(PROJECT / "requirements.txt")
         if not line.marker or line.marker.evaluate(packages.IMAGE)
     ]
     bill = packages.SBOM.read_text()
     listed = [(component["name"], component["version"]) for component in json.loads(bill)["components"]]
-    assert listed == wanted, "run: make requirements"
+    assert listed == expected, "run: make requirements"
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(bill) is None
     rows = re.findall(r"^\| (\S+) \| (\S+) \| (.+) \|$", packages.LICENSES.read_text(), re.MULTILINE)[1:]
-    assert [row[:2] for row in rows] == wanted
+    assert [row[:2] for row in rows] == expected
     assert [row for row in rows if re.search(r"AGPL|(?<!L)GPL|Proprietary|UNKNOWN", row[2])] == []

@@ -212,7 +212,7 @@ def test_invitation_is_written_as_a_bulk_message():
     mailing.refresh_from_db()
     assert (mailing.skipped_count, bool(mailing.rendered_at)) == (0, True)
     current_progress = progress.mailing_progress(mailing)
-    assert (current_progress.count, current_progress.to_write, current_progress.waiting, current_progress.put_off) == (
+    assert (current_progress.count, current_progress.to_write, current_progress.waiting, current_progress.deferred) == (
         1,
         0,
         1,
