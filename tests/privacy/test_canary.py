@@ -205,7 +205,7 @@ def pledge_forms(guest: RecordingClient) -> None:
     data = {"name": NAME, "email": EMAIL, "organization": "Marsupial Works", "sector": "business"}
     guest.post(reverse("pledge_begin"), data)
     for pk in PledgeRequest.objects.values_list("pk", flat=True):
-        factories.pledge_signup.answer_pledge_request(pk)
+        factories.pledge_signup.answer_request_once(pk)
     token = PledgeRequest.objects.filter(source="").latest("pk").token
     data_of_pledge = selected(note=PROMISE_NOTE) | {"contact-phone": PHONE}
     submit(token, data_of_pledge, client=guest)
