@@ -152,7 +152,8 @@ def overwrite(message: Message, fresh: Message) -> None:
 
 def enqueue_copy(message: Message, content: Message) -> None:
     """Store one more email beside one that was sent. A person waits for it, so it belongs to no mailing."""
-    key = message_key(message.kind, message.about or message, "again", f"{database_now():%Y%m%d%H%M}")
+    pk = message.object_id or message.pk  # what it is about may be gone
+    key = ":".join(map(str, (message.kind, pk, "again", f"{database_now():%Y%m%d%H%M}")))
     fields = {name: getattr(content, name) for name in CONTENT}
     about = {"content_type": message.content_type, "object_id": message.object_id}
     enqueue_many([Message(idempotency_key=key, **about, **fields)])

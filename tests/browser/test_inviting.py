@@ -87,7 +87,7 @@ def review_recipients(staff_member: StaffMember) -> None:
     staff_member.fill(q="persona 12")
     staff_member.click("[role=search] button")
     expect(staff_member.page.locator(".admin-invitees tbody tr")).to_have_count(1)
-    staff_member.click(".admin-invitees tbody a")
+    staff_member.click(".admin-invitees tbody td a")
     staff_member.expect_texts("Persona 12,")
 
 
