@@ -514,6 +514,23 @@ def test_losing_a_role_ends_open_sessions(chief, clerk, lose_role):
     assert is_signed_in(other)
 
 
+@pytest.mark.parametrize("kept", [{"is_staff": "on", "is_active": "on"}, {"is_superuser": "on", "is_staff": "on"}])
+def test_superuser_who_gives_up_their_own_rights_is_signed_out(chief, kept):
+    """For example without their rights, or without their account being active."""
+    client = signed_in(chief)
+    form = {"username": "chief", "first_name": "Luz", "email": chief.email, **kept}
+    response = client.post(f"{ADMIN}auth/user/{chief.pk}/change/", form, follow=True)
+    assert response.redirect_chain[-1][0].partition("?")[0] == LOGIN
+    assert "was changed successfully" in page_text(response)
+
+
+def test_superuser_who_deletes_their_own_account_is_signed_out(chief):
+    client = signed_in(chief)
+    response = client.post(f"{ADMIN}auth/user/{chief.pk}/delete/", {"post": "yes"}, follow=True)
+    assert not User.objects.filter(pk=chief.pk).exists()
+    assert response.redirect_chain[-1][0].partition("?")[0] == LOGIN
+
+
 def test_getting_a_role_or_a_permission_ends_no_session(clerk):
     client = signed_in(clerk)
     clerk.groups.add(Group.objects.get(name="Viewer"))
