@@ -119,7 +119,8 @@ class AccountAdmin(RecentFactorAdmin, UserAdmin):
     def sign_in_again(self, request: HttpRequest) -> HttpResponse | None:
         """A superuser who took away their own rights, or their account, is signed out: the session has ended, and to
         save it would be an error."""
-        if request.session.exists(request.session.session_key):
+        key = request.session.session_key
+        if key and request.session.exists(key):
             return None
         logout(request)
         return redirect("admin:login")
