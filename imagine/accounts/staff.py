@@ -30,8 +30,8 @@ def create_account(user: User, *, name: str, role: Group, by: User) -> None:
 
 @transaction.atomic
 def change_account(user: User) -> None:
-    """Save a changed account. One named by its address stays so. One that was turned off, or is no superuser any
-    more, loses its sessions."""
+    """Save a changed account. One named by its address stays so. One that was turned off, or is no longer a
+    superuser, loses its sessions."""
     before = User.objects.select_for_update().get(pk=user.pk)
     if user.email and user.username == before.email.lower() != user.email.lower():
         user.username = user.email.lower()
