@@ -1,7 +1,6 @@
 """Staff accounts in the admin. They belong to superusers."""
 
 from django.contrib import admin, messages
-from django.contrib.auth import logout
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
 from django.core.exceptions import PermissionDenied
@@ -107,23 +106,6 @@ class AccountAdmin(RecentFactorAdmin, UserAdmin):
     def get_deleted_objects(self, objs, request):
         listed, counts, missing, protected = super().get_deleted_objects(objs, request)
         return listed, counts, missing, [*protected, *reasons_to_keep(list(objs))]
-
-    def response_change(self, request, obj):
-        response = super().response_change(request, obj)
-        return self.sign_in_again(request) or response
-
-    def response_delete(self, request, obj_display, obj_id):
-        response = super().response_delete(request, obj_display, obj_id)
-        return self.sign_in_again(request) or response
-
-    def sign_in_again(self, request: HttpRequest) -> HttpResponse | None:
-        """A superuser who took away their own rights, or their account, is signed out: the session has ended, and to
-        save it would be an error."""
-        key = request.session.session_key
-        if key and request.session.exists(key):
-            return None
-        logout(request)
-        return redirect("admin:login")
 
     def response_add(self, request, obj, post_url_continue=None):
         self.message_user(

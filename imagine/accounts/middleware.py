@@ -23,7 +23,9 @@ class SecondFactorMiddleware:
         request.user = SimpleLazyObject(  # type: ignore[assignment]  # as Django's own middleware does
             lambda: claimed if is_signed_in(request, claimed) else AnonymousUser()
         )
-        return self.get_response(request)
+        response = self.get_response(request)
+        sessions.forget_if_ended(request)
+        return response
 
     def process_view(self, request: HttpRequest, view, args, kwargs) -> None:
         if is_opened_by_person(request) and request.user.is_authenticated:

@@ -12,6 +12,7 @@ from typing import cast
 
 from django.contrib.auth import SESSION_KEY
 from django.contrib.auth.models import User
+from django.contrib.messages.storage.session import SessionStorage
 from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -93,6 +94,17 @@ def end_sessions(user: User, sessions: QuerySet[StaffSession]) -> int:
     if count:
         record_event(AccountEventKind.SESSION_ENDED, user, account=user.get_username(), count=count)
     return count
+
+
+def forget_if_ended(request: HttpRequest) -> None:
+    """Forget a session that this very request has ended, as when superusers give up their own rights: to save it would
+    be an error. The next page still shows what was done."""
+    session = request.session
+    if session.modified and session.session_key and not session.exists(session.session_key):
+        messages = session.get(SessionStorage.session_key)
+        session.flush()
+        if messages:
+            session[SessionStorage.session_key] = messages
 
 
 def browser_name(user_agent: str) -> str:

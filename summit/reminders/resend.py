@@ -5,11 +5,12 @@ from datetime import datetime
 from django.utils.translation import gettext as _
 
 from imagine.core.database import database_now
+from imagine.core.formatting import district_date
 from imagine.mail.models import Message
 from imagine.mail.queue import CannotResend
 from summit.emails import reminder as reminder_emails
 from summit.models import Reminder, Rsvp
-from summit.reminders.schedule import DUE_PERIODS, district_date, useful_until
+from summit.reminders.schedule import DUE_PERIODS, useful_until
 from summit.reminders.sending import attended
 
 Kind = Reminder.Kind

@@ -524,9 +524,12 @@ def test_superuser_who_gives_up_their_own_rights_is_signed_out(chief, kept):
     assert "was changed successfully" in page_text(response)
 
 
-def test_superuser_who_deletes_their_own_account_is_signed_out(chief):
+@pytest.mark.parametrize("by_action", [False, True])
+def test_superuser_who_deletes_their_own_account_is_signed_out(chief, by_action):
     client = signed_in(chief)
-    response = client.post(f"{ADMIN}auth/user/{chief.pk}/delete/", {"post": "yes"}, follow=True)
+    page = f"{ADMIN}auth/user/" if by_action else f"{ADMIN}auth/user/{chief.pk}/delete/"
+    action = {"action": "delete_selected", "_selected_action": [chief.pk]} if by_action else {}
+    response = client.post(page, action | {"post": "yes"}, follow=True)
     assert not User.objects.filter(pk=chief.pk).exists()
     assert response.redirect_chain[-1][0].partition("?")[0] == LOGIN
 
