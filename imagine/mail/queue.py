@@ -1,6 +1,7 @@
 """Store email, in the transaction of what it reports; workers send it after the commit."""
 
 from collections.abc import Sequence
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Model
@@ -28,10 +29,11 @@ class CannotResend(RuleViolation):
     """The email can't be resent. The message tells staff why."""
 
 
-def message_key(kind: str, about: Model, *occasion) -> str:
-    """The idempotency key of an email: its kind, the object it is about, and what tells two of one kind apart, such as
-    a number or a day. It is only ever compared whole."""
-    return ":".join(map(str, (kind, about.pk, *occasion)))
+def message_key(kind: str, about: Model | int | UUID, *occasion) -> str:
+    """The idempotency key of an email: its kind, the object it is about or its primary key, and what tells two of one
+    kind apart, such as a number or a day. It is only ever compared whole."""
+    pk = about.pk if isinstance(about, Model) else about
+    return ":".join(map(str, (kind, pk, *occasion)))
 
 
 def enqueue(
@@ -152,8 +154,8 @@ def overwrite(message: Message, fresh: Message) -> None:
 
 def enqueue_copy(message: Message, content: Message) -> None:
     """Store one more email beside one that was sent. A person waits for it, so it belongs to no mailing."""
-    pk = message.object_id or message.pk  # what it is about may be gone
-    key = ":".join(map(str, (message.kind, pk, "again", f"{database_now():%Y%m%d%H%M}")))
+    about = message.object_id or message.pk  # the object itself may be gone
+    key = message_key(message.kind, about, "again", f"{database_now():%Y%m%d%H%M}")
     fields = {name: getattr(content, name) for name in CONTENT}
-    about = {"content_type": message.content_type, "object_id": message.object_id}
-    enqueue_many([Message(idempotency_key=key, **about, **fields)])
+    relation = {"content_type": message.content_type, "object_id": message.object_id}
+    enqueue_many([Message(idempotency_key=key, **relation, **fields)])
