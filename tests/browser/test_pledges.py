@@ -318,7 +318,7 @@ def test_logo_is_uploaded_shown_and_removed(visit, scripts):
     page.set_input_files("#id_logo", {"name": "logo.png", "mimeType": "image/png", "buffer": factories.png(900, 300)})
     assert save_and_get_form(page).startswith("multipart/form-data")
     expect(page.locator("img.logo")).to_be_visible()
-    assert page.evaluate("document.querySelector('img.logo').naturalWidth") == 600
+    expect(page.locator("img.logo")).to_have_js_property("naturalWidth", 600)
     assert save_and_get_form(page).startswith("application/x-www-form-urlencoded" if scripts else "multipart/form-data")
     page.check("#id_no_logo")
     save_and_get_form(page)
