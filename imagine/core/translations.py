@@ -8,17 +8,34 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import polib
 from django.conf import settings
 from django.template import Engine, Template
-from django.template.base import Node
+from django.template.base import FilterExpression, Node
 from django.templatetags.i18n import BlockTranslateNode, TranslateNode
 
-CALLS = {"_": 1, "gettext": 1, "gettext_lazy": 1, "ngettext": 2, "ngettext_lazy": 2}
 PACKAGES = ("imagine", "partners", "summit")
 
-MessageForms = tuple[str, str]  # singular and plural ("" if there is no plural form)
+
+class MessageId(NamedTuple):
+    """The key of a translation. A context tells apart two uses of one English word that need two Spanish ones: an RSVP
+    is "confirmada", an event "confirmado"."""
+
+    singular: str
+    plural: str = ""
+    context: str = ""
+
+
+# The parameters of gettext's functions, and of those of the same name with "_lazy".
+CALLS = {
+    "_": ["singular"],
+    "gettext": ["singular"],
+    "ngettext": ["singular", "plural"],
+    "pgettext": ["context", "singular"],
+    "npgettext": ["context", "singular", "plural"],
+}
 
 
 def po_path() -> Path:
@@ -32,9 +49,9 @@ def source_files() -> Iterator[Path]:
     yield from sorted(path for path in templates.rglob("*") if path.suffix in {".html", ".txt"})
 
 
-def collect_messages() -> dict[MessageForms, list[str]]:
+def collect_messages() -> dict[MessageId, list[str]]:
     """Return every string that goes through gettext, with the files it is in."""
-    found: dict[MessageForms, list[str]] = {}
+    found: dict[MessageId, list[str]] = {}
     for path in source_files():
         messages = messages_in_python(path) if path.suffix == ".py" else messages_in_template(path)
         name = path.relative_to(settings.BASE_DIR).as_posix()
@@ -45,29 +62,40 @@ def collect_messages() -> dict[MessageForms, list[str]]:
     return found
 
 
-def messages_in_python(path: Path) -> Iterator[MessageForms]:
+def messages_in_python(path: Path) -> Iterator[MessageId]:
     for node in ast.walk(ast.parse(path.read_text())):
         if not isinstance(node, ast.Call):
             continue
         name = getattr(node.func, "id", getattr(node.func, "attr", ""))
-        constants = [arg.value for arg in node.args[: CALLS.get(name, 0)] if isinstance(arg, ast.Constant)]
+        parameters = CALLS.get(name.removesuffix("_lazy"), [])
+        constants = [arg.value for arg in node.args[: len(parameters)] if isinstance(arg, ast.Constant)]
         texts = [value for value in constants if isinstance(value, str)]
-        if texts and len(texts) == CALLS[name]:
-            yield texts[0], texts[1] if len(texts) == 2 else ""
+        if texts and len(texts) == len(parameters):
+            yield MessageId(**dict(zip(parameters, texts, strict=True)))
 
 
-def messages_in_template(path: Path) -> Iterator[MessageForms]:
+def messages_in_template(path: Path) -> Iterator[MessageId]:
     source = path.read_text()
     template = Template(source, engine=Engine.get_default())
     for node in template.nodelist.get_nodes_by_type(Node):
-        if isinstance(node, TranslateNode) and isinstance(getattr(node.filter_expression.var, "literal", None), str):
-            yield node.filter_expression.var.literal, ""
+        context = literal(node.message_context) if isinstance(node, TranslateNode | BlockTranslateNode) else ""
+        if isinstance(node, TranslateNode) and (text := literal(node.filter_expression)):
+            yield MessageId(text, context=context)
         elif isinstance(node, BlockTranslateNode):
             singular = node.render_token_list(node.singular)[0]
             plural = node.render_token_list(node.plural)[0] if node.plural else ""
-            yield (singular, plural) if not node.trimmed else (trim_lines(singular), trim_lines(plural))
-    for _quote, literal in re.findall(r"""\b_\((["'])(.+?)\1\)""", source):
-        yield literal, ""
+            if node.trimmed:
+                singular, plural = trim_lines(singular), trim_lines(plural)
+            yield MessageId(singular, plural, context)
+    for _quote, text in re.findall(r"""\b_\((["'])(.+?)\1\)""", source):
+        yield MessageId(text)
+
+
+def literal(expression: FilterExpression | None) -> str:
+    """Return the text of an expression that is one, or ""."""
+    var = getattr(expression, "var", None)
+    text = getattr(var, "literal", var)  # {% translate %} makes a Variable of it
+    return text if isinstance(text, str) else ""
 
 
 def trim_lines(text: str) -> str:
@@ -76,7 +104,7 @@ def trim_lines(text: str) -> str:
 
 def update_catalog() -> polib.POFile:
     """Rewrite the .po with the strings of the code, in the order of the files, keeping the translations."""
-    old = {(entry.msgid, entry.msgid_plural): entry for entry in load_catalog()}
+    old = {message_id(entry): entry for entry in load_catalog()}
     catalogue = polib.POFile(wrapwidth=110)
     catalogue.metadata = {
         "Language": "es",
@@ -85,19 +113,24 @@ def update_catalog() -> polib.POFile:
         "Content-Transfer-Encoding": "8bit",
         "Plural-Forms": "nplurals=2; plural=(n != 1);",
     }
-    for (one, several), files in collect_messages().items():
-        before = old.get((one, several))
-        entry = polib.POEntry(msgid=one, msgid_plural=several, occurrences=[(file, "") for file in files])
-        if several:
+    for key, files in collect_messages().items():
+        before = old.get(key)
+        entry = polib.POEntry(msgid=key.singular, msgid_plural=key.plural, occurrences=[(file, "") for file in files])
+        entry.msgctxt = key.context or None
+        if key.plural:
             entry.msgstr_plural = before.msgstr_plural if before else {0: "", 1: ""}
         else:
             entry.msgstr = before.msgstr if before else ""
-        if re.search(r"%\(\w+\)|%[sd]", one + several):
+        if re.search(r"%\(\w+\)|%[sd]", key.singular + key.plural):
             entry.flags = ["python-format"]
         catalogue.append(entry)
     po_path().parent.mkdir(parents=True, exist_ok=True)
     catalogue.save(str(po_path()))
     return catalogue
+
+
+def message_id(entry: polib.POEntry) -> MessageId:
+    return MessageId(entry.msgid, entry.msgid_plural, entry.msgctxt or "")
 
 
 def load_catalog() -> polib.POFile:
@@ -115,10 +148,10 @@ def compile_catalog() -> None:
 
 def find_gaps() -> list[str]:
     """List what is wrong with the .po: missing, unused and untranslated strings, lost placeholders."""
-    entries = {(entry.msgid, entry.msgid_plural): entry for entry in load_catalog()}
+    entries = {message_id(entry): entry for entry in load_catalog()}
     now = set(collect_messages())
-    lines = [f"missing: {one!r}" for one, several in now - set(entries)]
-    lines += [f"no longer said: {one!r}" for one, several in set(entries) - now]
+    lines = [f"missing: {key.singular!r}" for key in now - set(entries)]
+    lines += [f"no longer said: {key.singular!r}" for key in set(entries) - now]
     for entry in entries.values():
         if not entry.translated() or entry.fuzzy:
             lines.append(f"untranslated: {entry.msgid!r}")

@@ -34,8 +34,8 @@ def test_catalog_has_no_gaps():
 @pytest.mark.slow
 def test_one_english_string_has_one_translation():
     """Compiled translations are looked up by the singular alone, so a second plural would replace the first."""
-    message_ids = [one for one, _several in translations.collect_messages()]
-    assert sorted(one for one in set(message_ids) if message_ids.count(one) > 1) == []
+    keys = [(key.context, key.singular) for key in translations.collect_messages()]
+    assert sorted(key for key in set(keys) if keys.count(key) > 1) == []
 
 
 def test_translations_keep_markup_and_email_links():
@@ -75,13 +75,16 @@ def test_messages_are_collected_from_python(empty_project):
         "number = ngettext('%(n)d seat', '%(n)d seats', 3) % {'n': 3}\n"
         "later = ngettext_lazy('%(n)d guest', '%(n)d guests', size)\n"
         "nothing = gettext(label), other('No words')\n"
+        "state = pgettext_lazy('RSVP', 'Confirmed'), npgettext('RSVP', '%(n)d left', '%(n)d left', 2)\n"
     )
     assert translations.collect_messages() == {
-        ("A seat", ""): ["summit/words.py"],
-        ("Two seats", ""): ["summit/words.py"],
-        ("Lazy", ""): ["summit/words.py"],
-        ("%(n)d seat", "%(n)d seats"): ["summit/words.py"],
-        ("%(n)d guest", "%(n)d guests"): ["summit/words.py"],
+        ("A seat", "", ""): ["summit/words.py"],
+        ("Two seats", "", ""): ["summit/words.py"],
+        ("Lazy", "", ""): ["summit/words.py"],
+        ("%(n)d seat", "%(n)d seats", ""): ["summit/words.py"],
+        ("%(n)d guest", "%(n)d guests", ""): ["summit/words.py"],
+        ("Confirmed", "", "RSVP"): ["summit/words.py"],
+        ("%(n)d left", "%(n)d left", "RSVP"): ["summit/words.py"],
     }
 
 
@@ -92,14 +95,18 @@ def test_messages_are_collected_from_templates(empty_project):
         "{% blocktranslate trimmed count n=a.size asvar fact %}\n  {{ n }} seat\n  is free\n"
         "{% plural %}\n  {{ n }} seats\n  are free\n{% endblocktranslate %}\n"
         "{% include 'other.html' with label=_('In a literal') %}{% translate a.words %}\n"
+        "{% translate 'Confirmed' context 'RSVP' %}\n"
+        "{% blocktranslate context 'event' with name=a.b %}Save {{ name }}{% endblocktranslate %}\n"
     )
     (empty_project / "templates" / "letter.txt").write_text("{% load i18n %}{% translate 'A title' %}")
     assert translations.collect_messages() == {
-        ("A title", ""): ["templates/letter.txt", "templates/page.html"],
-        ("Deep inside", ""): ["templates/page.html"],
-        ("Dear %(name)s", ""): ["templates/page.html"],
-        ("%(n)s seat is free", "%(n)s seats are free"): ["templates/page.html"],
-        ("In a literal", ""): ["templates/page.html"],
+        ("A title", "", ""): ["templates/letter.txt", "templates/page.html"],
+        ("Deep inside", "", ""): ["templates/page.html"],
+        ("Dear %(name)s", "", ""): ["templates/page.html"],
+        ("%(n)s seat is free", "%(n)s seats are free", ""): ["templates/page.html"],
+        ("In a literal", "", ""): ["templates/page.html"],
+        ("Confirmed", "", "RSVP"): ["templates/page.html"],
+        ("Save %(name)s", "", "event"): ["templates/page.html"],
     }
 
 
