@@ -3,15 +3,17 @@ admin."""
 
 import logging
 import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from datetime import date
 from html import unescape
 from http.cookies import SimpleCookie
+from itertools import product
 from urllib.parse import urljoin
 
 import pytest
 from django.contrib.auth.models import Group, User
 from django.db import transaction
-from django.http import HttpResponse
 from django.test import Client
 from django.urls import Resolver404, resolve, reverse
 from django.utils import timezone
@@ -90,25 +92,38 @@ def clients(db) -> dict[str, Client]:
     return browsers
 
 
-def send(client: Client, method: str, url: str, data: dict | None = None) -> HttpResponse:
+@dataclass
+class Answer:
+    status: int
+    location: str
+    content_type: str
+    text: str  # of a file, its rows
+
+
+def send(client: Client, method: str, url: str, data: dict | None = None) -> Answer:
     """Send a request, and undo its changes."""
     cookies = SimpleCookie(client.cookies.output(header="", sep=";"))
     with transaction.atomic():
         response = getattr(client, method)(url, data)
-        if response.streaming:
-            read_rows(response) if "record" in response.get("Content-Disposition", "") else response.getvalue()
+        answer = Answer(response.status_code, response.get("Location", ""), response.get("Content-Type", ""), "")
+        if not response.streaming:
+            answer.text = response.content.decode(errors="replace")
+        elif "record" in response.get("Content-Disposition", ""):
+            answer.text = str(read_rows(response))
+        else:
+            response.getvalue()
         transaction.set_rollback(True)
     client.cookies = cookies
-    return response
+    return answer
 
 
-def is_open(name: str, response: HttpResponse) -> bool:
+def is_open(name: str, answer: Answer) -> bool:
     """Return whether a page was reached, even if the data sent was invalid. Whether a public page finds an object isn't
     a matter of roles."""
-    if response.status_code == 302 and f"{ADMIN}login/?next=" in response["Location"]:
+    if answer.status == 302 and f"{ADMIN}login/?next=" in answer.location:
         return False
     is_public = not name.startswith(("admin:", ADMIN, "<"))
-    return response.status_code not in (REFUSED - {404} if is_public else REFUSED)
+    return answer.status not in (REFUSED - {404} if is_public else REFUSED)
 
 
 # Table -----------------------------------------------------------------------------------------------------------
@@ -122,34 +137,72 @@ def test_every_page_has_a_row_and_every_row_a_page():
 
 
 @pytest.mark.slow
-def test_every_page_is_open_to_exactly_the_roles_in_the_table(rows, clients):
-    wrong = []
-    for name, url in pages(rows):
-        for role, client in clients.items():
-            for method, allowed in PAGES[name]._asdict().items():
-                response = send(client, method, url, POSTED.get(name) if method == "post" else None)
-                if is_open(name, response) != (role in allowed):
-                    wrong.append(f"{role or 'anonymous'} {method} {name} {url}: {response.status_code}")
-    if wrong:
-        pytest.fail("\n".join(wrong), pytrace=False)
+def test_page_open_to_the_wrong_role_is_detected(rows, clients):
+    """A control: with one permission too many, the walk below must fail."""
+    viewer, name = clients[roles.VIEWER], "admin:mail_message_changelist"
+    assert not is_open(name, send(viewer, "get", f"{ADMIN}mail/message/"))
+    Group.objects.get(name=roles.VIEWER).permissions.add(roles.permissions_by_name()["mail.view_message"])
+    assert is_open(name, send(viewer, "get", f"{ADMIN}mail/message/"))
+    assert roles.VIEWER not in PAGES[name].get
+
+
+# The walk --------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Walk:
+    """Every page was requested in every role, once by each method."""
+
+    pages: list[tuple[str, str]]
+    clients: dict[str, Client]
+    got: dict[tuple[str, str], Answer] = field(default_factory=dict)  # by role and URL
+
+    def admin_pages(self, *of_roles: str) -> Iterator[tuple[str, str, str, Answer]]:
+        """Yield role, name, URL and answer of the admin's pages that these roles may open."""
+        for role, (name, url) in product(of_roles, self.pages):
+            if url.startswith(ADMIN) and role in PAGES[name].get:
+                yield role, name, url, self.got[role, url]
 
 
 @pytest.mark.slow
-def test_head_answers_like_get_without_warnings_or_an_entry_in_the_activity_log(rows, clients, caplog):
-    """Link checkers and office programs ask by HEAD before they open a link. Views that are all Django's are left
-    out."""
-    wrong, client = [], clients[SUPERUSER]
-    for name, url in pages(rows):
-        if name.endswith(("_history", "_delete", "_add")):
-            continue
-        status = send(client, "get", url).status_code
-        caplog.clear()
-        recorded = recorded_by_head(client, url)
-        warnings = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
-        if recorded["status"] != status or recorded["events"] or (warnings and status < 400):
-            wrong.append(f"{name} {url}: {status}, {recorded}, {warnings}")
+def test_every_page_in_every_role(rows, clients, caplog):
+    """One walk for all checks, because opening all pages takes long."""
+    contact_import.store_upload(rows["audience"], b"Email\nchue.vang@example.org", "list.csv")
+    walk = Walk(pages(rows), clients)
+    wrong = [
+        *wrong_roles(walk),
+        *wrong_heads(walk, caplog),
+        *wrong_links(walk),
+        *people_without_a_link(walk),
+        *needs_shown_to_viewers(walk),
+    ]
     if wrong:
         pytest.fail("\n".join(wrong), pytrace=False)
+
+
+def wrong_roles(walk: Walk) -> Iterator[str]:
+    """Each page is open to exactly the roles in the table."""
+    for (name, url), (role, client) in product(walk.pages, walk.clients.items()):
+        for method, allowed in PAGES[name]._asdict().items():
+            answer = send(client, method, url, POSTED.get(name) if method == "post" else None)
+            if method == "get":
+                walk.got[role, url] = answer
+            if is_open(name, answer) != (role in allowed):
+                yield f"{role or 'anonymous'} {method} {name} {url}: {answer.status}"
+
+
+def wrong_heads(walk: Walk, caplog: pytest.LogCaptureFixture) -> Iterator[str]:
+    """HEAD answers like GET, without warnings or an entry in the activity log: link checkers and office programs ask by
+    it before they open a link. Views that are all Django's are left out."""
+    for name, url in walk.pages:
+        if name.endswith(("_history", "_delete", "_add")):
+            continue
+        status = walk.got[SUPERUSER, url].status
+        caplog.clear()
+        recorded = recorded_by_head(walk.clients[SUPERUSER], url)
+        warnings = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+        if recorded["status"] != status or recorded["events"] or (warnings and status < 400):
+            yield f"{name} {url}: {status}, {recorded}, {warnings}"
 
 
 def recorded_by_head(client: Client, url: str) -> dict[str, int]:
@@ -163,29 +216,38 @@ def recorded_by_head(client: Client, url: str) -> dict[str, int]:
     return {"status": status, "events": events}
 
 
-@pytest.mark.slow
-def test_page_open_to_the_wrong_role_is_detected(rows, clients):
-    """A control: with one permission too many, the test above must fail."""
-    viewer, name = clients[roles.VIEWER], "admin:mail_message_changelist"
-    assert not is_open(name, send(viewer, "get", f"{ADMIN}mail/message/"))
-    Group.objects.get(name=roles.VIEWER).permissions.add(roles.permissions_by_name()["mail.view_message"])
-    assert is_open(name, send(viewer, "get", f"{ADMIN}mail/message/"))
-    assert roles.VIEWER not in PAGES[name].get
+def wrong_links(walk: Walk) -> Iterator[str]:
+    """Pages link only to pages the role may open. Each link is followed once per row and first filter; forms, and pages
+    in the table, were requested before."""
+    followed, in_table = set(), {url for _name, url in walk.pages}
+    for role, name, url, answer in walk.admin_pages(*sorted(STAFF)):
+        for method, link in sorted(links(answer, url)):
+            try:
+                row = row_name_of(link)
+            except Resolver404:
+                yield f"{name} links to {link}, which isn't there"
+                continue
+            shape = (role, method, row, link.partition("?")[2].partition("=")[0])
+            if shape in followed:
+                continue
+            followed.add(shape)
+            is_known = method == "post" or link in in_table
+            reached = is_known or is_open(row, send(walk.clients[role], "get", link))
+            if not reached or role not in getattr(PAGES[row], method):
+                yield f"{role}: {name} links to {row} {link} ({method})"
+    assert len(followed) > 200
 
 
-# Links -----------------------------------------------------------------------------------------------------------
-
-
-def links(response: HttpResponse, base: str) -> set[tuple[str, str]]:
+def links(answer: Answer, base: str) -> set[tuple[str, str]]:
     """Return a page's links into the admin, including form actions, as method and URL."""
-    if not response.get("Content-Type", "").startswith("text/html"):
+    if not answer.content_type.startswith("text/html"):
         return set()
-    page, found = response.content.decode(), set()
-    for form, inside in FORM.findall(page):
+    found = set()
+    for form, inside in FORM.findall(answer.text):
         action = re.search(r'action="([^"]*)"', form)
         if 'method="post"' in form and re.search(r'<button|type="submit"', inside):  # read-only pages have none
             found.add(("post", unescape(action[1]) if action and action[1] else base))
-    found |= {("get", unescape(url)) for url in LINK.findall(page)}
+    found |= {("get", unescape(url)) for url in LINK.findall(answer.text)}
     absolute = {(method, urljoin(base, url)) for method, url in found}
     return {(method, url) for method, url in absolute if IN_ADMIN.match(url)}
 
@@ -196,63 +258,41 @@ def row_name_of(url: str) -> str:
     return row_name(f"/{match.route}", ":".join([*match.namespaces, match.url_name or "-"]))
 
 
-@pytest.mark.slow
-def test_pages_link_only_to_pages_the_role_may_open(rows, clients):
-    """Each link is followed once per row and first filter. Forms, and pages in the table, are covered by the test
-    above."""
-    wrong, followed, in_table = [], set(), {url for _name, url in pages(rows)}
-    for role in sorted(STAFF):
-        for name, url in pages(rows):
-            if not url.startswith(ADMIN) or role not in PAGES[name].get:
-                continue
-            for method, link in sorted(links(send(clients[role], "get", url), url)):
-                try:
-                    row = row_name_of(link)
-                except Resolver404:
-                    wrong.append(f"{name} links to {link}, which isn't there")
-                    continue
-                shape = (role, method, row, link.partition("?")[2].partition("=")[0])
-                if shape in followed:
-                    continue
-                followed.add(shape)
-                is_known = method == "post" or link in in_table
-                reached = is_known or is_open(row, send(clients[role], "get", link))
-                if not reached or role not in getattr(PAGES[row], method):
-                    wrong.append(f"{role}: {name} links to {row} {link} ({method})")
-    if wrong:
-        pytest.fail("\n".join(wrong), pytrace=False)
-    assert len(followed) > 200
-
-
-# Everything about a person ---------------------------------------------------------------------------------------
-
-
-@pytest.mark.slow
-def test_everything_about_a_person_is_two_clicks_from_each_page_that_shows_them(rows, clients):
-    """From the page of a record by its own links, from every other page by finding the person. The preview of an email
-    is a part of the email's page."""
-    contact_import.store_upload(rows["audience"], b"Email\nchue.vang@example.org", "list.csv")
+def people_without_a_link(walk: Walk) -> Iterator[str]:
+    """Everything about a person is two clicks from each page that shows them: from the page of a record by its own
+    links, from every other page by finding the person. The preview of an email is a part of the email's page."""
     people = {email.lower() for email in Message.objects.values_list("recipient", flat=True)}
     people |= {email.lower() for email in Contact.objects.values_list("email", flat=True)}
-    shown, wrong = set(), []
-    for role in (roles.COMMUNITY_RELATIONS, SUPERUSER):
-        for name, url in pages(rows):
-            if not url.startswith(ADMIN) or role not in PAGES[name].get or name == "admin:mail_message_preview":
-                continue
-            response = send(clients[role], "get", url)
-            if not response.get("Content-Type", "").startswith("text/html"):
-                continue
-            text = response.content.decode().lower().replace("<wbr>", "")
-            if any(email in text for email in people):
-                shown.add(name)
-                if f'href="{ADMIN}privacy/erasure/find/"' not in text:
-                    wrong.append(f"{role}: {name} {url}")
-    assert wrong == []
+    shown = set()
+    for role, name, url, answer in walk.admin_pages(roles.COMMUNITY_RELATIONS, SUPERUSER):
+        if name == "admin:mail_message_preview" or not answer.content_type.startswith("text/html"):
+            continue
+        text = answer.text.lower().replace("<wbr>", "")
+        if any(email in text for email in people):
+            shown.add(name)
+            if f'href="{ADMIN}privacy/erasure/find/"' not in text:
+                yield f"{role}: {name} {url} doesn't lead to the person"
     expected = {
         *("admin:summit_audience_list", "admin:summit_to_match", "admin:summit_rsvp_changelist"),
         *("admin:partners_merge", "admin:mail_message_changelist"),
     }
     assert expected - shown == set()
+
+
+def needs_shown_to_viewers(walk: Walk) -> Iterator[str]:
+    """Viewers see no needs on any page or in any file. The office does see them, which proves that this search can find
+    them."""
+    office = set()
+    for role, name, url, answer in walk.admin_pages(roles.VIEWER, roles.COMMUNITY_RELATIONS):
+        if "download" not in name and ("no nuts" in answer.text or "ramp" in answer.text):
+            if role == roles.VIEWER:
+                yield f"{name} {url} shows needs to viewers"
+            else:
+                office.add(name)
+    assert {"admin:summit_rsvp_change", "admin:summit_event_change", "admin:guests_csv", "admin:guests_xlsx"} <= office
+
+
+# Everything about a person ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.slow
@@ -280,37 +320,6 @@ def test_recipients_and_those_who_may_open_a_pledge_are_links_to_their_pages(cli
 
 
 # Guests' needs hidden from viewers -------------------------------------------------------------------------------
-
-
-@pytest.mark.slow
-def test_viewer_sees_no_needs_on_any_page_or_in_any_file(rows, clients):
-    """The office does see them, which proves that the search below can find them."""
-    seen = {}
-    for role in (roles.VIEWER, roles.COMMUNITY_RELATIONS):
-        seen[role] = []
-        for name, url in pages(rows):
-            if url.startswith(ADMIN) and role in PAGES[name].get and "download" not in name:
-                response = client_text(clients[role], url)
-                if "no nuts" in response or "ramp" in response:
-                    seen[role].append(name)
-    assert seen[roles.VIEWER] == []
-    assert {"admin:summit_rsvp_change", "admin:summit_event_change", "admin:guests_csv", "admin:guests_xlsx"} <= set(
-        seen[roles.COMMUNITY_RELATIONS]
-    )
-
-
-def client_text(client: Client, url: str) -> str:
-    with transaction.atomic():
-        response = client.get(url)
-        if response.streaming:
-            is_list = "record" in response.get("Content-Disposition", "")
-            text = str(read_rows(response)) if is_list else ""
-            if not is_list:
-                response.getvalue()
-        else:
-            text = response.content.decode(errors="replace")
-        transaction.set_rollback(True)
-    return text
 
 
 @pytest.mark.slow
