@@ -104,7 +104,7 @@ def trim_lines(text: str) -> str:
 
 def update_catalog() -> polib.POFile:
     """Rewrite the .po with the strings of the code, in the order of the files, keeping the translations."""
-    old = {message_id(entry): entry for entry in load_catalog()}
+    old = {key_of_entry(entry): entry for entry in load_catalog()}
     catalogue = polib.POFile(wrapwidth=110)
     catalogue.metadata = {
         "Language": "es",
@@ -129,7 +129,7 @@ def update_catalog() -> polib.POFile:
     return catalogue
 
 
-def message_id(entry: polib.POEntry) -> MessageId:
+def key_of_entry(entry: polib.POEntry) -> MessageId:
     return MessageId(entry.msgid, entry.msgid_plural, entry.msgctxt or "")
 
 
@@ -148,7 +148,7 @@ def compile_catalog() -> None:
 
 def find_gaps() -> list[str]:
     """List what is wrong with the .po: missing, unused and untranslated strings, lost placeholders."""
-    entries = {message_id(entry): entry for entry in load_catalog()}
+    entries = {key_of_entry(entry): entry for entry in load_catalog()}
     now = set(collect_messages())
     lines = [f"missing: {key.singular!r}" for key in now - set(entries)]
     lines += [f"no longer said: {key.singular!r}" for key in set(entries) - now]
