@@ -2,7 +2,7 @@
 
 from django import template
 
-from imagine.core.formatting import clock, day, long_date, short_date
+from imagine.core.formatting import at_time, clock, date_at_time, day, long_date, short_date
 from summit import formatting
 
 register = template.Library()
@@ -12,6 +12,8 @@ for text_filter in (
     day,
     formatting.weekday,
     clock,
+    at_time,
+    date_at_time,
     formatting.hours,
     formatting.status_label,
     formatting.seats_sentence,

@@ -3,7 +3,7 @@ from datetime import UTC, date, datetime
 import pytest
 from django.utils import timezone, translation
 
-from imagine.core.formatting import clock, day, long_date, short_date
+from imagine.core.formatting import at_time, clock, date_at_time, day, long_date, short_date
 from summit import formatting
 from summit.models import Event, Rsvp
 
@@ -61,6 +61,24 @@ def test_dates_use_the_districts_time_zone():
 def test_short_date_accepts_a_date_and_none_formats_as_empty():
     assert short_date(date(2026, 12, 1)) == "December 1, 2026"
     assert [format_date(None) for format_date in (long_date, day, formatting.weekday, clock)] == [""] * 4
+
+
+@pytest.mark.parametrize(
+    ("hour", "english", "spanish"),
+    [
+        (15, "at 8:00\xa0a.m.", "a las 8:00\xa0a.\xa0m."),
+        (20, "at 1:00\xa0p.m.", "a la 1:00\xa0p.\xa0m."),
+        (8, "at 1:00\xa0a.m.", "a la 1:00\xa0a.\xa0m."),
+        (18, "at 11:00\xa0a.m.", "a las 11:00\xa0a.\xa0m."),
+    ],
+)
+def test_times_in_a_sentence(hour, english, spanish):
+    moment = EIGHT.replace(hour=hour)
+    with translation.override("en"):
+        assert [at_time(moment), date_at_time(moment)] == [english, f"Thursday, April 4, 2019, {english}"]
+    with translation.override("es"):
+        assert [at_time(moment), date_at_time(moment)] == [spanish, f"jueves 4 de abril de 2019 {spanish}"]
+    assert [at_time(None), date_at_time(None)] == ["", ""]
 
 
 def test_dates_without_a_language_are_english():

@@ -8,6 +8,8 @@ for date_filter in (
     formatting.short_date,
     formatting.day,
     formatting.clock,
+    formatting.at_time,
+    formatting.date_at_time,
     formatting.month,
     formatting.day_number,
 ):
