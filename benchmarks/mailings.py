@@ -62,7 +62,7 @@ def rate(stack: Stack, started: float) -> float:
 def check_each_once(stack: Stack, many: int) -> None:
     addresses = [to for _at, to in stack.taken()]
     if not len(addresses) == len(set(addresses)) == many:
-        raise RuntimeError(f"{many} people were invited, and {len(addresses)} mails went to {len(set(addresses))}")
+        raise RuntimeError(f"{many} people were invited, and {len(addresses)} emails went to {len(set(addresses))}")
 
 
 def save_sample_email(stack: Stack) -> None:

@@ -298,7 +298,7 @@ def delay(stack: Stack, size: Size) -> list[Figure]:
     written = dict(stack.sql("SELECT recipient, extract(epoch FROM created_at)::float FROM mail_message"))
     waits = sorted(at - written[to] for to, at in taken.items())
     value = waits[len(waits) * 95 // 100]
-    notes = [f"Half of {many} mails were taken {waits[len(waits) // 2]:.3f} s after they were written."]
+    notes = [f"Half of {many} emails were taken {waits[len(waits) // 2]:.3f} s after they were written."]
     return [Figure("delay", [value], product=f"{value:.3f} s", notes=notes)]
 
 

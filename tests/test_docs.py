@@ -6,15 +6,20 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import polib
 import pytest
 from django import db
+from django.apps import apps
 from django.core import exceptions as core_exceptions
 from django.core.management import get_commands
 from django.db import models
 
+from imagine.access import roles
+
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 CODE_SPAN = re.compile(r"`([^`\n]+)`")
+LABEL = re.compile(r"(?<!\*)\*([^*\s][^*]*)\*(?!\*)")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 FENCED = re.compile(r"```.*?```", re.DOTALL)
 # Paths that start with one of these folders must exist; the demo creates var/.
@@ -78,6 +83,24 @@ def test_each_picture_is_shown_in_a_document_and_made_by_pictures_py():
     assert [
         name for name in used_pictures if f'"{name.removeprefix("guide-")}"' not in program.replace('"guide-', '"')
     ] == []
+
+
+def labels_in(markdown: str) -> set[str]:
+    """Return the names of buttons, links and fields, which are in italics."""
+    return {" ".join(label.split()) for label in LABEL.findall(CODE_SPAN.sub("", FENCED.sub("", markdown)))}
+
+
+def known_labels() -> set[str]:
+    """Return what pages say, in lower case, with Django's buttons and the names of our roles."""
+    catalog = polib.pofile(str(ROOT / "locale" / "es" / "LC_MESSAGES" / "django.po"))
+    messages = {words for entry in catalog for words in (entry.msgid, entry.msgid_plural)}
+    buttons = {"Go", *(f"Add {model._meta.verbose_name}" for model in apps.get_models())}
+    names_of_roles = {roles.COMMUNITY_RELATIONS, roles.VIEWER, roles.CHECK_IN_DESK}
+    return {str(words).lower() for words in messages | buttons | names_of_roles}
+
+
+def test_label_in_italics_is_found():
+    assert labels_in("Press *Save\n  and go*, **not** `*this*`, 2 * 3 * 4.") == {"Save and go"}
 
 
 def test_relative_links_work():

@@ -28,7 +28,7 @@ def ready(request: HttpRequest) -> HttpResponse:
         state = database_state() | (visitors_state() if is_local else {})
     except DatabaseError:
         connection.close()
-        unknown = ("mail", "mail to many", "visitors", *(["bounces"] if mailbox.is_configured() else []))
+        unknown = ("email", "mailings", "visitors", *(["bounces"] if mailbox.is_configured() else []))
         state = {"database": "down", **dict.fromkeys(unknown, "unknown")}
     is_ready = state["database"] == "ok"
     facts = {"ready": is_ready} | (state | {"broker": broker_state()} if is_local else {})
@@ -39,8 +39,8 @@ def database_state() -> dict[str, str]:
     """Return what the database knows. Raise DatabaseError if it doesn't respond."""
     return {
         "database": "ok",
-        "mail": mail_state("transactional", health.seconds_overdue),
-        "mail to many": mail_state("bulk", health.bulk_seconds_overdue),
+        "email": mail_state("transactional", health.seconds_overdue),
+        "mailings": mail_state("bulk", health.bulk_seconds_overdue),
     } | reports_state()
 
 

@@ -115,6 +115,6 @@ def test_benchmarks_run():
         r"\| coverage of 5,000 pledges and 62 schools: time of the page \|.*\*\*\d+ ms\*\*",
         r"\| a certificate that was never drawn, once warm \|.*\*\*[\d.]+ ms\*\*",
         r"\| import of 10,000 rows: time \|.*\*\*[\d.]+ s\*\*",
-        r"\| 10,000 invitations, mails a minute \| [\d,]+/min .* \| \*\*[\d.]+\*\*",
+        r"\| 10,000 invitations, emails per minute \| [\d,]+/min .* \| \*\*[\d.]+\*\*",
     ):
         assert re.search(pattern, run.stdout), (pattern, run.stdout)

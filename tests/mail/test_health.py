@@ -39,20 +39,20 @@ def test_live_check_needs_no_database():
 
 
 def healthy(**changed: str) -> tuple[int, dict]:
-    state = {"database": "ok", "mail": "ok", "mail to many": "ok", "visitors": "ok", "broker": "ok"}
+    state = {"database": "ok", "email": "ok", "mailings": "ok", "visitors": "ok", "broker": "ok"}
     return 200, {"ready": True} | state | changed
 
 
 @pytest.mark.django_db
 def test_ready_reports_missing_workers():
-    no_workers = {"mail": "no worker", "mail to many": "no worker"}
+    no_workers = {"email": "no worker", "mailings": "no worker"}
     assert ready() == healthy(**no_workers)
     for queue in ("transactional", "bulk"):
         for _twice in range(2):
             mail_tasks.heartbeat(queue)
     assert ready() == healthy()
     QueueHeartbeat.objects.filter(queue="bulk").update(recorded_at=timezone.now() - timedelta(seconds=121))
-    assert ready() == healthy(**{"mail to many": "no worker"})
+    assert ready() == healthy(mailings="no worker")
     QueueHeartbeat.objects.update(recorded_at=timezone.now() - timedelta(seconds=121))
     assert ready() == healthy(**no_workers)
 
@@ -67,7 +67,7 @@ def test_ready_reports_late_email(workers):
     new_message()
     assert ready() == healthy()
     Message.objects.update(created_at=timezone.now() - timedelta(seconds=301))
-    assert ready() == healthy(mail="late")
+    assert ready() == healthy(email="late")
     Message.objects.update(state="sent", sent_at=timezone.now())
     assert ready() == healthy()
 
@@ -83,7 +83,7 @@ def test_ready_reports_late_bulk_email(workers):
     queue_messages(mailing(), 2)
     assert ready() == healthy()
     backdate_messages()
-    assert ready() == healthy(**{"mail to many": "late"})
+    assert ready() == healthy(mailings="late")
     send_rate.reserve_slot()  # one was just sent: the others wait for their turn and aren't late
     assert ready() == healthy()
 
@@ -104,7 +104,7 @@ def test_ready_contains_no_personal_data():
 def test_ready_without_a_database_is_503(no_database):
     status, state = ready()
     assert status == 503
-    unknown = dict.fromkeys(("mail", "mail to many", "visitors"), "unknown")
+    unknown = dict.fromkeys(("email", "mailings", "visitors"), "unknown")
     assert state | {"broker": ""} == {"ready": False, "database": "down", "broker": ""} | unknown
 
 
