@@ -269,7 +269,7 @@ def test_notice_stopped_by_staff_counts_as_not_sent():
     assert event.invitations.count() == 1
 
 
-# Called off ------------------------------------------------------------------------------------------------------
+# Canceled --------------------------------------------------------------------------------------------------------
 
 
 def test_cancellation_notice_removes_the_calendar_entry():
