@@ -89,6 +89,7 @@ def test_every_benchmark_runs():
     )
     assert run.returncode == 0, run.stderr
     assert "PostgreSQL 18" in run.stdout
+    assert "| coverage: queries of the page |  | 8 | **8** |" in run.stdout
     for line in LINES.values():
         row = next(row for row in run.stdout.splitlines() if row.startswith(f"| {line.what} |"))
         assert re.search(r"\| \*\*[\d.]+( MB| s| ms)?\*\* \|", row), row
