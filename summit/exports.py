@@ -8,8 +8,8 @@ from django.conf import settings
 from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.text import capfirst
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext
 
 from imagine.core.spreadsheets.writer import Cell, Export
 from partners.exports import sector_labels
@@ -22,21 +22,21 @@ GUEST_HEADER = (
     _("event"),
     _("date"),
     _("guest"),
-    _("guest number"),
-    _("party size"),
+    _("number in the party"),
+    _("party of"),
     _("contact"),
     _("email"),
     _("phone"),
     _("organization"),
     _("sector"),
     *NEEDS,
-    _("status"),
+    _("state"),
     _("seat"),
-    _("waitlisted since"),
-    _("RSVP date"),
+    _("waiting since"),
+    _("RSVP made"),
     _("language"),
     _("note"),
-    _("check-in code"),
+    _("code at the door"),
 )
 GUEST_COLUMNS = (
     "rsvp__event",
@@ -70,10 +70,10 @@ INVITATION_HEADER = (
     _("language"),
     _("invited"),
     _("answer"),
-    _("confirmed seats"),
-    _("waitlisted seats"),
+    _("seats held"),
+    _("seats waited for"),
     _("declined"),
-    _("message"),
+    _("a word with it"),
 )
 INVITATION_COLUMNS = (
     "event",
@@ -123,7 +123,7 @@ def guest_rows(guests: QuerySet[Guest]) -> Iterator[tuple[Cell, ...]]:
         "sector": sector_labels() | {None: ""},
         "state": {value: str(label) for value, label in Rsvp.Status.choices},
         "language": dict(settings.LANGUAGES),
-        "seat": {True: pgettext("seat", "Confirmed"), False: pgettext("seat", "Waitlisted")},
+        "seat": {True: gettext("held"), False: gettext("waiting")},
     }
     guests = guests.filter(rsvp__event__in=events).order_by("rsvp__event_id", "rsvp_id", "position")
     return map(partial(guest_row, events, labels), guests.values_list(*GUEST_COLUMNS).iterator(chunk_size=FETCH_SIZE))
@@ -135,8 +135,8 @@ def event_names_and_dates() -> dict[int, tuple]:
 
 
 def guest_row(events: dict[int, tuple], labels: Labels, guest: tuple) -> tuple[Cell, ...]:
-    """Return the row under GUEST_HEADER for one guest, given as GUEST_COLUMNS. A party's first guests have its
-    confirmed seats."""
+    """Return the row under GUEST_HEADER for one guest, given as GUEST_COLUMNS. A party's first guests have the seats it
+    holds."""
     (
         event, name, position, dietary_needs, accessibility_needs, contact, email, phone, organization, sector,
         held, waiting, since, canceled_at, created_at, language, note, uid,
