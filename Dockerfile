@@ -16,6 +16,9 @@ RUN SECRET_KEY=only-while-building-0123456789-abcdefghijklmnopqrstuvwxyz \
     sh -c 'python manage.py catalogue --compile && python manage.py collectstatic --no-input \
            --ignore "bootstrap-*" --ignore "bootstrap.css*" --ignore "bootstrap.rtl*"'
 
+# The code starts faster as bytecode, and no process of the container may write any.
+RUN python -m compileall -q imagine partners summit
+
 # The files came with the modes of the checkout, and a private one (umask 077) lets nobody else read them.
 RUN chmod -R a+rX .
 # A volume that is mounted there belongs to this user, too.

@@ -3,7 +3,7 @@
 #   make test               run every test                          make quick        try each rule and page once
 #   make lint               check style, types, layout, settings    make bench        measure speed beside bare Django
 #   make pictures           retake the documents' pictures          make migrations   rewrite each 0001_initial
-#   make quick-image        run the fast tests on the image's Python
+#   make quick-image        run the fast tests on the image's Python    make test-bench   try each benchmark once
 #   make format             lay out code, templates and style sheets as make lint wants them
 #   make requirements       pin every package with its hashes, and list their licenses
 
@@ -20,7 +20,7 @@ THROWAWAY = SECRET_KEY=only-for-this-command-0123456789-abcdefghijklmnopqrstuvwx
 # Without compiled modules on disk each of a test run's many processes would compile the whole project anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo demo-reset test quick quick-image lint audit format requirements bench pictures migrations
+.PHONY: demo demo-reset test test-bench quick quick-image lint audit format requirements bench pictures migrations
 .DEFAULT_GOAL := demo
 
 demo: $(VENV)/demo.stamp
@@ -34,13 +34,17 @@ demo-reset: $(VENV)/demo.stamp
 test: $(VENV)/test.stamp
 	@CHROMIUM="$$($(PY) -m tests.browser.chromium)" && export CHROMIUM && mkdir -p var || exit 1; \
 	$(PY) -m pytest -rs -m faults tests/faults tests/demo -p no:cacheprovider >var/faults.log 2>&1 & faults=$$!; \
-	nice -n 5 $(PY) -m pytest -rs -n logical -m "not browser and not faults"; rules=$$?; \
+	nice -n 5 $(PY) -m pytest -rs -n logical -m "not browser and not faults and not bench"; rules=$$?; \
 	nice -n 5 $(PY) -m pytest -rs -n 2 --dist worksteal -m browser tests/browser; browser=$$?; \
 	wait $$faults; faults=$$?; cat var/faults.log; exit $$((rules | browser | faults))
 
+# The programs of `make bench` with 2% of their counts: whether they run, not how fast.
+test-bench: $(VENV)/test.stamp
+	@$(PY) -m pytest -rs -m bench tests/benchmarks
+
 # Every rule and every page once; what is marked slow tries the rest.
 quick: $(VENV)/test.stamp
-	@SEAT_SEQUENCES=4 $(PY) -m pytest -n logical -m "not browser and not faults and not slow"
+	@SEAT_SEQUENCES=4 $(PY) -m pytest -n logical -m "not browser and not faults and not bench and not slow"
 
 # `make test` uses the Python there is; this one uses the image's. (PYENV_VERSION selects a pyenv Python.)
 IMAGE_PYTHON = $(shell sed -n 's/^FROM python:\([0-9]*\.[0-9]*\).*/\1/p' Dockerfile)

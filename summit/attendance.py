@@ -13,11 +13,11 @@ from summit.models import Event, Guest, Rsvp
 
 
 class CheckInNotOpen(RuleViolation):
-    """Nobody can be checked in: the event's day hasn't come, or the event was canceled."""
+    """No one can be checked in: the event's day hasn't come, or the event was canceled."""
 
 
 class NoSeatHeld(RuleViolation):
-    """The party holds no seat. Staff give it seats before checking it in."""
+    """The party has no confirmed seat. Staff confirm its seats before checking it in."""
 
 
 def can_check_in(event: Event, now: datetime | None = None) -> bool:
@@ -29,17 +29,17 @@ def can_check_in(event: Event, now: datetime | None = None) -> bool:
 
 @transaction.atomic
 def check_in_party(rsvp: Rsvp) -> bool:
-    """Check in every guest of the party who holds a seat; guests already checked in keep their time. Return whether
-    anything changed. Raise CheckInNotOpen, NoSeatHeld, or seats.RsvpClosed if the party canceled."""
+    """Check in every guest of the party with a confirmed seat; guests already checked in keep their time. Return
+    whether anything changed. Raise CheckInNotOpen, NoSeatHeld, or seats.RsvpClosed if the party canceled."""
     rsvp = lock_for_check_in(rsvp)
     if not rsvp.held_seats:
-        raise NoSeatHeld(_("This party holds no seat. Give it seats first, then note that it came."))
+        raise NoSeatHeld(_("This party has no confirmed seats. Confirm its seats, then mark it as attended."))
     return save_check_ins(rsvp, {guest.pk: True for guest in rsvp.guests.filter(position__lte=rsvp.held_seats)})
 
 
 @transaction.atomic
 def mark_no_show(rsvp: Rsvp) -> bool:
-    """Mark that nobody of the party came. Return whether anything changed. Raise the same errors as
+    """Mark the whole party as a no-show. Return whether anything changed. Raise the same errors as
     `check_in_party`."""
     rsvp = lock_for_check_in(rsvp)
     return save_check_ins(rsvp, {guest.pk: False for guest in rsvp.guests.all()})
@@ -56,11 +56,11 @@ def lock_for_check_in(rsvp: Rsvp) -> Rsvp:
     """Return the locked party if its guests can be checked in."""
     rsvp = seats.lock_rsvp(rsvp)
     if rsvp.event.canceled_at:
-        raise CheckInNotOpen(_("This event was called off, so nobody came to it."))
+        raise CheckInNotOpen(_("This event was canceled, so you can’t take attendance."))
     if not can_check_in(rsvp.event):
-        raise CheckInNotOpen(_("Who came can be noted from the day of the event on."))
+        raise CheckInNotOpen(_("You can take attendance starting on the day of the event."))
     if rsvp.canceled_at:
-        raise seats.RsvpClosed(_("This RSVP is cancelled."))
+        raise seats.RsvpClosed(_("This RSVP is canceled."))
     return rsvp
 
 

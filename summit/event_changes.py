@@ -1,6 +1,6 @@
 """What staff change about an event, and who is notified.
 
-A change only marks the event. A worker writes the emails to its guests afterwards in batches, so that nobody waits for
+A change only marks the event. A worker writes the emails to its guests afterwards in batches, so that no one waits for
 a thousand of them under the event's lock. Each email says how the event differs from what the party was last notified
 of. If the event changes again before all are notified, parties that were notified get a second email, and the others
 one email about both changes.
@@ -33,9 +33,9 @@ NOTIFY_SECONDS = 10  # then another task continues, so that other tasks get thei
 
 @transaction.atomic
 def save_event(event: Event) -> Event:
-    """Save what staff changed. More capacity goes to the waitlist at once; less takes nobody's seat (rule 1). If an
-    upcoming event was rescheduled or moved, every party is notified, and unsent invitations and reminders are
-    rewritten."""
+    """Save what staff changed. More capacity goes to the waitlist right away; less takes no one's seat (rule 1). If an
+    upcoming event was rescheduled or its place changed, every party is notified, and unsent invitations and reminders
+    are rewritten."""
     if event.pk is None:
         event.save()
         return event
@@ -69,7 +69,7 @@ def cancel_event(event: Event) -> Event:
     if event.canceled_at:
         return event
     if event.is_over:
-        raise seats.RsvpClosed(_("This event is over, so it cannot be cancelled."))
+        raise seats.RsvpClosed(_("This event is over, so it can’t be canceled."))
     before = copy(event)
     event.canceled_at = timezone.now()
     event.save(update_fields=["canceled_at"])

@@ -8,8 +8,8 @@ from django.conf import settings
 from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.text import capfirst
-from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext
 
 from imagine.core.spreadsheets.writer import Cell, Export
 from partners.exports import sector_labels
@@ -22,21 +22,21 @@ GUEST_HEADER = (
     _("event"),
     _("date"),
     _("guest"),
-    _("number in the party"),
-    _("party of"),
+    _("guest number"),
+    _("party size"),
     _("contact"),
     _("email"),
     _("phone"),
     _("organization"),
     _("sector"),
     *NEEDS,
-    _("state"),
+    _("status"),
     _("seat"),
-    _("waiting since"),
-    _("RSVP made"),
+    _("waitlisted since"),
+    _("RSVP date"),
     _("language"),
     _("note"),
-    _("code at the door"),
+    _("check-in code"),
 )
 GUEST_COLUMNS = (
     "rsvp__event",
@@ -70,10 +70,10 @@ INVITATION_HEADER = (
     _("language"),
     _("invited"),
     _("answer"),
-    _("seats held"),
-    _("seats waited for"),
+    _("confirmed seats"),
+    _("waitlisted seats"),
     _("declined"),
-    _("a word with it"),
+    _("message"),
 )
 INVITATION_COLUMNS = (
     "event",
@@ -123,7 +123,7 @@ def guest_rows(guests: QuerySet[Guest]) -> Iterator[tuple[Cell, ...]]:
         "sector": sector_labels() | {None: ""},
         "state": {value: str(label) for value, label in Rsvp.Status.choices},
         "language": dict(settings.LANGUAGES),
-        "seat": {True: gettext("held"), False: gettext("waiting")},
+        "seat": {True: pgettext("seat", "Confirmed"), False: pgettext("seat", "Waitlisted")},
     }
     guests = guests.filter(rsvp__event__in=events).order_by("rsvp__event_id", "rsvp_id", "position")
     return map(partial(guest_row, events, labels), guests.values_list(*GUEST_COLUMNS).iterator(chunk_size=FETCH_SIZE))
@@ -135,8 +135,8 @@ def event_names_and_dates() -> dict[int, tuple]:
 
 
 def guest_row(events: dict[int, tuple], labels: Labels, guest: tuple) -> tuple[Cell, ...]:
-    """Return the row under GUEST_HEADER for one guest, given as GUEST_COLUMNS. A party's first guests have the seats it
-    holds."""
+    """Return the row under GUEST_HEADER for one guest, given as GUEST_COLUMNS. A party's first guests have its
+    confirmed seats."""
     (
         event, name, position, dietary_needs, accessibility_needs, contact, email, phone, organization, sector,
         held, waiting, since, canceled_at, created_at, language, note, uid,

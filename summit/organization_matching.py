@@ -1,5 +1,5 @@
-"""Match the organization name typed in an RSVP with an organization (docs/rules.md): automatically if the address
-belongs to one, else by staff, who get proposals. No seat, pledge or promise is read or written.
+"""Match the organization name typed in an RSVP with an organization (docs/rules.md): automatically if the email address
+belongs to one, otherwise by staff, who get proposals. No seat, pledge or promise is read or written.
 
 The events are locked before the organization, and that before the RSVPs, as in a merge.
 """
@@ -35,23 +35,21 @@ class OrganizationMissing(CannotMatch):
     """The organization no longer exists."""
 
     def __init__(self):
-        super().__init__(
-            _("This organization is not there any more: it was merged or erased meanwhile. Nothing was done.")
-        )
+        super().__init__(_("This organization was merged or deleted in the meantime, so nothing was matched."))
 
 
 class AlreadyMatched(CannotMatch):
     """Someone else has matched the RSVPs since."""
 
     def __init__(self):
-        super().__init__(_("Somebody else said meanwhile which organization it is. Nothing was done."))
+        super().__init__(_("Someone else already matched these RSVPs, so nothing was changed."))
 
 
 class NameTaken(CannotMatch):
     """There is already an organization with this name: `organization`."""
 
     def __init__(self, organization: Organization):
-        super().__init__(_("There is an organization with this name already. Choose it, or change the name."))
+        super().__init__(_("An organization with this name already exists. Choose it, or enter a different name."))
         self.organization = organization
 
 
@@ -124,7 +122,7 @@ def create_organization_for(rsvps: RsvpQuerySet, *, name: str, sector: str = "",
 
 @transaction.atomic
 def assign_no_organization(rsvps: RsvpQuerySet) -> int:
-    """Mark that these RSVPs belong to no partner: a parent, a neighbor, a joke. Return how many."""
+    """Mark these RSVPs as not a partner: a parent, a neighbor, a joke. Return how many."""
     return save_match(lock_events_of_rsvps(rsvps), None, no_organization=True)
 
 
@@ -152,7 +150,7 @@ def save_match(
         rsvp.organization, rsvp.no_organization = organization, no_organization
         rsvp.save(update_fields=["organization", "no_organization"])
         audit.log_change(rsvp, before, match_for_history(rsvp))
-        if organization and adds_contacts and rsvp.verified_at:  # else anyone could have typed the address
+        if organization and adds_contacts and rsvp.verified_at:  # otherwise anyone could have typed the address
             person = {"name": rsvp.name, "phone": rsvp.phone, "language": rsvp.language}
             profiles.get_or_add_contact(organization, email=rsvp.email, **person)
     return len(rows)

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from imagine.core.formatting import clock, day
+from imagine.core.formatting import at_time, day
 from imagine.core.relations import about_rows
 from imagine.mail.models import Message
 from partners.models import Sector
@@ -91,14 +91,14 @@ def rsvps_by_sector(event: Event) -> list[dict]:
         .annotate(parties=Count("pk"), held=Sum("held_seats"), waiting=Sum("waitlisted_seats"))
         .order_by("-parties", "sector")
     )
-    labels = {"": _("Not said")} | dict(Sector.choices)
+    labels = {"": _("Not given")} | dict(Sector.choices)
     named = [row | {"label": labels.get(row["sector"], row["sector"])} for row in rows]
     return sorted(named, key=lambda row: row["sector"] == "")
 
 
 @dataclass(frozen=True)
 class Needs:
-    """How many guests have each need, most common first, and how many said nothing."""
+    """How many guests have each need, most common first, and how many gave none."""
 
     counted: list[tuple[str, int]]
     silent: int
@@ -151,12 +151,12 @@ def waitlist_skip_reason(rsvp: Rsvp) -> str:
     if not rsvp.skipped_at:
         return ""
     message = ngettext(
-        "Needs %(seats)d seat. On %(day)s, %(time)s, none was free for it, and a later party was seated.",
-        "Needs %(seats)d seats together. On %(day)s, %(time)s, fewer were free, and a later party was seated.",
+        "Waiting for %(seats)d seat. Skipped on %(day)s %(time)s: a later party fit the available seats.",
+        "Waiting for %(seats)d seats together. Skipped on %(day)s %(time)s: a later party fit the available seats.",
         rsvp.waitlisted_seats,
     )
     moment = rsvp.skipped_at
-    return message % {"seats": rsvp.waitlisted_seats, "day": day(moment), "time": clock(moment)}
+    return message % {"seats": rsvp.waitlisted_seats, "day": day(moment), "time": at_time(moment)}
 
 
 def unnamed_guest_count(event: Event) -> int:

@@ -37,7 +37,7 @@ def pytest_configure(config):
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items):
     """Run the longest tests first, so that no core waits for them at the end."""
-    long = {"benchmarks", "deploy", "test_seats_model.py", "test_pages.py", "test_generated_requests.py"}
+    long = {"deploy", "test_seats_model.py", "test_pages.py", "test_generated_requests.py"}
     items.sort(key=lambda item: long.isdisjoint(item.path.parts))
 
 

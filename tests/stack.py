@@ -254,24 +254,25 @@ class Stack:
         finally:
             connection.close()
 
-    def open_form(self) -> "Guest":
-        """Return a guest that has the RSVP form open."""
-        form = self.request("GET", f"/imagine/events/{SLUG}/")
+    def open_form(self, event: str = SLUG) -> "Guest":
+        """Return a guest that has an event's RSVP form open."""
+        form = self.request("GET", path := f"/imagine/events/{event}/")
         assert form.status == 200, form
         secret = SimpleCookie(form.headers["Set-Cookie"])["csrftoken"].value
-        return Guest(self, secret, re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', form.page)[1])
+        return Guest(self, path, secret, re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', form.page)[1])
 
 
 @dataclass
 class Guest:
     stack: Stack
+    form_path: str
     cookie: str
     token: str
 
     def rsvp(self, name: str, size: int = 2) -> Response:
         form = {"csrfmiddlewaretoken": self.token, "name": name, "email": address(name), "size": size}
         headers = {"Content-Type": "application/x-www-form-urlencoded", "Cookie": f"csrftoken={self.cookie}"}
-        return self.stack.request("POST", f"/imagine/events/{SLUG}/", urlencode(form), **headers)
+        return self.stack.request("POST", self.form_path, urlencode(form), **headers)
 
 
 @contextlib.contextmanager

@@ -25,7 +25,7 @@ from tests.test_golden import admin_pages, public_pages
 
 SEED = 20270401
 PARTS = 2  # run in parallel
-COUNT = int(os.environ.get("GENERATED_REQUESTS", "2400"))
+COUNT = int(os.environ.get("GENERATED_REQUESTS", "1600"))
 TRACES = (b"Traceback (most", b"site-packages", b"psycopg2", b"django/core", b"DoesNotExist", b"OperationalError")
 URLENCODED, MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data; boundary=b"
 

@@ -1,5 +1,5 @@
-"""Events and RSVPs in the admin. Every change of seats goes through seats.py, so that a change by staff obeys what a
-guest's own does."""
+"""Events and RSVPs in the admin. Every change of seats goes through seats.py, so that staff follow the same rules as
+guests."""
 
 from summit.admin.audiences import AudienceAdmin
 from summit.admin.events import EventAdmin

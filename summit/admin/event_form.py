@@ -9,10 +9,9 @@ from summit import seats
 from summit.models import Event
 
 GO_BACK = "back"
-NOTHING_SAVED = _("Nothing was saved and nobody was written to. Change what you like, then save.")
-TOO_SMALL = _("Write %(limit_value)d or more.")
-ROOM_TOO_LARGE = _("No room in Stockton holds that many: write %(limit_value)d or less.")
-PARTY_TOO_LARGE = _("No party here is that large: write %(limit_value)d or less.")
+NOTHING_SAVED = _("Nothing was saved, and no one was emailed. Make your changes, then save.")
+TOO_SMALL = _("Enter %(limit_value)d or more.")
+TOO_LARGE = _("Enter %(limit_value)d or less.")
 
 
 class EventAdminForm(ConcurrentEditForm):
@@ -21,12 +20,12 @@ class EventAdminForm(ConcurrentEditForm):
         exclude = ("canceled_at",)
         error_messages = {
             "slug": {
-                "unique": _("Another event has this web address. Choose one that is still free."),
-                "invalid": _("A web address has letters, digits and hyphens, and no spaces."),
+                "unique": _("Another event already has this web address. Enter a different one."),
+                "invalid": _("Use only letters, numbers, and hyphens, with no spaces."),
             },
-            "capacity": {"min_value": TOO_SMALL, "max_value": ROOM_TOO_LARGE},
-            "reserved_seats": {"min_value": TOO_SMALL, "max_value": ROOM_TOO_LARGE},
-            "max_party_size": {"min_value": TOO_SMALL, "max_value": PARTY_TOO_LARGE},
+            "capacity": {"min_value": TOO_SMALL, "max_value": TOO_LARGE},
+            "reserved_seats": {"min_value": TOO_SMALL, "max_value": TOO_LARGE},
+            "max_party_size": {"min_value": TOO_SMALL, "max_value": TOO_LARGE},
         }
 
     def locked_row(self) -> Event:
@@ -42,24 +41,27 @@ class EventAdminForm(ConcurrentEditForm):
 
     @property
     def comes_back(self) -> bool:
-        """Whether the form is shown again only because someone pressed "Back" and nothing is wrong with it."""
+        """Whether the form is shown again only because someone pressed "Go back" and nothing is wrong with it."""
         return [error.code for errors in self.errors.as_data().values() for error in errors] == [GO_BACK]
 
     def check_times(self, cleaned_data: dict) -> None:
         starts, ends = cleaned_data.get("starts_at"), cleaned_data.get("ends_at")
         opens, closes = cleaned_data.get("rsvp_opens_at"), cleaned_data.get("rsvp_closes_at")
         if starts and ends and ends <= starts:
-            self.add_error("ends_at", _("An event ends after it starts."))
+            self.add_error("ends_at", _("Choose an end time after the event starts."))
             ends = None
         elif ends and "ends_at" in self.changed_data and self.leaves_guests_behind(ends):
-            self.add_error("ends_at", _("This is past, and guests have RSVPs. Call the event off to tell them."))
+            self.add_error(
+                "ends_at",
+                _("This time has passed, and guests have RSVP’d. To notify them, cancel the event in the event list."),
+            )
         if opens and closes and closes <= opens:
-            self.add_error("rsvp_closes_at", _("RSVP closes after it opens."))
+            self.add_error("rsvp_closes_at", _("Choose a closing time after RSVPs open."))
         elif ends and closes and closes > ends:
-            self.add_error("rsvp_closes_at", _("RSVP closes before the event is over."))
+            self.add_error("rsvp_closes_at", _("RSVPs can’t stay open after the event ends. Choose an earlier time."))
 
     def leaves_guests_behind(self, ends) -> bool:
-        """Return whether an upcoming event with RSVPs would be over at once, so that nobody would be notified."""
+        """Return whether an upcoming event with RSVPs would be over right away, so that no one would be notified."""
         if not self.instance.pk or ends > timezone.now():
             return False
         stored = Event.objects.get(pk=self.instance.pk)
@@ -74,7 +76,7 @@ class EventAdminForm(ConcurrentEditForm):
             and max_party_size > capacity
             and {"capacity", "max_party_size"} & set(self.changed_data)
         ):
-            self.add_error("max_party_size", _("The largest party does not fit the room: the capacity is smaller."))
+            self.add_error("max_party_size", _("The maximum party size can’t be larger than the capacity."))
         reserved = cleaned_data.get("reserved_seats")
         if capacity is not None and reserved and reserved > capacity and "reserved_seats" in self.changed_data:
-            self.add_error("reserved_seats", _("More seats are reserved than the room has."))
+            self.add_error("reserved_seats", _("You can’t reserve more seats than the capacity."))

@@ -10,6 +10,7 @@ from django.db import models, transaction
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext, ngettext_lazy
 
@@ -29,19 +30,21 @@ from summit.models import Event, Rsvp
 class DateAndTime(AdminSplitDateTime):
     """Django's date and time inputs, each with its own label for screen readers."""
 
-    def __init__(self, attrs=None):
-        super().__init__(attrs)
-        for widget, label in zip(self.widgets, (_("Date"), _("Time")), strict=True):
-            widget.attrs["aria-label"] = label
+    class Media:
+        js = ("admin/js/admin/DateTimeShortcuts.js", "js/pickers.js")  # in this order
+
+    def label_inputs(self, field: str) -> None:
+        for widget, label in zip(self.widgets, (_("%(field)s, date"), _("%(field)s, time")), strict=True):
+            widget.attrs["aria-label"] = label % {"field": capfirst(field)}
 
 
 def cancellation_preview(event: Event) -> dict:
     """Return what the confirmation page shows of one event: how many parties will be notified and the email they get,
     or why it can't be canceled."""
     if event.is_over:
-        return {"event": event, "refused": _("This event is over, so it cannot be cancelled.")}
+        return {"event": event, "refused": _("This event is over, so it can’t be canceled.")}
     if event.canceled_at:
-        return {"event": event, "refused": _("This event was called off before; nobody is written to again.")}
+        return {"event": event, "refused": _("This event is already canceled. We won’t email anyone again.")}
     party = first_active_rsvp(event)
     previews = rsvp_emails.preview_event_canceled(party) if party else []
     canceled = copy(event)
@@ -108,21 +111,27 @@ class EventAdmin(ActionsAdmin):
                 )
             },
         ),
-        (_("When RSVP is open"), {"fields": (("rsvp_opens_at", "rsvp_closes_at"), "waitlist_closes_hours_before")}),
-        (_("Text"), {"fields": ("description", "description_es")}),
-        (_("History"), {"fields": ("history",)}),
+        (_("RSVP dates"), {"fields": (("rsvp_opens_at", "rsvp_closes_at"), "waitlist_closes_hours_before")}),
+        (_("Description"), {"fields": ("description", "description_es")}),
+        (_("Change history"), {"fields": ("history",)}),
     ]
 
     def view_on_site(self, event: Event) -> str | None:
-        """Return the page itself: Django's own way there is disabled, because it would lead to personal links, too."""
+        """Return the event's page. Django's own redirect is disabled because it would also lead to personal links."""
         return event.get_absolute_url() if event.is_published else None
 
     def get_queryset(self, request):
         return super().get_queryset(request).with_seats()
 
-    @admin.display(description=_("history"))
+    @admin.display(description=_("change history"))
     def history(self, event: Event) -> str:
         return audit.history_table(event)
+
+    def formfield_for_dbfield(self, db_field, request, **kwargs):
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if isinstance(db_field, models.DateTimeField):
+            field.widget.label_inputs(field.label)
+        return field
 
     # Event page ------------------------------------------------------------------------------------------------
 
@@ -147,7 +156,7 @@ class EventAdmin(ActionsAdmin):
         return super().change_view(request, object_id, form_url, extra_context)
 
     def question(self, request, object_id):
-        """Return the confirmation page, or None if nobody would be notified."""
+        """Return the confirmation page, or None if no one would be notified."""
         event = self.get_object(request, unquote(object_id))
         if event is None or not self.has_change_permission(request, event):
             return None
@@ -162,7 +171,7 @@ class EventAdmin(ActionsAdmin):
             return None
         page = {
             **self.admin_site.each_context(request),
-            "title": _("Move the event?"),
+            "title": _("Save changes and notify guests?"),
             "opts": self.opts,
             "event": before,
             "parties": event.rsvps.active().count(),
@@ -213,15 +222,15 @@ class EventAdmin(ActionsAdmin):
     def for_year(self, event: Event) -> str:
         return event.school_years
 
-    @admin.display(description=_("seats held"))
+    @admin.display(description=_("confirmed seats"))
     def held_seats(self, event: Event) -> int:
         return getattr(event, "held_seats", 0)
 
-    @admin.display(description=_("seats waited for"))
+    @admin.display(description=_("waitlisted seats"))
     def waitlisted_seats(self, event: Event) -> int:
         return getattr(event, "waitlisted_seats", 0)
 
-    @admin.display(description=_("seats free"))
+    @admin.display(description=_("available seats"))
     def available_seats(self, event: Event) -> int | str:
         if event.capacity is None:
             return "-"
@@ -232,30 +241,30 @@ class EventAdmin(ActionsAdmin):
         over = -seats.available_seats(obj)
         if over > 0:
             message = ngettext(
-                "The room is over by %(number)d seat. Nobody lost a seat; nobody is called up.",
-                "The room is over by %(number)d seats. Nobody lost a seat; nobody is called up.",
+                "You’re %(n)s seat over capacity. No one loses a seat, but the waitlist is on hold.",
+                "You’re %(n)s seats over capacity. No one loses a seat, but the waitlist is on hold.",
                 over,
             )
-            self.message_user(request, message % {"number": over}, messages.WARNING)
+            self.message_user(request, message % {"n": over}, messages.WARNING)
 
-    @admin.action(description=_("Call off the event and tell every guest"), permissions=["change"])
+    @admin.action(description=_("Cancel event and notify guests"), permissions=["change"])
     def cancel_events(self, request, queryset):
         """Ask once, with the number of parties and invited people who will be notified and the email they get."""
         if request.POST.get("sure") != "yes":
             events = [cancellation_preview(event) for event in queryset]
             page = {
                 **self.admin_site.each_context(request),
-                "title": _("Call off the event?"),
+                "title": ngettext("Cancel this event?", "Cancel these events?", len(events)),
                 "opts": self.opts,
                 "events": events,
                 "can_be": any("refused" not in event for event in events),
                 "action_checkbox_name": ACTION_CHECKBOX_NAME,
             }
             return render(request, "admin/summit/event/cancel.html", page)
-        done = ngettext_lazy("%(number)d event was called off.", "%(number)d events were called off.", "number")
+        done = ngettext_lazy("%(number)d event canceled.", "%(number)d events canceled.", "number")
         same = ngettext_lazy(
-            "%(number)d event was called off before; nobody is written to again.",
-            "%(number)d events were called off before; nobody is written to again.",
+            "%(number)d event was already canceled. We won’t email anyone again.",
+            "%(number)d events were already canceled. We won’t email anyone again.",
             "number",
         )
         report_outcomes(self, request, [(event, cancellation_outcome(event)) for event in queryset], done, same)

@@ -1,5 +1,5 @@
-"""The guests on an RSVP's page. Others may add or remove guests while it is open: what staff typed is matched to the
-party as it is now, and messages say what changed."""
+"""The guests on an RSVP's page. Others may add or remove guests while the page is open: what staff typed is matched to
+the party as it is now, and messages say what changed."""
 
 import json
 
@@ -35,7 +35,7 @@ class CheckInForm(GuestAdminForm):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self.fields["came"].initial = self.instance.checked_in_at is not None
-        self.fields["came"].label = capfirst(_("came"))
+        self.fields["came"].label = capfirst(_("attended"))
 
     def value(self, row: Guest, name: str):
         return row.checked_in_at is not None if name == "came" else super().value(row, name)
@@ -85,24 +85,24 @@ def party_changes(data: QueryDict, rsvp: Rsvp) -> list[str]:
     """Return sentences about what others did to a party since the page that sent `data` was opened."""
     rows, guests = submitted_rows(data), list(rsvp.guests.order_by("position"))
     current_pks = {str(guest.pk) for guest in guests}
-    messages = [_("The party changed while you had it open. Nothing is saved yet, and what you typed is still here.")]
+    messages = [_("Someone else changed this party while you were editing. Your changes aren’t saved yet.")]
     messages.append(seats_message(rsvp))
     for key, row in rows.items():
         if key and key not in current_pks:
             messages += removed_guest_messages(row)
     for guest in guests:
         if rows and str(guest.pk) not in rows:
-            name = guest.name or _("Guest %(position)d, not named yet") % {"position": guest.position}
-            messages.append(_("New in the party: %(name)s.") % {"name": name})
-    return [*messages, _("Save once more when it is right.")]
+            name = guest.name or _("Guest %(position)d (no name yet)") % {"position": guest.position}
+            messages.append(_("Added to the party: %(name)s.") % {"name": name})
+    return [*messages, _("Review the changes, then save again.")]
 
 
 def seats_message(rsvp: Rsvp) -> str:
     if rsvp.canceled_at:
-        return _("It is cancelled now.")
+        return _("The RSVP is now canceled.")
     message = ngettext(
-        "It holds %(held)d seat now and waits for %(waiting)d.",
-        "It holds %(held)d seats now and waits for %(waiting)d.",
+        "The party now has %(held)d confirmed seat and %(waiting)d on the waitlist.",
+        "The party now has %(held)d confirmed seats and %(waiting)d on the waitlist.",
         rsvp.held_seats,
     )
     return message % {"held": rsvp.held_seats, "waiting": rsvp.waitlisted_seats}
@@ -111,7 +111,7 @@ def seats_message(rsvp: Rsvp) -> str:
 def removed_guest_messages(row: dict[str, str]) -> list[str]:
     """Return sentences about a removed guest and what was typed for them."""
     shown = parse_shown(row["shown"])
-    name = shown.get("name") or row["name"] or _("a guest without a name")
-    messages = [_("Not in the party any more: %(name)s.") % {"name": name}]
+    name = shown.get("name") or row["name"] or _("an unnamed guest")
+    messages = [_("Removed from the party: %(name)s.") % {"name": name}]
     typed = [row[field] for field in FIELDS if row[field] and row[field] != shown.get(field, "")]
-    return messages + ([_("For them you had typed: %(words)s.") % {"words": "; ".join(typed)}] if typed else [])
+    return messages + ([_("You had entered for this guest: %(words)s.") % {"words": "; ".join(typed)}] if typed else [])

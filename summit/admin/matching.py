@@ -51,7 +51,7 @@ def names_page(page: admin.ModelAdmin, request: HttpRequest) -> HttpResponse:
     shown = page_with_links(request, "p", Paginator(organization_matching.names_to_match(), NAMES_PER_PAGE))
     context = {
         **page.admin_site.each_context(request),
-        "title": _("Organizations to match"),
+        "title": _("Match organizations"),
         "opts": page.opts,
         "page": shown,
         "groups": organization_matching.groups_with_proposals(list(shown)),
@@ -79,7 +79,7 @@ def render_rsvp_page(
     rsvps = list(organization_matching.rsvps_with_same_name(rsvp).order_by("-created_at", "-pk")[:MAX_RSVPS_SHOWN])
     context = {
         **page.admin_site.each_context(request),
-        "title": _("Which organization is it?"),
+        "title": _("Which organization is this?"),
         "opts": page.opts,
         "rsvp": rsvp,
         "group": organization_matching.group_with_proposals(rsvp),
@@ -173,13 +173,13 @@ def report_and_redirect(page, request, rsvp: Rsvp, number: int) -> HttpResponse:
         record_event(SecurityEventKind.SEVERAL_CHANGED, list="summit.rsvp", rows=number, action="match_organization")
     rsvp.refresh_from_db(fields=["organization", "no_organization"])
     if rsvp.organization:
-        message = ngettext("%(number)d RSVP is of %(name)s.", "%(number)d RSVPs are of %(name)s.", number)
+        message = ngettext("%(number)d RSVP matched to %(name)s.", "%(number)d RSVPs matched to %(name)s.", number)
     elif rsvp.no_organization:
-        message = ngettext("%(number)d RSVP belongs to no partner.", "%(number)d RSVPs belong to no partner.", number)
-    else:
         message = ngettext(
-            "%(number)d RSVP is to be matched again.", "%(number)d RSVPs are to be matched again.", number
+            "%(number)d RSVP marked as not a partner.", "%(number)d RSVPs marked as not a partner.", number
         )
+    else:
+        message = ngettext("Match removed from %(number)d RSVP.", "Match removed from %(number)d RSVPs.", number)
     page.message_user(request, message % {"number": number, "name": rsvp.organization}, messages.SUCCESS)
     if request.POST.get("back") == "names":
         return redirect("admin:summit_to_match")

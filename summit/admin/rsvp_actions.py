@@ -13,71 +13,69 @@ from summit import attendance, rsvp_links, seats
 from summit.models import Rsvp
 
 
-@admin.action(description=_("Cancel and free the seats"), permissions=["change"])
+@admin.action(description=_("Cancel RSVPs"), permissions=["change"])
 def cancel_rsvps(page, request, rsvps):
-    done = ngettext_lazy("%(number)d RSVP was cancelled.", "%(number)d RSVPs were cancelled.", "number")
+    done = ngettext_lazy("%(number)d RSVP canceled.", "%(number)d RSVPs canceled.", "number")
     report_outcomes(page, request, seats.apply_to_many(seats.cancel, rsvps.order_by("pk")), done)
 
 
-@admin.action(description=_("Bring back who cancelled, at the end of the line"), permissions=["change"])
+@admin.action(description=_("Restore canceled RSVPs"), permissions=["change"])
 def reinstate_rsvps(page, request, rsvps):
-    done = ngettext_lazy("%(number)d RSVP is back.", "%(number)d RSVPs are back.", "number")
+    done = ngettext_lazy("%(number)d RSVP restored.", "%(number)d RSVPs restored.", "number")
     report_outcomes(page, request, seats.apply_to_many(seats.reinstate, rsvps.order_by("pk"), by_staff=True), done)
 
 
-@admin.action(description=_("Give the seats they wait for"), permissions=["change"])
+@admin.action(description=_("Confirm waitlisted seats"), permissions=["change"])
 def promote_rsvps(page, request, rsvps):
-    done = ngettext_lazy("%(number)d RSVP was seated.", "%(number)d RSVPs were seated.", "number")
+    done = ngettext_lazy("Seats confirmed for %(number)d RSVP.", "Seats confirmed for %(number)d RSVPs.", "number")
     rsvps = rsvps.order_by("waitlisted_since", "pk")
     report_outcomes(page, request, seats.apply_to_many(seats.promote_by_staff, rsvps), done)
 
 
-@admin.action(description=_("Seat them although no seat is free"), permissions=["change"])
+@admin.action(description=_("Confirm seats over capacity"), permissions=["change"])
 def promote_over_capacity(page, request, rsvps):
-    done = ngettext_lazy("%(number)d RSVP was seated.", "%(number)d RSVPs were seated.", "number")
+    done = ngettext_lazy("Seats confirmed for %(number)d RSVP.", "Seats confirmed for %(number)d RSVPs.", "number")
     reason = request.POST.get("reason", "").strip()[:MAX_LENGTH_REASON]
     if not reason:
-        message = _("Say why in the field beside the action: it is kept in the history.")
+        message = _("Enter a reason next to the action. We save it in the change history.")
         page.message_user(request, message, messages.ERROR)
         return
     rsvps = rsvps.order_by("waitlisted_since", "pk")
     report_outcomes(page, request, seats.apply_to_many(seats.promote_by_staff, rsvps, override_reason=reason), done)
 
 
-@admin.action(description=_("Put on the waiting list, at the end of the line"), permissions=["change"])
+@admin.action(description=_("Move to the end of the waitlist"), permissions=["change"])
 def move_rsvps_to_waitlist(page, request, rsvps):
-    done = ngettext_lazy("%(number)d RSVP waits now.", "%(number)d RSVPs wait now.", "number")
+    done = ngettext_lazy("%(number)d RSVP moved to the waitlist.", "%(number)d RSVPs moved to the waitlist.", "number")
     report_outcomes(page, request, seats.apply_to_many(seats.move_to_waitlist, rsvps.order_by("pk")), done)
 
 
-@admin.action(description=_("Mail the private link again"), permissions=["change"])
+@admin.action(description=_("Email personal link again"), permissions=["change"])
 def resend_links(page, request, rsvps):
-    done = ngettext_lazy("%(number)d link is on its way.", "%(number)d links are on their way.", "number")
+    done = ngettext_lazy("%(number)d personal link emailed.", "%(number)d personal links emailed.", "number")
     same = ngettext_lazy(
-        "%(number)d link was mailed in the last ten minutes and is not mailed again.",
-        "%(number)d links were mailed in the last ten minutes and are not mailed again.",
+        "%(number)d personal link was emailed in the last 10 minutes, so we didn’t send it again.",
+        "%(number)d personal links were emailed in the last 10 minutes, so we didn’t send them again.",
         "number",
     )
     report_outcomes(page, request, apply_one_by_one(rsvp_links.mail_link_by_staff, rsvps), done, same)
 
 
-@admin.action(description=_("Replace a private link that others saw, and mail the new one"), permissions=["link"])
+@admin.action(description=_("Replace personal link and email the new one"), permissions=["link"])
 def replace_rsvp_links(page, request, rsvps):
-    done = ngettext_lazy("%(number)d link was replaced.", "%(number)d links were replaced.", "number")
+    done = ngettext_lazy("%(number)d personal link replaced.", "%(number)d personal links replaced.", "number")
     report_outcomes(page, request, apply_one_by_one(rsvp_links.replace_rsvp_link, rsvps), done)
 
 
-@admin.action(description=_("They came: all who hold a seat"), permissions=["change"])
+@admin.action(description=_("Mark as attended"), permissions=["change"])
 def check_in_parties(page, request, rsvps):
-    done = ngettext_lazy("%(number)d party came.", "%(number)d parties came.", "number")
+    done = ngettext_lazy("%(number)d party marked as attended.", "%(number)d parties marked as attended.", "number")
     report_outcomes(page, request, apply_one_by_one(attendance.check_in_party, rsvps), done)
 
 
-@admin.action(description=_("They did not come"), permissions=["change"])
+@admin.action(description=_("Mark as no-show"), permissions=["change"])
 def mark_no_shows(page, request, rsvps):
-    done = ngettext_lazy(
-        "%(number)d party is noted as not come.", "%(number)d parties are noted as not come.", "number"
-    )
+    done = ngettext_lazy("%(number)d party marked as a no-show.", "%(number)d parties marked as no-shows.", "number")
     report_outcomes(page, request, apply_one_by_one(attendance.mark_no_show, rsvps), done)
 
 

@@ -17,9 +17,7 @@ class RsvpAdminForm(ConcurrentEditForm):
 
     email = AddressField(label=_("Email"), max_length=254)
     size = forms.IntegerField(label=_("Seats"), min_value=1, max_value=MAX_PARTY_SIZE)
-    over_capacity = forms.BooleanField(
-        label=_("Seat them although no seat is free"), required=False, help_text=_("Flagged and counted.")
-    )
+    over_capacity = forms.BooleanField(label=_("Confirm seats over capacity"), required=False)
     reason = forms.CharField(label=_("Reason"), required=False, max_length=MAX_LENGTH_REASON)
 
     class Meta:
@@ -40,6 +38,7 @@ class RsvpAdminForm(ConcurrentEditForm):
         super().__init__(*args, **kwargs)
         if self.instance.pk:
             self.fields["size"].initial = self.instance.party_size
+            self.fields["size"].help_text = _("To add or remove guests, change this number.")
             del self.fields["over_capacity"], self.fields["reason"]
         if self.instance.canceled_at:
             del self.fields["size"]
@@ -67,7 +66,7 @@ class RsvpAdminForm(ConcurrentEditForm):
         event = self.instance.event if self.instance.pk else cleaned_data.get("event")
         size = cleaned_data.get("size")
         if cleaned_data.get("over_capacity") and not cleaned_data.get("reason"):
-            self.add_error("reason", _("Say why: it is kept in the history."))
+            self.add_error("reason", _("Enter a reason. We save it in the change history."))
         if event is None or self.errors:
             return cleaned_data
         event = seats.lock_event(event.pk)
@@ -80,5 +79,5 @@ class RsvpAdminForm(ConcurrentEditForm):
         except seats.PartyOutOfBounds as error:
             self.add_error("size", str(error))
         if event.rsvps.with_email(cleaned_data["email"]).exclude(pk=self.instance.pk).exists():
-            self.add_error("email", _("This address has an RSVP for this event already."))
+            self.add_error("email", _("This email already has an RSVP for this event."))
         return cleaned_data

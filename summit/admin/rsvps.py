@@ -36,7 +36,7 @@ CONTACT_FIELDS = ("name", "phone", "organization_name", "sector", "language", "n
 
 
 class StatusFilter(admin.SimpleListFilter):
-    title = _("state")
+    title = _("status")
     parameter_name = "status"
     subsets = {
         Rsvp.Status.CONFIRMED: {"held_seats__gt": 0, "waitlisted_seats": 0},
@@ -48,12 +48,12 @@ class StatusFilter(admin.SimpleListFilter):
 
     def lookups(self, request, model_admin):
         more = {
-            "active": _("not cancelled"),
-            "late": _("cancelled late"),
-            "skipped": _("passed over"),
-            "unnamed": _("unnamed companions"),
-            "came": _("came"),
-            "absent": _("had a seat and did not come"),
+            "active": _("Not canceled"),
+            "late": _("Canceled late"),
+            "skipped": _("Skipped on the waitlist"),
+            "unnamed": _("Unnamed guests"),
+            "came": _("Attended"),
+            "absent": _("No-show"),
         }
         return [*Rsvp.Status.choices, *more.items()]
 
@@ -79,12 +79,11 @@ class GuestInline(BoundedInline):  # TabularInline has no labels
     fields_without_needs: tuple = ("name",)
     extra = 0
     can_delete = False
-    verbose_name_plural = _("guests: the size of the party is set above")
 
     def has_add_permission(self, request, obj=None):
         return False
 
-    @admin.display(description=_("came"), boolean=True)
+    @admin.display(description=_("attended"), boolean=True)
     def came(self, guest: Guest) -> bool:
         """Shown to users who may only view."""
         return guest.checked_in_at is not None
@@ -106,7 +105,7 @@ class CheckInInline(GuestInline):
 
 
 class ActionForm(helpers.ActionForm):
-    reason = forms.CharField(label=_("Reason, for seats beyond the room"), required=False, max_length=MAX_LENGTH_REASON)
+    reason = forms.CharField(label=_("Reason (over capacity only)"), required=False, max_length=MAX_LENGTH_REASON)
 
 
 @admin.register(Rsvp)
@@ -119,7 +118,7 @@ class RsvpAdmin(GuardedAdmin, ActionsAdmin):
     list_filter = (StatusFilter, "event", "sector", "language", "source")
     list_select_related = ("event",)
     search_fields = ("name",)  # see RsvpQuerySet.search()
-    search_help_text = _("Looks for any guest’s name, with or without accents, e-mail, organization or code.")
+    search_help_text = _("Search by any guest’s name, email, organization, or check-in code.")
     show_full_result_count = False
     actions = (*rsvp_actions.ACTIONS, "guests_csv", "guests_xlsx")
     state_fields = (
@@ -142,7 +141,7 @@ class RsvpAdmin(GuardedAdmin, ActionsAdmin):
     readonly_fields = state_fields
 
     def get_search_results(self, request, queryset, search_term):
-        """Also find the code that guests say at the door, with or without its dash."""
+        """Also find the code that guests give at check-in, with or without its dash."""
         number = door_number(search_term)
         if number is not None:
             uids = queryset.order_by().values_list("pk", "ics_uid").iterator()
@@ -157,7 +156,7 @@ class RsvpAdmin(GuardedAdmin, ActionsAdmin):
             party = ("size", ("over_capacity", "reason"), *party)
         elif not obj.canceled_at:
             party = ("size", *party)
-        state = [(_("State"), {"fields": self.state_fields})] if obj else []
+        state = [(_("Status"), {"fields": self.state_fields})] if obj else []
         return [(None, {"fields": contact}), (_("Party"), {"fields": party}), *state]
 
     def get_readonly_fields(self, request, obj=None):
@@ -171,9 +170,15 @@ class RsvpAdmin(GuardedAdmin, ActionsAdmin):
     def has_link_permission(self, request):
         return may_replace_links(request, "summit.change_rsvp")
 
+    def action_checkbox(self, rsvp: Rsvp) -> str:
+        """Name the row's checkbox after the guest."""
+        label = _("Select %(name)s") % {"name": rsvp.name or rsvp}
+        checkbox = forms.CheckboxInput({"class": "action-select", "aria-label": label}, lambda value: False)
+        return checkbox.render(helpers.ACTION_CHECKBOX_NAME, str(rsvp.pk))
+
     @admin.display(description=_("event"), ordering="event__starts_at")
     def day(self, rsvp: Rsvp) -> str:
-        """The date tells events apart in less space than their titles."""
+        """The date tells events apart in less space than their titles do."""
         return short_date(rsvp.event.starts_at)
 
     @admin.display(description=_("email"), ordering="email")
@@ -184,15 +189,15 @@ class RsvpAdmin(GuardedAdmin, ActionsAdmin):
     def verification(self, rsvp: Rsvp) -> str:
         return verification_status(rsvp)
 
-    @admin.display(description=_("made"), ordering="created_at")
+    @admin.display(description=_("created"), ordering="created_at")
     def made(self, rsvp: Rsvp) -> str:
         return day(rsvp.created_at)
 
-    @admin.display(description=_("state"))
+    @admin.display(description=_("status"))
     def status(self, rsvp: Rsvp) -> str:
         return Rsvp.Status(rsvp.status).label
 
-    @admin.display(description=_("code at the door"))
+    @admin.display(description=_("check-in code"))
     def code(self, rsvp: Rsvp) -> str:
         return rsvp.code
 
@@ -200,18 +205,18 @@ class RsvpAdmin(GuardedAdmin, ActionsAdmin):
     def matched_organization(self, rsvp: Rsvp) -> str:
         return matching.organization_status(rsvp)
 
-    @admin.display(description=_("history"))
+    @admin.display(description=_("change history"))
     def history(self, rsvp: Rsvp) -> str:
         return audit.history_table(rsvp)
 
-    @admin.display(description=_("mail"))
+    @admin.display(description=_("emails"))
     def mail(self, rsvp: Rsvp) -> str:
         rows = (
             (message_link(message, message.subject), message.get_state_display(), message.last_error)
             for message in rsvp.messages.defer("body_text", "body_html", "ics")
         )
         lines = format_html_join("", "<li>{}: {} {}</li>", rows)
-        return format_html("<ul>{}</ul>", lines) if lines else _("none yet")
+        return format_html("<ul>{}</ul>", lines) if lines else _("No emails yet.")
 
     def save_model(self, request, obj, form, change):
         if not change:
@@ -219,7 +224,7 @@ class RsvpAdmin(GuardedAdmin, ActionsAdmin):
             override_reason = form.cleaned_data["reason"] if form.cleaned_data["over_capacity"] else ""
             seats.reserve(obj, size=form.cleaned_data["size"], by_staff=True, override_reason=override_reason)
             if obj.waitlisted_seats:
-                message = _("%(name)s holds %(held)d and waits for %(waiting)d: the room is full.")
+                message = _("Not enough seats are available. %(name)s: %(held)d confirmed, %(waiting)d waitlisted.")
                 numbers = {"name": obj.name, "held": obj.held_seats, "waiting": obj.waitlisted_seats}
                 self.message_user(request, message % numbers, messages.WARNING)
             return
@@ -297,11 +302,11 @@ class RsvpAdmin(GuardedAdmin, ActionsAdmin):
             return redirect("admin:summit_rsvp_changelist")
         return self.guest_file(request, rsvps, kind)
 
-    @admin.action(description=_("Guest list as CSV"), permissions=["view"])
+    @admin.action(description=_("Download guest list (CSV)"), permissions=["view"])
     def guests_csv(self, request, queryset):
         return self.guest_file(request, queryset, "csv")
 
-    @admin.action(description=_("Guest list as XLSX"), permissions=["view"])
+    @admin.action(description=_("Download guest list (Excel)"), permissions=["view"])
     def guests_xlsx(self, request, queryset):
         return self.guest_file(request, queryset, "xlsx")
 
@@ -312,6 +317,6 @@ class RsvpAdmin(GuardedAdmin, ActionsAdmin):
         export = exports.guest_export(guests, with_needs=request.user.has_perm(VIEW_NEEDS))
         if export.row_count:
             return file_or_list(self, request, export, kind)
-        message = _("There is no guest to list. Who cancelled is listed only when you filter by a cancelled state.")
+        message = _("No guests to export. To include canceled RSVPs, filter by “Canceled” or “Canceled late.”")
         self.message_user(request, message, messages.WARNING)
         return redirect_to_list(self, request)

@@ -9,9 +9,10 @@ from django.db.models import F, Q, Sum
 from django.db.models.functions import Coalesce, Now
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.translation import get_language
+from django.utils.translation import get_language, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
+from imagine.core.formatting import short_date
 from imagine.core.models import AuditEntry
 from imagine.core.rows import select_row
 
@@ -74,15 +75,15 @@ class Event(models.Model):
     """A dated gathering with a place and a capacity."""
 
     class Kind(models.TextChoices):
-        SUMMIT = "summit", _("summit")
-        KICKOFF = "kickoff", _("kick-off")
-        GATHERING = "gathering", _("gathering")
+        SUMMIT = "summit", _("Summit")
+        KICKOFF = "kickoff", _("Kickoff")
+        GATHERING = "gathering", _("Gathering")
 
     class Meal(models.TextChoices):
-        NONE = "", _("none")
-        BREAKFAST = "breakfast", _("breakfast")
-        LUNCH = "lunch", _("lunch")
-        REFRESHMENTS = "refreshments", _("refreshments")
+        NONE = "", pgettext_lazy("meal", "None")
+        BREAKFAST = "breakfast", _("Breakfast")
+        LUNCH = "lunch", _("Lunch")
+        REFRESHMENTS = "refreshments", _("Refreshments")
 
     class State(models.TextChoices):
         """The state of an event for someone who may want to come."""
@@ -99,14 +100,16 @@ class Event(models.Model):
     held_seats: int
     waitlisted_seats: int
 
-    kind = models.CharField(_("kind"), max_length=12, choices=Kind, default=Kind.SUMMIT)
+    kind = models.CharField(_("event type"), max_length=12, choices=Kind, default=Kind.SUMMIT)
     title = models.CharField(_("title"), max_length=120)
-    title_es = models.CharField(_("title in Spanish"), max_length=120, blank=True)
+    title_es = models.CharField(_("Spanish title"), max_length=120, blank=True)
     slug = models.SlugField(_("web address"), max_length=60, unique=True)
     school_year = models.PositiveSmallIntegerField(
         _("school year"),
         validators=[MinValueValidator(2018), MaxValueValidator(2100)],
-        help_text=_("The year it begins in: 2019 for 2019–20. A spring summit belongs to the year it recruits for."),
+        help_text=_(
+            "The year it starts in: 2027 for 2027–28. For a spring summit, use the year it recruits partners for."
+        ),
     )
     starts_at = models.DateTimeField(_("starts"))
     ends_at = models.DateTimeField(_("ends"))
@@ -114,34 +117,34 @@ class Event(models.Model):
     address = models.CharField(_("street and city"), max_length=200)
     meal = models.CharField(_("meal"), max_length=12, choices=Meal, blank=True, default=Meal.BREAKFAST)
     description = models.TextField(_("description"), blank=True)
-    description_es = models.TextField(_("description in Spanish"), blank=True)
+    description_es = models.TextField(_("Spanish description"), blank=True)
     capacity = models.PositiveIntegerField(_("capacity"), validators=[MaxValueValidator(MAX_CAPACITY)])
     reserved_seats = models.PositiveIntegerField(
         _("reserved seats"),
         default=0,
         validators=[MaxValueValidator(MAX_CAPACITY)],
-        help_text=_("Kept out of public reach, for speakers and the district."),
+        help_text=_("Not offered to the public, such as seats for speakers and district staff."),
     )
     max_party_size = models.PositiveSmallIntegerField(
-        _("largest party"), default=6, validators=[MinValueValidator(1), MaxValueValidator(MAX_PARTY_SIZE)]
+        _("maximum party size"), default=6, validators=[MinValueValidator(1), MaxValueValidator(MAX_PARTY_SIZE)]
     )
-    rsvp_opens_at = models.DateTimeField(_("RSVP opens"))
-    rsvp_closes_at = models.DateTimeField(_("RSVP closes"))
+    rsvp_opens_at = models.DateTimeField(_("RSVPs open"))
+    rsvp_closes_at = models.DateTimeField(_("RSVPs close"))
     waitlist_closes_hours_before = models.PositiveSmallIntegerField(
-        _("promotion stops, hours before the start"),
+        _("waitlist closes (hours before start)"),
         default=12,
         validators=[MaxValueValidator(24 * 14)],
-        help_text=_("After that nobody is called up from the waiting list unasked; free seats are for walk-ins."),
+        help_text=_("After that, no one moves off the waitlist automatically. Open seats go to whoever asks first."),
     )
     is_published = models.BooleanField(_("published"), default=False)
     invitation_only = models.BooleanField(
-        _("for invited partners only"),
+        _("by invitation only"),
         default=False,
         db_default=False,
-        help_text=_("Its page shows no form: whoever is invited answers by the link in the invitation."),
+        help_text=_("The event page has no RSVP form. Invited guests RSVP with the link in their invitation."),
     )
-    canceled_at = models.DateTimeField(_("cancelled"), null=True, blank=True, editable=False)
-    created_at = models.DateTimeField(_("made"), default=timezone.now, db_default=Now(), editable=False)
+    canceled_at = models.DateTimeField(_("canceled"), null=True, blank=True, editable=False)
+    created_at = models.DateTimeField(_("created"), default=timezone.now, db_default=Now(), editable=False)
 
     notices_pending_since = models.DateTimeField(null=True, editable=False)  # of a change
     audit_entries = GenericRelation(AuditEntry)
@@ -156,32 +159,32 @@ class Event(models.Model):
             models.CheckConstraint(
                 condition=Q(ends_at__gt=F("starts_at")),
                 name="event_ends_after_it_starts",
-                violation_error_message=_("An event ends after it starts."),
+                violation_error_message=_("Choose an end time after the event starts."),
             ),
             models.CheckConstraint(
                 condition=Q(rsvp_closes_at__gt=F("rsvp_opens_at")),
                 name="event_rsvp_closes_after_it_opens",
-                violation_error_message=_("RSVP closes after it opens."),
+                violation_error_message=_("Choose a closing time after RSVPs open."),
             ),
             models.CheckConstraint(
                 condition=Q(rsvp_closes_at__lte=F("ends_at")),
                 name="event_rsvp_closes_by_its_end",
-                violation_error_message=_("RSVP closes before the event is over."),
+                violation_error_message=_("RSVPs can’t stay open after the event ends. Choose an earlier time."),
             ),
             models.CheckConstraint(
                 condition=Q(max_party_size__gte=1, max_party_size__lte=MAX_PARTY_SIZE),
                 name="event_max_party_size_in_bounds",
-                violation_error_message=_("The largest party is too small or too large."),
+                violation_error_message=_("The maximum party size is too small or too large."),
             ),
             models.CheckConstraint(
                 condition=Q(capacity__lte=MAX_CAPACITY),
                 name="event_capacity_in_bounds",
-                violation_error_message=_("No room in Stockton holds that many."),
+                violation_error_message=_("The capacity is too large."),
             ),
         ]
 
     def __str__(self):
-        return f"{self.title}, {timezone.localdate(self.starts_at):%Y-%m-%d}"
+        return f"{self.title}, {short_date(self.starts_at)}"
 
     def get_absolute_url(self):
         return reverse("event", args=[self.slug])

@@ -12,6 +12,7 @@ from django.db.models.functions import Lower, Now
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from imagine.core.links import FormLink
 from imagine.core.models import AuditEntry
@@ -65,15 +66,15 @@ class Rsvp(FormLink):
     LINK_FIELDS = (*FormLink.LINK_FIELDS, "browser_hash")
 
     class Status(models.TextChoices):
-        CONFIRMED = "confirmed", _("confirmed")
-        PARTIALLY_CONFIRMED = "partially_confirmed", _("partly waiting")
-        WAITLISTED = "waitlisted", _("waiting list")
-        CANCELED = "canceled", _("cancelled")
+        CONFIRMED = "confirmed", pgettext_lazy("RSVP", "Confirmed")
+        PARTIALLY_CONFIRMED = "partially_confirmed", pgettext_lazy("RSVP", "Partly confirmed")
+        WAITLISTED = "waitlisted", pgettext_lazy("RSVP", "Waitlisted")
+        CANCELED = "canceled", pgettext_lazy("RSVP", "Canceled")
 
     class Source(models.TextChoices):
-        WEB = "web", _("the public page")
-        INVITATION = "invited", _("an invitation")
-        STAFF = "staff", _("staff")
+        WEB = "web", _("Event page")
+        INVITATION = "invited", _("Invitation")
+        STAFF = "staff", _("Staff")
 
     # No index of its own: that of rsvp_one_per_email_and_event begins with it.
     event = models.ForeignKey(
@@ -91,39 +92,39 @@ class Rsvp(FormLink):
         null=True,
         editable=False,
         related_name="rsvps",
-        help_text=_("Which organization it is; matching.py says so."),
     )
-    no_organization = models.BooleanField(
-        _("belongs to no partner"), default=False, db_default=False, editable=False, help_text=_("Staff said so.")
-    )
+    no_organization = models.BooleanField(_("not a partner"), default=False, db_default=False, editable=False)
     normalized_organization_name = models.GeneratedField(
         expression=normalize_name(F("organization_name")), output_field=models.TextField(), db_persist=True
     )
     language = models.CharField(_("language"), max_length=5, choices=settings.LANGUAGES, default="en")
-    source = models.CharField(_("where it came from"), max_length=8, choices=Source, default=Source.WEB)
+    source = models.CharField(_("source"), max_length=8, choices=Source, default=Source.WEB)
     note = models.TextField(_("note"), max_length=1000, blank=True)
     accepts_partial = models.BooleanField(
-        _("fewer seats are fine"), default=False, help_text=_("Takes what is free and waits for the rest.")
+        _("accepts fewer seats"), default=False, help_text=_("Takes the available seats now and waits for the rest.")
     )
 
-    held_seats = models.PositiveSmallIntegerField(_("held seats"), default=0, editable=False)
-    waitlisted_seats = models.PositiveSmallIntegerField(_("waiting seats"), default=0, editable=False)
-    waitlisted_since = models.DateTimeField(_("waiting since"), null=True, editable=False)
+    held_seats = models.PositiveSmallIntegerField(_("confirmed seats"), default=0, editable=False)
+    waitlisted_seats = models.PositiveSmallIntegerField(_("waitlisted seats"), default=0, editable=False)
+    waitlisted_since = models.DateTimeField(_("waitlisted since"), null=True, editable=False)
     overbooked_seats = models.PositiveSmallIntegerField(
-        _("seats beyond the room"), default=0, editable=False, help_text=_("Given by staff although none was free.")
+        _("seats over capacity"),
+        default=0,
+        editable=False,
+        help_text=_("Confirmed by staff when no seats were available."),
     )
-    canceled_at = models.DateTimeField(_("cancelled"), null=True, editable=False)
+    canceled_at = models.DateTimeField(_("canceled"), null=True, editable=False)
     skipped_at = models.DateTimeField(
-        _("passed over"), null=True, editable=False, help_text=_("A later party was seated, as this one did not fit.")
+        _("skipped"), null=True, editable=False, help_text=_("A later party got seats because this one needs more.")
     )
-    canceled_late = models.BooleanField(_("cancelled late"), default=False, editable=False)
+    canceled_late = models.BooleanField(_("canceled late"), default=False, editable=False)
 
     browser_hash = models.CharField(max_length=64, blank=True, editable=False)
     ics_uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     ics_sequence = models.PositiveIntegerField(default=0, editable=False)
     # The Event.schedule_version that the party was notified of; empty until the event changes.
     notified_version = models.CharField(max_length=16, blank=True, default="", db_default="", editable=False)
-    created_at = models.DateTimeField(_("made"), db_default=Now(), editable=False)
+    created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
     anonymized_at = models.DateTimeField(_("personal data removed"), null=True, editable=False)
     search_text = models.GeneratedField(
         expression=unaccented(join_columns("name", "email", "organization_name")),
@@ -144,7 +145,7 @@ class Rsvp(FormLink):
                 F("event"),
                 Lower("email"),
                 name="rsvp_one_per_email_and_event",
-                violation_error_message=_("This address has an RSVP for this event already."),
+                violation_error_message=_("This email already has an RSVP for this event."),
             ),
             models.CheckConstraint(
                 condition=Q(canceled_at__isnull=True, held_seats__gte=0, waitlisted_seats__gte=0)
@@ -245,7 +246,7 @@ class Guest(models.Model):
     name = models.CharField(_("name"), max_length=100, blank=True)
     dietary_needs = models.CharField(_("food needs"), max_length=200, blank=True)
     accessibility_needs = models.CharField(_("access or language needs"), max_length=200, blank=True)
-    checked_in_at = models.DateTimeField(_("came"), null=True, blank=True, editable=False)
+    checked_in_at = models.DateTimeField(_("checked in"), null=True, blank=True, editable=False)
     search_text = models.GeneratedField(
         expression=unaccented(F("name")), output_field=models.TextField(), db_persist=True
     )
@@ -253,7 +254,7 @@ class Guest(models.Model):
     class Meta:
         verbose_name = _("guest")
         verbose_name_plural = _("guests")
-        permissions = [("view_needs", "Can see food, access and language needs")]
+        permissions = [("view_needs", "Can see food, access, and language needs")]
         ordering = ["rsvp", "position"]
         constraints = [
             models.UniqueConstraint(

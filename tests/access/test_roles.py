@@ -180,7 +180,7 @@ def test_matching_several_rsvps_requires_its_own_permission():
     event, gate = factories.event(), factories.organization("Port Gate Logistics")
     rsvps = [factories.rsvp(event, name, organization_name="Port Gate") for name in ("Alma Reyes", "Ben Cho")]
     client, page = client_without("core.act_on_many"), reverse("admin:summit_match", args=[rsvps[0].pk])
-    assert "What you say here is for this RSVP." in page_text(client.get(page))
+    assert "Your choice applies to this RSVP." in page_text(client.get(page))
     assert b'action="/imagine/admin/summit/rsvp/' not in client.get(reverse("admin:summit_to_match")).content
     client.post(page, {"was": "", "choose": gate.pk})
     assert [rsvp.name for rsvp in gate.rsvps.all()] == ["Alma Reyes"]

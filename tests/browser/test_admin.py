@@ -69,6 +69,15 @@ def test_admin_errors_and_actions_have_no_problems(visit, staff):
     assert not found, "\n".join(found)
 
 
+def test_calendars_and_clocks_are_named_after_their_field(visit, staff):
+    page = visit()
+    sign_in(page)
+    page.goto("/imagine/admin/summit/event/add/")
+    for name in ("Choose a Date: Starts, date", "Choose a Time: RSVPs close, time"):
+        assert page.get_by_role("link", name=name, exact=True).count() == 1
+    assert page.locator(".date-icon, .clock-icon").count() == page.locator("a[aria-label^=Choose]").count() == 8
+
+
 def test_message_preview_shows_the_email_without_links(visit, staff):
     rsvp = factories.rsvp(factories.event(), size=3)
     message = Message.objects.get()

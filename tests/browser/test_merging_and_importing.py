@@ -78,10 +78,10 @@ def test_rsvp_is_matched_to_an_organization_without_scripts(visit, staff):
     page = visit(scripts=False)
     sign_in(page)
     page.goto(RSVPS)
-    page.click("text=Organizations to match")
-    page.click("text=It is Port Gate Logistics")
-    expect(page.locator(".messagelist")).to_have_text("1 RSVP is of Port Gate Logistics.")
-    expect(page.locator("#content")).to_contain_text("Every organization that was typed is matched.")
+    page.click("text=Match organizations")
+    page.click("text=Match to Port Gate Logistics")
+    expect(page.locator(".messagelist")).to_have_text("1 RSVP matched to Port Gate Logistics.")
+    expect(page.locator("#content")).to_contain_text("Nothing to match.")
     assert Rsvp.objects.get().organization == gate
 
 

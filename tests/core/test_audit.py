@@ -58,7 +58,7 @@ def test_staff_change_records_the_user_and_only_changed_fields(staff):
     ]
     page = web_client.page_text(staff.get(address))
     assert "anna phone: – → 209 555 0100" in page
-    assert "guests: Alma Reyes → Alma Reyes; – held seats: 1 → 2" in page
+    assert "guests: Alma Reyes → Alma Reyes; – confirmed seats: 1 → 2" in page
 
 
 def test_override_requires_and_records_a_reason(staff):
@@ -66,7 +66,7 @@ def test_override_requires_and_records_a_reason(staff):
     rsvp = factories.rsvp(event)
     action = {"action": "promote_over_capacity", "_selected_action": [rsvp.pk]}
     page = staff.post("/imagine/admin/summit/rsvp/", action, follow=True)
-    assert "Say why in the field beside the action" in web_client.page_text(page)
+    assert "Enter a reason next to the action" in web_client.page_text(page)
     assert snapshots.seats(event) == [("Alma Reyes", 0, 1)]
     staff.post("/imagine/admin/summit/rsvp/", action | {"reason": "The mayor"}, follow=True)
     seat_changes = {"held_seats": [0, 1], "waitlisted_seats": [1, 0], "overbooked_seats": [0, 1]}

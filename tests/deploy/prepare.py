@@ -1,11 +1,12 @@
-"""`python -m tests.deploy.prepare`: a database with an open event, an open school year, a superuser and contacts."""
+"""`python -m tests.deploy.prepare`: a database with an open school year, contacts, and for each pool mode an open event
+and a superuser of its name."""
 
 import django
 from django.core.management import call_command
 
-SLUG = "summit"
+POOL_MODES = ("session", "transaction")
 CONTACTS = 40
-APP_KEY = "0123456789abcdef0123456789abcdef01234567"  # of the superuser's authenticator app
+APP_KEY = "0123456789abcdef0123456789abcdef01234567"  # of the superusers' authenticator apps
 
 if __name__ == "__main__":
     django.setup()
@@ -17,8 +18,9 @@ if __name__ == "__main__":
     from tests.accounts.people import add_app
     from tests.factories import pledge_year
 
-    factories.event(slug=SLUG, capacity=1000)
     pledge_year()
-    call_command("createsuperuser", username="staff", email="staff@example.org", interactive=False)
-    add_app(User.objects.get(), key=APP_KEY)
+    for mode in POOL_MODES:
+        factories.event(slug=mode, title=f"Summit ({mode})", capacity=1000)
+        call_command("createsuperuser", username=mode, email=f"{mode}@example.org", interactive=False)
+        add_app(User.objects.get(username=mode), key=APP_KEY)
     call_command("make_contacts", str(CONTACTS))

@@ -47,6 +47,8 @@ class Container:
         image.copy_tree(self.tree, patterns)
         self.python = root / "python"
         image.make_environment(self.python)
+        (compile_code,) = (command for command in image.instructions("RUN") if "compileall" in command)
+        self.succeed(compile_code)
 
     def environment(self, service="web", **changes):
         path = f"{self.python / 'bin'}:/usr/bin:/bin"

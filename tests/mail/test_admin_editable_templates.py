@@ -61,7 +61,7 @@ def test_custom_text_is_saved_and_used_from_then_on(staff):
     )
     page = web_client.page_text(staff.get(PAGE))
     assert "Saved. It is said so from the next mail on." in page
-    assert "See you {soon}: {event}, {day} → See you {soon}" in page
+    assert "{event} is {soon}, {day} → See you {soon}" in page
 
 
 def test_saving_unchanged_text_changes_nothing(staff):
@@ -110,7 +110,7 @@ def test_preview_shows_what_was_typed_and_saves_nothing(staff):
     english, spanish = response.context["columns"]
     assert english.email.subject == "See you in 7 days"
     assert "Dear Alma Reyes, look at (the link of each reader alone)." in english.email.body_text
-    assert spanish.email.subject.startswith("Nos vemos dentro de 7 días: Reunión de inicio de Imagine Promise")
+    assert spanish.email.subject.startswith("Arranque de Imagine Promise: en 7 días")
     page = response.content.decode()
     assert page.count("<iframe") == 2
     assert "See you {soon}" in page  # the field keeps the typed text
@@ -148,7 +148,7 @@ def test_saved_text_that_became_invalid_is_reported(staff):
     english, _spanish = response.context["columns"]
     assert english.notes[0] == "These words do not fit any more, so the shipped words are sent until you save others."
     assert english.notes[1].startswith("This mail knows no {somebody}.")
-    assert english.email.subject.startswith("See you in 7 days: Imagine Promise Kickoff")
+    assert english.email.subject.startswith("Imagine Promise Kick-off is in 7 days")
     assert "Dear {somebody}," in response.content.decode()
 
 

@@ -56,7 +56,7 @@ def waitlisted_without_seats(event: Event) -> Rsvp:
 
 
 REASON = {"reason": "The superintendent asked"}
-ALREADY_EMAILED = "1 link was mailed in the last ten minutes and is not mailed again."
+ALREADY_EMAILED = "1 personal link was emailed in the last 10 minutes, so we didn’t send it again."
 EVENT_OVER = "This event is over or was cancelled, so nothing can be changed now."
 # Action, row, data, message, seats afterward, newest email, message when repeated, message when the event is over.
 CASES = [
@@ -64,7 +64,7 @@ CASES = [
         "cancel_rsvps",
         seated,
         {},
-        "1 RSVP was cancelled.",
+        "1 RSVP canceled.",
         (0, 0),
         "canceled",
         ALREADY_DONE,
@@ -74,29 +74,47 @@ CASES = [
         "reinstate_rsvps",
         canceled,
         {},
-        "1 RSVP is back.",
+        "1 RSVP restored.",
         (2, 0),
         "confirmed",
         ALREADY_DONE,
         "This event does not take RSVPs",
     ),
-    ("promote_rsvps", waitlisted_party, {}, "1 RSVP was seated.", (2, 0), "promoted", ALREADY_DONE, EVENT_OVER),
     (
-        "promote_over_capacity",
-        waitlisted_without_seats,
-        REASON,
-        "1 RSVP was seated.",
+        "promote_rsvps",
+        waitlisted_party,
+        {},
+        "Seats confirmed for 1 RSVP.",
         (2, 0),
         "promoted",
         ALREADY_DONE,
         EVENT_OVER,
     ),
-    ("move_rsvps_to_waitlist", seated, {}, "1 RSVP waits now.", (0, 2), "waitlisted", ALREADY_DONE, EVENT_OVER),
+    (
+        "promote_over_capacity",
+        waitlisted_without_seats,
+        REASON,
+        "Seats confirmed for 1 RSVP.",
+        (2, 0),
+        "promoted",
+        ALREADY_DONE,
+        EVENT_OVER,
+    ),
+    (
+        "move_rsvps_to_waitlist",
+        seated,
+        {},
+        "1 RSVP moved to the waitlist.",
+        (0, 2),
+        "waitlisted",
+        ALREADY_DONE,
+        EVENT_OVER,
+    ),
     (
         "resend_links",
         seated,
         {},
-        "1 link is on its way.",
+        "1 personal link emailed.",
         (2, 0),
         "link",
         ALREADY_EMAILED,
@@ -236,7 +254,7 @@ def test_promoting_names_the_party_that_did_not_fit(staff):
     event.capacity = 3
     factories.save_event(event)
     assert shown_messages(run_action(staff, "promote_rsvps", large, fits)) == [
-        "1 RSVP was seated.",
+        "Seats confirmed for 1 RSVP.",
         f"RSVP {large.code}: Only 1 seat is free, and this party waits for 3.",
     ]
     assert snapshots.seats(event) == [("Seated", 1, 0), ("Fits", 1, 0), ("Large", 0, 3)]
@@ -247,7 +265,7 @@ def test_override_without_a_reason_is_refused(staff, reason):
     rsvp = waitlisted_without_seats(factories.event())
     before = snapshots.tables(exclude=IGNORED_TABLES)
     assert shown_messages(run_action(staff, "promote_over_capacity", rsvp, reason=reason)) == [
-        "Say why in the field beside the action: it is kept in the history."
+        "Enter a reason next to the action. We save it in the change history."
     ]
     assert snapshots.tables(exclude=IGNORED_TABLES) == before
 
@@ -261,7 +279,7 @@ def test_replacing_a_link_works_repeatedly_and_after_the_event(staff):
         if end:
             end(event)
         Message.objects.update(state="sent", sent_at=timezone.now())  # unsent email with an old link is deleted
-        assert shown_messages(run_action(staff, "replace_rsvp_links", rsvp)) == ["1 link was replaced."]
+        assert shown_messages(run_action(staff, "replace_rsvp_links", rsvp)) == ["1 personal link replaced."]
         valid_tokens.add(Rsvp.objects.get().token)
     assert len(valid_tokens) == 4
     assert [email.split()[0] for email in snapshots.emails()] == ["confirmed", *["new_link"] * 3]
@@ -274,7 +292,7 @@ def test_bulk_cancel_sends_one_email_per_party(staff):
     event = factories.event(capacity=1)
     canceled_rsvps = [factories.rsvp(event, "Seated"), factories.rsvp(event, "Next"), factories.rsvp(event, "Then")]
     remaining = factories.rsvp(event, "Stays")
-    assert shown_messages(run_action(staff, "cancel_rsvps", *canceled_rsvps)) == ["3 RSVPs were cancelled."]
+    assert shown_messages(run_action(staff, "cancel_rsvps", *canceled_rsvps)) == ["3 RSVPs canceled."]
     assert [snapshots.emails(rsvp)[1:] for rsvp in canceled_rsvps] == [
         ["canceled 2 CANCEL"],
         ["canceled 2"],
@@ -300,7 +318,7 @@ def test_moving_to_waitlist_gives_seats_to_parties_ahead(staff):
     assert snapshots.seats(event) == [("Alma Reyes", 0, 2), ("Waits", 1, 0)]
     assert snapshots.emails(waitlisted) == ["waitlisted 1", "promoted 2 REQUEST"]
     page = web_client.page_text(staff.get(f"{RSVPS}{rsvp.pk}/change/"))
-    assert "held seats: 2 → 0 waiting seats: 0 → 2" in page
+    assert "confirmed seats: 2 → 0 waitlisted seats: 0 → 2" in page
 
 
 @pytest.mark.slow
@@ -319,7 +337,7 @@ def test_refusals_for_the_same_reason_share_one_message(staff):
 def test_export_without_guests_shows_message_instead_of_file(staff, kind):
     response = run_action(staff, f"guests_{kind}", canceled(factories.event()))
     assert shown_messages(response) == [
-        "There is no guest to list. Who cancelled is listed only when you filter by a cancelled state."
+        "No guests to export. To include canceled RSVPs, filter by “Canceled” or “Canceled late.”"
     ]
 
 
@@ -362,7 +380,7 @@ def test_concurrent_promotions_give_the_last_seat_once():
         ]
     )
     left_out = event.rsvps.get(waitlisted_seats=1)
-    for sentence in ("1 RSVP was seated.", f"RSVP {left_out.code}: No seat is free right now."):
+    for sentence in ("Seats confirmed for 1 RSVP.", f"RSVP {left_out.code}: No seat is free right now."):
         assert sum(sentence in page for page in pages) == 1
     assert sorted(row[1:] for row in snapshots.seats(event)) == [(0, 0), (0, 1), (1, 0)]
     assert sum(email.startswith("promoted") for email in snapshots.emails()) == 1
@@ -385,12 +403,10 @@ def test_concurrent_moves_to_waitlist_happen_once():
 def test_canceling_an_event_again_changes_nothing(staff):
     event = factories.event()
     rsvp = factories.rsvp(event)
-    assert shown_messages(run_action(staff, "cancel_events", event, to=EVENTS, sure="yes")) == [
-        "1 event was called off."
-    ]
+    assert shown_messages(run_action(staff, "cancel_events", event, to=EVENTS, sure="yes")) == ["1 event canceled."]
     before = snapshots.tables(exclude=IGNORED_TABLES)
     assert shown_messages(run_action(staff, "cancel_events", event, to=EVENTS, sure="yes")) == [
-        "1 event was called off before; nobody is written to again."
+        "1 event was already canceled. We won’t email anyone again."
     ]
     assert snapshots.tables(exclude=IGNORED_TABLES) == before
     factories.notify_guests()
@@ -404,8 +420,8 @@ def test_canceling_event_that_ended_during_confirmation_is_refused(staff):
     factories.end_event(event)
     emails = snapshots.emails()
     assert shown_messages(run_action(staff, "cancel_events", event, other, to=EVENTS, sure="yes")) == [
-        "1 event was called off.",
-        f"{Event.objects.get(pk=event.pk)}: This event is over, so it cannot be cancelled.",
+        "1 event canceled.",
+        f"{Event.objects.get(pk=event.pk)}: This event is over, so it can’t be canceled.",
     ]
     assert snapshots.emails() == emails
 

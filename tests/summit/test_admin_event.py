@@ -3,6 +3,7 @@
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils.html import escape
 
 from summit import seats
 from summit.models import Event
@@ -41,7 +42,7 @@ def test_lowering_capacity_warns_and_keeps_all_seats(staff):
     event = factories.event(capacity=4)
     factories.rsvp(event, size=4)
     page = web_client.page_text(change(staff, event, capacity="1", max_party_size="1"))
-    assert "The room is over by 3 seats. Nobody lost a seat; nobody is called up." in page
+    assert "You’re 3 seats over capacity. No one loses a seat, but the waitlist is on hold." in page
     assert snapshots.seats(event) == [("Alma Reyes", 4, 0)]
 
 
@@ -70,26 +71,30 @@ def test_invalid_event_shows_error_on_its_field(subtests, staff):
     before = snapshots.tables(exclude=("accounts.StaffSession",))
     for more in [{}, {"_sure": "yes"}]:
         for value, field, expected_error in [
-            ({"ends_at_0": "2020-01-01"}, "ends_at", "An event ends after it starts."),
-            ({"rsvp_closes_at_0": "2020-01-01"}, "rsvp_closes_at", "RSVP closes after it opens."),
-            ({"rsvp_closes_at_0": "2099-01-01"}, "rsvp_closes_at", "RSVP closes before the event is over."),
-            ({"max_party_size": "0"}, "max_party_size", "Write 1 or more."),
+            ({"ends_at_0": "2020-01-01"}, "ends_at", "Choose an end time after the event starts."),
+            ({"rsvp_closes_at_0": "2020-01-01"}, "rsvp_closes_at", "Choose a closing time after RSVPs open."),
+            (
+                {"rsvp_closes_at_0": "2099-01-01"},
+                "rsvp_closes_at",
+                "RSVPs can’t stay open after the event ends. Choose an earlier time.",
+            ),
+            ({"max_party_size": "0"}, "max_party_size", "Enter 1 or more."),
             (
                 {"max_party_size": "21", "capacity": "30"},
                 "max_party_size",
-                "No party here is that large: write 20 or less.",
+                "Enter 20 or less.",
             ),
-            ({"capacity": "5"}, "max_party_size", "The largest party does not fit the room: the capacity is smaller."),
+            ({"capacity": "5"}, "max_party_size", "The maximum party size can’t be larger than the capacity."),
             (
                 {"max_party_size": "11"},
                 "max_party_size",
-                "The largest party does not fit the room: the capacity is smaller.",
+                "The maximum party size can’t be larger than the capacity.",
             ),
-            ({"capacity": "-1"}, "capacity", "Write 0 or more."),
-            ({"capacity": "1000000"}, "capacity", "No room in Stockton holds that many: write 20000 or less."),
-            ({"reserved_seats": "11"}, "reserved_seats", "More seats are reserved than the room has."),
-            ({"slug": "two words"}, "slug", "A web address has letters, digits and hyphens, and no spaces."),
-            ({"slug": "taken"}, "slug", "Another event has this web address. Choose one that is still free."),
+            ({"capacity": "-1"}, "capacity", "Enter 0 or more."),
+            ({"capacity": "1000000"}, "capacity", "Enter 20000 or less."),
+            ({"reserved_seats": "11"}, "reserved_seats", "You can’t reserve more seats than the capacity."),
+            ({"slug": "two words"}, "slug", "Use only letters, numbers, and hyphens, with no spaces."),
+            ({"slug": "taken"}, "slug", "Another event already has this web address. Enter a different one."),
             (
                 {
                     "starts_at_0": "2020-01-02",
@@ -98,7 +103,7 @@ def test_invalid_event_shows_error_on_its_field(subtests, staff):
                     "rsvp_closes_at_0": "2020-01-02",
                 },
                 "ends_at",
-                "This is past, and guests have RSVPs. Call the event off to tell them.",
+                "This time has passed, and guests have RSVP’d. To notify them, cancel the event in the event list.",
             ),
         ]:
             with subtests.test(more=more, value=value, field=field, expected_error=expected_error):
@@ -123,6 +128,23 @@ def test_add_form_creates_an_event(staff):
     assert (another.title, another.capacity, another.starts_at) == ("Another", 10, event.starts_at)
 
 
+def test_list_and_form_have_titles_of_their_own(staff):
+    event = factories.event(title="Tea & <Talk>")
+    form = web_client.page_html(staff.get(change_url(event)))
+    assert web_client.page_title(staff.get(LIST)) == "Events | Imagine Promise"
+    assert "<h1>Events</h1>" in web_client.page_html(staff.get(LIST))
+    assert web_client.page_title(form) == f"{event} | Events | Imagine Promise"
+    assert f"<h1>{escape(event)}</h1>" in form
+    assert str(event).startswith("Tea & <Talk>, ")
+
+
+def test_each_date_and_time_is_named_after_its_field(staff):
+    form = staff.get(f"{LIST}add/").content.decode()
+    for label in ("Starts", "Ends", "RSVPs open", "RSVPs close"):
+        assert f'aria-label="{label}, date"' in form
+        assert f'aria-label="{label}, time"' in form
+
+
 def test_event_with_rsvps_is_not_deleted(staff):
     event = factories.event()
     factories.rsvp(event)
@@ -136,10 +158,10 @@ def test_canceling_asks_for_confirmation_then_notifies_each_party_once(staff):
     seated, waitlisted = factories.rsvp(event, "Seated"), factories.rsvp(event, "Waits")
     before = snapshots.tables(exclude=("accounts.StaffSession",))
     response = cancel_events(staff, event)
-    assert "Call off the event?" in web_client.page_text(response)
+    assert "Cancel this event?" in web_client.page_text(response)
     assert snapshots.tables(exclude=("accounts.StaffSession",)) == before
     value = web_client.form_fields(response)
-    assert "1 event was called off." in web_client.page_text(cancel_events(staff, event, sure=value["sure"]))
+    assert "1 event canceled." in web_client.page_text(cancel_events(staff, event, sure=value["sure"]))
     assert Event.objects.get().canceled_at is not None
     factories.notify_guests()
     assert snapshots.emails(seated) == ["confirmed 1 REQUEST", "event_canceled 2 CANCEL"]
@@ -149,7 +171,7 @@ def test_canceling_asks_for_confirmation_then_notifies_each_party_once(staff):
 def test_canceling_past_event_is_refused(staff):
     event = factories.event()
     factories.end_event(event)
-    assert "This event is over, so it cannot be cancelled." in web_client.page_text(
+    assert "This event is over, so it can’t be canceled." in web_client.page_text(
         cancel_events(staff, event, sure="yes")
     )
     assert Event.objects.get().canceled_at is None

@@ -90,7 +90,7 @@ def test_page_shows_answer_and_message_state_without_the_token(staff, answered_e
     ):
         assert expected_text in text
     assert invited.token not in page.content.decode()
-    assert "2 seats, confirmed" in web_client.page_text(
+    assert "2 seats, Confirmed" in web_client.page_text(
         staff.get(f"{LIST}{invitation_of(answered_event, 'Alma Reyes').pk}/change/")
     )
 
@@ -132,7 +132,7 @@ def test_export_contains_the_filtered_invitations(staff, answered_event):
     header, *rows = read_rows(staff.get(f"{LIST}list.csv?answer=declined"))
     assert header == [
         *("Event", "Date", "Contact", "Email", "Organization", "Sector", "Language", "Invited", "Answer"),
-        *("Seats held", "Seats waited for", "Declined", "A word with it"),
+        *("Confirmed seats", "Waitlisted seats", "Declined", "Message"),
     ]
     assert [(row[2], row[8], row[9], row[12]) for row in rows] == [
         ("Ben Ochoa", "declined", "", "We count the stock in that week."),

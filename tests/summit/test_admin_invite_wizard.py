@@ -72,7 +72,7 @@ def test_event_page_links_to_invite_page_and_counts_invitations(staff, kickoff):
     invitation = factories.invite(kickoff, people()[0])
     responses.decline_invitation(invitation, "Inventory that week")
     text = web_client.page_text(staff.get(f"{EVENTS}{kickoff.pk}/change/"))
-    assert "invitations 1 accepted 0 declined 1 not answered 0" in text
+    assert "invited 1 accepted 0 declined 1 no answer yet 0" in text
 
 
 def test_audiences_are_described_in_words(staff, kickoff):

@@ -58,10 +58,13 @@ def test_accepting_a_suggestion_matches_all_rsvps_with_that_name(staff, event, g
     factories.rsvp(event, "Dara Keo", organization_name="Zeta Freight")
     page = web_client.page_text(staff.get(LIST))
     assert "port gate logistcs 2 RSVPs: Chue Vang , chue.vang@example.org; Ben Ochoa , ben.ochoa@example.org" in page
-    assert "It is Port Gate Logistics similar name; Business and industry" in page
-    assert "Zeta Freight 1 RSVP: Dara Keo , dara.keo@example.org Choose one, or make a new one" in page
+    assert "Match to Port Gate Logistics similar name; Business and industry" in page
+    assert "Zeta Freight 1 RSVP: Dara Keo , dara.keo@example.org Choose or create one" in page
     response = press_button(staff, same_organization, choose=gate.pk, back="names")
-    assert (response.redirect_chain[-1][0], shown_messages(response)) == (LIST, ["2 RSVPs are of Port Gate Logistics."])
+    assert (response.redirect_chain[-1][0], shown_messages(response)) == (
+        LIST,
+        ["2 RSVPs matched to Port Gate Logistics."],
+    )
     assert [partner(rsvp), partner(same_organization)] == [GATE, GATE]
     assert "port gate" not in web_client.page_text(response).replace(GATE, "")
     assert not Contact.objects.exists()
@@ -87,7 +90,9 @@ def test_list_is_paged_with_constant_query_count(staff, event):
 
 def test_empty_list_says_so(staff, event):
     factories.rsvp(event)
-    assert "Every organization that was typed is matched." in web_client.page_text(staff.get(LIST))
+    assert "Nothing to match. Organization names that guests enter appear here until" in web_client.page_text(
+        staff.get(LIST)
+    )
 
 
 # One RSVP --------------------------------------------------------------------------------------------------------
@@ -95,21 +100,21 @@ def test_empty_list_says_so(staff, event):
 
 def test_rsvp_page_shows_suggestion_and_links_to_matching(staff, gate, rsvp):
     page = staff.get(match_url(rsvp))
-    assert "May be: Port Gate Logistics (similar name). Say which it is" in web_client.page_text(page)
+    assert "Possible matches: Port Gate Logistics (similar name). Match organization" in web_client.page_text(page)
     assert f'href="{change_url(rsvp)}"' in page.content.decode()
     press_button(staff, rsvp, choose=gate.pk)
     page = staff.get(match_url(rsvp))
     assert f'href="/imagine/admin/partners/organization/{gate.pk}/change/"' in page.content.decode()
     assert "staff partner: – → Port Gate Logistics" in web_client.page_text(page)
     organization_matching.assign_no_organization(Rsvp.objects.all())
-    assert "belongs to no partner. Say otherwise" in web_client.page_text(staff.get(match_url(rsvp)))
+    assert "Not a partner. Change match" in web_client.page_text(staff.get(match_url(rsvp)))
 
 
 def test_searched_organization_can_be_chosen_with_guest_as_contact(staff, gate, rsvp):
     factories.organization("Iglesia Luz del Valle")
     page = web_client.page_text(staff.get(f"{change_url(rsvp)}?q=IGLÉSIA"))
-    assert "Found for “IGLÉSIA” It is Iglesia Luz del Valle" in page
-    assert "No organization has this in its name." in web_client.page_text(staff.get(f"{change_url(rsvp)}?q=zeta"))
+    assert "Results for “IGLÉSIA” Match to Iglesia Luz del Valle" in page
+    assert "No organization’s name contains this." in web_client.page_text(staff.get(f"{change_url(rsvp)}?q=zeta"))
     church = Organization.objects.get(name="Iglesia Luz del Valle")
     press_button(staff, rsvp, choose=church.pk, contacts="1")
     assert partner(rsvp) == "Iglesia Luz del Valle"
@@ -117,7 +122,7 @@ def test_searched_organization_can_be_chosen_with_guest_as_contact(staff, gate, 
 
 
 def test_pages_say_whose_address_is_not_verified_and_who_becomes_a_contact(staff, event, gate, rsvp):
-    everyone = "Also add these guests as contacts, and let them open its pledge"
+    everyone = "Also add these guests as contacts, who can open the organization’s pledge"
     factories.rsvp(event, "Chue Vang", organization_name="port gate logistcs", verified_at=None)
     listed = web_client.page_text(staff.get(LIST))
     assert "chue.vang@example.org, address not verified; Ben" in listed
@@ -125,18 +130,18 @@ def test_pages_say_whose_address_is_not_verified_and_who_becomes_a_contact(staff
     page = web_client.page_text(staff.get(change_url(rsvp)))
     assert "Chue Vang , chue.vang@example.org, address not verified" in page
     assert f"{everyone}: Ben Ochoa" in page
-    assert "Ben Ochoa becomes its contact." in page
+    assert "Ben Ochoa will be added as its contact." in page
     Rsvp.objects.update(verified_at=None)
     page = web_client.page_text(staff.get(change_url(rsvp)))
     assert everyone not in page
-    assert page.count("No one here has a verified address, so no one becomes a contact.") == 2
+    assert page.count("No one here has a verified email address, so no contacts will be added.") == 2
 
 
 def test_new_organization_is_created_from_typed_values(staff, rsvp):
     data = web_client.form_fields(staff.get(change_url(rsvp)))
     assert (data["name"], data["sector"]) == ("Port Gate Logistcs", "labor")
     response = press_button(staff, rsvp, new="1", name="Port Gate Logistics", sector="business")
-    assert shown_messages(response) == ["1 RSVP is of Port Gate Logistics."]
+    assert shown_messages(response) == ["1 RSVP matched to Port Gate Logistics."]
     created = Organization.objects.get()
     assert (created.name, created.sector, created.contacts.get().name, partner(rsvp)) == (
         GATE,
@@ -149,8 +154,8 @@ def test_new_organization_is_created_from_typed_values(staff, rsvp):
 def test_new_organization_with_existing_name_asks_for_confirmation(staff, gate, rsvp):
     response = press_button(staff, rsvp, new="1", name="The PORT GATE Logistics, Inc.")
     page = web_client.page_text(response)
-    assert "There is an organization with this name already. Choose it, or change the name." in page
-    assert "There are two with this name: make a second one" in page
+    assert "An organization with this name already exists. Choose it, or enter a different name." in page
+    assert "Create a second organization with this name" in page
     assert (Organization.objects.count(), partner(rsvp)) == (1, None)
     press_button(staff, rsvp, new="1", name="The PORT GATE Logistics, Inc.", sure="1")
     assert (Organization.objects.count(), partner(rsvp)) == (2, "The PORT GATE Logistics, Inc.")
@@ -164,10 +169,10 @@ def test_invalid_new_organization_shows_form_errors(staff, rsvp, typed):
 
 
 def test_rsvp_marked_as_no_partner_can_be_matched_again(staff, rsvp):
-    assert shown_messages(press_button(staff, rsvp, none="1")) == ["1 RSVP belongs to no partner."]
+    assert shown_messages(press_button(staff, rsvp, none="1")) == ["1 RSVP marked as not a partner."]
     assert rsvp not in Rsvp.objects.unmatched()
     response = press_button(staff, rsvp, again="1", was="none")
-    assert shown_messages(response) == ["1 RSVP is to be matched again."]
+    assert shown_messages(response) == ["Match removed from 1 RSVP."]
     assert rsvp in Rsvp.objects.unmatched()
 
 
@@ -175,7 +180,7 @@ def test_changing_a_match_affects_only_that_rsvp(staff, event, gate, rsvp):
     same_organization = factories.rsvp(event, "Chue Vang", organization_name="Port Gate Logistcs")
     press_button(staff, rsvp, choose=gate.pk)
     other = factories.organization("Zeta Freight")
-    assert "for this RSVP alone" in web_client.page_text(staff.get(change_url(rsvp)))
+    assert "Your choice changes only this RSVP." in web_client.page_text(staff.get(change_url(rsvp)))
     press_button(staff, rsvp, choose=other.pk, was=str(gate.pk))
     assert [partner(rsvp), partner(same_organization)] == ["Zeta Freight", GATE]
 
@@ -214,7 +219,7 @@ def test_view_only_staff_see_the_list_but_cannot_match(gate, rsvp):
 @pytest.mark.slow
 def test_staff_without_add_permission_can_only_choose_existing(gate, rsvp):
     editor = staff_client("view_rsvp", "change_rsvp")
-    assert "Make this organization" not in web_client.page_text(editor.get(change_url(rsvp)))
+    assert "Create organization" not in web_client.page_text(editor.get(change_url(rsvp)))
     assert editor.post(change_url(rsvp), {"new": "1", "name": "Zeta", "was": ""}).status_code == 403
     assert editor.post(change_url(rsvp), {"choose": gate.pk, "was": ""}).status_code == 302
     assert (partner(rsvp), Organization.objects.count()) == (GATE, 1)

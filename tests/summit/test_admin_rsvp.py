@@ -57,7 +57,9 @@ def test_adding_to_full_event_waitlists_or_seats_over_capacity(staff):
 def test_adding_over_capacity_without_reason_is_refused_and_keeps_input(staff, reason):
     event = factories.event(capacity=0)
     response = add(staff, event, size="2", over_capacity="on", reason=reason, note="Drives the speaker")
-    assert dict(response.context["adminform"].form.errors) == {"reason": ["Say why: it is kept in the history."]}
+    assert dict(response.context["adminform"].form.errors) == {
+        "reason": ["Enter a reason. We save it in the change history."]
+    }
     assert web_client.form_fields(response)["note"] == "Drives the speaker"
     assert (Rsvp.objects.count(), snapshots.emails()) == (0, [])
 
@@ -77,7 +79,7 @@ def test_adding_is_allowed_after_rsvp_closes_but_not_after_the_event(staff):
 @pytest.mark.parametrize(
     ("fields", "error"),
     [
-        ({"email": "ALMA.REYES@example.org"}, "This address has an RSVP for this event already."),
+        ({"email": "ALMA.REYES@example.org"}, "This email already has an RSVP for this event."),
         ({"email": "alma"}, "An address has one @ sign."),
         ({"size": "7"}, "A party here is one to 6 people."),
         ({"size": "0"}, "greater than or equal to 1"),
@@ -169,7 +171,7 @@ def test_email_of_another_party_is_refused(staff):
     factories.rsvp(event, "Other")
     rsvp = factories.rsvp(event)
     response = change(staff, rsvp, email="OTHER@example.org")
-    assert "This address has an RSVP for this event already." in web_client.page_text(response)
+    assert "This email already has an RSVP for this event." in web_client.page_text(response)
     rsvp.refresh_from_db()
     assert rsvp.email == "alma.reyes@example.org"
 
@@ -283,7 +285,7 @@ def test_reinstate_action_restores_the_whole_party_once(staff):
     event = factories.event()
     rsvp = seats.cancel(factories.rsvp(event, size=2, guests=("Ben",)))
     run_action(staff, "reinstate_rsvps", rsvp)
-    assert "1 RSVP is back." not in web_client.page_text(run_action(staff, "reinstate_rsvps", rsvp))
+    assert "1 RSVP restored." not in web_client.page_text(run_action(staff, "reinstate_rsvps", rsvp))
     assert snapshots.seats(event) == [("Alma Reyes", 2, 0)]
     assert snapshots.guests(rsvp) == [(1, "Alma Reyes"), (2, "Ben")]
 
@@ -306,3 +308,25 @@ def test_note_of_canceled_rsvp_can_be_changed_after_the_event(staff):
     rsvp = seats.cancel(factories.rsvp(event))
     factories.end_event(event)
     assert change(staff, rsvp, note="Called.").status_code == 302
+
+
+# Names of what is on the page -------------------------------------------------------------------------------------
+
+
+def test_list_has_a_title_and_names_its_search_and_checkboxes(staff):
+    factories.rsvp(factories.event(), "Tia Moua & Co.")
+    page = web_client.page_html(staff.get(LIST))
+    assert web_client.page_title(page) == "RSVPs | Imagine Promise"
+    assert "<h1>RSVPs</h1>" in page
+    assert '<label class="visually-hidden" for="searchbar">Search</label>' in page
+    assert 'id="searchbar" aria-describedby="searchbar-help"' in page
+    assert '<p class="search-help" id="searchbar-help">Search by any guest’s name' in page
+    assert 'aria-label="Select Tia Moua &amp; Co."' in page
+
+
+def test_page_of_rsvp_is_headed_by_the_guest_and_the_code(staff):
+    rsvp = factories.rsvp(factories.event(), "Tia Moua & Co.")
+    page = web_client.page_html(staff.get(f"{LIST}{rsvp.pk}/change/"))
+    assert web_client.page_title(page) == f"RSVP {rsvp.code} | RSVPs | Imagine Promise"
+    assert f"<h1>Tia Moua &amp; Co.</h1><h2>RSVP {rsvp.code}</h2>" in page
+    assert web_client.page_title(staff.get(ADD)) == "Add RSVP | Imagine Promise"

@@ -143,10 +143,10 @@ def test_guest_added_in_the_meantime_is_shown_and_input_is_kept(staff, party):
     assert snapshots.tables(exclude=IGNORED_TABLES) == before
     assert form_errors(page) == {
         "__all__": [
-            f"The party changed while you had it open. {NOT_SAVED}",
-            "It holds 4 seats now and waits for 0.",
-            "New in the party: Dee.",
-            "Save once more when it is right.",
+            "Someone else changed this party while you were editing. Your changes aren’t saved yet.",
+            "The party now has 4 confirmed seats and 0 on the waitlist.",
+            "Added to the party: Dee.",
+            "Review the changes, then save again.",
         ]
     }
     assert notes(page) == form_errors(page)["__all__"]
@@ -166,11 +166,11 @@ def test_input_for_a_removed_guest_is_shown(staff, party):
     page = save(staff, party, own_form | {"guests-1-dietary_needs": "vegan", "guests-2-name": "Chi", "note": "Mine"})
     assert form_errors(page) == {
         "__all__": [
-            f"The party changed while you had it open. {NOT_SAVED}",
-            "It holds 2 seats now and waits for 0.",
-            "Not in the party any more: Ben.",
-            "For them you had typed: vegan.",
-            "Save once more when it is right.",
+            "Someone else changed this party while you were editing. Your changes aren’t saved yet.",
+            "The party now has 2 confirmed seats and 0 on the waitlist.",
+            "Removed from the party: Ben.",
+            "You had entered for this guest: vegan.",
+            "Review the changes, then save again.",
         ]
     }
     repeated = web_client.form_fields(page)
@@ -198,7 +198,7 @@ def test_promotion_in_the_meantime_shows_current_seats(staff):
     own_form = form_data(staff, waitlisted)
     seats.cancel(first)
     page = save(staff, waitlisted, own_form | {"note": "Mine"})
-    assert "It holds 1 seat now and waits for 0." in form_errors(page)["__all__"]
+    assert "The party now has 1 confirmed seat and 0 on the waitlist." in form_errors(page)["__all__"]
     assert save(staff, waitlisted, web_client.form_fields(page)).status_code == 302
     assert Rsvp.objects.get(pk=waitlisted.pk).note == "Mine"
 
@@ -207,7 +207,7 @@ def test_cancellation_in_the_meantime_is_shown_and_other_input_is_kept(staff, pa
     own_form = form_data(staff, party)
     seats.cancel(party)
     page = save(staff, party, own_form | {"size": "5", "note": "Mine", "guests-1-dietary_needs": "vegan"})
-    assert "It is cancelled now." in form_errors(page)["__all__"]
+    assert "The RSVP is now canceled." in form_errors(page)["__all__"]
     assert save(staff, party, web_client.form_fields(page)).status_code == 302
     party.refresh_from_db()
     assert (party.status, party.note, needs(party)[1]) == ("canceled", "Mine", ("Ben", "vegan"))
@@ -218,7 +218,7 @@ def test_reinstatement_in_the_meantime_is_shown_and_input_is_kept(staff, party):
     own_form = form_data(staff, party)
     seats.reinstate(party, size=2)
     page = save(staff, party, own_form | {"note": "Mine"})
-    assert "It holds 2 seats now and waits for 0." in form_errors(page)["__all__"]
+    assert "The party now has 2 confirmed seats and 0 on the waitlist." in form_errors(page)["__all__"]
     repeated = web_client.form_fields(page)
     assert repeated["size"] == "2"
     assert save(staff, party, repeated).status_code == 302
@@ -232,7 +232,7 @@ def test_each_further_party_change_is_shown_again(staff, party):
     for size in (4, 2):
         seats.change_party_size(party, size=size)
         page = save(staff, party, own_form)
-        assert f"It holds {size} seats now and waits for 0." in form_errors(page)["__all__"]
+        assert f"The party now has {size} confirmed seats and 0 on the waitlist." in form_errors(page)["__all__"]
         own_form = web_client.form_fields(page)
     assert save(staff, party, own_form).status_code == 302
     assert (Rsvp.objects.get().note, Guest.objects.count()) == ("Mine", 2)

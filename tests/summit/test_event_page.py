@@ -60,12 +60,12 @@ def full_event(db) -> Event:
 def test_page_shows_seat_rsvp_and_sector_figures(staff, full_event):
     page = web_client.page_text(staff.get(change_url(full_event)))
     for text in (
-        "seats held 3 seats waited for 6 reserved seats 2 seats free 1 capacity 6",
-        "Confirmed (2) Waiting list (2) Passed over (1) Cancelled (1) Cancelled late (0) Unnamed companions (4)",
-        "Labor 2 1 4 Faith-based 1 2 0 Not said 1 0 2",
-        "3 guests with a seat said nothing.",
-        "0 4 Needs 4 seats together.",
-        "No mail of this event failed.",
+        "confirmed seats 3 waitlisted seats 6 reserved seats 2 available seats 1 capacity 6",
+        "Confirmed (2) Waitlisted (2) Skipped on the waitlist (1) Canceled (1) Canceled late (0) Unnamed guests (4)",
+        "Labor 2 1 4 Faith-based 1 2 0 Not given 1 0 2",
+        "3 guests with confirmed seats listed none.",
+        "0 4 Waiting for 4 seats together.",
+        "No emails about this event have failed.",
     ):
         assert text in page
 
@@ -74,7 +74,7 @@ def test_chart_is_labeled_and_has_no_inline_styles(staff, full_event):
     page = web_client.page_html(staff.get(change_url(full_event)))
     assert page.count('<rect class="chart-seats"') == page.count('<rect class="chart-rsvps"') == 1
     assert 'role="img" aria-labelledby="chart-title chart-words"' in page
-    assert "RSVPs 4, seats 9." in web_client.page_text(staff.get(change_url(full_event)))
+    assert "RSVPs: 4. Seats: 9." in web_client.page_text(staff.get(change_url(full_event)))
     assert "style=" not in page.partition('<div class="admin-page">')[2].partition("<form")[0]
 
 
@@ -103,7 +103,7 @@ def test_links_open_the_filtered_rsvp_list_of_this_event(subtests, staff, full_e
 def test_sectors_link_to_their_rsvps(staff, full_event):
     sectors = staff.get(change_url(full_event)).context["overview"]["sectors"]
     found = {row["label"]: names(staff.get(row["list"])) for row in sectors}
-    assert found == {"Labor": ["Large", "Stays"], "Faith-based": ["Small"], "Not said": ["Later"]}
+    assert found == {"Labor": ["Large", "Stays"], "Faith-based": ["Small"], "Not given": ["Later"]}
 
 
 def test_failed_email_is_shown_with_its_reason_and_link(staff, full_event):
@@ -120,14 +120,14 @@ def test_page_shows_overbooked_seats(staff):
     factories.rsvp(event, size=4)
     seats.promote_by_staff(factories.rsvp(event, "Walks in"), override_reason="Drives the speaker")
     page = web_client.page_text(staff.get(change_url(event)))
-    assert "The room is over by 1 seat. Nobody lost a seat" in page
-    assert "Staff gave 1 seat although none was free." in page
+    assert "You’re 1 seat over capacity. No one loses a seat" in page
+    assert "Staff confirmed 1 seat over capacity." in page
 
 
 def test_page_of_event_without_rsvps_says_so(staff):
     page = web_client.page_text(staff.get(change_url(factories.event())))
-    assert page.count("No RSVP yet.") == 2
-    assert "Nobody waits." in page
+    assert page.count("No RSVPs yet.") == 2
+    assert "No one is on the waitlist." in page
 
 
 def test_add_form_shows_no_overview(staff):
@@ -149,7 +149,7 @@ def test_spanish_chart_has_no_decimal_commas(staff, full_event):
 def test_page_with_errors_hides_the_overview(staff, full_event):
     response = save(staff, full_event, capacity="-1")
     assert "overview" not in response.context
-    assert "Write 0 or more." in web_client.page_text(response)
+    assert "Enter 0 or more." in web_client.page_text(response)
 
 
 @pytest.mark.slow
@@ -167,8 +167,8 @@ def test_page_query_count_is_constant(staff, full_event, django_assert_num_queri
 def test_names_and_failed_emails_require_list_permissions(full_event):
     viewer = staff_client("view_event")
     page = viewer.get(change_url(full_event))
-    assert "seats held 3" in web_client.page_text(page)
-    for hidden_text in ("Later", "Mail that failed", RSVPS):
+    assert "confirmed seats 3" in web_client.page_text(page)
+    for hidden_text in ("Later", "Failed emails", RSVPS):
         assert hidden_text not in page.content.decode()
 
 
@@ -205,10 +205,10 @@ def test_copy_for_next_spring_is_shown_before_it_is_saved(staff, last_year, wher
     address = staff.get(change_url(last_year) if where == "page" else LIST).context["next_spring"]
     page = staff.get(address)
     assert snapshots.tables(exclude=IGNORED_TABLES) == before
-    assert "Copied from Summit 2030 of April 4, 2030. Nothing is saved yet" in web_client.page_text(page)
+    assert "Copied from Summit 2030, April 4, 2030. Nothing is saved yet" in web_client.page_text(page)
     staff.post(address, web_client.form_fields(page))
     event = Event.objects.get(slug="summit-2031")
-    assert (str(event), event.title_es, event.school_year) == ("Summit 2031, 2031-04-03", "Cumbre 2031", 2031)
+    assert (str(event), event.title_es, event.school_year) == ("Summit 2031, April 3, 2031", "Cumbre 2031", 2031)
     assert (event.is_published, event.capacity, event.reserved_seats, event.venue) == (False, 300, 20, last_year.venue)
     assert (event.waitlist_closes_hours_before, event.rsvps.count()) == (15, 0)
     times = [event.starts_at, event.ends_at, event.rsvp_opens_at, event.rsvp_closes_at]
@@ -227,7 +227,7 @@ def test_copying_for_next_spring_again_reports_taken_slug(staff, last_year):
     data = web_client.form_fields(staff.get(address))
     assert staff.post(address, data).status_code == 302
     form = staff.post(address, data).context["adminform"].form
-    assert dict(form.errors) == {"slug": ["Another event has this web address. Choose one that is still free."]}
+    assert dict(form.errors) == {"slug": ["Another event already has this web address. Enter a different one."]}
     assert Event.objects.count() == 2
 
 
@@ -274,11 +274,12 @@ def test_moving_asks_for_confirmation_and_saves_nothing(staff, full_event):
     response = save(staff, full_event, venue=NEW_VENUE, capacity="7")
     page = web_client.page_text(response)
     assert snapshots.tables(exclude=IGNORED_TABLES) == before
-    assert "Saving moves the event and writes to 4 parties, with a calendar update." in page
-    assert 'value="Save and write to 4 parties"' in response.content.decode()
+    assert "If you save, we’ll email the new time or place to 4 parties." in page
+    assert "4 parties. Guests with confirmed seats also get a calendar update." in page
+    assert 'value="Save and email 4 parties"' in response.content.decode()
     english, spanish = response.context["previews"]
-    assert english.subject == f"New location: Imagine Promise Summit, {day(full_event.starts_at)}"
-    assert f"Previously: {full_event.venue}" in english.text
+    assert english.subject == f"New place: Imagine Promise Summit, {day(full_event.starts_at)}"
+    assert f"Until now: {full_event.venue}" in english.text
     assert NEW_VENUE in english.text
     assert spanish.subject.startswith("Nueva sede: Cumbre Imagine Promise")
     assert not [rsvp for rsvp in full_event.rsvps.all() if rsvp.token in response.content.decode()]
@@ -313,8 +314,10 @@ def test_back_restores_input_and_saves_nothing(staff, full_event):
         assert hidden_text not in page.content.decode()
     form_data = web_client.form_fields(page)
     assert (form_data["venue"], form_data["title"], "_back" in form_data) == (NEW_VENUE, "The Summit", False)
-    assert "Nothing was saved and nobody was written to." in web_client.page_text(page)
-    assert "writes to 4 parties" in web_client.page_text(staff.post(change_url(full_event), form_data))
+    assert "Nothing was saved, and no one was emailed." in web_client.page_text(page)
+    assert "email the new time or place to 4 parties" in web_client.page_text(
+        staff.post(change_url(full_event), form_data)
+    )
 
 
 @pytest.mark.slow
@@ -322,7 +325,7 @@ def test_back_with_invalid_input_shows_error_and_nothing_saved_note(staff, full_
     confirmation = save(staff, full_event, venue=NEW_VENUE)
     page = staff.post(change_url(full_event), web_client.form_fields(confirmation) | {"_back": "yes", "capacity": "-1"})
     page_text = web_client.page_text(page)
-    for text in ("Write 0 or more.", "Nothing was saved and nobody was written to."):
+    for text in ("Enter 0 or more.", "Nothing was saved, and no one was emailed."):
         assert page_text.count(text) == 1
 
 
@@ -380,14 +383,11 @@ def test_moving_shows_number_of_invited_people_and_their_email(staff, with_parti
     response = save(staff, event, venue=NEW_VENUE)
     page = web_client.page_text(response)
     assert snapshots.tables(exclude=IGNORED_TABLES) == before
-    assert "2 people who were invited and have not answered will be told, with a calendar update." in page
-    assert ("writes to 1 party" in page) is with_parties
-    assert (
-        f"Hi Alma, we changed the date, time or location of an event we invited you to: {event.localized_title}."
-        in page
-    )
-    assert f"The location is {NEW_VENUE}" in page
-    assert ("writes to" in page) is with_parties
+    assert "We’ll email 2 people who were invited and haven’t answered, with a calendar update." in page
+    assert ("email the new time or place to 1 party" in page) is with_parties
+    assert f"Alma, time or place of an event to which we invited you has changed: {event.localized_title}." in page
+    assert f"The place: {NEW_VENUE}" in page
+    assert ("email the new time or place" in page) is with_parties
     assert event.invitations.get(contact__name="Alma").token not in response.content.decode()
     confirmed = web_client.form_fields(response) | {"_sure": "yes"}
     for _twice in range(2):
@@ -422,7 +422,7 @@ def test_saving_a_missing_event_says_so(staff):
     assert "doesn’t exist" in web_client.page_text(response)
 
 
-# Calling off ------------------------------------------------------------------------------------------------------
+# Canceling --------------------------------------------------------------------------------------------------------
 
 
 def test_canceling_previews_the_email_and_lists_refused_events(staff, full_event):
@@ -434,12 +434,12 @@ def test_canceling_previews_the_email_and_lists_refused_events(staff, full_event
     response = staff.post(LIST, {"action": "cancel_events", "_selected_action": selected})
     page = web_client.page_text(response)
     assert snapshots.tables(exclude=IGNORED_TABLES) == before
-    assert "4 parties will be told." in page
-    assert "This event is over, so it cannot be cancelled." in page
-    assert "This event was called off before; nobody is written to again." in page
+    assert "We’ll email 4 parties." in page
+    assert "This event is over, so it can’t be canceled." in page
+    assert "This event is already canceled. We won’t email anyone again." in page
     previews = next(each for each in response.context["events"] if "previews" in each)["previews"]
     assert [email.language for email in previews] == ["en", "es"]
-    assert previews[0].subject.startswith("Canceled: ")
+    assert previews[0].subject.startswith("Cancelled: ")
     first = Rsvp.objects.get(name="Stays")
     assert first.token not in response.content.decode()
 
@@ -450,9 +450,9 @@ def test_canceling_shows_number_of_invited_people_and_their_email(staff):
     factories.write_mailing(event, *map(factories.person, ("Alma", "Jun")))
     Message.objects.update(state="sent", sent_at=timezone.now())
     page = web_client.page_text(staff.post(LIST, {"action": "cancel_events", "_selected_action": [event.pk]}))
-    assert "2 people who were invited and have not answered will be told, with a calendar update." in page
+    assert "We’ll email 2 people who were invited and haven’t answered, with a calendar update." in page
     assert "0 parties" not in page
-    assert "Hi Alma, we’re sorry, but we had to cancel an event we invited you to: Imagine Promise Summit." in page
+    assert "Alma, we had to cancel Imagine Promise Summit, to which we invited you, and we are sorry." in page
 
 
 @pytest.mark.slow
@@ -472,5 +472,5 @@ def test_canceling_only_past_events_offers_no_button(staff):
     event = factories.event()
     factories.end_event(event)
     page = staff.post(LIST, {"action": "cancel_events", "_selected_action": [event.pk]})
-    assert "This event is over, so it cannot be cancelled." in web_client.page_text(page)
-    assert 'type="submit" value="Call off the event"' not in page.content.decode()
+    assert "This event is over, so it can’t be canceled." in web_client.page_text(page)
+    assert 'type="submit" value="Cancel event and notify guests"' not in page.content.decode()

@@ -67,9 +67,9 @@ def test_page_explains_why_no_reminders_are_sent(staff):
 def test_page_counts_guests_who_came_from_the_event_day_on(staff):
     event = factories.event()
     rsvp = factories.rsvp(event, size=3)
-    assert "guests who came" not in text(staff, event)
+    assert "guests who attended" not in text(staff, event)
     Event.objects.filter(pk=event.pk).update(starts_at=timezone.now(), rsvp_closes_at=timezone.now())
     attendance.check_in_party(Rsvp.objects.get(pk=rsvp.pk))
     page = text(staff, event)
-    assert "guests who came 3" in page
-    assert "Came (1)" in page
+    assert "guests who attended 3" in page
+    assert "Attended (1)" in page

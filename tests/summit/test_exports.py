@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 LIST = "/imagine/admin/summit/rsvp/"
 CSV, XLSX = f"{LIST}guests.csv", f"{LIST}guests.xlsx"
 EIGHT = datetime(2030, 4, 4, 15, 0, tzinfo=UTC)  # in Stockton
-NO_GUESTS = "There is no guest to list. Who cancelled is listed only when you filter by a cancelled state."
+NO_GUESTS = "No guests to export. To include canceled RSVPs, filter by “Canceled” or “Canceled late.”"
 
 
 def names(response) -> list[str]:
@@ -65,18 +65,29 @@ def district(db) -> list[list[str]]:
     first = ["Cumbre & Summit", "2030-04-04"]
     party = ["2", "Alma Núñez", "alma@example.org", "0412 555", "'=Delta; Bakery", "Business and industry"]
     note = "First line\nsecond, “line”"
-    waitlisted = ["3", "Nguyễn Thị Hương", "h@example.org", "'+1 209", "", "", "", "", "partly waiting"]
+    waitlisted = ["3", "Nguyễn Thị Hương", "h@example.org", "'+1 209", "", "", "", "", "Partly confirmed"]
     since = ["2030-11-03 01:30:00", "2030-03-10 03:00:00", "English", "", huong.code]
     created_columns = ["2030-03-10 01:59:59", "Español", note, alma.code]
     return [
-        [*first, "Alma Núñez", "1", *party, "", "", "confirmed", "held", "", *created_columns],
-        [*first, "Sokha ចាន់", "2", *party, "no nuts", "Khmer interpreter", "confirmed", "held", "", *created_columns],
-        [*first, "Nguyễn Thị Hương", "1", *waitlisted, "held", *since],
-        [*first, "", "2", *waitlisted, "waiting", *since],
-        [*first, "", "3", *waitlisted, "waiting", *since],
+        [*first, "Alma Núñez", "1", *party, "", "", "Confirmed", "Confirmed", "", *created_columns],
+        [
+            *first,
+            "Sokha ចាន់",
+            "2",
+            *party,
+            "no nuts",
+            "Khmer interpreter",
+            "Confirmed",
+            "Confirmed",
+            "",
+            *created_columns,
+        ],
+        [*first, "Nguyễn Thị Hương", "1", *waitlisted, "Confirmed", *since],
+        [*first, "", "2", *waitlisted, "Waitlisted", *since],
+        [*first, "", "3", *waitlisted, "Waitlisted", *since],
         [
             *("Kick-off", "2030-09-04", "Ben", "1", "1", "Ben", "ben@example.org", "", "", "", "", ""),
-            *("confirmed", "held", "", "2030-03-10 05:00:00", "English", "", Rsvp.objects.get(name="Ben").code),
+            *("Confirmed", "Confirmed", "", "2030-03-10 05:00:00", "English", "", Rsvp.objects.get(name="Ben").code),
         ],
     ]
 
@@ -88,9 +99,9 @@ def test_csv_has_one_row_per_guest(staff, district):
     header, *rows = read_rows(staff.get(CSV))
     assert rows == district
     assert header == [
-        *("Event", "Date", "Guest", "Number in the party", "Party of", "Contact", "Email", "Phone", "Organization"),
-        *("Sector", "Food needs", "Access or language needs", "State", "Seat", "Waiting since", "RSVP made"),
-        *("Language", "Note", "Code at the door"),
+        *("Event", "Date", "Guest", "Guest number", "Party size", "Contact", "Email", "Phone", "Organization"),
+        *("Sector", "Food needs", "Access or language needs", "Status", "Seat", "Waitlisted since", "RSVP date"),
+        *("Language", "Note", "Check-in code"),
     ]
 
 
@@ -105,10 +116,17 @@ def test_export_uses_requester_language_to_the_last_row(staff, district, address
     response = staff.get(address)
     Client().get("/imagine/privacy/")  # another request in English, before the file is read
     header, *rows = read_rows(response)
-    assert header[:4] == ["Evento", "Fecha", "Persona", "Número en el grupo"]
+    assert header[:4] == ["Evento", "Fecha", "Invitado", "Número en el grupo"]
     assert [row[0] for row in rows] == [*["Cumbre Imagine Promise"] * 6]
     assert [row[9] for row in rows[:3]] == ["Empresa o industria", "Empresa o industria", ""]
-    assert [row[13] for row in rows] == ["con lugar", "con lugar", "con lugar", "en espera", "en espera", "con lugar"]
+    assert [row[13] for row in rows] == [
+        "Confirmado",
+        "Confirmado",
+        "Confirmado",
+        "En lista de espera",
+        "En lista de espera",
+        "Confirmado",
+    ]
 
 
 def test_export_is_a_file_named_by_date_and_record(staff, district):
@@ -160,8 +178,8 @@ def test_late_cancellations_are_listed_when_asked_for(staff):
     late = factories.rsvp(event, "Late")
     factories.stop_promotion(event)
     seats.cancel(late)
-    columns = ("Guest", "Party of", "State", "Seat")
-    assert read_columns(staff.get(f"{CSV}?status=late"), *columns) == [("Late", "0", "cancelled", "")]
+    columns = ("Guest", "Party size", "Status", "Seat")
+    assert read_columns(staff.get(f"{CSV}?status=late"), *columns) == [("Late", "0", "Canceled", "")]
 
 
 def test_export_includes_rows_beyond_the_current_page(staff):
@@ -184,8 +202,8 @@ def test_export_links_keep_the_list_filters(staff):
     factories.rsvp(factories.event(), "Ben")
     for query, kept_query in {"?q=ben&status=confirmed&p=1": "?q=ben&amp;status=confirmed", "": ""}.items():
         page = staff.get(LIST + query).content.decode()
-        assert f'<a href="{CSV}{kept_query}">Guest list as CSV</a>' in page
-        assert f'<a href="{XLSX}{kept_query}">Guest list as XLSX</a>' in page
+        assert f'<a href="{CSV}{kept_query}">Download guest list (CSV)</a>' in page
+        assert f'<a href="{XLSX}{kept_query}">Download guest list (Excel)</a>' in page
 
 
 # What is refused -------------------------------------------------------------------------------------------------
@@ -240,7 +258,7 @@ def test_view_only_staff_can_export():
     viewer.user_permissions.set(Permission.objects.filter(codename="view_rsvp"))
     client = Client()
     client.force_login(viewer)
-    assert "Guest list as CSV" in web_client.page_text(client.get(LIST))
+    assert "Download guest list (CSV)" in web_client.page_text(client.get(LIST))
     assert names(client.get(CSV)) == names(run_action(client, "guests_xlsx", rsvp)) == ["Alma Reyes"]
 
 
@@ -294,10 +312,10 @@ def viewer(*more: str) -> Client:
 def test_export_omits_needs_without_permission(district, address):
     header, *rows = read_rows(viewer().get(address))
     assert header == [
-        *("Event", "Date", "Guest", "Number in the party", "Party of", "Contact", "Email", "Phone", "Organization"),
-        *("Sector", "State", "Seat", "Waiting since", "RSVP made", "Language", "Note", "Code at the door"),
+        *("Event", "Date", "Guest", "Guest number", "Party size", "Contact", "Email", "Phone", "Organization"),
+        *("Sector", "Status", "Seat", "Waitlisted since", "RSVP date", "Language", "Note", "Check-in code"),
     ]
-    assert [row[9:12] for row in rows[:2]] == [["Business and industry", "confirmed", "held"]] * 2
+    assert [row[9:12] for row in rows[:2]] == [["Business and industry", "Confirmed", "Confirmed"]] * 2
     assert "no nuts" not in str(rows)
     assert "interpreter" not in str(rows)
     assert "Food needs" not in SecurityEvent.objects.latest("pk").facts["columns"]

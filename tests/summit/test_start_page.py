@@ -35,10 +35,10 @@ def test_coming_events_are_listed_first_with_seats_and_links(staff):
     factories.mark_event_canceled(hidden)
     response = staff.get(START)
     page, text = response.content.decode(), web_client.page_text(response)
-    assert "Coming events Kick-off" in text
-    assert "seats held 2 seats free 0 seats waited for 4" in text
+    assert "Upcoming events Kick-off" in text
+    assert "confirmed seats 2 available seats 0 waitlisted seats 4" in text
     assert "Never" in text
-    assert "Called off." in text
+    assert "Canceled." in text
     assert "Long ago" not in text
     for address in (
         f"summit/event/{event.pk}/change/",
@@ -48,7 +48,7 @@ def test_coming_events_are_listed_first_with_seats_and_links(staff):
         assert START + address in page
         assert staff.get(START + address).status_code == 200
     assert f"summit/rsvp/add/?event={hidden.pk}" not in page
-    assert text.index("Coming events") < text.index("Mail is flowing") < text.index("Accounts and roles")
+    assert text.index("Upcoming events") < text.index("Mail is flowing") < text.index("Accounts and roles")
 
 
 def test_unpublished_and_over_capacity_events_are_labeled(staff):
@@ -57,16 +57,16 @@ def test_unpublished_and_over_capacity_events_are_labeled(staff):
     event.capacity, event.is_published = 1, False
     event.save()
     text = web_client.page_text(staff.get(START))
-    assert "Not published. seats held 2 seats free 0 seats over 1 seats waited for 0" in text
+    assert "Not published. confirmed seats 2 available seats 0 seats over capacity 1 waitlisted seats 0" in text
 
 
 def test_organizations_to_match_are_counted_once_per_name(staff):
     event = factories.event()
-    assert "to match" not in web_client.page_text(staff.get(START))
+    assert "organization name" not in web_client.page_text(staff.get(START))
     for number, typed in enumerate(["Port Gate", "PORT GATE, Inc.", "Zeta Freight", ""]):
         factories.rsvp(event, f"Guest {number}", organization_name=typed)
     response = staff.get(START)
-    assert "2 organizations to match" in web_client.page_text(response)
+    assert "Match 2 organization names" in web_client.page_text(response)
     assert f'href="{START}summit/rsvp/match/"' in response.content.decode()
     assert len(staff.get(f"{START}summit/rsvp/match/").context["groups"]) == 2
 
@@ -79,7 +79,7 @@ def test_page_has_its_own_title(staff):
 
 
 def test_page_says_when_no_event_is_coming(staff):
-    assert "No event is coming. Add an event" in web_client.page_text(staff.get(START))
+    assert "No upcoming events. Add event" in web_client.page_text(staff.get(START))
 
 
 def test_page_says_when_no_email_is_waiting(staff):

@@ -134,7 +134,7 @@ def test_rsvps_by_sector_are_sorted_by_parties_with_unspecified_last():
     assert [tuple(row.values()) for row in stats.rsvps_by_sector(event)] == [
         ("labor", 2, 2, 3, "Labor"),
         ("college", 1, 0, 1, "College or university"),
-        ("", 2, 2, 0, "Not said"),
+        ("", 2, 2, 0, "Not given"),
     ]
 
 
@@ -176,8 +176,8 @@ def test_first_on_waitlist_says_who_was_skipped_and_why():
     assert [(waitlist_entry.rsvp.name, waitlist_entry.why) for waitlist_entry in stats.first_on_waitlist(event)] == [
         (
             "Large",
-            "Needs 4 seats together. On March 4, 8:12\N{NO-BREAK SPACE}a.m., fewer were free, and a later party was"
-            " seated.",
+            "Waiting for 4 seats together. Skipped on March 4 at 8:12\N{NO-BREAK SPACE}a.m.: a later party fit the "
+            "available seats.",
         ),
         ("Later", ""),
     ]
