@@ -44,6 +44,7 @@ CHANGING = {
     re.compile(r"(?<=/admin/password/)\w+(?=/)"): "<uid>",
     re.compile(r"(?<=/)[\w-]{20,}(?=/)"): "<token>",
     re.compile(r"\b[A-Z\d]{3}-[A-Z\d]{3}\b"): "<code>",
+    re.compile(r"\b[A-Z][a-z]+ \d{1,2}, \d{4}, \d{1,2}:\d{2} [ap]\.m\."): "<time>",
     re.compile(r"(?<=/)\d+(?=/)|(?<=:)\d+(?=:)|(?<!\S)\d+(?= \||: )"): "#",
 }
 APP_LIST = re.compile(r"\(\?P<app_label>([\w|]+)\)")

@@ -4,7 +4,7 @@ from django.utils.translation import gettext_lazy as _
 
 class MailConfig(AppConfig):
     name = "imagine.mail"
-    verbose_name = _("Mail")
+    verbose_name = _("Email")
 
     def ready(self):
         # Models can be imported only now.

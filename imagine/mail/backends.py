@@ -22,7 +22,7 @@ IDLE_SECONDS = 10  # a connection that was idle for longer may be dead
 
 
 class LostReply(Exception):
-    """The email was handed over whole and no reply came: nobody knows whether it was accepted."""
+    """The email was handed over whole and no reply came: it isn't known whether it was accepted."""
 
 
 class EmailBackend(smtp.EmailBackend):
@@ -102,8 +102,8 @@ class Server(threading.local):
         return self.connection is not None
 
     def open(self) -> None:
-        """Open the connection, or check that it still works: when an email is lost with its connection, nobody
-        knows whether it was accepted."""
+        """Open the connection, or check that it still works: when an email is lost with its connection, it
+        isn't known whether it was accepted."""
         if self.connection and not self.is_alive():
             self.close()
         if self.connection is None:

@@ -2,8 +2,8 @@
 
 A message is stored in the transaction of what it reports. Celery is only its alarm clock: if the broker, the worker or
 the mail server is down, the message waits in the database and `requeue_abandoned` sends it later. An email is sent
-twice only if nobody knows whether it was: after a crash between the mail server's "250" and our commit, or when that
-reply was lost. Then all copies have the same Message-ID, and staff see "maybe sent more than once".
+twice only if it isn't known whether it was: after a crash between the mail server's "250" and our commit, or when that
+reply was lost. Then all copies have the same Message-ID, and staff see "may have been sent more than once".
 """
 
 import logging
@@ -28,7 +28,7 @@ server_backoff = Backoff()
 
 CLAIM_DURATION = timedelta(seconds=150)  # longer than the steps of one SMTP conversation, each at most EMAIL_TIMEOUT
 RETRY_PAUSES = [timedelta(seconds=s) for s in (5, 30, 120, 600, 1800, 3600, 7200, 14400)]
-UNREACHABLE_PAUSE = timedelta(seconds=15)  # the server's fault, not the message's: it need not wait for hours
+UNREACHABLE_PAUSE = timedelta(seconds=15)  # the server's fault, not the message's: no need to wait for hours
 DELIVER_SECONDS = 5  # the heartbeat goes through the same queue
 SWEEP_SECONDS = 20
 
@@ -142,8 +142,8 @@ def schedule_retry(message: Message, reason: str) -> dict:
 
 
 def record_outcome(message: Message, **outcome) -> None:
-    """Write what became of a message if the claim is still ours: a sender that slept until its claim expired has lost
-    its say."""
+    """Write what became of a message if the claim is still ours: a sender that slept until its claim expired must not
+    write anything."""
     recorded = Message.objects.filter(pk=message.pk, claim_id=message.claim_id).update(
         claim_id=None, claim_expires_at=None, **outcome
     )

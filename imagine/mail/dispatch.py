@@ -74,7 +74,7 @@ def redis() -> Redis:
 
 @contextmanager
 def broker_available() -> Iterator[bool]:
-    """Whether the broker is worth a try. If it fails inside, nobody tries again for BACKOFF_SECONDS."""
+    """Whether the broker is worth a try. If it fails inside, it isn't tried again for BACKOFF_SECONDS."""
     if broker_backoff.is_active:
         yield False
         return

@@ -182,7 +182,7 @@ def footer_urls(preference: EmailPreference, topic: str) -> dict[str, str]:
 def render_example(template: EditableTemplate, language: str, text: TemplateText) -> RenderedEmail:
     """Render the template with this text for an invented recipient. Words stand in place of its links."""
     with translation.override(language):
-        example, no_link = template.example(), _("(the link of each reader alone)")
+        example, no_link = template.example(), _("(each recipient’s personal link)")
     links = dict.fromkeys((LINK, "unsubscribe_url", "preferences_url"), no_link)
     arguments = example._asdict() | {"personal": {**links, **example.personal}}
     return LoadedTemplate(template, {language: text}).render(language, **arguments)
@@ -226,12 +226,12 @@ def find_errors(template: EditableTemplate, text: TemplateText) -> dict[str, lis
     """Return the error messages for each field, empty lists if there are none."""
     subject = part_errors(template, text.subject, without=LINK)
     if not text.subject.strip():
-        subject.append(_("Write a subject: a mail without one is not opened."))
+        subject.append(_("Enter a subject."))
     if "\n" in text.subject or "\r" in text.subject:
-        subject.append(_("A subject is one line."))
+        subject.append(_("Enter the subject on one line."))
     body = part_errors(template, text.text)
     if not text.text.strip():
-        body.append(_("Write what the mail says. To have the shipped words again, press the button for them."))
+        body.append(_("Enter the text of the email, or select “Restore default text”."))
     return {"subject": subject, "text": body}
 
 
@@ -241,26 +241,24 @@ def part_errors(template: EditableTemplate, part: str, *, without: str | None = 
 
 def markup_errors(part: str) -> list[str]:
     found = MARKUP.search(part)
-    message = _("A mail’s words are plain, without HTML or script: take out “%(found)s”.")
+    message = _("Use plain text without HTML. Remove “%(found)s”.")
     return [message % {"found": found[0]}] if found else []
 
 
 def character_errors(part: str) -> list[str]:
     if any(unicodedata.category(char) in FORBIDDEN_CATEGORIES and char not in "\r\n" for char in part):
-        return [_("There is a character in it that no mail shows. Type the words anew instead of pasting them.")]
+        return [_("This text has a character that email can’t show. Type the text instead of pasting it.")]
     return []
 
 
 def placeholder_errors(template: EditableTemplate, part: str, without: str | None) -> list[str]:
     errors = []
     if {"{", "}"} & set(PLACEHOLDER.sub("", part)):
-        errors.append(
-            _("A brace stands alone. A placeholder has one before and one behind: {%(name)s}.") % {"name": "event"}
-        )
+        errors.append(_("Placeholders need both braces, like {%(name)s}.") % {"name": "event"})
     known = [name for name in describe_placeholders(template) if name != without]
     for name in dict.fromkeys(PLACEHOLDER.findall(part)):
         if name == without:
-            errors.append(_("A subject carries no link."))
+            errors.append(_("The subject can’t include the link. Remove {%(name)s}.") % {"name": name})
         elif name not in known:
             errors.append(unknown_placeholder_error(name, known))
     return errors
@@ -269,14 +267,20 @@ def placeholder_errors(template: EditableTemplate, part: str, without: str | Non
 def unknown_placeholder_error(name: str, known: Iterable[str]) -> str:
     near = get_close_matches(name.strip().lower(), known, n=1)
     if near:
-        return _("This mail knows no {%(name)s}. Did you mean {%(near)s}?") % {"name": name, "near": near[0]}
+        return _("{%(name)s} isn’t a placeholder of this email. Did you mean {%(near)s}?") % {
+            "name": name,
+            "near": near[0],
+        }
     these = ", ".join(f"{{{each}}}" for each in known)
-    return _("This mail knows no {%(name)s}. It knows: %(these)s.") % {"name": name, "these": these}
+    return _("{%(name)s} isn’t a placeholder of this email. Use one of these: %(these)s.") % {
+        "name": name,
+        "these": these,
+    }
 
 
 def describe_placeholders(template: EditableTemplate) -> dict[str, str | Promise]:
     """Return the description of each placeholder."""
-    return {**template.placeholders, LINK: _("the address that the button leads to, once more; not in the subject")}
+    return {**template.placeholders, LINK: _("the address that the button opens; not for the subject")}
 
 
 # Editing -------------------------------------------------------------------------------------------------------

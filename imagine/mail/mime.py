@@ -44,7 +44,7 @@ def message_id(message: Message) -> str:
 
 
 def find_message_pk(message_id: str) -> UUID | None:
-    """Return the primary key in a Message-ID of ours, whatever MAIL_FROM was then. It is random, so nobody else's
+    """Return the primary key in a Message-ID of ours, whatever MAIL_FROM was then. It is random, so no one else's
     Message-ID has it."""
     match = re.fullmatch(r"\s*<([0-9a-f]{32})@[^<>@\s]+>\s*", message_id, re.IGNORECASE)
     return UUID(match[1]) if match else None

@@ -83,7 +83,7 @@ def resend(message: Message) -> bool:
     """Resend an email for staff, the way the app that knows its kind decides. Return whether there is
     something to send. Raise CannotResend, and DoesNotExist if the message or what it is about is gone."""
     if message.mailing and message.mailing.stopped_at:
-        raise CannotResend(_("Its mailing was stopped: nothing of it is sent any more."))
+        raise CannotResend(_("This email’s mailing was stopped, so it can’t be resent."))
     if Message.objects.filter(pk=message.pk, state__in=Message.PENDING).exists():
         return False  # rather than why it can't be resent
     answers = (answer for _receiver, answer in resend_requested.send(sender=Message, message=message))
@@ -125,10 +125,10 @@ def requeue(message: Message, fresh: Message | None = None) -> bool:
 
 def check_can_send(content: Message) -> None:
     if not content.body_text:
-        raise CannotResend(_("We deleted the text of this email 30 days after it was sent, so it can't be resent."))
+        raise CannotResend(_("We deleted the text of this email 30 days after it was sent, so it can’t be resent."))
     if content.topic and not preferences.may_email(content.recipient, content.topic):
         raise CannotResend(
-            _("This address doesn't want email of this kind, or it bounces. Its page under “Addresses” says which.")
+            _("This address unsubscribed from these emails, or it bounces. Look it up under “Email preferences”.")
         )
 
 
@@ -138,8 +138,8 @@ def check_reads_the_same(message: Message, fresh: Message) -> None:
     if any(getattr(message, name) != getattr(fresh, name) for name in ("recipient", "subject", "body_text")):
         raise CannotResend(
             _(
-                "This email may have arrived, and it would say something else today. Say that it arrived: then "
-                "resending it writes it with today's details."
+                "This email may have been delivered, and its details have changed since. Mark it as delivered first. "
+                "Then you can resend it with today’s details."
             )
         )
 

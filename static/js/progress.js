@@ -1,5 +1,16 @@
 // Refreshes the progress of a mailing or an import while a worker is busy. Without scripts there is a link for it.
+// If the page has a status line for screen readers, the progress is read out at most every 10 seconds.
+const REFRESH_MS = 2000;
+const ANNOUNCE_MS = 10000;
 const section = document.getElementById("progress");
+const announcement = document.getElementById("progress-status");
+let announcedAt = Date.now();
+
+const announce = () => {
+  if (!announcement || Date.now() - announcedAt < ANNOUNCE_MS) return;
+  announcement.textContent = section.querySelector("label").textContent.trim().replace(/\s+/g, " ");
+  announcedAt = Date.now();
+};
 
 const fetchSection = async () => {
   const response = await fetch(location.href);
@@ -13,8 +24,9 @@ const refresh = async () => {
     if (!latest || latest.dataset.state !== section.dataset.state) return location.reload();
     // Replacing the content would take the focus away from a link in it.
     if (!section.contains(document.activeElement)) section.replaceChildren(...latest.childNodes);
+    announce();
   } catch { /* the server cannot be reached: try again */ }
-  return setTimeout(refresh, 2000);
+  return setTimeout(refresh, REFRESH_MS);
 };
 
-setTimeout(refresh, 2000);
+setTimeout(refresh, REFRESH_MS);

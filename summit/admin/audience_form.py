@@ -1,11 +1,10 @@
-"""The form of an audience, and an audience described in sentences."""
+"""The form of an audience, and an audience described in words."""
 
 from collections.abc import Iterator
 from operator import attrgetter
 
 from django import forms
 from django.http import HttpRequest
-from django.utils.text import get_text_list
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
@@ -13,24 +12,21 @@ from partners.models import Sector
 from summit.models import Audience, Event
 
 ContactScope = Audience.ContactScope
-ATTENDANCE_LABELS = {came: came.label for came in Audience.Attendance} | {
-    Audience.Attendance.CAME: _("came to it")
-}  # about several people
-ANY_YEAR, NO_EVENT = _("any, or none"), _("of no event")
+ANY_PLEDGE, NO_EVENT = _("Any or no pledge"), _("No event")
 
 
 class AudienceForm(forms.ModelForm):
     sectors = forms.MultipleChoiceField(
-        label=_("Of the sectors"), choices=Sector, required=False, widget=forms.CheckboxSelectMultiple
+        label=_("Sectors"), choices=Sector, required=False, widget=forms.CheckboxSelectMultiple
     )
     attendance = forms.MultipleChoiceField(
-        label=_("Those who"),
+        label=_("Attendance"),
         choices=Audience.Attendance,
         required=False,
         widget=forms.CheckboxSelectMultiple,
-        help_text=_("None ticked means everybody who did not cancel."),
+        help_text=_("Leave these unchecked to include everyone who didn’t cancel."),
     )
-    no_list = forms.BooleanField(label=_("Take the list out of this audience"), required=False)
+    no_list = forms.BooleanField(label=_("Remove these people from the audience"), required=False)
 
     class Meta:
         model = Audience
@@ -43,11 +39,11 @@ class AudienceForm(forms.ModelForm):
             "schools": forms.CheckboxSelectMultiple,
             "contact_scope": forms.RadioSelect,
         }
-        error_messages = {"name": {"unique": _("Another audience has this name. Choose one that is still free.")}}
+        error_messages = {"name": {"unique": _("Another audience has this name. Enter a different name.")}}
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        empty = {"pledge_year": ANY_YEAR, "attended_event": NO_EVENT}
+        empty = {"pledge_year": ANY_PLEDGE, "attended_event": NO_EVENT}
         named = {"pledge_year": attrgetter("school_years"), "promise_types": attrgetter("localized_name")}
         for name in empty.keys() & self.fields.keys():  # users who may only view have no fields
             self.fields[name].empty_label = empty[name]
@@ -57,63 +53,64 @@ class AudienceForm(forms.ModelForm):
     def clean(self):
         cleaned_data = super().clean()
         if cleaned_data.get("attendance") and not cleaned_data.get("attended_event"):
-            self.add_error("attended_event", _("Say of which event."))
+            self.add_error("attended_event", _("Choose an event."))
         if cleaned_data.get("include_drafts") and not cleaned_data.get("pledge_year"):
-            self.add_error("pledge_year", _("Say for which school year."))
+            self.add_error("pledge_year", _("Choose a school year."))
         return cleaned_data
 
 
-# Described in sentences ------------------------------------------------------------------------------------------
+# Described in words ---------------------------------------------------------------------------------------------
 
 
 def describe_audience(audience: Audience) -> Iterator[str]:
-    """Yield a sentence each about an audience's partners, guests and uploaded list, from prefetched rows."""
+    """Yield a paragraph each about an audience's partners, guests and uploaded list, from prefetched rows."""
     if partners := describe_partners(audience):
         yield partners
     if audience.attended_event:
         yield describe_guests(audience)
     if number := audience.uploaded_count:
-        yield ngettext("%(n)d person from a list", "%(n)d people from a list", number) % {"n": number}
+        yield ngettext("%(n)d person from an uploaded list.", "%(n)d people from an uploaded list.", number) % {
+            "n": number
+        }
 
 
 def describe_partners(audience: Audience) -> str:
     promise_types = [promise_type.localized_name for promise_type in audience.promise_types.all()]
     schools = [school.name for school in audience.schools.all()]
     sectors = [str(Sector(sector).label) for sector in audience.sectors]
-    conditions = []
-    if audience.pledge_year:
-        include_drafts = gettext("with a pledge for %(year)s, signed or not")
-        template = include_drafts if audience.include_drafts else gettext("with a signed pledge for %(year)s")
-        conditions.append(template % {"year": audience.pledge_year.school_years})
-    if promise_types:
-        conditions.append(gettext("with a promise of: %(kinds)s") % {"kinds": join_with_or(promise_types)})
-    if schools:
-        conditions.append(gettext("with a promise for %(schools)s") % {"schools": join_with_or(schools)})
-    if sectors:
-        conditions.append(gettext("of the sectors: %(sectors)s") % {"sectors": join_with_or(sectors)})
-    if not conditions:
+    if not (audience.pledge_year or promise_types or schools or sectors):
         return ""
-    all_of_them = gettext("partners %(said)s; every contact of each")
-    template = (
-        all_of_them
-        if audience.contact_scope == ContactScope.ALL
-        else gettext("partners %(said)s; the main contact of each")
+    sentences = [describe_pledge(audience, makes_promises=bool(promise_types or schools))]
+    if promise_types:
+        sentences.append(gettext("Promise types: %(names)s.") % {"names": ", ".join(promise_types)})
+    if schools:
+        sentences.append(gettext("Schools: %(names)s.") % {"names": ", ".join(schools)})
+    if sectors:
+        sentences.append(gettext("Sectors: %(names)s.") % {"names": ", ".join(sectors)})
+    every_contact = audience.contact_scope == ContactScope.ALL
+    sentences.append(
+        gettext("Every contact of each organization.")
+        if every_contact
+        else gettext("Main contact of each organization.")
     )
-    return template % {"said": "; ".join(conditions)}
+    return " ".join(sentences)
 
 
-def join_with_or(names: list[str]) -> str:
-    return get_text_list(names, gettext("or"))
+def describe_pledge(audience: Audience, *, makes_promises: bool) -> str:
+    if audience.pledge_year:
+        include_drafts = gettext("Organizations with a pledge for %(year)s, signed or not.")
+        template = include_drafts if audience.include_drafts else gettext("Partners with a signed pledge for %(year)s.")
+        return template % {"year": audience.pledge_year.school_years}
+    if makes_promises:
+        return gettext("Partners with a signed pledge for any school year.")
+    return gettext("Organizations with or without a pledge.")
 
 
 def describe_guests(audience: Audience) -> str:
-    attendances = [str(ATTENDANCE_LABELS[came]) for came in audience.attendance]
-    if not attendances:
-        return gettext("guests of %(event)s") % {"event": audience.attended_event}
-    return gettext("guests of %(event)s who %(did)s") % {
-        "event": audience.attended_event,
-        "did": join_with_or(attendances),
-    }
+    if not audience.attendance:
+        return gettext("Guests of %(event)s.") % {"event": audience.attended_event}
+    labels = ", ".join(str(Audience.Attendance(each).label) for each in audience.attendance)
+    return gettext("Guests of %(event)s: %(attendance)s.") % {"event": audience.attended_event, "attendance": labels}
 
 
 # The event to invite to ------------------------------------------------------------------------------------------

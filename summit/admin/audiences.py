@@ -7,7 +7,6 @@ from django.shortcuts import redirect
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.html import format_html_join
-from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 from imagine.core.admin.actions import ActionsAdmin
@@ -35,8 +34,8 @@ class AudienceAdmin(ActionsAdmin):
             {
                 "fields": ["pledge_year", "include_drafts", "promise_types", "schools", "sectors", "contact_scope"],
                 "description": _(
-                    "Partners must fit all that is said here; of several kinds, schools or sectors one is enough. When "
-                    "nothing is said, no partners are in it."
+                    "Partners must match everything you choose here. If you check several promise types, schools, or "
+                    "sectors, one of each is enough. If you choose nothing, the audience includes no partners."
                 ),
             },
         ),
@@ -57,17 +56,17 @@ class AudienceAdmin(ActionsAdmin):
             if obj.uploaded_count and self.has_change_permission(request, obj)
             else ["from_list"]
         )
-        return [*self.fieldsets, (_("People from a list"), {"fields": fields})]
+        return [*self.fieldsets, (_("Uploaded list"), {"fields": fields})]
 
-    @admin.display(description=_("who is in it"))
+    @admin.display(description=_("who it includes"))
     def described(self, audience: Audience) -> str:
-        return description_html(audience) or _("nobody yet")
+        return description_html(audience) or _("No one yet")
 
-    @admin.display(description=_("made"), ordering="created_at")
+    @admin.display(description=_("created"), ordering="created_at")
     def made(self, audience: Audience) -> str:
         return short_date(audience.created_at)
 
-    @admin.display(description=_("list"))
+    @admin.display(description=_("people"))
     def from_list(self, audience: Audience) -> str:
         return render_to_string("admin/summit/audience/uploaded_contacts.html", {"audience": audience})
 
@@ -105,4 +104,4 @@ class AudienceAdmin(ActionsAdmin):
 
 
 def description_html(audience: Audience) -> str:
-    return format_html_join("", "<p>{}</p>", ((capfirst(words),) for words in describe_audience(audience)))
+    return format_html_join("", "<p>{}</p>", ((words,) for words in describe_audience(audience)))

@@ -72,7 +72,7 @@ def contact_list_page(page: admin.ModelAdmin, request: HttpRequest, pk: int) -> 
             return redirect(url_with_event(request.path, event))
     context = {
         **page.admin_site.each_context(request),
-        "title": _("People from a list for %(name)s") % {"name": audience.name},
+        "title": _("Upload a list for %(name)s") % {"name": audience.name},
         "opts": page.opts,
         "audience": audience,
         "event": event,
@@ -98,7 +98,7 @@ def preview_context(request: HttpRequest, checked: CheckedList) -> dict:
 
 def skipped_rows(checked: CheckedList) -> list[tuple[int, str, str]]:
     """Return valid rows that won't be imported: line, address and reason."""
-    unwilling = _("wants no invitations, or refuses mail")
+    unwilling = _("Unsubscribed or bouncing")
     return sorted([*checked.repeated, *((row.line, row.email, unwilling) for row in checked.opted_out)])
 
 
@@ -108,13 +108,13 @@ def import_or_discard(request: HttpRequest, audience: Audience, event: Event | N
     try:
         if "drop" in request.POST:
             contact_import.discard_upload(audience, seen=seen)
-            messages.success(request, _("The list was dropped. Nobody was put in."))
+            messages.success(request, _("List discarded. No one was added."))
             return back
         number = contact_import.import_upload(audience, seen=seen, skip_rejected="leave" in request.POST)
     except RuleViolation as error:
         messages.error(request, str(error))
         return back
-    message = ngettext("%(n)d person of the list is in now.", "%(n)d people of the list are in now.", number)
+    message = ngettext("List added: %(n)d person.", "List added: %(n)d people.", number)
     messages.success(request, message % {"n": number})
     if event:
         return redirect("admin:summit_event_invite_audience", event.pk, audience.pk)

@@ -9,7 +9,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext, ngettext_lazy
+from django.utils.translation import ngettext, ngettext_lazy, pgettext_lazy
 
 from imagine.core import audit
 from imagine.core.admin.actions import ActionsAdmin, Outcome, report_outcomes
@@ -45,10 +45,10 @@ class AnswerFilter(ChoiceFilter):
 
 
 class MailFilter(ChoiceFilter):
-    title, parameter_name = _("mail"), "mail"
+    title, parameter_name = pgettext_lazy("one email", "email"), "mail"
 
     def lookups(self, request, model_admin):
-        return [*State.choices, ("none", _("not written yet"))]
+        return [*State.choices, ("none", _("Not prepared yet"))]
 
     def narrow(self, queryset, value):
         return queryset.filter(email_state__isnull=True) if value == "none" else queryset.filter(email_state=value)
@@ -74,28 +74,28 @@ class InvitationAdmin(ReadOnlyMixin, GuardedAdmin, ActionsAdmin, ExportAdmin):
     list_filter = (AnswerFilter, MailFilter, "event")
     list_select_related = ("event", "contact__organization", "rsvp")
     search_fields = ("contact",)  # see get_search_results()
-    search_help_text = _("Looks for names, with or without accents, e-mail addresses and organizations.")
+    search_help_text = _("Search names, organizations, and email addresses, with or without accents.")
     show_full_result_count = False
     change_list_template = "admin/partners/change_list.html"
     actions = ("replace_links",)
     files = csv_and_xlsx(
         "list",
-        {"csv": _("Invitations as CSV"), "xlsx": _("Invitations as XLSX")},
+        {"csv": _("Export invitations as CSV"), "xlsx": _("Export invitations as XLSX")},
         lambda invitations: invitations,
         export_invitations,
     )
     fieldsets = [
         (None, {"fields": ["to", "email", "to_event", "answered", "decline_message", "declined_at", "party"]}),
-        (_("Mail"), {"fields": ["mailed_with", "emails", "created_at"]}),
-        (_("History"), {"fields": ["history"]}),
+        (pgettext_lazy("one email", "Email"), {"fields": ["mailed_with", "emails", "created_at"]}),
+        (_("Change history"), {"fields": ["history"]}),
     ]
 
     def has_link_permission(self, request):
         return may_replace_links(request, "summit.change_invitation")
 
-    @admin.action(description=_("Replace a private link that others saw, and mail the new one"), permissions=["link"])
+    @admin.action(description=_("Replace personal link and email the new one"), permissions=["link"])
     def replace_links(self, request, chosen):
-        done = ngettext_lazy("%(number)d link was replaced.", "%(number)d links were replaced.", "number")
+        done = ngettext_lazy("%(number)d personal link replaced.", "%(number)d personal links replaced.", "number")
         report_outcomes(
             self,
             request,
@@ -133,9 +133,9 @@ class InvitationAdmin(ReadOnlyMixin, GuardedAdmin, ActionsAdmin, ExportAdmin):
     def seats(self, invitation: Invitation) -> int | str:
         return invitation.rsvp.party_size if invitation.answer == Answer.ACCEPTED else ""
 
-    @admin.display(description=_("mail"))
+    @admin.display(description=pgettext_lazy("one email", "email"))
     def mail(self, invitation: Invitation) -> str:
-        return State(invitation.email_state).label if invitation.email_state else _("not written yet")
+        return State(invitation.email_state).label if invitation.email_state else _("Not prepared yet")
 
     @admin.display(description=_("invited"), ordering="created_at")
     def asked_on(self, invitation: Invitation) -> str:
@@ -158,10 +158,10 @@ class InvitationAdmin(ReadOnlyMixin, GuardedAdmin, ActionsAdmin, ExportAdmin):
         address = reverse("admin:summit_event_change", args=[invitation.event_id])
         return format_html('<a href="{}">{}</a>', address, invitation.event)
 
-    @admin.display(description=_("party"))
+    @admin.display(description=_("RSVP"))
     def party(self, invitation: Invitation) -> str:
         if not invitation.rsvp:
-            return _("none")
+            return _("No RSVP")
         address = reverse("admin:summit_rsvp_change", args=[invitation.rsvp_id])
         number = ngettext("%(number)d seat", "%(number)d seats", invitation.rsvp.party_size)
         state = Rsvp.Status(invitation.rsvp.status).label
@@ -173,11 +173,11 @@ class InvitationAdmin(ReadOnlyMixin, GuardedAdmin, ActionsAdmin, ExportAdmin):
         address = reverse("admin:mail_mailing_change", args=[invitation.mailing_id])
         return format_html('<a href="{}">{}</a>', address, invitation.mailing)
 
-    @admin.display(description=_("mail"))
+    @admin.display(description=_("emails"))
     def emails(self, invitation: Invitation) -> str:
         mails = invitation.messages.defer("body_text", "body_html", "ics")
         return render_to_string("admin/partners/recent_emails.html", {"mails": mails})
 
-    @admin.display(description=_("history"))
+    @admin.display(description=_("changes"))
     def history(self, invitation: Invitation) -> str:
         return audit.history_table(invitation, value_labels={"answer": dict(Answer.choices)})

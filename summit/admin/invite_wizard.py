@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path, reverse
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext_lazy
 from django.views.decorators.http import require_http_methods
 
 from imagine.core.admin.pagination import page_with_links
@@ -57,7 +57,7 @@ def may_invite(user: AbstractBaseUser) -> bool:
 
 
 def not_invitable_reason(event: Event) -> str:
-    """Return why nobody can be invited to the event now, or ""."""
+    """Return why no one can be invited to the event now, or ""."""
     try:
         starting.check_invitable(event)
     except starting.CannotInvite as error:
@@ -93,7 +93,7 @@ def choose_audience(page: admin.ModelAdmin, request: HttpRequest, pk: int) -> Ht
         return redirect(
             "admin:summit_event_invite_audience", event.pk, audiences.get_or_create_partners_audience(year).pk
         )
-    context = page_context(page, request, event, _("Whom to invite?"))
+    context = page_context(page, request, event, _("Choose an audience"))
     context |= {
         "audiences": [(audience, list(describe_audience(audience))) for audience in Audience.objects.with_details()],
         "year": year if year and not audiences.partners_audience(year) else None,
@@ -111,9 +111,9 @@ class ConfirmForm(forms.Form):
     """The number of recipients, typed to confirm, and what the page showed."""
 
     number = LineField(
-        label=_("Type the number of people to confirm"),
+        label=_("Number of people to invite"),
         max_length=12,
-        error_messages={"required": _("Type the number of people who will be invited.")},
+        error_messages={"required": _("Type the number of people to invite.")},
         widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off", "size": 8}),
     )
     shown = forms.IntegerField(widget=forms.HiddenInput, min_value=0)
@@ -125,8 +125,12 @@ class ConfirmForm(forms.Form):
         for mark in (",", ".", " ", "\N{NO-BREAK SPACE}", "\N{NARROW NO-BREAK SPACE}"):
             typed = typed.replace(mark, "")
         if "number" in cleaned_data and shown is not None and typed != str(shown):
-            message = _(
-                "You typed %(typed)s, and %(shown)d would be invited. Nobody was: look once more, then type it."
+            message = ngettext(
+                "You typed %(typed)s, but %(shown)d person would be invited. No one was invited. Review the list and "
+                "type the number again.",
+                "You typed %(typed)s, but %(shown)d people would be invited. No one was invited. Review the list and "
+                "type the number again.",
+                shown,
             )
             self.add_error("number", message % {"typed": cleaned_data["number"], "shown": shown})
         return cleaned_data
@@ -183,7 +187,11 @@ def start_mailing(request: HttpRequest, event: Event, audience: Audience, form: 
         form.add_error(None, str(error))
         form.data = {}  # the number must be typed again for the people shown now
         return None
-    message = ngettext("%(n)d person is being invited.", "%(n)d people are being invited.", mailing.recipient_count)
+    message = ngettext(
+        "Mailing started. We’re sending %(n)d invitation.",
+        "Mailing started. We’re sending %(n)d invitations.",
+        mailing.recipient_count,
+    )
     messages.success(request, message % {"n": mailing.recipient_count})
     return redirect("admin:mail_mailing_change", mailing.pk)
 
@@ -210,9 +218,9 @@ def recipients_context(request: HttpRequest, event: Event, audience: Audience) -
 
 def recipient_filters(counts: AudienceCounts, selected: RecipientFilter) -> list[dict]:
     """Return a filter for each group of recipients, with its number and URL."""
-    parts = [("", _("will be invited"), counts.invited, "")]
+    parts = [("", _("Will be invited"), counts.invited, "")]
     parts += [(str(reason), reason.label, number, str(reason)) for reason, number in counts.skipped.items()]
-    parts += [(None, _("all"), counts.people, "all")]
+    parts += [(None, pgettext_lazy("people", "All"), counts.people, "all")]
     return [
         {
             "label": label,

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from django.db import connection
 from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from imagine.core.text_normalization import unaccented_sql
 from imagine.mail.preferences import DEFAULT_TOPICS
@@ -21,12 +22,12 @@ from summit.models.rsvps import MAX_SEARCH_WORDS
 class Reason(TextChoices):
     """Why someone in an audience isn't invited to an event. The first that applies is shown."""
 
-    COMING = "coming", _("has an RSVP already")
-    DECLINED = "declined", _("declined")
-    INVITED = "invited", _("was invited already")
-    OPTED_OUT = "opted_out", _("wants no invitations")
-    BOUNCED = "bounced", _("address refuses mail")
-    DUPLICATE = "duplicate", _("same address as another person here")
+    COMING = "coming", _("Already RSVP’d")
+    DECLINED = "declined", pgettext_lazy("invitation", "Declined")
+    INVITED = "invited", _("Already invited")
+    OPTED_OUT = "opted_out", _("Unsubscribed")
+    BOUNCED = "bounced", _("Bouncing address")
+    DUPLICATE = "duplicate", _("Same address as someone else here")
 
 
 class AudienceMember(NamedTuple):
@@ -49,7 +50,7 @@ class AudienceMember(NamedTuple):
 
 class AudienceCounts(NamedTuple):
     """How many people will be invited, and how many are skipped for each reason. `mark` changes when other people will
-    be invited; it is "" for nobody."""
+    be invited; it is "" if no one is invited."""
 
     invited: int
     skipped: dict[Reason, int]

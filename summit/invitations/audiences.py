@@ -23,7 +23,7 @@ def partners_audience(year: PledgeYear) -> Audience | None:
 
 def get_or_create_partners_audience(year: PledgeYear) -> Audience:
     """Return that audience, creating it if needed, under another name if the usual one is taken."""
-    base_name = str(_("Partners of %(year)s")) % {"year": year.school_years}
+    base_name = str(_("%(year)s partners")) % {"year": year.school_years}
     for name in (base_name, *(f"{base_name} ({number})" for number in range(2, 100))):
         if existing := partners_audience(year):
             return existing

@@ -83,7 +83,7 @@ def start_notices(event: Event) -> None:
 
 
 def mailing_title(event: Event) -> str:
-    title = _("%(event)s: called off") if event.canceled_at else _("%(event)s: new time or place")
+    title = _("%(event)s: canceled") if event.canceled_at else _("%(event)s: new time or location")
     return title % {"event": event.title}
 
 

@@ -56,7 +56,8 @@ def delivery_progress(invitation: Invitation) -> int:
 
 def readdress_invitations(contact: Contact, before: str) -> None:
     """The contact's address was corrected: the links that the old one got stop working, and nothing more is sent there.
-    Whoever hasn't answered gets the invitation with its new link at the new address; who has accepted, the RSVP's."""
+    People who haven't answered get the invitation with its new link at the new address; people who have accepted get
+    the RSVP's."""
     messages = emails_about_invitations([contact])
     reminder_emails.delete_unsent_reminders(messages.filter(reminder__isnull=False, expires_at__isnull=False))
     contact.invitations.update(verified_at=None)

@@ -47,7 +47,7 @@ LANGUAGES = {"en": "en, eng, english, ingles", "es": "es, spa, spanish, espanol,
 
 
 class ContactImportRefused(RuleViolation):
-    """Nobody was imported. The text is a sentence for staff."""
+    """No one was imported. The message tells staff why."""
 
 
 class ContactRow(NamedTuple):
@@ -101,7 +101,7 @@ def check_contact_list(file: bytes, name: str) -> CheckedList:
     rows: dict[str, ContactRow] = {}
     for row in contact_rows(sheet, checked.rejected):
         if before := rows.get(row.address):
-            message = _("The same address as in line %(line)d.") % {"line": before.line}
+            message = _("Same address as row %(line)d.") % {"line": before.line}
             checked.repeated.append(SkippedRow(row.line, row.email, message))
         else:
             rows[row.address] = row
@@ -139,7 +139,7 @@ def contact_rows(sheet: Sheet, rejected: list[SkippedRow]) -> Iterator[ContactRo
             continue
         number += 1
         if number > MAX_ROWS:
-            message = _("It has more than %(most)s rows. Split it into files of fewer rows.")
+            message = _("The file has more than %(most)s rows. Split it into smaller files.")
             raise Unreadable(message % {"most": f"{MAX_ROWS:,}"})
         parsed = ParsedRow()
         values = parse_contact({name: row[column] for column, name in columns.items() if column < len(row)}, parsed)
@@ -163,13 +163,13 @@ def parse_contact(cells: dict[str, str], parsed: ParsedRow) -> dict[str, str]:
 
 def parse_contact_email(cell: str, parsed: ParsedRow) -> str:
     if not cell:
-        parsed.add_problem(_("The e-mail address is missing."))
+        parsed.add_problem(_("The email address is missing."))
     return cell_parsers.parse_email_address(cell, parsed)
 
 
 def parse_name(name: str, model: type, cell: str, parsed: ParsedRow) -> str:
     if cell.startswith("="):
-        parsed.add_problem(_("“%(cell)s” looks like a formula, not like a name."), cell=cell[:60])
+        parsed.add_problem(_("“%(cell)s” looks like a formula, not a name."), cell=cell[:60])
     return cell_parsers.text_parser(name, cell_parsers.max_length(model, name))(None, cell, parsed)
 
 
@@ -181,7 +181,7 @@ def parse_language(cell: str, parsed: ParsedRow) -> str:
     if cell and not language:
         names = ", ".join(name for _code, name in settings.LANGUAGES)
         parsed.add_problem(
-            _("“%(cell)s” is no language that we write in. They are: %(names)s."), cell=cell[:30], names=names
+            _("“%(cell)s” isn’t a language we use. Use one of these: %(names)s."), cell=cell[:30], names=names
         )
     return language
 
@@ -194,9 +194,9 @@ def contact_columns(header: list[str]) -> dict[int, str]:
         if name and name not in columns.values():
             columns[number] = name
     if "email" not in columns.values():
-        message = _("There is no column for: %(missing)s. The headings found are: %(found)s.")
+        message = _("This file has no “Email” column. Its headings are: %(found)s.")
         found = ", ".join(filter(None, header))[:150]
-        raise Unreadable(message % {"missing": _("email"), "found": found})
+        raise Unreadable(message % {"found": found})
     return columns
 
 
@@ -297,12 +297,14 @@ def import_upload(audience: Audience, *, seen: str, skip_rejected: bool) -> int:
     """
     upload = lock_upload(audience, seen)
     if upload is None:
-        raise ContactImportRefused(_("This list was put in or dropped before. Nothing was done."))
+        raise ContactImportRefused(_("This list was already added or discarded. Nothing has changed."))
     checked = check_contact_list(bytes(upload.file), upload.file_name)
     if checked.rejected and not skip_rejected:
-        raise ContactImportRefused(_("Tick that the bad rows are left out, or correct the file and send it again."))
+        raise ContactImportRefused(
+            _("Check the box to skip the rows with errors, or correct the file and upload it again.")
+        )
     if not checked.accepted:
-        raise ContactImportRefused(_("There is nobody in this list who could be put in."))
+        raise ContactImportRefused(_("No one in this list can be added."))
     add_to_audience(audience, checked)
     upload.delete()
     return len(checked.accepted)
@@ -321,7 +323,7 @@ def lock_upload(audience: Audience, seen: str) -> ContactListUpload | None:
     upload = ContactListUpload.objects.select_for_update().filter(pk=audience.pk).first()
     if upload and seen != upload.mark:
         raise ContactImportRefused(
-            _("Somebody sent another list meanwhile. Nothing was done: look through this one first.")
+            _("Someone else uploaded another list in the meantime. Nothing has changed. Review this list first.")
         )
     return upload
 

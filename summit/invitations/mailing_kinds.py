@@ -21,13 +21,14 @@ INVITATIONS = MailingKind(
     page_context=invitations_context,
     stop_template="admin/summit/mailing/stop_invitations.html",
     stop=writing.stop_invitations,
-    stopped_message=_("It is stopped. Who was not written to yet is invited no more."),
+    stopped_message=_("Mailing stopped. Anyone not yet emailed won’t be invited."),
 )
 CHANGE_NOTICE = MailingKind(
     page_template="admin/summit/mailing/change_notice.html",
     page_context=change_notice_context,
     stop_template="admin/summit/mailing/stop_change_notice.html",
     stop=writing.stop_invitations,
+    stopped_message=_("Mailing stopped. Anyone not yet emailed won’t be notified."),
 )
 
 

@@ -24,15 +24,15 @@ MAX_LENGTH_TITLE = Mailing._meta.get_field("title").max_length
 
 
 class CannotInvite(RuleViolation):
-    """Nobody is invited. The text is a sentence for staff."""
+    """No one is invited. The message tells staff why."""
 
 
 class EventNotInvitable(CannotInvite):
-    """Nobody can be invited to the event as it is."""
+    """No one can be invited to the event as it is."""
 
 
 class NoRecipients(CannotInvite):
-    """Nobody in the audience would be invited."""
+    """No one in the audience can be invited."""
 
 
 class RecipientsChanged(CannotInvite):
@@ -40,14 +40,17 @@ class RecipientsChanged(CannotInvite):
 
     def __init__(self, number: int, *, as_many: bool):
         other_number = ngettext(
-            "Meanwhile it is %(number)d person who would be invited. Nobody was: look once more, then confirm.",
-            "Meanwhile it is %(number)d people who would be invited. Nobody was: look once more, then confirm.",
+            "The recipients have changed: %(number)d person would be invited now. No one was invited. Review the list "
+            "and confirm again.",
+            "The recipients have changed: %(number)d people would be invited now. No one was invited. Review the list "
+            "and confirm again.",
             number,
         )
         others = ngettext(
-            "Meanwhile it is another person who would be invited. Nobody was: look once more, then confirm.",
-            "Meanwhile it is other people who would be invited, as many as before. Nobody was: look once more, then "
-            "confirm.",
+            "The recipients have changed: it’s a different person now. No one was invited. Review the list and confirm "
+            "again.",
+            "The recipients have changed: they’re as many as before, but not the same people. No one was invited. "
+            "Review the list and confirm again.",
             number,
         )
         super().__init__(others if as_many else other_number % {"number": number})
@@ -57,18 +60,18 @@ class RecipientsChanged(CannotInvite):
 def check_invitable(event: Event) -> None:
     """Raise EventNotInvitable unless people could answer an invitation now."""
     if event.canceled_at:
-        raise EventNotInvitable(_("This event was cancelled, so nobody can be invited."))
+        raise EventNotInvitable(_("This event was canceled, so no one can be invited."))
     if event.is_over:
-        raise EventNotInvitable(_("This event is over, so nobody can be invited."))
+        raise EventNotInvitable(_("This event is over, so no one can be invited."))
     if not event.is_published:
         raise EventNotInvitable(
-            _("This event is not published yet. Publish it first, so that the invitation’s page can be read.")
+            _("This event isn’t published yet. Publish it so that people can open their invitations.")
         )
     if event.rsvp_is_closed:
-        raise EventNotInvitable(_("RSVP for this event is closed, so nobody could answer. Give it a later end first."))
+        raise EventNotInvitable(_("RSVPs for this event are closed, so no one could answer. Set a later closing date."))
     if not event.accepts_rsvps:
         raise EventNotInvitable(
-            _("RSVP for this event is not open yet, so nobody could answer. Give it an earlier begin first.")
+            _("RSVPs for this event aren’t open yet, so no one could answer. Set an earlier opening date.")
         )
 
 
@@ -78,7 +81,7 @@ def start_invitations(event: Event, audience: Audience, *, count: int, by: str, 
     after.
 
     `count` is the number staff confirmed, `by` who confirmed it, `mark` the mark of the people they were shown. Guests
-    become contacts. Raise EventNotInvitable, NoRecipients, or RecipientsChanged. Repeating it invites nobody twice.
+    become contacts. Raise EventNotInvitable, NoRecipients, or RecipientsChanged. Repeating it invites no one twice.
     """
     event = seats.lock_event(event.pk)
     check_invitable(event)
@@ -107,7 +110,7 @@ def confirmed_recipients(audience: Audience, event: Event, count: int, mark: str
     """Return the confirmed people as contacts, locked so that they can't be deleted before the transaction ends."""
     people = list(audience_query.audience_people(audience, event, reason=""))
     if not people:
-        raise NoRecipients(_("There is nobody in this audience who would be invited."))
+        raise NoRecipients(_("No one in this audience can be invited."))
     if are_confirmed(people, count, mark) and make_contacts(person for person in people if not person.contact_id):
         people = list(audience_query.audience_people(audience, event, reason=""))
     locked = contacts.keep_contacts({person.contact_id for person in people if person.contact_id})

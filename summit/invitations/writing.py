@@ -44,7 +44,7 @@ def write_next_batch(mailing_pk: int) -> bool:
     to_write = mailing.invitations.filter(emailed_at__isnull=True)
     event = change_notices.event_of_mailing(mailing)
     if not event.accepts_rsvps and to_write.exists():
-        stop_invitations(mailing)  # canceled or closed since: nobody could answer
+        stop_invitations(mailing)  # canceled or closed since: no one could answer
         return False
     locked = to_write.select_for_update(skip_locked=True, of=("self",), no_key=True)
     invitations = list(locked.select_related("contact__organization").order_by("pk")[:BATCH_SIZE])
@@ -102,7 +102,7 @@ def stop_invitations(mailing: Mailing) -> int:
 
 
 def stop_closed_mailings() -> None:
-    """Stop mailings to events that were canceled, closed or hidden since, because nobody could answer. Change notices
+    """Stop mailings to events that were canceled, closed or hidden since, because no one could answer. Change notices
     stop when the event is over."""
     closed = Q(event__canceled_at__isnull=False) | Q(event__rsvp_closes_at__lte=timezone.now())
     closed |= Q(event__is_published=False)

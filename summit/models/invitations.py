@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from imagine.core.links import PersonalLink
 from imagine.core.models import AuditEntry
@@ -37,13 +38,13 @@ class Audience(models.Model):
     """
 
     class ContactScope(models.TextChoices):
-        PRIMARY = "primary", _("the main contact of each")
-        ALL = "all", _("every contact of each")
+        PRIMARY = "primary", _("Main contact of each organization")
+        ALL = "all", _("Every contact of each organization")
 
     class Attendance(models.TextChoices):
-        CAME = "came", _("came")
-        NO_SHOW = "no_show", _("had a seat and did not come")
-        WAITLISTED = "waitlisted", _("were on the waiting list")
+        CAME = "came", pgettext_lazy("audience", "Attended")
+        NO_SHOW = "no_show", _("No-show (had a seat)")
+        WAITLISTED = "waitlisted", _("Stayed on the waitlist")
 
     # Annotated by AudienceQuerySet.with_details().
     uploaded_count: int
@@ -51,29 +52,29 @@ class Audience(models.Model):
     name = models.CharField(_("name"), max_length=80, unique=True)
     pledge_year = models.ForeignKey(
         PledgeYear,
-        verbose_name=_("with a pledge for"),
+        verbose_name=_("school year of pledge"),
         on_delete=models.PROTECT,
         null=True,
         blank=True,
         related_name="+",
     )
-    include_drafts = models.BooleanField(_("also pledges that are not signed yet"), default=False)
-    promise_types = models.ManyToManyField(
-        PromiseType, verbose_name=_("with a promise of"), blank=True, related_name="+"
-    )
-    schools = models.ManyToManyField(School, verbose_name=_("with a promise for"), blank=True, related_name="+")
+    include_drafts = models.BooleanField(_("include pledges that aren’t signed yet"), default=False)
+    promise_types = models.ManyToManyField(PromiseType, verbose_name=_("promise types"), blank=True, related_name="+")
+    schools = models.ManyToManyField(School, verbose_name=_("schools"), blank=True, related_name="+")
     sectors = ArrayField(
-        models.CharField(max_length=12, choices=Sector), verbose_name=_("of the sectors"), default=list, blank=True
+        models.CharField(max_length=12, choices=Sector), verbose_name=_("sectors"), default=list, blank=True
     )
-    contact_scope = models.CharField(_("who of them"), max_length=8, choices=ContactScope, default=ContactScope.PRIMARY)
+    contact_scope = models.CharField(_("contacts"), max_length=8, choices=ContactScope, default=ContactScope.PRIMARY)
     attended_event = models.ForeignKey(
-        Event, verbose_name=_("guests of"), on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+        Event, verbose_name=_("event"), on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )
     attendance = ArrayField(
-        models.CharField(max_length=10, choices=Attendance), verbose_name=_("those who"), default=list, blank=True
+        models.CharField(max_length=10, choices=Attendance), verbose_name=_("attendance"), default=list, blank=True
     )
-    uploaded_contacts = models.ManyToManyField(Contact, verbose_name=_("from a list"), blank=True, related_name="+")
-    created_at = models.DateTimeField(_("made"), default=timezone.now, editable=False)
+    uploaded_contacts = models.ManyToManyField(
+        Contact, verbose_name=_("people from an uploaded list"), blank=True, related_name="+"
+    )
+    created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
 
     objects = AudienceQuerySet.as_manager()
 
@@ -94,11 +95,11 @@ class ContactListUpload(models.Model):
     )
     file = models.BinaryField(_("file"))
     file_name = models.CharField(_("file"), max_length=MAX_LENGTH_FILE_NAME)
-    uploaded_at = models.DateTimeField(_("sent"), db_default=Now())
+    uploaded_at = models.DateTimeField(_("uploaded"), db_default=Now())
 
     class Meta:
-        verbose_name = _("list that was sent")
-        verbose_name_plural = _("lists that were sent")
+        verbose_name = _("uploaded list")
+        verbose_name_plural = _("uploaded lists")
 
     def __str__(self):
         return str(self.pk)
@@ -143,9 +144,9 @@ class Invitation(PersonalLink):
     """
 
     class Answer(models.TextChoices):
-        OPEN = "open", _("not answered")
-        ACCEPTED = "accepted", _("accepted")
-        DECLINED = "declined", _("declined")
+        OPEN = "open", _("Not answered")
+        ACCEPTED = "accepted", pgettext_lazy("invitation", "Accepted")
+        DECLINED = "declined", pgettext_lazy("invitation", "Declined")
 
     # Annotated by the admin's list: the state of the email, None if it isn't written yet.
     email_state: str | None
@@ -157,12 +158,12 @@ class Invitation(PersonalLink):
     mailing = models.ForeignKey(
         Mailing, verbose_name=_("mailing"), on_delete=models.PROTECT, related_name="invitations", editable=False
     )
-    created_at = models.DateTimeField(_("made"), default=timezone.now, editable=False)
-    emailed_at = models.DateTimeField(_("mail written"), null=True, blank=True, editable=False)
+    created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
+    emailed_at = models.DateTimeField(_("email created"), null=True, blank=True, editable=False)
     notified_version = models.CharField(max_length=16, blank=True, editable=False)
     previous_notified_version = models.CharField(max_length=16, blank=True, editable=False)
     declined_at = models.DateTimeField(_("declined"), null=True, blank=True, editable=False)
-    decline_message = models.CharField(_("a word with it"), max_length=500, blank=True, editable=False)
+    decline_message = models.CharField(_("message"), max_length=500, blank=True, editable=False)
     rsvp = models.OneToOneField(
         Rsvp,
         verbose_name=_("RSVP"),
@@ -194,7 +195,7 @@ class Invitation(PersonalLink):
 
     def __str__(self):
         """Without name or address: Django's admin keeps it in its log and in a cookie."""
-        return str(_("invitation %(number)s")) % {"number": self.pk}
+        return str(_("Invitation %(number)s")) % {"number": self.pk}
 
     def get_absolute_url(self):
         return reverse("invitation", args=[self.token])
@@ -217,18 +218,18 @@ class Reminder(models.Model):
     keep it from being sent twice to one person."""
 
     class Kind(models.TextChoices):
-        WEEK = "week", _("a week before")
-        DAY = "day", _("a day before")
-        NAMES = "names", _("names still missing")
-        THANKS = "thanks", _("thank you, after it")
-        UNANSWERED = "unanswered", _("invitation not answered")
+        WEEK = "week", _("One week before")
+        DAY = "day", _("One day before")
+        NAMES = "names", _("Missing guest names")
+        THANKS = "thanks", _("Thank-you")
+        UNANSWERED = "unanswered", _("Unanswered invitation")
 
     event = models.ForeignKey(Event, verbose_name=_("event"), on_delete=models.CASCADE, related_name="reminders")
-    kind = models.CharField(_("what"), max_length=12, choices=Kind)
-    event_date = models.DateField(_("for the event on"))
-    completed_at = models.DateTimeField(_("done"), null=True, blank=True)
-    too_late = models.BooleanField(_("too late to help, so not sent"), default=False)
-    recipient_count = models.PositiveIntegerField(_("people written to"), default=0)
+    kind = models.CharField(_("type"), max_length=12, choices=Kind)
+    event_date = models.DateField(_("event date"))
+    completed_at = models.DateTimeField(_("completed"), null=True, blank=True)
+    too_late = models.BooleanField(_("too late to be useful"), default=False)
+    recipient_count = models.PositiveIntegerField(_("recipients"), default=0)
     messages = models.ManyToManyField(Message, editable=False)
 
     class Meta:

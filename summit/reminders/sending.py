@@ -1,7 +1,7 @@
 """Reminders before and after an event, each sent once (docs/rules.md).
 
-schedule.py computes from the event when each is due. After an outage a reminder is sent late, with words that are true
-then, or not at all if it is too late to help. A run locks the event, so that two runs don't write twice and nobody
+schedule.py computes from the event when each is due. After an outage a reminder is sent late, with text that is true
+then, or not at all if it is too late to help. A run locks the event, so that two runs don't write twice and no one
 cancels in between; the message's key makes it unique for good. Reminders that stay queued too long, because email isn't
 going out, are deleted and, while there is time, written again.
 """
@@ -68,7 +68,7 @@ def rsvps_to_remind(event: Event, kind: Reminder.Kind) -> QuerySet[Rsvp]:
 
 
 def attended(event: Event) -> Q:
-    """Match an event's parties of which someone was checked in or, if nobody checked in anyone, that held seats."""
+    """Match an event's parties of which someone was checked in or, if no one was checked in, that held seats."""
     arrived = Guest.objects.filter(rsvp__event=event, checked_in_at__isnull=False)
     return Q(pk__in=arrived.values("rsvp")) if arrived.exists() else Q(held_seats__gt=0)
 
@@ -98,7 +98,7 @@ def run_batches(event: Event, write_batch: Callable[[], bool], stop_at: float) -
         while time.monotonic() < stop_at and write_batch():
             pass
     except Exception:
-        logger.exception("What is said by itself about event %s was not said.", event.pk)
+        logger.exception("Couldn't write the reminders of event %s.", event.pk)
 
 
 def due_reminders(now: datetime) -> Iterator[tuple[Event, Reminder.Kind]]:

@@ -70,16 +70,16 @@ def test_template_text_is_previewed_refused_saved_and_restored(visit, staff, scr
     text_field = page.get_by_label("Text").first
     text_field.fill("Dear {nmae}, come!")
     page.get_by_role("button", name="Preview").click()
-    expect(page.locator(".errorlist")).to_have_text("This mail knows no {nmae}. Did you mean {name}?")
+    expect(page.locator(".errorlist")).to_have_text("{nmae} isn’t a placeholder of this email. Did you mean {name}?")
     text_field.fill("Dear {name}, come {soon}!\n\nBring a pen.")
     page.get_by_role("button", name="Preview").click()
     expect(frame(page, 0).locator("p", has_text="Dear Alma Reyes, come tomorrow!")).to_be_visible()
     preview_line = frame(page, 0).locator("p", has_text="Bring a pen.")
     assert preview_line.evaluate("e => getComputedStyle(e).marginBottom") == "14px"
     assert not TemplateOverride.objects.active().exists()
-    page.get_by_role("button", name="Save", exact=True).click()
-    expect(page.get_by_text("Saved. It is said so from the next mail on.")).to_be_visible()
+    page.get_by_role("button", name="Save text").click()
+    expect(page.get_by_text("Saved. The new text will be used from the next email on.")).to_be_visible()
     assert TemplateOverride.objects.active().get().text == "Dear {name}, come {soon}!\n\nBring a pen."
-    page.get_by_role("button", name="Back to the shipped words").click()
-    expect(page.get_by_text("The shipped words are said again.")).to_be_visible()
+    page.get_by_role("button", name="Restore default text").click()
+    expect(page.get_by_text("Default text restored.")).to_be_visible()
     assert not TemplateOverride.objects.active().exists()

@@ -48,7 +48,7 @@ def test_kickoff_has_accepted_declined_and_open_invitations(event):
 
 def test_partners_of_the_year_are_invited_except_one_who_opted_out(event):
     audience, mailing = Audience.objects.get(), Mailing.objects.get()
-    assert audience.name == "Partners of 2027–28"
+    assert audience.name == "2027–28 partners"
     assert set(event.invitations.values_list("contact__organization", flat=True)) <= set(
         Pledge.objects.signed().filter(year=THIS_YEAR).values_list("organization", flat=True)
     )

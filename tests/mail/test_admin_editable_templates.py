@@ -47,8 +47,8 @@ def test_list_shows_each_template_and_who_changed_it(staff):
     page = web_client.page_text(staff.get(LIST))
     for kind in TEMPLATES.values():
         assert str(kind.title) in page
-    assert page.count("as shipped") == len(TEMPLATES) - 1
-    assert "Español: your own, by office, " in page
+    assert page.count("Default text") == len(TEMPLATES) - 1
+    assert "Español: edited by office, " in page
 
 
 def test_custom_text_is_saved_and_used_from_then_on(staff):
@@ -60,7 +60,7 @@ def test_custom_text_is_saved_and_used_from_then_on(staff):
         *("Dear {name},\n\nbring a pen.", "office"),
     )
     page = web_client.page_text(staff.get(PAGE))
-    assert "Saved. It is said so from the next mail on." in page
+    assert "Saved. The new text will be used from the next email on." in page
     assert "{event} is {soon}, {day} → See you {soon}" in page
 
 
@@ -77,16 +77,12 @@ def test_saving_unchanged_text_changes_nothing(staff):
 def test_invalid_text_is_shown_again_with_its_error(subtests, staff):
     for button in ["_save", "_preview"]:
         for field, text, sentence in [
-            ("en_text", "Dear {nmae}", "This mail knows no {nmae}. Did you mean {name}?"),
-            ("es_text", "Hola {name", "A brace stands alone. A placeholder has one before and one behind: {event}."),
-            (
-                "en_text",
-                "<script>alert(1)</script>",
-                "A mail’s words are plain, without HTML or script: take out “<script>”.",
-            ),
-            ("en_text", "", "Write what the mail says. To have the shipped words again, press the button for them."),
-            ("es_subject", "", "Write a subject: a mail without one is not opened."),
-            ("en_subject", "Hello\r\nBcc: all@example.org", "A subject is one line."),
+            ("en_text", "Dear {nmae}", "{nmae} isn’t a placeholder of this email. Did you mean {name}?"),
+            ("es_text", "Hola {name", "Placeholders need both braces, like {event}."),
+            ("en_text", "<script>alert(1)</script>", "Use plain text without HTML. Remove “<script>”."),
+            ("en_text", "", "Enter the text of the email, or select “Restore default text”."),
+            ("es_subject", "", "Enter a subject."),
+            ("en_subject", "Hello\r\nBcc: all@example.org", "Enter the subject on one line."),
             ("en_subject", "x" * 151, "Ensure this value has at most 150 characters (it has 151)."),
             ("en_text", "x" * 4001, "Ensure this value has at most 4000 characters (it has 4001)."),
         ]:
@@ -98,7 +94,7 @@ def test_invalid_text_is_shown_again_with_its_error(subtests, staff):
                 assert errors(response) == {field: [sentence]}
                 page = response.content.decode()
                 assert web_client.page_title(page).startswith("Error:")
-                assert "It is shown here once the words fit." in page
+                assert "Fix the errors to see a preview." in page
                 assert 'value="Kept"' in page
                 assert "<script>alert" not in page
                 assert not TemplateOverride.objects.active().exists()
@@ -109,7 +105,7 @@ def test_preview_shows_what_was_typed_and_saves_nothing(staff):
     assert response.status_code == 200
     english, spanish = response.context["columns"]
     assert english.email.subject == "See you in 7 days"
-    assert "Dear Alma Reyes, look at (the link of each reader alone)." in english.email.body_text
+    assert "Dear Alma Reyes, look at (each recipient’s personal link)." in english.email.body_text
     assert spanish.email.subject.startswith("Arranque de Imagine Promise: en 7 días")
     page = response.content.decode()
     assert page.count("<iframe") == 2
@@ -131,10 +127,10 @@ def test_preview_frames_follow_the_content_security_policy(staff):
 
 @pytest.mark.slow
 def test_button_restores_the_default_text(staff):
-    assert "Back to the shipped words" not in staff.get(PAGE).content.decode()
+    assert "Restore default text" not in staff.get(PAGE).content.decode()
     save_form(staff, en_subject="Mine", es_subject="Mía")
     assert TemplateOverride.objects.active().count() == 2
-    assert "Back to the shipped words" in staff.get(PAGE).content.decode()
+    assert "Restore default text" in staff.get(PAGE).content.decode()
     for _twice in range(2):
         assert save_form(staff, "_restore").status_code == 302
     assert not TemplateOverride.objects.active().exists()
@@ -143,11 +139,15 @@ def test_button_restores_the_default_text(staff):
 
 def test_saved_text_that_became_invalid_is_reported(staff):
     TemplateOverride.objects.create(template="reminder_week", language="en", subject="Hello", text="Dear {somebody},")
-    assert "Your own do not fit any more; the shipped words are sent." in web_client.page_text(staff.get(LIST))
+    assert (
+        "This text uses a placeholder that no longer exists, so the default text is being sent."
+        in web_client.page_text(staff.get(LIST))
+    )
     response = staff.get(PAGE)
     english, _spanish = response.context["columns"]
-    assert english.notes[0] == "These words do not fit any more, so the shipped words are sent until you save others."
-    assert english.notes[1].startswith("This mail knows no {somebody}.")
+    error = "This text uses a placeholder that no longer exists, so the default text is being sent."
+    assert english.notes[0] == error
+    assert english.notes[1].startswith("{somebody} isn’t a placeholder of this email.")
     assert english.email.subject.startswith("Imagine Promise Kick-off is in 7 days")
     assert "Dear {somebody}," in response.content.decode()
 
@@ -184,7 +184,7 @@ def test_restoring_default_text_does_not_overwrite_unseen_changes(staff):
     own_form = form_data(staff)
     save_form(staff, en_text="Theirs.")
     response = staff.post(PAGE, own_form | {"_restore": "1"})
-    assert "Nothing is done yet: these are the words now." in web_client.page_text(response)
+    assert "Nothing was restored. This is the text now." in web_client.page_text(response)
     assert "Theirs." in response.content.decode()
     assert TemplateOverride.objects.active().get().text == "Theirs."
 

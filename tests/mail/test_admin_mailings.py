@@ -64,27 +64,28 @@ def test_page_shows_progress(staff, kickoff):
     set_states(queued_mailing, State.REJECTED, last_error="550 5.1.1 no such mailbox")
     page = staff.get(change_url(queued_mailing))
     text = web_client.page_text(page)
-    assert "Being sent 2 of 5 are sent" in text
-    assert "sent 2 waiting to be sent 2 refused 1" in text
-    assert "person.002@example.org refused 550 5.1.1 no such mailbox" in text
+    assert "Sending 2 of 5 sent" in text
+    assert "Sent 2 Waiting to be sent 2 Bounced 1" in text
+    assert "person.002@example.org Bounced 550 5.1.1 no such mailbox" in text
     assert '<progress id="bar" max="1" value="0.6000">' in page.content.decode()
     assert 'data-state="sending-0"' in page.content.decode()
     assert "progress.js" in page.content.decode()
-    assert "Look again" in text
+    assert '<p class="visually-hidden" role="status" id="progress-status"></p>' in page.content.decode()
+    assert "Refresh" in text
 
 
 def test_page_shows_how_many_are_still_to_be_written(staff, kickoff):
     unwritten_mailing = factories.start_mailing(kickoff, factories.person("Alma"), factories.person("Ben"))
     text = web_client.page_text(staff.get(change_url(unwritten_mailing)))
-    assert "Being written 0 of 2 are sent" in text
-    assert "still to be written 2" in text
+    assert "Preparing 0 of 2 sent" in text
+    assert "Not prepared yet 2" in text
 
 
 def test_page_of_a_finished_mailing_stops_polling(staff, kickoff):
     done = mailing(kickoff, 1)
     set_states(done, State.SENT)
     page = staff.get(change_url(done))
-    assert "Done 1 of 1 are sent" in web_client.page_text(page)
+    assert "Finished 1 of 1 sent" in web_client.page_text(page)
     assert "progress.js" not in page.content.decode()
     assert 'name="pause"' not in page.content.decode()
 
@@ -108,7 +109,7 @@ def test_list_shows_each_mailing_with_its_state(staff, kickoff):
     set_states(queued_mailing, State.SENT)
     set_states(queued_mailing, State.UNKNOWN)
     text = web_client.page_text(staff.get(LIST))
-    assert f"{queued_mailing.title} being sent 3 1 1 office" in text
+    assert f"{queued_mailing.title} Sending 3 1 1 office" in text
 
 
 @pytest.mark.slow
@@ -136,11 +137,13 @@ def test_pages_take_as_many_queries_for_3_as_for_30(staff, kickoff, django_asser
 def test_mailing_is_paused_and_resumed(staff, kickoff):
     queued_mailing = mailing(kickoff)
     for _twice in range(2):
-        assert "It is paused. Nothing leaves until you go on." in press_button(staff, queued_mailing, pause="1")
-        assert "Paused 0 of 3 are sent" in web_client.page_text(staff.get(change_url(queued_mailing)))
+        assert "Mailing paused. No more emails go out until you resume it." in press_button(
+            staff, queued_mailing, pause="1"
+        )
+        assert "Paused 0 of 3 sent" in web_client.page_text(staff.get(change_url(queued_mailing)))
     assert not Message.objects.due("bulk").exists()
     for _twice in range(2):
-        assert "It goes on." in press_button(staff, queued_mailing, resume="1")
+        assert "Mailing resumed." in press_button(staff, queued_mailing, resume="1")
     assert Message.objects.due("bulk").count() == 3
 
 
@@ -149,11 +152,11 @@ def test_stop_asks_for_confirmation_and_removes_unsent_invitations(staff, kickof
     set_states(queued_mailing, State.SENT)
     confirmation = staff.post(change_url(queued_mailing), {"stop": "1"})
     assert "Stop this mailing?" in web_client.page_text(confirmation)
-    assert "1 person has the invitation" in web_client.page_text(confirmation)
-    assert "A stop cannot be undone." in web_client.page_text(confirmation)
+    assert "1 invitation has been sent, and it can still be answered." in web_client.page_text(confirmation)
+    assert "You can’t undo this." in web_client.page_text(confirmation)
     assert Invitation.objects.count() == 3
     for _twice in range(2):
-        assert "It is stopped. Who was not written to yet is invited no more." in press_button(
+        assert "Mailing stopped. Anyone not yet emailed won’t be invited." in press_button(
             staff, queued_mailing, stop="1", confirmed="yes"
         )
     assert [each.contact.name for each in Invitation.objects.all()] == ["Person 000"]
@@ -168,7 +171,7 @@ def test_stop_asks_for_confirmation_and_removes_unsent_invitations(staff, kickof
 def test_page_shows_a_stopped_mailing_as_stopped(staff, kickoff):
     queued_mailing = mailing(kickoff)
     invitations_writing.stop_invitations(queued_mailing)
-    assert "Stopped 0 of 3 are sent" in web_client.page_text(staff.get(change_url(queued_mailing)))
+    assert "Stopped 0 of 3 sent" in web_client.page_text(staff.get(change_url(queued_mailing)))
 
 
 # Change notices --------------------------------------------------------------------------------------------------
@@ -182,25 +185,27 @@ def test_change_notice_mailing_explains_why_it_is_sent(staff, kickoff):
     factories.save_event(kickoff)
     change_notices = Mailing.objects.get(template="invitation_moved")
     page = web_client.page_text(staff.get(change_url(change_notices)))
-    assert "the event moved: 3 people who were invited and had not answered are told." in page
-    assert "Each mail is written and sent by a worker." in page
+    assert "The event was rescheduled or moved on " in page
+    assert "This mailing tells 3 people who were invited and hadn’t answered." in page
+    assert "Emails are being prepared and sent in the background." in page
     invitations_writing.write_mailing(change_notices)
     page = staff.get(change_url(change_notices))
-    assert "0 of 3 are sent" in web_client.page_text(page)
+    assert "0 of 3 sent" in web_client.page_text(page)
     assert "summit/invitation/" not in page.content.decode().split('id="progress"')[1]
-    assert "Who was not written to yet is not told." in web_client.page_text(
-        staff.post(change_url(change_notices), {"stop": "1"})
+    assert (
+        "People who haven’t been emailed yet won’t be notified, and their calendars may be out of date."
+        in web_client.page_text(staff.post(change_url(change_notices), {"stop": "1"}))
     )
-    assert "It is stopped. Who was not written to yet is not told." in press_button(
+    assert "Mailing stopped. Anyone not yet emailed won’t be notified." in press_button(
         staff, change_notices, stop="1", confirmed="yes"
     )
-    assert "Who has no mail was not told." in web_client.page_text(staff.get(change_url(change_notices)))
+    assert "People who hadn’t been emailed yet won’t be." in web_client.page_text(staff.get(change_url(change_notices)))
     assert Invitation.objects.count() == 3
     factories.cancel_event(kickoff)
     cancellation = Mailing.objects.get(template="invitation_called_off")
-    assert "the event was called off: 3 people who were invited and had not answered are told." in web_client.page_text(
-        staff.get(change_url(cancellation))
-    )
+    page = web_client.page_text(staff.get(change_url(cancellation)))
+    assert "The event was canceled on " in page
+    assert "This mailing tells 3 people who were invited and hadn’t answered." in page
 
 
 # Delivery unknown ------------------------------------------------------------------------------------------------
@@ -209,13 +214,11 @@ def test_change_notice_mailing_explains_why_it_is_sent(staff, kickoff):
 def test_staff_resolve_unknown_outcomes(staff, kickoff):
     queued_mailing = mailing(kickoff)
     first, second = set_states(queued_mailing, State.UNKNOWN, 2)
-    assert "Outcome unknown" in web_client.page_text(staff.get(change_url(queued_mailing)))
-    assert "1 message counts as sent." in press_button(staff, queued_mailing, arrived="1", message=[first.pk])
-    assert "1 message will be sent again." in press_button(staff, queued_mailing, resend="1", message=[second.pk])
+    assert "Delivery unknown" in web_client.page_text(staff.get(change_url(queued_mailing)))
+    assert "1 email marked as delivered." in press_button(staff, queued_mailing, arrived="1", message=[first.pk])
+    assert "1 email will be resent." in press_button(staff, queued_mailing, resend="1", message=[second.pk])
     assert states(queued_mailing) == ["sent", "queued", "queued"]
-    assert "0 messages will be sent again." in press_button(
-        staff, queued_mailing, resend="1", message=[first.pk, second.pk]
-    )
+    assert "0 emails will be resent." in press_button(staff, queued_mailing, resend="1", message=[first.pk, second.pk])
     assert states(queued_mailing) == ["sent", "queued", "queued"]
 
 
@@ -224,7 +227,7 @@ def test_staff_resolve_all_unknown_outcomes_in_one_step(staff, kickoff):
     queued_mailing = mailing(kickoff, 30)
     set_states(queued_mailing, State.UNKNOWN, 30)
     assert "Page 1 of 2" in web_client.page_text(staff.get(change_url(queued_mailing)))
-    assert "30 messages count as sent." in press_button(staff, queued_mailing, arrived="1", all="1")
+    assert "30 emails marked as delivered." in press_button(staff, queued_mailing, arrived="1", all="1")
     assert set(states(queued_mailing)) == {"sent"}
 
 
@@ -233,7 +236,7 @@ def test_staff_resolve_all_unknown_outcomes_in_one_step(staff, kickoff):
 def test_selecting_no_valid_message_resolves_nothing(staff, kickoff, message):
     queued_mailing = mailing(kickoff)
     set_states(queued_mailing, State.UNKNOWN)
-    assert "0 messages count as sent." in press_button(staff, queued_mailing, arrived="1", message=message)
+    assert "0 emails marked as delivered." in press_button(staff, queued_mailing, arrived="1", message=message)
     assert states(queued_mailing) == ["unknown", "queued", "queued"]
 
 
@@ -250,13 +253,19 @@ def test_message_of_another_mailing_is_not_resolved(staff, kickoff):
 def test_send_rate_is_saved_and_recorded_in_the_history(staff, kickoff):
     queued_mailing = mailing(kickoff)
     for _twice in range(2):
-        assert "At most 30 mails leave a second now." in press_button(
+        assert "Sending speed saved: at most 30 emails per second." in press_button(
             staff, queued_mailing, set_rate="1", per_second="30"
         )
     assert send_rate.get_send_rate().per_second == 30
     assert [change.changes for change in AuditEntry.objects.about(send_rate.get_send_rate())] == [
         {"per_second": [60, 30]}
     ]
+
+
+def test_field_of_the_send_rate_is_described_by_its_help(staff, kickoff):
+    page = staff.get(change_url(mailing(kickoff))).content.decode()
+    assert 'aria-describedby="id_per_second_helptext"' in page
+    assert '<span class="help" id="id_per_second_helptext">For all invitations and reminders.' in page
 
 
 @pytest.mark.slow
@@ -289,7 +298,7 @@ def test_viewer_cannot_use_any_button(kickoff):
     set_states(queued_mailing, State.UNKNOWN)
     client = staff_client("view_mailing")
     page = client.get(change_url(queued_mailing))
-    assert "Being sent" in web_client.page_text(page)
+    assert "Sending 0 of 3 sent" in web_client.page_text(page)
     assert 'class="button"' not in page.content.decode().partition("<dialog")[0]
     before = snapshots.tables(exclude=IGNORED_TABLES)
     for button in BUTTONS:

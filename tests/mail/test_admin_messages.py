@@ -122,7 +122,7 @@ def test_resend_queues_failed_messages_and_skips_queued_ones(staff):
     Message.objects.filter(pk=failed.pk).update(state="rejected", last_error="550 no", attempts=1)
     data = {"action": "resend", "_selected_action": [failed.pk, queued.pk]}
     page = web_client.page_text(staff.post(LIST, data, follow=True))
-    assert "1 message will be sent again." in page
+    assert "1 email will be resent." in page
     assert list(Message.objects.order_by("idempotency_key").values_list("state", "attempts", "last_error")) == [
         ("queued", 0, ""),
         ("queued", 0, ""),
@@ -133,12 +133,12 @@ def test_unknown_outcome_is_resolved_from_list_and_page(staff):
     [one, other, queued] = queue_messages(mailing(), 3)
     Message.objects.exclude(pk=queued.pk).update(state="unknown")
     page = f"{LIST}{other.pk}/change/"
-    assert 'value="It arrived"' in staff.get(page).content.decode()
-    assert 'value="It arrived"' not in staff.get(f"{LIST}{queued.pk}/change/").content.decode()
+    assert 'value="Mark as delivered"' in staff.get(page).content.decode()
+    assert 'value="Mark as delivered"' not in staff.get(f"{LIST}{queued.pk}/change/").content.decode()
     data = {"action": "mark_arrived", "_selected_action": [one.pk, queued.pk]}
     page_text = web_client.page_text(staff.post(LIST, data, follow=True))
-    assert "1 message counts as sent. 1 message had no unknown outcome and stays as it is." in page_text
-    assert "1 message counts as sent." in web_client.page_text(staff.post(page, {"_arrived": "1"}, follow=True))
+    assert "1 email marked as delivered. The delivery of 1 email was already known." in page_text
+    assert "1 email marked as delivered." in web_client.page_text(staff.post(page, {"_arrived": "1"}, follow=True))
     assert states() == ["sent", "sent", "queued"]
 
 
@@ -146,7 +146,7 @@ def test_resending_from_a_stopped_mailing_is_refused_with_a_reason(staff):
     [message] = queue_messages(mailing(stopped_at=timezone.now()), 1)
     Message.objects.update(state="unknown")
     page_text = web_client.page_text(staff.post(f"{LIST}{message.pk}/change/", {"_resend": "1"}, follow=True))
-    assert "Its mailing was stopped: nothing of it is sent any more." in page_text
+    assert "This email’s mailing was stopped, so it can’t be resent." in page_text
     assert states() == ["unknown"]
 
 
@@ -158,7 +158,7 @@ def test_viewer_cannot_resolve_unknown_outcomes(staff):
     viewer.user_permissions.set(Permission.objects.filter(codename="view_message"))
     staff.force_login(viewer)
     page = f"{LIST}{message.pk}/change/"
-    assert "It arrived" not in staff.get(page).content.decode()
+    assert "Mark as delivered" not in staff.get(page).content.decode()
     staff.post(page, {"_arrived": "1"})
     staff.post(LIST, {"action": "mark_arrived", "_selected_action": [message.pk]})
     assert states() == ["unknown"]

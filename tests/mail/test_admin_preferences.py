@@ -73,6 +73,12 @@ def test_staff_can_record_that_an_address_wants_no_invitations(staff):
     assert EmailPreference.objects.count() == 1
 
 
+def test_hidden_field_has_no_label(staff):
+    page = staff.get(change_url(preferences.get_preference("alma@example.org"))).content.decode()
+    assert 'type="hidden" name="shown"' in page
+    assert 'for="id_shown"' not in page
+
+
 def test_topics_can_be_changed_but_not_the_address(staff):
     preference = preferences.get_preference("alma@example.org")
     data = web_client.form_fields(staff.get(change_url(preference))) | {
@@ -94,13 +100,13 @@ def test_saving_does_not_overwrite_what_the_person_just_chose(staff):
 
 def test_suppression_is_cleared_from_page_and_list(staff):
     one, other = suppressed(), suppressed("ben@example.org")
-    assert "It takes mail again" in web_client.page_text(staff.get(change_url(one)))
+    assert "Mark as working" in web_client.page_text(staff.get(change_url(one)))
     response = staff.post(change_url(one), {"_clear_bounces": "1"}, follow=True)
-    assert "1 address takes mail again." in web_client.page_text(response)
-    assert "It takes mail again" not in web_client.page_text(response)
+    assert "1 address marked as working." in web_client.page_text(response)
+    assert "Mark as working" not in web_client.page_text(response)
     action_data = {"action": "clear_bounces", "_selected_action": [one.pk, other.pk]}
     page = web_client.page_text(staff.post(LIST, action_data, follow=True))
-    assert "1 address takes mail again." in page
+    assert "1 address marked as working." in page
     assert "1 was so already and stays as it is." in page
     assert not EmailPreference.objects.filter(suppressed_at__isnull=False).exists()
     assert EmailPreference.objects.get(pk=one.pk).suppression_reason == ""

@@ -79,29 +79,29 @@ def test_default_text_is_translated():
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("Dear {nam},", "This mail knows no {nam}. Did you mean {name}?"),
-        ("Dear {Name},", "This mail knows no {Name}. Did you mean {name}?"),
+        ("Dear {nam},", "{nam} isn’t a placeholder of this email. Did you mean {name}?"),
+        ("Dear {Name},", "{Name} isn’t a placeholder of this email. Did you mean {name}?"),
         (
             "{}",
-            f"This mail knows no {{}}. It knows: {ALL_PLACEHOLDERS}.",
+            f"{{}} isn’t a placeholder of this email. Use one of these: {ALL_PLACEHOLDERS}.",
         ),
-        ("Dear {name,", "A brace stands alone. A placeholder has one before and one behind: {event}."),
-        ("Dear name},", "A brace stands alone. A placeholder has one before and one behind: {event}."),
-        ("{{name}}", "A brace stands alone. A placeholder has one before and one behind: {event}."),
+        ("Dear {name,", "Placeholders need both braces, like {event}."),
+        ("Dear name},", "Placeholders need both braces, like {event}."),
+        ("{{name}}", "Placeholders need both braces, like {event}."),
         (
             "{% now %}",
-            f"This mail knows no {{% now %}}. It knows: {ALL_PLACEHOLDERS}.",
+            f"{{% now %}} isn’t a placeholder of this email. Use one of these: {ALL_PLACEHOLDERS}.",
         ),
-        ("<script>alert(1)</script>", "A mail’s words are plain, without HTML or script: take out “<script>”."),
-        ("Read <b>this</b>", "A mail’s words are plain, without HTML or script: take out “<b>”."),
-        ("< a href=x", "A mail’s words are plain, without HTML or script: take out “< a href=x”."),
+        ("<script>alert(1)</script>", "Use plain text without HTML. Remove “<script>”."),
+        ("Read <b>this</b>", "Use plain text without HTML. Remove “<b>”."),
+        ("< a href=x", "Use plain text without HTML. Remove “< a href=x”."),
         (
             "Hello \ue000link\ue001",
-            "There is a character in it that no mail shows. Type the words anew instead of pasting them.",
+            "This text has a character that email can’t show. Type the text instead of pasting it.",
         ),
-        ("Hello \x07", "There is a character in it that no mail shows. Type the words anew instead of pasting them."),
-        ("", "Write what the mail says. To have the shipped words again, press the button for them."),
-        (" \n ", "Write what the mail says. To have the shipped words again, press the button for them."),
+        ("Hello \x07", "This text has a character that email can’t show. Type the text instead of pasting it."),
+        ("", "Enter the text of the email, or select “Restore default text”."),
+        (" \n ", "Enter the text of the email, or select “Restore default text”."),
     ],
 )
 def test_invalid_text_is_refused_with_its_error(text, sentence):
@@ -115,10 +115,10 @@ def test_invalid_text_is_refused_with_its_error(text, sentence):
 @pytest.mark.parametrize(
     ("subject", "sentence"),
     [
-        ("", "Write a subject: a mail without one is not opened."),
-        ("Hello\nBcc: all@example.org", "A subject is one line."),
-        ("Your link {link}", "A subject carries no link."),
-        ("<i>Hello</i>", "A mail’s words are plain, without HTML or script: take out “<i>”."),
+        ("", "Enter a subject."),
+        ("Hello\nBcc: all@example.org", "Enter the subject on one line."),
+        ("Your link {link}", "The subject can’t include the link. Remove {link}."),
+        ("<i>Hello</i>", "Use plain text without HTML. Remove “<i>”."),
     ],
 )
 def test_invalid_subject_gets_its_error(subject, sentence):

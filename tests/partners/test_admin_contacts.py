@@ -74,7 +74,7 @@ def test_contact_list_shows_organization_and_email_preferences(staff):
     page = web_client.page_text(staff.get(LIST))
     assert "Port Gate Logistics ALMA@example.org English" in page
     assert "Inés Peña on their own ines@example.org" in page
-    assert "wants no invitations" in page
+    assert "English main contact Unsubscribed" in page
 
 
 @pytest.mark.slow

@@ -157,7 +157,7 @@ def test_page_shows_logo_pledges_emails_and_history(staff):
         assert f'<a href="/imagine/admin/partners/pledge/{each.pk}/change/">{each.school_years}</a>: {state}' in page
     assert "1 promise" in text
     message = pledge.messages.filter(kind="pledge_signed").get()
-    assert f'<a href="/imagine/admin/mail/message/{message.pk}/change/">{message.subject}</a>: queued' in page
+    assert f'<a href="/imagine/admin/mail/message/{message.pk}/change/">{message.subject}</a>: Queued' in page
     assert "wants to be shown: no → yes" in text
     assert "Alma Reyes role: – → Owner" in text
     assert "Shown. Approved by anna on" in text

@@ -108,7 +108,7 @@ def test_reminder_is_refused_to_someone_who_unsubscribed():
     pledge = factories.draft_pledge()
     message = outdated(pledge, PledgeEmailKind.PLEDGE_DRAFT)
     preferences.set_topics(preferences.get_preference(pledge.contact.email), reminders=False)
-    assert resend_error(message).startswith("This address doesn't want email of this kind, or it bounces.")
+    assert resend_error(message).startswith("This address unsubscribed from these emails, or it bounces.")
 
 
 def test_email_is_refused_while_nobody_answers_for_the_pledge(pledge):
@@ -138,8 +138,8 @@ def test_email_that_may_have_arrived_is_resent_only_while_it_reads_the_same(pled
     message = Message.objects.get(pk=message.pk)
     Organization.objects.update(name="Harbor Freight")
     assert resend_error(message) == (
-        "This email may have arrived, and it would say something else today. Say that it arrived: then resending it "
-        "writes it with today's details."
+        "This email may have been delivered, and its details have changed since. Mark it as delivered first. Then you "
+        "can resend it with today’s details."
     )
     Organization.objects.update(name=factories.ORGANIZATION)
     assert queue.resend(message)

@@ -460,8 +460,8 @@ def test_resend_handles_repeated_request_and_deleted_message(staff):
     rsvp = factories.rsvp(factories.event())
     Message.objects.update(state="rejected", last_error="550 no")
     message = Message.objects.get()
-    assert shown_messages(run_action(staff, "resend", message, to=MESSAGES)) == ["1 message will be sent again."]
-    assert shown_messages(run_action(staff, "resend", message, to=MESSAGES)) == ["1 message is on its way already."]
+    assert shown_messages(run_action(staff, "resend", message, to=MESSAGES)) == ["1 email will be resent."]
+    assert shown_messages(run_action(staff, "resend", message, to=MESSAGES)) == ["1 email is already on its way."]
     seats.delete_rsvp(rsvp)
     assert shown_messages(run_action(staff, "resend", message, to=MESSAGES)) == [GONE]
     assert "doesn’t exist" in web_client.page_text(

@@ -104,9 +104,9 @@ def test_audience_criteria_are_saved_and_changed(staff):
     ("typed", "errors"),
     [
         ({"name": ""}, "This field is required."),
-        ({"name": "Taken"}, "Another audience has this name. Choose one that is still free."),
-        ({"attendance": ["came"]}, "Say of which event."),
-        ({"include_drafts": "on"}, "Say for which school year."),
+        ({"name": "Taken"}, "Another audience has this name. Enter a different name."),
+        ({"attendance": ["came"]}, "Choose an event."),
+        ({"include_drafts": "on"}, "Choose a school year."),
         ({"sectors": ["~"]}, "~ is not one of the available choices."),
         ({"promise_types": ["999999"]}, "999999 is not one of the available choices."),
         ({"contact_scope": "~"}, "~ is not one of the available choices."),
@@ -123,7 +123,7 @@ def test_invalid_audience_shows_error_and_is_not_saved(staff, typed, errors):
 def test_saving_audience_keeps_the_event_it_was_opened_from(staff):
     event = factories.event()
     page = staff.get(f"{LIST}add/?event={event.pk}")
-    assert f"To be invited to {event}." in web_client.page_text(page)
+    assert f"An audience to invite to {event}." in web_client.page_text(page)
     typed = web_client.form_fields(page) | {"name": "Mentors"}
     response = staff.post(f"{LIST}add/", typed | {"_invite": "1"})
     audience = Audience.objects.get()
@@ -177,16 +177,16 @@ def test_uploaded_list_is_checked_before_contacts_are_added(staff):
     Contact.objects.create(name="Ben", email="Ben@example.org")
     page = upload(staff, audience, VALID_LIST)
     text = web_client.page_text(page)
-    assert "What was found in list.csv contacts already 1 new people 1" in text
-    assert "Nobody is put in yet" in text
+    assert "Check of list.csv Existing contacts 1 New people 1" in text
+    assert "No one has been added or emailed yet." in text
     assert (people(audience), Contact.objects.count()) == ([], 1)
     page = staff.post(upload_url(audience), review(audience) | {"put_in": "1"}, follow=True)
-    assert "2 people of the list are in now." in web_client.page_text(page)
+    assert "List added: 2 people." in web_client.page_text(page)
     assert people(audience) == ["Ben@example.org", "alma@example.org"]
     assert Contact.objects.get(name="Alma Reyes").organization == Organization.objects.get()
     assert not ContactListUpload.objects.exists()
     page = staff.post(upload_url(audience), review(audience) | {"put_in": "1"}, follow=True)
-    assert "This list was put in or dropped before. Nothing was done." in web_client.page_text(page)
+    assert "This list was already added or discarded. Nothing has changed." in web_client.page_text(page)
 
 
 @pytest.mark.slow
@@ -197,8 +197,8 @@ def test_stale_upload_page_neither_adds_nor_drops_a_newer_list(staff, button):
     form = web_client.form_fields(upload(staff, audience, VALID_LIST))
     upload(staff, audience, "E-mail\nchue@example.org\n", name="other.csv")
     page = web_client.page_text(staff.post(upload_url(audience), form | {button: "1"}, follow=True))
-    assert "Somebody sent another list meanwhile. Nothing was done: look through this one first." in page
-    assert "What was found in other.csv" in page
+    assert "Someone else uploaded another list in the meantime. Nothing has changed. Review this list first." in page
+    assert "Check of other.csv" in page
     assert (people(audience), Contact.objects.count(), ContactListUpload.objects.count()) == ([], 0, 1)
     staff.post(upload_url(audience), web_client.form_fields(staff.get(upload_url(audience))) | {button: "1"})
     assert people(audience) == (["chue@example.org"] if button == "put_in" else [])
@@ -209,12 +209,15 @@ def test_bad_rows_are_listed_and_skipped_only_on_confirmation(staff):
     audience = factories.audience()
     preferences.set_topics(preferences.get_preference("no@example.org"), invitations=False)
     text = web_client.page_text(upload(staff, audience, LIST_WITH_ERRORS))
-    assert "new people 2 bad rows 1 stand there twice 1 want no invitations 1" in text
+    assert "New people 2 Rows with errors 1 Listed twice 1 Unsubscribed or bouncing 1" in text
     assert "4 broken@ “broken@” is no e-mail address." in text
-    assert "5 ALMA@example.org The same address as in line 2." in text
-    assert "6 no@example.org wants no invitations, or refuses mail" in text
+    assert "5 ALMA@example.org Same address as row 2." in text
+    assert "6 no@example.org Unsubscribed or bouncing" in text
     page = staff.post(upload_url(audience), review(audience) | {"put_in": "1"}, follow=True)
-    assert "Tick that the bad rows are left out, or correct the file and send it again." in web_client.page_text(page)
+    assert (
+        "Check the box to skip the rows with errors, or correct the file and upload it again."
+        in web_client.page_text(page)
+    )
     assert not people(audience)
     staff.post(upload_url(audience), review(audience) | {"put_in": "1", "leave": "1"})
     assert people(audience) == ["alma@example.org", "ben@example.org"]
@@ -224,17 +227,17 @@ def test_list_with_no_one_to_add_has_no_button(staff):
     audience = factories.audience()
     preferences.suppress("no@example.org", "550 no")
     page = upload(staff, audience, "E-mail\nno@example.org\n")
-    assert "There is nobody in this list who could be put in." in web_client.page_text(page)
+    assert "No one in this list can be added." in web_client.page_text(page)
     assert 'name="put_in"' not in page.content.decode()
     page = staff.post(upload_url(audience), review(audience) | {"put_in": "1"}, follow=True)
-    assert "There is nobody in this list who could be put in." in web_client.page_text(page)
+    assert "No one in this list can be added." in web_client.page_text(page)
 
 
 @pytest.mark.parametrize(
     ("content", "errors"),
     [
         (b"", "The submitted file is empty."),
-        (b"Name\nAlma\n", "There is no column for: email."),
+        (b"Name\nAlma\n", "This file has no “Email” column."),
         (b"%PDF-1.7", "This is neither a CSV nor an XLSX file."),
         (b'E-mail\n"alma@example.org\n', "its quotation marks do not match"),
     ],
@@ -266,7 +269,7 @@ def test_second_upload_replaces_the_first_and_can_be_dropped(staff):
     assert ("first.csv" not in text, "second.csv" in text) == (True, True)
     for _twice in range(2):
         page = staff.post(upload_url(audience), review(audience) | {"drop": "1"}, follow=True)
-        assert "The list was dropped. Nobody was put in." in web_client.page_text(page)
+        assert "List discarded. No one was added." in web_client.page_text(page)
     assert not ContactListUpload.objects.exists()
     assert not people(audience)
 

@@ -74,8 +74,8 @@ def test_list_can_be_searched_and_filtered(subtests, staff, answered_event):
 def test_list_shows_answer_and_decline_message(staff, answered_event):
     text = web_client.page_text(staff.get(LIST))
     assert "Alma Reyes Port Gate Logistics" in text
-    assert "accepted 2 - queued" in text
-    assert "declined - We count the stock in that week. queued" in text
+    assert "Accepted 2 - Queued" in text
+    assert "Declined - We count the stock in that week. Queued" in text
 
 
 def test_page_shows_answer_and_message_state_without_the_token(staff, answered_event):
@@ -86,7 +86,7 @@ def test_page_shows_answer_and_message_state_without_the_token(staff, answered_e
         "ben.ochoa@example.org",
         "We count the stock in that week.",
         "Partner Kick-off: Audience 1",
-        "queued",
+        "Queued",
     ):
         assert expected_text in text
     assert invited.token not in page.content.decode()
@@ -99,8 +99,8 @@ def test_page_shows_answer_and_message_state_without_the_token(staff, answered_e
 @pytest.mark.parametrize(
     ("language", "expected_texts"),
     [
-        ("en", ("answer: not answered → accepted", "answer: accepted → declined", "private link: – → replaced")),
-        ("es", ("respuesta: sin respuesta → aceptó", "respuesta: aceptó → dijo que no", "– → reemplazado")),
+        ("en", ("answer: Not answered → Accepted", "answer: Accepted → Declined", "private link: – → replaced")),
+        ("es", ("respuesta: Sin respuesta → Aceptada", "respuesta: Aceptada → Rechazada", "– → reemplazado")),
     ],
 )
 def test_history_shows_translated_answer_changes(staff, answered_event, language, expected_texts):
@@ -135,10 +135,10 @@ def test_export_contains_the_filtered_invitations(staff, answered_event):
         *("Confirmed seats", "Waitlisted seats", "Declined", "Message"),
     ]
     assert [(row[2], row[8], row[9], row[12]) for row in rows] == [
-        ("Ben Ochoa", "declined", "", "We count the stock in that week."),
-        ("Chue Vang", "declined", "0", ""),
+        ("Ben Ochoa", "Declined", "", "We count the stock in that week."),
+        ("Chue Vang", "Declined", "0", ""),
     ]
-    assert read_columns(staff.get(f"{LIST}list.csv?q=nunez"), "Contact", "Answer") == [("Dee Núñez", "not answered")]
+    assert read_columns(staff.get(f"{LIST}list.csv?q=nunez"), "Contact", "Answer") == [("Dee Núñez", "Not answered")]
 
 
 @pytest.mark.slow
@@ -153,7 +153,7 @@ def test_csv_and_xlsx_exports_have_the_same_values(staff, answered_event):
         ),
         *("Port Gate Logistics", "Business and industry", "Español"),
     ]
-    assert alma[8:11] == ["accepted", "2", "0"]
+    assert alma[8:11] == ["Accepted", "2", "0"]
     sheet = read_rows(staff.get(f"{LIST}list.xlsx?answer=accepted"))[1]
     assert sheet[:7] + sheet[8:11] == alma[:7] + alma[8:11]
 
@@ -218,7 +218,7 @@ def test_replace_links_sends_new_link_and_skips_deleted_invitation(staff, answer
     deleted_pk = Invitation(pk=deleted.pk)
     deleted.delete()
     response = replace_links(staff, invitation)
-    assert [str(message) for message in response.context["messages"]] == ["1 link was replaced."]
+    assert [str(message) for message in response.context["messages"]] == ["1 personal link replaced."]
     assert Message.objects.filter(state="queued").get().recipient == invitation.contact.email
     assert Invitation.objects.get(pk=invitation.pk).token != invitation.token
     assert "replaced" not in str([str(message) for message in replace_links(staff, deleted_pk).context["messages"]])

@@ -91,32 +91,32 @@ def test_audiences_are_described_in_words(staff, kickoff):
     factories.audience(name="Empty")
     text = web_client.page_text(staff.get(audience_url(kickoff)))
     assert (
-        "Freight Partners with a pledge for 2027–28, signed or not; with a promise for Cesar Chavez High; of the "
-        "sectors: Business and industry or Labor; every contact of each." in text
+        "Freight Organizations with a pledge for 2027–28, signed or not. Schools: Cesar Chavez High. "
+        "Sectors: Business and industry, Labor. Every contact of each organization." in text
     )
-    assert f"Guests of {kickoff} who came to it or were on the waiting list. 2 people from a list." in text
-    assert "Empty Nobody yet." in text
+    assert f"Guests of {kickoff}: Attended, Stayed on the waitlist. 2 people from an uploaded list." in text
+    assert "Empty No one is in this audience yet." in text
     assert f'href="{review_url(kickoff, first)}"' in staff.get(audience_url(kickoff)).content.decode()
 
 
 def test_partners_of_the_year_audience_is_created_once(staff, kickoff):
     factories.signed_pledge()
-    assert "The main contact of everyone who signed a pledge for 2027–28." in web_client.page_text(
+    assert "The main contact of every organization with a signed pledge for 2027–28." in web_client.page_text(
         staff.get(audience_url(kickoff))
     )
     for _twice in range(2):
         page = staff.post(audience_url(kickoff), follow=True)
         assert shown_errors(page) == ["Alma Reyes"]
     audience = Audience.objects.get()
-    assert (audience.name, audience.pledge_year_id) == ("Partners of 2027–28", 2027)
-    assert "The main contact of everyone" not in web_client.page_text(staff.get(audience_url(kickoff)))
+    assert (audience.name, audience.pledge_year_id) == ("2027–28 partners", 2027)
+    assert "The main contact of every organization" not in web_client.page_text(staff.get(audience_url(kickoff)))
 
 
 def test_partners_of_the_year_audience_gets_a_number_when_name_is_taken(staff, kickoff):
     factories.signed_pledge()
-    factories.audience(name="Partners of 2027–28")
+    factories.audience(name="2027–28 partners")
     assert shown_errors(staff.post(audience_url(kickoff), follow=True)) == ["Alma Reyes"]
-    assert sorted(Audience.objects.values_list("name", flat=True)) == ["Partners of 2027–28", "Partners of 2027–28 (2)"]
+    assert sorted(Audience.objects.values_list("name", flat=True)) == ["2027–28 partners", "2027–28 partners (2)"]
 
 
 def test_no_audience_is_created_without_a_school_year(staff, kickoff):
@@ -124,7 +124,7 @@ def test_no_audience_is_created_without_a_school_year(staff, kickoff):
     assert not Audience.objects.exists()
 
 
-# Who they are ----------------------------------------------------------------------------------------------------
+# Recipients ------------------------------------------------------------------------------------------------------
 
 
 def test_page_shows_who_will_be_invited_and_why_others_are_left_out(staff, kickoff):
@@ -133,13 +133,13 @@ def test_page_shows_who_will_be_invited_and_why_others_are_left_out(staff, kicko
     preferences.set_topics(preferences.get_preference("ben.ochoa@example.org"), invitations=False)
     preferences.suppress("chue.vang@example.org", "550 no such mailbox")
     page = staff.get(review_url(kickoff, audience))
-    assert "will be invited 1 left out 2 seats free 10" in web_client.page_text(page)
+    assert "Will be invited 1 Excluded 2 Available seats 10" in web_client.page_text(page)
     assert shown_errors(page) == ["Alma Reyes"]
     assert [(part["label"], part["number"]) for part in page.context["filters"]] == [
-        ("will be invited", 1),
-        ("wants no invitations", 1),
-        ("address refuses mail", 1),
-        ("all", 3),
+        ("Will be invited", 1),
+        ("Unsubscribed", 1),
+        ("Bouncing address", 1),
+        ("All", 3),
     ]
     assert shown_errors(staff.get(review_url(kickoff, audience) + "?who=opted_out")) == ["Ben Ochoa"]
     assert shown_errors(staff.get(review_url(kickoff, audience) + "?who=all")) == [
@@ -148,7 +148,7 @@ def test_page_shows_who_will_be_invited_and_why_others_are_left_out(staff, kicko
         "Chue Vang",
     ]
     assert shown_errors(staff.get(review_url(kickoff, audience) + "?who=~")) == ["Alma Reyes"]
-    assert "Ben Ochoa – ben.ochoa@example.org wants no invitations" in web_client.page_text(
+    assert "Ben Ochoa – ben.ochoa@example.org Unsubscribed" in web_client.page_text(
         staff.get(review_url(kickoff, audience) + "?who=all&q=ochoa")
     )
 
@@ -167,12 +167,12 @@ def test_email_preview_for_chosen_person_in_both_languages(staff, kickoff):
     audience = factories.audience(uploaded_contacts=[alma, ben])
     page = staff.get(review_url(kickoff, audience))
     assert [message.language for message in page.context["previews"]] == ["en", "es"]
-    assert "as Alma Reyes reads it" in web_client.page_text(page)
+    assert "Email preview for Alma Reyes" in web_client.page_text(page)
     chosen = staff.get(review_url(kickoff, audience), {"as": f"c{ben.pk}"})
-    assert "as Ben Ochoa reads it" in web_client.page_text(chosen)
+    assert "Email preview for Ben Ochoa" in web_client.page_text(chosen)
     assert "Partner Kick-off" in chosen.context["previews"][0].text
     assert "Encuentro inicial" in chosen.context["previews"][1].text
-    assert "as Alma Reyes reads it" in web_client.page_text(staff.get(review_url(kickoff, audience), {"as": "~"}))
+    assert "Email preview for Alma Reyes" in web_client.page_text(staff.get(review_url(kickoff, audience), {"as": "~"}))
     assert not Message.objects.exists()
     assert not Invitation.objects.exists()
 
@@ -186,7 +186,10 @@ def test_thousands_of_people_are_paged(staff, kickoff):
     page = staff.get(review_url(kickoff, audience))
     assert len(shown_errors(page)) == 25
     assert "Page 1 of 120" in web_client.page_text(page)
-    assert "3000 would be invited, and 10 seats are free. That is allowed" in web_client.page_text(page)
+    assert (
+        "Only 10 seats are available. Once they’re taken, people who accept join the waitlist."
+        in web_client.page_text(page)
+    )
     assert shown_errors(staff.get(review_url(kickoff, audience), {"page": 120}))[-1] == "Person 2999"
     assert len(page.content) < 100_000
 
@@ -219,7 +222,7 @@ def test_typing_the_right_number_invites_and_redirects_to_the_mailing(
     page = confirm(staff, kickoff, audience, 3)
     mailing = Mailing.objects.get()
     assert page.redirect_chain == [(f"/imagine/admin/mail/mailing/{mailing.pk}/change/", 302)]
-    assert "3 people are being invited." in web_client.page_text(page)
+    assert "Mailing started. We’re sending 3 invitations." in web_client.page_text(page)
     assert (mailing.recipient_count, mailing.started_by, mailing.about) == (3, "staff", kickoff)
     assert invited(kickoff) == ["Alma Reyes", "Ben Ochoa", "Chue Vang"]
 
@@ -230,7 +233,7 @@ def test_submitting_again_invites_no_one_twice(staff, kickoff):
     staff.post(review_url(kickoff, audience), data)
     page = staff.post(review_url(kickoff, audience), data)
     assert page.status_code == 422
-    assert "There is nobody in this audience who would be invited." in web_client.page_text(page)
+    assert "No one in this audience can be invited." in web_client.page_text(page)
     assert (Mailing.objects.count(), len(invited(kickoff))) == (1, 3)
 
 
@@ -238,9 +241,13 @@ def test_submitting_again_invites_no_one_twice(staff, kickoff):
 @pytest.mark.parametrize(
     ("number", "error"),
     [
-        ("2", "You typed 2, and 3 would be invited. Nobody was: look once more, then type it."),
-        ("three", "You typed three, and 3 would be invited."),
-        ("", "Type the number of people who will be invited."),
+        (
+            "2",
+            "You typed 2, but 3 people would be invited. No one was invited. Review the list and type the number "
+            "again.",
+        ),
+        ("three", "You typed three, but 3 people would be invited."),
+        ("", "Type the number of people to invite."),
         ("3" * 500, "at most 12 characters"),
         ("3\n3", "on one line"),
     ],
@@ -275,7 +282,9 @@ def test_page_is_shown_again_when_the_number_of_people_changed(staff, kickoff):
     audience.uploaded_contacts.add(chue)
     page = staff.post(review_url(kickoff, audience), data)
     assert page.status_code == 422
-    assert "Meanwhile it is 3 people who would be invited. Nobody was: look once more" in web_client.page_text(page)
+    assert "The recipients have changed: 3 people would be invited now. No one was invited." in web_client.page_text(
+        page
+    )
     assert not Invitation.objects.exists()
     assert web_client.form_fields(page)["shown"] == "3"
 
@@ -303,7 +312,7 @@ def test_page_is_shown_again_when_people_changed_but_not_their_number(staff, kic
     change(audience, alma, chue)
     page = staff.post(review_url(kickoff, audience), data)
     assert page.status_code == 422
-    error = "Meanwhile it is other people who would be invited, as many as before. Nobody was: look once more"
+    error = "The recipients have changed: they’re as many as before, but not the same people. No one was invited."
     assert error in web_client.page_text(page)
     assert not Invitation.objects.exists()
     assert web_client.form_fields(page)["number"] == ""
@@ -319,7 +328,7 @@ def test_message_about_changed_people_is_translated(staff, kickoff):
     data = form_data(staff, kickoff, audience, 1)
     audience.uploaded_contacts.set([ben])
     page = staff.post(review_url(kickoff, audience), data, headers={"accept-language": "es"})
-    assert "Mientras tanto ya es otra persona la que recibiría la invitación." in web_client.page_text(page)
+    assert "Los destinatarios cambiaron: ahora es otra persona." in web_client.page_text(page)
     assert not Invitation.objects.exists()
 
 
@@ -361,11 +370,11 @@ def unpublish(event: Event) -> None:
 @pytest.mark.parametrize(
     ("change", "error"),
     [
-        (factories.end_event, "This event is over, so nobody can be invited."),
-        (cancel, "This event was cancelled, so nobody can be invited."),
-        (hidden, "This event is not published yet. Publish it first"),
-        (factories.close_rsvp, "RSVP for this event is closed"),
-        (unpublish, "RSVP for this event is not open yet"),
+        (factories.end_event, "This event is over, so no one can be invited."),
+        (cancel, "This event was canceled, so no one can be invited."),
+        (hidden, "This event isn’t published yet. Publish it"),
+        (factories.close_rsvp, "RSVPs for this event are closed"),
+        (unpublish, "RSVPs for this event aren’t open yet"),
     ],
 )
 def test_event_that_takes_no_rsvps_invites_no_one(staff, kickoff, change, error):
@@ -385,7 +394,7 @@ def test_event_that_takes_no_rsvps_invites_no_one(staff, kickoff, change, error)
 def test_empty_audience_has_no_invite_button(staff, kickoff):
     audience = factories.audience()
     page = staff.get(review_url(kickoff, audience))
-    assert "There is nobody in this audience who would be invited." in web_client.page_text(page)
+    assert "No one in this audience can be invited." in web_client.page_text(page)
     assert 'name="number"' not in page.content.decode()
     response = staff.post(review_url(kickoff, audience), {"shown": "0", "number": "0"})
     assert response.status_code == 422

@@ -272,7 +272,7 @@ def test_people_can_be_filtered_by_reason():
     assert names(audience, event, reason="") == ["Asked"]
     assert names(audience, event, reason=Reason.COMING) == ["Coming"]
     assert names(audience, event, reason=Reason.DUPLICATE) == []
-    assert [person.why for person in audience_query.audience_people(audience, event)] == ["", "has an RSVP already"]
+    assert [person.why for person in audience_query.audience_people(audience, event)] == ["", "Already RSVP’d"]
 
 
 @pytest.mark.parametrize("number", [1, 30])

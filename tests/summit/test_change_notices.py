@@ -74,7 +74,7 @@ def test_people_without_an_answer_are_notified_once_of_a_new_venue(django_captur
         save_changed(event)
     assert notices() == ["Alma moved 1 PUBLISH", "Jun moved 1 PUBLISH"]
     mailing = Mailing.objects.get(template="invitation_moved")
-    assert (mailing.about, mailing.title) == (event, "Imagine Promise Summit: new time or place")
+    assert (mailing.about, mailing.title) == (event, "Imagine Promise Summit: new time or location")
     assert (mailing.recipient_count, mailing.skipped_count, bool(mailing.rendered_at)) == (2, 0, True)
     assert progress.mailing_progress(mailing).state == "sending"
 

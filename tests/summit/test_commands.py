@@ -38,8 +38,8 @@ def test_invite_without_yes_is_a_dry_run(audience, capsys):
     before = snapshots.tables()
     assert invite(capsys, "kick-off", "--audience", "Everybody") == [
         f"{Event.objects.get()}: 1 person would be invited.",
-        "Left out: 1 person, has an RSVP already.",
-        "Nobody was invited; --yes does it.",
+        "Excluded: 1 person (Already RSVP’d).",
+        "No one was invited. Add --yes to invite them.",
     ]
     assert snapshots.tables() == before
 
@@ -48,7 +48,7 @@ def test_invite_with_yes_starts_the_mailing(audience, capsys):
     output = invite(capsys, "kick-off", "--audience", "Everybody", "--yes")
     mailing = Mailing.objects.get()
     assert output[0].endswith("1 person would be invited.")
-    assert output[-1] == f"Begun: mailing {mailing.pk} to 1 person. Its page in the admin shows how far it is."
+    assert output[-1] == f"Started mailing {mailing.pk} to 1 person. Its page in the admin shows its progress."
     assert (mailing.recipient_count, mailing.started_by) == (1, "manage.py invite")
     assert Invitation.objects.get().contact.name == "Alma"
     assert writing.write_mailing(mailing)
@@ -59,7 +59,7 @@ def test_inviting_again_fails_with_no_one_left(audience, capsys):
     invite(capsys, "kick-off", "--audience", "Everybody", "--yes")
     assert failed("kick-off", "--audience", "Everybody", "--yes") == (
         3,
-        "There is nobody in this audience who would be invited.",
+        "No one in this audience can be invited.",
     )
 
 
@@ -67,10 +67,10 @@ def test_invite_reports_unknown_event_unknown_audience_and_closed_rsvp(audience)
     assert failed("spring", "--audience", "Everybody") == (1, "There is no event with the web address spring.")
     assert failed("kick-off", "--audience", "Nobody") == (
         1,
-        "There is no audience called “Nobody”. There are: Everybody.",
+        "There is no audience called “Nobody”. Audiences: Everybody.",
     )
     factories.close_rsvp(Event.objects.get())
-    output = "RSVP for this event is closed, so nobody could answer. Give it a later end first."
+    output = "RSVPs for this event are closed, so no one could answer. Set a later closing date."
     assert failed("kick-off", "--audience", "Everybody") == (1, output)
     assert failed("kick-off", "--audience", "Everybody", "--yes") == (1, output)
 

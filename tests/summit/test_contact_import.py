@@ -98,7 +98,7 @@ def test_title_lines_and_empty_lines_are_skipped():
 
 def test_invalid_emails_are_reported():
     assert row_error("jun at example.org", "Jun") == "“jun at example.org” is no e-mail address."
-    assert row_error("", "Jun") == "The e-mail address is missing."
+    assert row_error("", "Jun") == "The email address is missing."
     assert row_error("x" * 250 + "@example.org") == f"“{'x' * 30}…” is longer than 254 characters."
 
 
@@ -110,8 +110,8 @@ def test_all_errors_of_a_row_are_reported_with_its_line():
         SkippedRow(
             3,
             "nobody",
-            "“nobody” is no e-mail address. “=1+1” looks like a formula, not like a name. "
-            "“Klingon” is no language that we write in. They are: English, Español.",
+            "“nobody” is no e-mail address. “=1+1” looks like a formula, not a name. "
+            "“Klingon” isn’t a language we use. Use one of these: English, Español.",
         )
     ]
 
@@ -128,7 +128,7 @@ def test_row_without_email_is_identified_by_its_name():
 def test_repeated_emails_are_accepted_once_ignoring_case():
     checked = read_list(("jun@example.org", "Jun"), ("JUN@example.org", "Jun Again"), ("jun@example.org",))
     assert [row.name for row in checked.new] == ["Jun"]
-    expected = "The same address as in line 2."
+    expected = "Same address as row 2."
     assert checked.repeated == [SkippedRow(3, "JUN@example.org", expected), SkippedRow(4, "jun@example.org", expected)]
 
 
@@ -147,10 +147,10 @@ def test_unsubscribed_and_suppressed_emails_are_not_accepted():
     [
         (b"", "The file is empty."),
         (b"%PDF-1.4", "This is neither a CSV nor an XLSX file."),
-        (csv(("Jun",), header=("Name",)), "There is no column for: email. The headings found are: Name."),
+        (csv(("Jun",), header=("Name",)), "This file has no “Email” column. Its headings are: Name."),
         (
             b"jun@example.org\nmai@example.org\n",
-            "There is no column for: email. The headings found are: jun@example.org.",
+            "This file has no “Email” column. Its headings are: jun@example.org.",
         ),
         (b'email\n"jun@example.org\n', "Line 2 cannot be read: its quotation marks do not match."),
     ],
@@ -162,7 +162,7 @@ def test_unusable_file_is_refused(content, expected):
 def test_file_with_too_many_rows_is_refused(monkeypatch):
     monkeypatch.setattr(contact_import, "MAX_ROWS", 2)
     rows = [(f"person{n}@example.org",) for n in range(3)]
-    assert file_error(csv(*rows)) == "It has more than 2 rows. Split it into files of fewer rows."
+    assert file_error(csv(*rows)) == "The file has more than 2 rows. Split it into smaller files."
 
 
 def test_checking_a_list_writes_nothing():

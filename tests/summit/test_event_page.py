@@ -111,7 +111,7 @@ def test_failed_email_is_shown_with_its_reason_and_link(staff, full_event):
     message = rsvp.messages.get()
     Message.objects.filter(pk=message.pk).update(state=Message.State.REJECTED, last_error="550 no such mailbox")
     page = staff.get(change_url(full_event))
-    assert "stays@example.org Refused: 550 no such mailbox" in web_client.page_text(page)
+    assert "stays@example.org Bounced: 550 no such mailbox" in web_client.page_text(page)
     assert f"/imagine/admin/mail/message/{message.pk}/change/" in page.content.decode()
 
 

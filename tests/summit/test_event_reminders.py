@@ -25,11 +25,11 @@ def test_reminder_plan_is_ordered_with_the_state_of_each():
     event = reminder_fixtures.event()
     reminder_fixtures.rsvp(event)
     assert [(each.label, each.due) for each in reminder_sending.reminder_plan(event)] == [
-        ("invitation not answered", None),
-        ("a week before", moment(3, 31, 9)),
-        ("names still missing", moment(4, 4, 9)),
-        ("a day before", moment(4, 6, 9)),
-        ("thank you, after it", moment(4, 8, 9)),
+        ("Unanswered invitation", None),
+        ("One week before", moment(3, 31, 9)),
+        ("Missing guest names", moment(4, 4, 9)),
+        ("One day before", moment(4, 6, 9)),
+        ("Thank-you", moment(4, 8, 9)),
     ]
     upcoming = ("coming", 0)
     assert states(event, moment(3, 1)) == [upcoming] * 5
@@ -43,8 +43,8 @@ def test_reminder_plan_is_ordered_with_the_state_of_each():
 def test_page_shows_due_and_sent_reminders(staff):
     event = reminder_fixtures.event()
     page = text(staff, event)
-    assert "A week before March 31, 9:00 a.m. Still to come" in page
-    assert "Invitation not answered a week after each invitation Still to come" in page
+    assert "One week before March 31, 9:00 a.m. Not sent yet" in page
+    assert "Unanswered invitation One week after each invitation Not sent yet" in page
     at = moment(3, 31, 9, 5)
     Reminder.objects.create(
         event=event, kind="week", event_date=moment(4, 7).date(), recipient_count=2, completed_at=at
@@ -53,15 +53,15 @@ def test_page_shows_due_and_sent_reminders(staff):
     Reminder.objects.create(event=event, kind="names", event_date=moment(4, 7).date(), completed_at=at)
     page = text(staff, event)
     assert "To 2 people, last on March 31, 9:05 a.m." in page
-    assert "Too late to help, so not sent" in page
-    assert "There was nobody to write to" in page
+    assert "Not sent: too late to be useful" in page
+    assert "No one to send it to" in page
 
 
 def test_page_explains_why_no_reminders_are_sent(staff):
     hidden, canceled = factories.event(is_published=False), factories.event()
     factories.mark_event_canceled(canceled)
-    assert "Nothing is said before the event is published." in text(staff, hidden)
-    assert "This event was called off: nothing more is said of it." in text(staff, canceled)
+    assert "These emails won’t go out until the event is published." in text(staff, hidden)
+    assert "This event was canceled, so no more of these emails will go out." in text(staff, canceled)
 
 
 def test_page_counts_guests_who_came_from_the_event_day_on(staff):

@@ -68,14 +68,17 @@ def test_links_of_two_invitations_differ():
 def test_start_is_refused_if_the_confirmed_count_is_wrong(count):
     audience = factories.audience(uploaded_contacts=[person("Alma"), person("Jun")])
     expected = start_error(factories.event(), audience, count)
-    assert expected == "Meanwhile it is 2 people who would be invited. Nobody was: look once more, then confirm."
+    assert expected == (
+        "The recipients have changed: 2 people would be invited now. No one was invited. Review the list and confirm "
+        "again."
+    )
 
 
 @pytest.mark.parametrize(
     ("number", "expected"),
     [
-        (1, "Meanwhile it is another person who would be invited."),
-        (2, "Meanwhile it is other people who would be invited, as many as before."),
+        (1, "The recipients have changed: it’s a different person now."),
+        (2, "The recipients have changed: they’re as many as before, but not the same people."),
     ],
 )
 def test_start_is_refused_if_the_people_changed_but_not_their_number(number, expected):
@@ -83,35 +86,38 @@ def test_start_is_refused_if_the_people_changed_but_not_their_number(number, exp
     audience = factories.audience(uploaded_contacts=[person(f"Shown {n}") for n in range(number)])
     fingerprint = audience_query.count_people(audience, event).mark
     audience.uploaded_contacts.set([person(f"Other {n}") for n in range(number)])
-    assert start_error(event, audience, number, fingerprint) == f"{expected} Nobody was: look once more, then confirm."
+    assert (
+        start_error(event, audience, number, fingerprint)
+        == f"{expected} No one was invited. Review the list and confirm again."
+    )
     assert start(event, audience, number, audience_query.count_people(audience, event).mark).recipient_count == number
 
 
 @pytest.mark.parametrize("count", [0, 1])
 def test_start_with_an_empty_audience_is_refused(count):
-    expected = "There is nobody in this audience who would be invited."
+    expected = "No one in this audience can be invited."
     assert start_error(factories.event(), factories.audience(), count) == expected
 
 
 def test_starting_the_same_audience_again_is_refused():
     event, audience = factories.event(), factories.audience(uploaded_contacts=[person("Alma")])
     start(event, audience, 1)
-    assert start_error(event, audience) == "There is nobody in this audience who would be invited."
+    assert start_error(event, audience) == "No one in this audience can be invited."
 
 
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        (factories.mark_event_canceled, "This event was cancelled, so nobody can be invited."),
-        (factories.end_event, "This event is over, so nobody can be invited."),
-        (factories.close_rsvp, "RSVP for this event is closed, so nobody could answer. Give it a later end first."),
+        (factories.mark_event_canceled, "This event was canceled, so no one can be invited."),
+        (factories.end_event, "This event is over, so no one can be invited."),
+        (factories.close_rsvp, "RSVPs for this event are closed, so no one could answer. Set a later closing date."),
         (
             lambda event: Event.objects.filter(pk=event.pk).update(rsvp_opens_at=timezone.now() + timedelta(1)),
-            "RSVP for this event is not open yet, so nobody could answer. Give it an earlier begin first.",
+            "RSVPs for this event aren’t open yet, so no one could answer. Set an earlier opening date.",
         ),
         (
             lambda event: Event.objects.filter(pk=event.pk).update(is_published=False),
-            "This event is not published yet. Publish it first, so that the invitation’s page can be read.",
+            "This event isn’t published yet. Publish it so that people can open their invitations.",
         ),
     ],
 )

@@ -169,9 +169,9 @@ def test_resending_a_queued_or_sending_message_does_nothing(state):
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        (factories.mark_event_canceled, "This event was cancelled, so nobody can be invited."),
-        (factories.end_event, "This event is over, so nobody can be invited."),
-        (factories.close_rsvp, "RSVP for this event is closed, so nobody could answer. Give it a later end first."),
+        (factories.mark_event_canceled, "This event was canceled, so no one can be invited."),
+        (factories.end_event, "This event is over, so no one can be invited."),
+        (factories.close_rsvp, "RSVPs for this event are closed, so no one could answer. Set a later closing date."),
     ],
 )
 def test_resend_is_refused_if_the_event_no_longer_takes_rsvps(invited, change, expected, state):
@@ -274,14 +274,14 @@ def test_email_about_an_invitation_is_refused_once_the_event_is_over(invited, ou
 
 def test_reminder_of_an_invitation_is_refused_once_rsvp_is_closed(invited, outdated):
     factories.close_rsvp(invited.event)
-    assert resend_error(outdated("unanswered")).startswith("RSVP for this event is closed, so nobody could answer.")
+    assert resend_error(outdated("unanswered")).startswith("RSVPs for this event are closed, so no one could answer.")
 
 
 def test_reminder_of_an_invitation_is_refused_to_someone_who_unsubscribed(invited, outdated):
     message = outdated("unanswered")
     Message.objects.update(topic="reminders")
     preferences.set_topics(preferences.get_preference("alma.reyes@example.org"), reminders=False)
-    assert resend_error(Message.objects.get(pk=message.pk)).startswith("This address doesn't want email of this kind")
+    assert resend_error(Message.objects.get(pk=message.pk)).startswith("This address unsubscribed from these emails")
 
 
 # In the admin ----------------------------------------------------------------------------------------------------
@@ -312,7 +312,7 @@ def test_message_page_says_the_invitation_no_longer_exists(staff, invited):
 def test_resend_button_on_the_message_page_sends_current_details(staff, invited):
     move(invited.event)
     page = staff.post(f"{MESSAGES}{message_of(invited).pk}/change/", {"_resend": "1"}, follow=True)
-    assert "1 message will be sent again." in web_client.page_text(page)
+    assert "1 email will be resent." in web_client.page_text(page)
     assert NEW_VENUE in Message.objects.get(idempotency_key__contains=":again:").body_text
 
 
@@ -328,12 +328,12 @@ def test_mailing_page_resends_only_unknown_messages_that_are_still_correct(staff
     deleted.messages.update(object_id=GONE)
     page = f"/imagine/admin/mail/mailing/{mailing.pk}/change/"
     text = web_client.page_text(staff.post(page, {"resend": "1", "all": "1"}, follow=True))
-    assert "1 message will be sent again." in text
-    assert "1 message is not sent again. The event or the link changed since" in text
-    assert "1 message is not sent again. Not there any more" in text
+    assert "1 email will be resent." in text
+    assert "1 email wasn’t resent. The event or the link changed since" in text
+    assert "1 email wasn’t resent. Not there any more" in text
     states = dict(mailing.messages.values_list("recipient", "state"))
     assert states == {"alma@example.org": "unknown", "jun@example.org": "queued", "mai@example.org": "unknown"}
     assert "3 messages" not in text
-    assert "2 messages count as sent." in web_client.page_text(
+    assert "2 emails marked as delivered." in web_client.page_text(
         staff.post(page, {"arrived": "1", "all": "1"}, follow=True)
     )

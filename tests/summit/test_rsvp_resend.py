@@ -258,7 +258,7 @@ def test_reminder_is_refused_to_someone_who_unsubscribed(rsvp):
     happened(rsvp, SummitEmailKind.REMINDER_DAY)
     preferences.set_topics(preferences.get_preference(rsvp.email), reminders=False)
     assert resend_error(outdated(rsvp, SummitEmailKind.REMINDER_DAY)).startswith(
-        "This address doesn't want email of this kind"
+        "This address unsubscribed from these emails"
     )
 
 
@@ -266,7 +266,7 @@ def test_email_that_may_have_arrived_is_refused_if_it_would_read_otherwise(rsvp)
     message = rsvp.messages.get()
     Message.objects.update(state=State.UNKNOWN, sent_at=None)
     Event.objects.update(venue="Stockton Civic Auditorium")
-    assert "Say that it arrived: then resending it" in resend_error(Message.objects.get(pk=message.pk))
+    assert "Mark it as delivered first. Then you can resend it" in resend_error(Message.objects.get(pk=message.pk))
 
 
 def test_message_page_says_why_a_reminder_is_not_resent(staff, rsvp):

@@ -48,7 +48,7 @@ def test_coming_events_are_listed_first_with_seats_and_links(staff):
         assert START + address in page
         assert staff.get(START + address).status_code == 200
     assert f"summit/rsvp/add/?event={hidden.pk}" not in page
-    assert text.index("Upcoming events") < text.index("Mail is flowing") < text.index("Accounts and roles")
+    assert text.index("Upcoming events") < text.index("Email is going out") < text.index("Accounts and roles")
 
 
 def test_unpublished_and_over_capacity_events_are_labeled(staff):
@@ -86,7 +86,7 @@ def test_page_says_when_no_email_is_waiting(staff):
     message(1, Message.State.QUEUED, timedelta(seconds=5))
     message(2, Message.State.REJECTED, timedelta(hours=25))
     text = web_client.page_text(staff.get(START))
-    assert "Mail is flowing: nothing waits. No message failed in the last day." in text
+    assert "Email is going out normally. No emails failed in the last 24 hours." in text
 
 
 def test_waiting_and_failed_messages_are_shown_with_links(staff):
@@ -95,10 +95,11 @@ def test_waiting_and_failed_messages_are_shown_with_links(staff):
     message(3, Message.State.FAILED, timedelta(hours=23))
     response = staff.get(START)
     text = web_client.page_text(response)
-    assert "Mail is not flowing: the oldest unsent message has waited for 2\N{NO-BREAK SPACE}hours" in text.replace(
-        "2 hours", "2\N{NO-BREAK SPACE}hours"
+    assert (
+        "Email isn’t going out. The oldest unsent email has been waiting for 2\N{NO-BREAK SPACE}hours"
+        in text.replace("2 hours", "2\N{NO-BREAK SPACE}hours")
     )
-    assert "2 messages failed in the last day." in text
+    assert "2 emails failed in the last 24 hours." in text
     lists = {"state__exact=queued": 1, "state__in=rejected,unknown,failed": 2}
     for query, number in lists.items():
         assert f"mail/message/?{query}" in response.content.decode()
@@ -109,11 +110,11 @@ def test_overdue_invitations_are_shown(staff):
     message(1, Message.State.QUEUED, timedelta(hours=2, minutes=1))
     Message.objects.update(queue="bulk", send_after=timezone.now() - timedelta(hours=2, minutes=1))
     SendRate.objects.update_or_create(pk=1, defaults={"next_at": timezone.now()})
-    assert "Mail is flowing: nothing waits." in web_client.page_text(staff.get(START))
+    assert "Email is going out normally." in web_client.page_text(staff.get(START))
     SendRate.objects.update(next_at=timezone.now() - timedelta(hours=1, minutes=1))
     text = web_client.page_text(staff.get(START)).replace("\N{NO-BREAK SPACE}", " ")
-    assert "Invitations or reminders are due, and none has left for 1 hour, 1 minute." in text
-    assert "Mail is flowing" not in text
+    assert "Invitations or reminders are due, but none have gone out for 1 hour, 1 minute." in text
+    assert "Email is going out" not in text
 
 
 def test_page_shows_only_what_the_user_has_permission_for(db):
@@ -123,7 +124,7 @@ def test_page_shows_only_what_the_user_has_permission_for(db):
     client.force_login(user)
     text = web_client.page_text(client.get(START))
     assert "Kick-off" not in text
-    assert "Mail is" not in text
+    assert "Email is" not in text
     user.user_permissions.set(Permission.objects.filter(codename="view_event"))
     page = client.get(START).content.decode()
     assert "Kick-off" in page
@@ -154,12 +155,12 @@ def test_mailings_are_listed_until_finished_or_stopped(staff):
     sending, stopped = mailing(factories.event()), mailing(factories.event())
     writing.stop_invitations(stopped)
     page = staff.get(START)
-    assert f"Mailings under way {sending.title} , " in web_client.page_text(page)
+    assert f"Mailings in progress {sending.title} , " in web_client.page_text(page)
     assert f"imagine/mailing/{stopped.pk}/" not in page.content.decode()
     sending.messages.update(state=Message.State.SENT, sent_at=timezone.now())
-    assert "Mailings under way" not in web_client.page_text(staff.get(START))
+    assert "Mailings in progress" not in web_client.page_text(staff.get(START))
     Message.objects.filter(pk=sending.messages.first().pk).update(state=Message.State.UNKNOWN, sent_at=None)
-    assert "Mailings under way" in web_client.page_text(staff.get(START))
+    assert "Mailings in progress" in web_client.page_text(staff.get(START))
 
 
 def mailing(event: Event) -> Mailing:

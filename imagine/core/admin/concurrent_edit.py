@@ -43,6 +43,13 @@ def parse_shown(shown: str | None) -> dict:
     return shown if isinstance(shown, dict) else {}
 
 
+class UnlabeledField(forms.BoundField):
+    """A hidden field, for which the admin would draw a label."""
+
+    def label_tag(self, *args, **kwargs) -> str:
+        return ""
+
+
 class ConcurrentEditForm(forms.ModelForm):
     """A form for a row that others may change while it is open.
 
@@ -51,7 +58,7 @@ class ConcurrentEditForm(forms.ModelForm):
     read under a lock that the request's transaction holds until everything is saved.
     """
 
-    shown = forms.CharField(widget=forms.HiddenInput, required=False)
+    shown = forms.CharField(widget=forms.HiddenInput, required=False, bound_field_class=UnlabeledField)
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)

@@ -90,7 +90,7 @@ def template_column(form: TemplateOverrideForm, nonce: str) -> TemplateColumn:
     text = form.entered_text if form.is_bound else TemplateText(form.instance.subject, form.instance.text)
     errors = [error for errors in editable_templates.find_errors(template, text).values() for error in errors]
     if errors and not form.is_bound:
-        notes = [_("These words do not fit any more, so the shipped words are sent until you save others."), *errors]
+        notes = [_("This text uses a placeholder that no longer exists, so the default text is being sent."), *errors]
         text, errors = template.default_text(language), []
     email = None if errors else editable_templates.render_example(template, language, text)
     document = preview_document(email.body_html, nonce) if email else ""
@@ -114,7 +114,7 @@ def template_row(template: EditableTemplate, overrides: list[TemplateOverride]) 
 class TemplateOverrideAdmin(admin.ModelAdmin):
     """List the registered templates, whether or not they have rows, and edit both languages on one page."""
 
-    title = gettext_lazy("Words of mail")
+    title = gettext_lazy("Email templates")
 
     def has_add_permission(self, request):
         return False
@@ -173,19 +173,21 @@ class TemplateOverrideAdmin(admin.ModelAdmin):
             for form in language_forms
         ]
         if any(changes):
-            self.message_user(request, _("Saved. It is said so from the next mail on."), messages.SUCCESS)
+            self.message_user(request, _("Saved. The new text will be used from the next email on."), messages.SUCCESS)
         else:
-            self.message_user(request, _("Nothing was different."), messages.INFO)
+            self.message_user(request, _("No changes to save."), messages.INFO)
         return redirect("admin:mail_templateoverride_page", template.code)
 
     def restore_default_text(
         self, request: HttpRequest, template: EditableTemplate, language_forms: list[TemplateOverrideForm]
     ) -> HttpResponse:
         if any(form.is_outdated for form in language_forms):
-            note = _("Somebody else saved while you had this open. Nothing is done yet: these are the words now.")
+            note = _(
+                "Someone else saved changes while you had this page open. Nothing was restored. This is the text now."
+            )
             return self.render_template_page(request, template, template_forms(template), notes=[note])
         editable_templates.restore_default_text(template)
-        self.message_user(request, _("The shipped words are said again. What was said before is in the history."))
+        self.message_user(request, _("Default text restored. The earlier text is in the change history."))
         return redirect("admin:mail_templateoverride_page", template.code)
 
     def render_template_page(

@@ -15,7 +15,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path, reverse
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext_lazy
 from django.views.decorators.http import require_http_methods
 
 from imagine.core.admin.actions import Outcome, outcome_text, record_many
@@ -29,11 +29,11 @@ from imagine.mail.queue import CannotResend
 PAGE_SIZE = 25
 MAX_FAILED = 10
 STATE_LABELS = {
-    "writing": _("being written"),
-    "sending": _("being sent"),
-    "paused": _("paused"),
-    "stopped": _("stopped"),
-    "done": _("done"),
+    "writing": pgettext_lazy("mailing", "Preparing"),
+    "sending": pgettext_lazy("mailing", "Sending"),
+    "paused": pgettext_lazy("mailing", "Paused"),
+    "stopped": pgettext_lazy("mailing", "Stopped"),
+    "done": pgettext_lazy("mailing", "Finished"),
 }
 State = Message.State
 
@@ -75,19 +75,19 @@ class MailingAdmin(admin.ModelAdmin):
         """Hide Django's own form: URLs that `<int:pk>` doesn't match, such as " 17", would open it."""
         raise Http404
 
-    @admin.display(description=_("state"))
+    @admin.display(description=_("status"))
     def state(self, mailing: Mailing) -> str:
         return STATE_LABELS[progress.mailing_state(mailing, mailing.waiting)]
 
-    @admin.display(description=_("people"), ordering="recipient_count")
+    @admin.display(description=_("recipients"), ordering="recipient_count")
     def people(self, mailing: Mailing) -> int:
         return mailing.recipient_count
 
-    @admin.display(description=_("sent"), ordering="sent")
+    @admin.display(description=_("Sent"), ordering="sent")
     def sent(self, mailing: Mailing) -> int:
         return mailing.sent
 
-    @admin.display(description=_("failed or unknown"), ordering="undelivered")
+    @admin.display(description=_("not delivered or unknown"), ordering="undelivered")
     def undelivered(self, mailing: Mailing) -> int:
         return mailing.undelivered
 
@@ -197,12 +197,12 @@ def run_action(request: HttpRequest, mailing: Mailing) -> None:
 
 def pause(request: HttpRequest, mailing: Mailing) -> str:
     control.pause_mailing(mailing)
-    return str(_("It is paused. Nothing leaves until you go on."))
+    return str(_("Mailing paused. No more emails go out until you resume it."))
 
 
 def resume(request: HttpRequest, mailing: Mailing) -> str:
     control.resume_mailing(mailing)
-    return str(_("It goes on."))
+    return str(_("Mailing resumed."))
 
 
 def stop(request: HttpRequest, mailing: Mailing) -> str:
@@ -212,7 +212,7 @@ def stop(request: HttpRequest, mailing: Mailing) -> str:
 
 
 def resolve_selected(request: HttpRequest, mailing: Mailing) -> str:
-    """Mark the selected emails, or all of those whose delivery is unknown, as arrived or send them again. Raise
+    """Mark the selected emails, or all of those whose delivery is unknown, as delivered, or resend them. Raise
     PermissionDenied for more than one, without the right to act on many."""
     arrived = "arrived" in request.POST
     unknown = messages_in_state(mailing, State.UNKNOWN)
@@ -224,13 +224,13 @@ def resolve_selected(request: HttpRequest, mailing: Mailing) -> str:
     record_many(request, resolved_messages, action="arrived" if arrived else "resend")
     outcomes = [outcome for _message, outcome in resolved_messages]
     for reason, number in Counter(str(each) for each in outcomes if isinstance(each, Exception)).items():
-        warning = ngettext("%(n)d message is not sent again.", "%(n)d messages are not sent again.", number)
+        warning = ngettext("%(n)d email wasn’t resent.", "%(n)d emails weren’t resent.", number)
         messages.warning(request, f"{warning % {'n': number}} {reason}")
     resolved = outcomes.count(True)
     if arrived:
-        success = ngettext("%(n)d message counts as sent.", "%(n)d messages count as sent.", resolved)
+        success = ngettext("%(n)d email marked as delivered.", "%(n)d emails marked as delivered.", resolved)
     else:
-        success = ngettext("%(n)d message will be sent again.", "%(n)d messages will be sent again.", resolved)
+        success = ngettext("%(n)d email will be resent.", "%(n)d emails will be resent.", resolved)
     return success % {"n": resolved}
 
 
@@ -254,5 +254,9 @@ def valid_uuids(values: Iterable[str]) -> list[UUID]:
 
 def change_send_rate(request: HttpRequest, per_second: int) -> None:
     send_rate.set_send_rate(per_second)
-    success = ngettext("At most %(n)d mail leaves a second now.", "At most %(n)d mails leave a second now.", per_second)
+    success = ngettext(
+        "Sending speed saved: at most %(n)d email per second.",
+        "Sending speed saved: at most %(n)d emails per second.",
+        per_second,
+    )
     messages.success(request, success % {"n": per_second})

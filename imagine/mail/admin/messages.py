@@ -40,24 +40,23 @@ class MessageAdmin(GuardedAdmin, ActionsAdmin):
             None,
             {
                 "fields": (
-                    "recipient",
-                    "subject",
-                    "attachment_name",
-                    "state",
-                    "last_error",
-                    "possible_duplicate",
-                    "html_preview",
+                    *("recipient", "state", "last_error", "sent_at", "possible_duplicate"),
+                    *("mailing", "attachment_name", "html_preview"),
                 )
             },
         ),
-        (_("Plain text and calendar part"), {"fields": ("plain_text", "calendar_part")}),
         (
-            _("Delivery"),
+            _("Plain text and calendar file"),
+            {"fields": ("plain_text", "calendar_part"), "classes": ("collapse",)},
+        ),
+        (
+            _("Technical details"),
             {
                 "fields": (
-                    *("created_at", "sent_at", "handed_over_at", "attempts", "send_after", "retry_until"),
-                    *("queue", "mailing", "language", "idempotency_key"),
-                )
+                    *("created_at", "handed_over_at", "attempts", "send_after", "retry_until"),
+                    *("queue", "language", "idempotency_key"),
+                ),
+                "classes": ("collapse",),
             },
         ),
     ]
@@ -71,9 +70,14 @@ class MessageAdmin(GuardedAdmin, ActionsAdmin):
 
     def get_fieldsets(self, request, obj=None):
         """Most messages neither bounce nor are marked as spam, so those fields are shown only of the others."""
-        *others, (delivery, options) = super().get_fieldsets(request, obj)
+        (name, options), *others = super().get_fieldsets(request, obj)
         reported = [field for field in ("bounced_at", "complained_at") if getattr(obj, field, None)]
-        return [*others, (delivery, options | {"fields": (*reported, *options["fields"])})]
+        return [(name, options | {"fields": (*reported, *options["fields"])}), *others]
+
+    def render_change_form(self, request, context, *args, obj=None, **kwargs):
+        if obj:
+            context |= {"title": obj.subject, "subtitle": None}
+        return super().render_change_form(request, context, *args, obj=obj, **kwargs)
 
     @admin.display(description=_("text"))
     def plain_text(self, message: Message) -> str:
@@ -82,7 +86,7 @@ class MessageAdmin(GuardedAdmin, ActionsAdmin):
             return CONTENT_DELETED
         return without_links(message.body_text)
 
-    @admin.display(description=_("calendar part"))
+    @admin.display(description=_("calendar file"))
     def calendar_part(self, message: Message) -> str:
         return without_links(message.ics.replace("\r\n ", ""))
 
@@ -111,13 +115,13 @@ class MessageAdmin(GuardedAdmin, ActionsAdmin):
         preview = path("<uuid:pk>/preview/", self.admin_site.admin_view(self.preview), name="mail_message_preview")
         return [preview, *super().get_urls()]
 
-    @admin.display(description=_("as the recipient sees it"))
+    @admin.display(description=_("preview"))
     def html_preview(self, message: Message) -> str:
         if not message.body_html:
             return CONTENT_DELETED
         url = reverse("admin:mail_message_preview", args=[message.pk])
         frame = '<iframe class="email-preview" src="{}" title="{}"></iframe><p class="help">{}</p>'
-        help_text = _("Its links lead nowhere here: they are the guest’s alone.")
+        help_text = _("Links are turned off in this preview because they belong to the recipient.")
         return format_html(frame, url, message.subject, help_text)
 
     @method_decorator([xframe_options_sameorigin, csp_replace({"style-src": [NONCE], "frame-ancestors": [SELF]})])
@@ -130,23 +134,23 @@ class MessageAdmin(GuardedAdmin, ActionsAdmin):
             record_event(MailEventKind.EMAIL_VIEWED, message)
         return HttpResponse(preview_document(message.body_html, str(request.csp_nonce)))
 
-    @admin.action(description=_("Send again"), permissions=["change"])
+    @admin.action(description=_("Resend emails"), permissions=["change"])
     def resend(self, request: HttpRequest, queryset: QuerySet[Message]) -> None:
-        done = ngettext_lazy(
-            "%(number)d message will be sent again.", "%(number)d messages will be sent again.", "number"
-        )
+        done = ngettext_lazy("%(number)d email will be resent.", "%(number)d emails will be resent.", "number")
         same = ngettext_lazy(
-            "%(number)d message is on its way already.", "%(number)d messages are on their way already.", "number"
+            "%(number)d email is already on its way.", "%(number)d emails are already on their way.", "number"
         )
         messages = queryset.select_related("mailing")
         report_outcomes(self, request, [(message, resend_outcome(message)) for message in messages], done, same)
 
-    @admin.action(description=_("It arrived: the outcome is known"), permissions=["change"])
+    @admin.action(description=_("Mark as delivered"), permissions=["change"])
     def mark_arrived(self, request: HttpRequest, queryset: QuerySet[Message]) -> None:
-        done = ngettext_lazy("%(number)d message counts as sent.", "%(number)d messages count as sent.", "number")
+        done = ngettext_lazy(
+            "%(number)d email marked as delivered.", "%(number)d emails marked as delivered.", "number"
+        )
         same = ngettext_lazy(
-            "%(number)d message had no unknown outcome and stays as it is.",
-            "%(number)d messages had no unknown outcome and stay as they are.",
+            "The delivery of %(number)d email was already known.",
+            "The delivery of %(number)d emails was already known.",
             "number",
         )
         report_outcomes(self, request, [(message, arrival_outcome(message)) for message in queryset], done, same)

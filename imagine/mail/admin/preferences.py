@@ -24,8 +24,8 @@ DELIVERY_FIELDS = ["suppressed_at", "suppression_reason", "changed_at"]
 def invitation_status(wants_invitations: bool | None, suppressed_at: datetime | None) -> str:
     """Return whether an address gets invitations, in a few words. It has no row if `wants_invitations` is None."""
     if suppressed_at:
-        return _("refuses mail")
-    return _("wants no invitations") if wants_invitations is False else _("wants invitations")
+        return _("Bouncing")
+    return _("Unsubscribed") if wants_invitations is False else _("Gets invitations")
 
 
 class EmailPreferenceForm(ConcurrentEditForm):
@@ -43,10 +43,10 @@ class EmailPreferenceForm(ConcurrentEditForm):
 
 
 class SuppressedFilter(admin.SimpleListFilter):
-    title, parameter_name = _("mail"), "suppressed"
+    title, parameter_name = _("delivery"), "suppressed"
 
     def lookups(self, request, model_admin):
-        return [("yes", _("refuses mail")), ("no", _("takes mail"))]
+        return [("yes", _("Bouncing")), ("no", _("Not bouncing"))]
 
     def queryset(self, request, queryset):
         if self.value() in {"yes", "no"}:
@@ -64,9 +64,13 @@ def mark_bounces(page, request, queryset):
     report_outcomes(page, request, [(one, preferences.mark_bouncing(one)) for one in queryset], done)
 
 
-@admin.action(description=_("These take mail again"), permissions=["change"])
+@admin.action(description=_("Mark as working"), permissions=["change"])
 def clear_bounces(page, request, queryset):
-    done = ngettext_lazy("%(number)d address takes mail again.", "%(number)d addresses take mail again.", "number")
+    done = ngettext_lazy(
+        "%(number)d address marked as working. Mailings include it again.",
+        "%(number)d addresses marked as working. Mailings include them again.",
+        "number",
+    )
     report_outcomes(page, request, [(one, preferences.clear_bounce(one)) for one in queryset], done)
 
 
@@ -85,19 +89,22 @@ class EmailPreferenceAdmin(GuardedAdmin, ActionsAdmin):
         return False
 
     def get_fieldsets(self, request, obj=None):
-        topics = {"fields": TOPIC_FIELDS, "description": _("A person’s own confirmations always come.")}
+        topics = {
+            "fields": TOPIC_FIELDS,
+            "description": _("People always get confirmations of their own RSVPs and promises."),
+        }
         if obj is None:
-            return [(None, {"fields": ["email"]}), (_("What it wants"), topics)]
+            return [(None, {"fields": ["email"]}), (_("Subscriptions"), topics)]
         return [
             (None, {"fields": ["email", "shown"]}),
-            (_("What it wants"), topics),
+            (_("Subscriptions"), topics),
             (_("Delivery"), {"fields": DELIVERY_FIELDS}),
         ]
 
     def get_readonly_fields(self, request, obj=None):
         return ("email", *DELIVERY_FIELDS) if obj else ()
 
-    @admin.display(description=_("refuses mail since"), ordering="suppressed_at")
+    @admin.display(description=_("bouncing since"), ordering="suppressed_at")
     def suppressed_on(self, preference: EmailPreference) -> date | None:
         return preference.suppressed_at and localdate(preference.suppressed_at)
 

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from imagine.mail.bulk import control
 from imagine.mail.models import Mailing
 
-STOPPED = _("It is stopped. Who was not written to yet is not told.")
+STOPPED = _("Mailing stopped. Anyone not yet emailed won’t be.")
 
 
 def no_context(mailing: Mailing) -> Mapping[str, Any]:

@@ -1,4 +1,4 @@
-"""How far a mailing is, in numbers of people."""
+"""The progress of a mailing, in numbers of people."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -25,7 +25,7 @@ def unfinished_mailings() -> QuerySet[Mailing]:
 @dataclass(frozen=True)
 class MailingProgress:
     """`waiting` are written and not sent yet, `deferred` those of them whose mail server said "later". `seconds_left`
-    is None while nobody can tell."""
+    is None if it isn't known."""
 
     count: int
     to_write: int

@@ -38,11 +38,11 @@ class Mailing(models.Model):
     about = GenericForeignKey()
     template = models.CharField(_("template"), max_length=40, default="invitation")
     title = models.CharField(_("title"), max_length=200)
-    recipient_count = models.PositiveIntegerField(_("people"))
-    skipped_count = models.PositiveIntegerField(_("skipped since then"), default=0)
+    recipient_count = models.PositiveIntegerField(_("recipients"))
+    skipped_count = models.PositiveIntegerField(_("skipped"), default=0)
     started_by = models.CharField(_("started by"), max_length=150, blank=True)
     created_at = models.DateTimeField(_("started"), default=timezone.now)
-    rendered_at = models.DateTimeField(_("all written"), null=True, blank=True)
+    rendered_at = models.DateTimeField(_("all emails prepared"), null=True, blank=True)
     paused_at = models.DateTimeField(_("paused"), null=True, blank=True)
     stopped_at = models.DateTimeField(_("stopped"), null=True, blank=True)
 
@@ -63,17 +63,17 @@ class SendRate(models.Model):
     the row and move it forward."""
 
     per_second = models.PositiveIntegerField(
-        _("mails a second, at most"),
+        _("emails per second, at most"),
         default=60,
         validators=[MinValueValidator(1), MaxValueValidator(10_000)],
-        help_text=_("For invitations and reminders. Confirmations do not wait for it."),
+        help_text=_("For all invitations and reminders. Confirmations go out right away."),
     )
     next_at = models.DateTimeField(default=LONG_AGO, editable=False)
     audit_entries = GenericRelation(AuditEntry)
 
     class Meta:
-        verbose_name = _("send rate")
-        verbose_name_plural = _("send rate")
+        verbose_name = _("sending speed")
+        verbose_name_plural = _("sending speed")
         constraints = [
             models.CheckConstraint(condition=Q(pk=1), name="send_rate_only_one"),
             models.CheckConstraint(condition=Q(per_second__gte=1, per_second__lte=10_000), name="send_rate_in_bounds"),

@@ -1,7 +1,7 @@
 """Stored emails, and the heartbeats of the queues that send them."""
 
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.contrib.contenttypes.fields import GenericForeignKey
@@ -10,7 +10,9 @@ from django.db import models, transaction
 from django.db.models import OuterRef, Q, Subquery
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
+from imagine.core.formatting import clock, short_date
 from imagine.core.relations import AboutQuerySet
 from imagine.mail.models.mailings import Mailing
 
@@ -81,19 +83,19 @@ class Message(models.Model):
     """
 
     class State(models.TextChoices):
-        QUEUED = "queued", _("queued")
-        SENDING = "sending", _("being sent")
-        SENT = "sent", _("sent")
-        REJECTED = "rejected", _("refused")
-        UNKNOWN = "unknown", _("outcome unknown")
-        FAILED = "failed", _("given up")
+        QUEUED = "queued", pgettext_lazy("email", "Queued")
+        SENDING = "sending", pgettext_lazy("email", "Sending")
+        SENT = "sent", pgettext_lazy("email", "Sent")
+        REJECTED = "rejected", pgettext_lazy("email", "Bounced")
+        UNKNOWN = "unknown", _("Delivery unknown")
+        FAILED = "failed", pgettext_lazy("email", "Failed")
 
     PENDING = (State.QUEUED, State.SENDING)
     UNDELIVERED = (State.REJECTED, State.UNKNOWN, State.FAILED)
 
     class Queue(models.TextChoices):
-        TRANSACTIONAL = "transactional", _("a person waits for it")
-        BULK = "bulk", _("one of many")
+        TRANSACTIONAL = "transactional", _("Individual")
+        BULK = "bulk", _("Bulk")
 
     class Topic(models.TextChoices):
         """What people can unsubscribe from. A direct answer has none."""
@@ -103,7 +105,7 @@ class Message(models.Model):
         NEWS = "news"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    idempotency_key = models.CharField(_("key"), max_length=120)
+    idempotency_key = models.CharField(_("unique key"), max_length=120)
     kind = models.CharField(max_length=40)
     content_type = models.ForeignKey(
         ContentType,
@@ -114,7 +116,7 @@ class Message(models.Model):
     )
     object_id = models.PositiveBigIntegerField(null=True)
     about = GenericForeignKey()
-    queue = models.CharField(_("queue"), max_length=16, choices=Queue, default=Queue.TRANSACTIONAL)
+    queue = models.CharField(_("type"), max_length=16, choices=Queue, default=Queue.TRANSACTIONAL)
     mailing = models.ForeignKey(
         Mailing, verbose_name=_("mailing"), on_delete=models.PROTECT, null=True, blank=True, related_name="messages"
     )
@@ -123,10 +125,10 @@ class Message(models.Model):
     subject = models.CharField(_("subject"), max_length=MAX_LENGTH_SUBJECT)
     body_text = models.TextField(_("text"))
     body_html = models.TextField(_("HTML"))
-    ics = models.TextField(_("calendar part"), blank=True)
+    ics = models.TextField(_("calendar file"), blank=True)
     ics_method = models.CharField(_("calendar method"), max_length=10, blank=True)
     topic = models.CharField(max_length=12, choices=Topic, blank=True)
-    unsubscribe_url = models.CharField(_("where one unsubscribes"), max_length=200, blank=True)
+    unsubscribe_url = models.CharField(_("unsubscribe link"), max_length=200, blank=True)
     attachment_kind = models.CharField(max_length=40, blank=True)
     attachment_content_type = models.ForeignKey(
         ContentType,
@@ -138,27 +140,27 @@ class Message(models.Model):
     attachment_object_id = models.PositiveBigIntegerField(null=True)
     attached = GenericForeignKey("attachment_content_type", "attachment_object_id")
     attachment_name = models.CharField(_("attachment"), max_length=120, blank=True)
-    state = models.CharField(_("state"), max_length=10, choices=State, default=State.QUEUED)
+    state = models.CharField(_("status"), max_length=10, choices=State, default=State.QUEUED)
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
-    send_after = models.DateTimeField(_("not before"), db_default=Now())
+    send_after = models.DateTimeField(_("send after"), db_default=Now())
     # For bulk email. The app that queued it deletes it after this.
-    expires_at = models.DateTimeField(_("not after"), null=True, blank=True)
-    retry_until = models.DateTimeField(_("tried until"), db_default=Now() + KEEP_TRYING)
+    expires_at = models.DateTimeField(_("expires"), null=True, blank=True)
+    retry_until = models.DateTimeField(_("retry until"), db_default=Now() + KEEP_TRYING)
     claim_id = models.UUIDField(_("claim"), null=True, blank=True)
     claim_expires_at = models.DateTimeField(_("claimed until"), null=True, blank=True)
-    handed_over_at = models.DateTimeField(_("last handed to the mail server"), null=True, blank=True)  # bulk email only
-    created_at = models.DateTimeField(_("written"), db_default=Now())
+    handed_over_at = models.DateTimeField(_("last sent to the mail server"), null=True, blank=True)  # bulk email only
+    created_at = models.DateTimeField(_("created"), db_default=Now())
     sent_at = models.DateTimeField(_("sent"), null=True, blank=True)
     bounced_at = models.DateTimeField(_("bounced"), null=True, blank=True)  # after it was sent, by a delivery report
     complained_at = models.DateTimeField(_("marked as spam"), null=True, blank=True)
-    possible_duplicate = models.BooleanField(_("maybe sent more than once"), default=False)
+    possible_duplicate = models.BooleanField(_("may have been sent more than once"), default=False)
     last_error = models.CharField(_("reason"), max_length=300, blank=True)
 
     objects = MessageQuerySet.as_manager()
 
     class Meta:
-        verbose_name = _("message")
-        verbose_name_plural = _("messages")
+        verbose_name = pgettext_lazy("one email", "email")
+        verbose_name_plural = _("sent email")
         ordering = ["-created_at"]
         constraints = [
             models.UniqueConstraint(fields=["idempotency_key"], name="message_idempotency_key_once"),
@@ -195,7 +197,11 @@ class Message(models.Model):
         ]
 
     def __str__(self):
-        return self.idempotency_key
+        """Leave out subject and address, because Django's admin stores this in a cookie."""
+        if not isinstance(self.created_at, datetime):  # not saved yet
+            return self.idempotency_key
+        when = {"date": short_date(self.created_at), "time": clock(self.created_at)}
+        return str(_("Email of %(date)s, %(time)s")) % when
 
 
 class QueueHeartbeat(models.Model):

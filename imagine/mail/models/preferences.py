@@ -21,20 +21,20 @@ class EmailPreference(models.Model):
     The defaults apply to addresses without a row. `token` is the secret in the link to the preferences page.
     """
 
-    email = models.EmailField(_("email"), unique=True, help_text=_("In lower case."))
+    email = models.EmailField(_("email"), unique=True)
     token = models.CharField(max_length=32, unique=True, default=new_token, editable=False)
-    wants_invitations = models.BooleanField(_("wants invitations"), default=True)
-    wants_reminders = models.BooleanField(_("wants reminders"), default=True)
-    wants_news = models.BooleanField(_("wants news"), default=False)
-    suppressed_at = models.DateTimeField(_("refuses mail since"), null=True, blank=True, editable=False)
-    suppression_reason = models.CharField(_("what its mail server said"), max_length=300, blank=True, editable=False)
-    changed_at = models.DateTimeField(_("changed"), default=timezone.now, editable=False)
+    wants_invitations = models.BooleanField(_("invitations"), default=True)
+    wants_reminders = models.BooleanField(_("reminders"), default=True)
+    wants_news = models.BooleanField(_("news"), default=False)
+    suppressed_at = models.DateTimeField(_("bouncing since"), null=True, blank=True, editable=False)
+    suppression_reason = models.CharField(_("reason"), max_length=300, blank=True, editable=False)
+    changed_at = models.DateTimeField(_("last changed"), default=timezone.now, editable=False)
 
     objects = EmailPreferenceQuerySet.as_manager()
 
     class Meta:
-        verbose_name = _("address")
-        verbose_name_plural = _("addresses")
+        verbose_name = _("email preferences")
+        verbose_name_plural = _("email preferences")
         ordering = ["email"]
         constraints = [
             models.CheckConstraint(condition=Q(email=Lower("email")), name="email_preference_in_lower_case"),
@@ -46,7 +46,7 @@ class EmailPreference(models.Model):
 
     def __str__(self):
         """Leave out the address, because Django's admin stores this in its log and in a cookie."""
-        return str(_("address %(number)s")) % {"number": self.pk}
+        return str(_("Email preferences %(number)s")) % {"number": self.pk}
 
     def get_absolute_url(self):
         return reverse("email_preferences", args=[self.token])

@@ -22,15 +22,15 @@ class TemplateOverride(models.Model):
     language = models.CharField(_("language"), max_length=5, choices=settings.LANGUAGES)
     subject = models.CharField(_("subject"), max_length=150, blank=True)
     text = models.TextField(_("text"), max_length=4000, blank=True)
-    changed_at = models.DateTimeField(_("changed"), default=timezone.now, editable=False)
-    changed_by = models.CharField(_("changed by"), max_length=150, blank=True, editable=False)
+    changed_at = models.DateTimeField(_("last changed"), default=timezone.now, editable=False)
+    changed_by = models.CharField(_("last changed by"), max_length=150, blank=True, editable=False)
     audit_entries = GenericRelation(AuditEntry)
 
     objects = TemplateOverrideQuerySet.as_manager()
 
     class Meta:
-        verbose_name = _("words of a mail")
-        verbose_name_plural = _("words of mail")
+        verbose_name = _("email template")
+        verbose_name_plural = _("email templates")
         ordering = ["template", "language"]
         constraints = [
             models.UniqueConstraint(

@@ -116,7 +116,7 @@ def read_new(imap: imaplib.IMAP4, rows: QuerySet[ReportMailbox]) -> None:
 
 
 def new_uids(imap: imaplib.IMAP4, rows: QuerySet[ReportMailbox]) -> list[int]:
-    """Return the numbers of emails that weren't looked at. If the server numbers them anew, that is all of them."""
+    """Return the numbers of emails that weren't looked at. If the server renumbered them, that is all of them."""
     validity = int(imap.response("UIDVALIDITY")[1][0] or 0)
     rows.exclude(uid_validity=validity).update(uid_validity=validity, last_uid=0)
     last_uid = rows.values_list("last_uid", flat=True).get()

@@ -1,6 +1,6 @@
 """Record what delivery reports and complaints say about our email.
 
-Nobody can be asked whether a report is genuine, so it is believed only if it knows both a message's random number and
+No one can be asked whether a report is genuine, so it is believed only if it knows both a message's random number and
 the address that it went to. Its recipient does, whoever they forward it to, and staff, but no stranger. Everything else
 changes nothing.
 """
@@ -51,7 +51,7 @@ class Outcome(StrEnum):
 
     @property
     def is_ours(self) -> bool:
-        """Whether the report is about a message of ours, so that nobody needs to read it."""
+        """Whether the report is about a message of ours, so that no one needs to read it."""
         return self not in {Outcome.NOT_OURS, Outcome.NOT_A_REPORT, Outcome.TOO_EARLY}
 
 
@@ -113,7 +113,7 @@ def is_gone(report: Report) -> bool:
 
 
 def record_complaint(message: Message) -> Outcome:
-    """Whoever marks our email as spam gets no more mailings."""
+    """Unsubscribe someone who marks our email as spam from all topics."""
     if message.complained_at:
         return Outcome.KNOWN
     Message.objects.filter(pk=message.pk).update(complained_at=Now())

@@ -61,6 +61,6 @@ def reports(tags: dict[str, str], parent: str) -> Finding:
     if tags.get("rua", "").lower().startswith("mailto:"):
         return ok(f"Receivers send their reports on email from {parent} to {shown(tags['rua'][len('mailto:') :])}.")
     return missing(
-        f"The DMARC record at _dmarc.{parent} asks for no reports (rua), so nobody sees when email fails.",
+        f"The DMARC record at _dmarc.{parent} asks for no reports (rua), so no one sees when email fails.",
         "Ask the IT department to add rua=mailto: and an address that someone or a service reads.",
     )

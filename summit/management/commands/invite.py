@@ -7,15 +7,18 @@ from summit.models import Audience, Event
 
 
 class Command(BaseCommand):
-    help = "Shows how many of an audience would be invited to an event and who is left out; with --yes invites them."
+    help = (
+        "Shows how many people in an audience would be invited to an event, and how many are excluded. With --yes, "
+        "invites them."
+    )
 
     def add_arguments(self, parser):
-        parser.add_argument("slug", help="the event's web address: kick-off-2027")
-        parser.add_argument("--audience", required=True, metavar="NAME", help="as it is called in the office")
-        parser.add_argument("--yes", action="store_true", help="invite them; without it nothing is sent")
+        parser.add_argument("slug", help="the event's web address: kickoff-2027")
+        parser.add_argument("--audience", required=True, metavar="NAME", help="the audience's name in the admin")
+        parser.add_argument("--yes", action="store_true", help="invite them; without it, nothing is sent")
 
     def handle(self, *args, slug: str, audience: str, yes: bool, **options):
-        """Exit with 1 if people can't be invited and with 3 if there is nobody to invite. Don't wait for emails to be
+        """Exit with 1 if people can't be invited and with 3 if there is no one to invite. Don't wait for emails to be
         sent."""
         event = Event.objects.filter(slug=slug).first()
         if event is None:
@@ -30,7 +33,7 @@ class Command(BaseCommand):
             if yes:
                 self.invite(event, chosen, counts)
             else:
-                self.stdout.write("Nobody was invited; --yes does it.")
+                self.stdout.write("No one was invited. Add --yes to invite them.")
         except starting.NoRecipients as error:
             raise CommandError(str(error), returncode=3) from None
         except starting.CannotInvite as error:
@@ -39,13 +42,13 @@ class Command(BaseCommand):
     def show(self, event: Event, counts: audience_query.AudienceCounts) -> None:
         self.stdout.write(f"{event}: {count_of_people(counts.invited)} would be invited.")
         for reason, skipped in counts.skipped.items():
-            self.stdout.write(f"Left out: {count_of_people(skipped)}, {reason.label}.")
+            self.stdout.write(f"Excluded: {count_of_people(skipped)} ({reason.label}).")
 
     def invite(self, event: Event, audience: Audience, shown: audience_query.AudienceCounts) -> None:
         by = "manage.py invite"
         mailing = starting.start_invitations(event, audience, count=shown.invited, mark=shown.mark, by=by)
         people = count_of_people(mailing.recipient_count)
-        self.stdout.write(f"Begun: mailing {mailing.pk} to {people}. Its page in the admin shows how far it is.")
+        self.stdout.write(f"Started mailing {mailing.pk} to {people}. Its page in the admin shows its progress.")
 
 
 def count_of_people(people: int) -> str:
@@ -54,4 +57,4 @@ def count_of_people(people: int) -> str:
 
 def available_audiences() -> str:
     names = ", ".join(Audience.objects.order_by("name").values_list("name", flat=True)[:20])
-    return f" There are: {names}." if names else " There is none yet; the office makes them in the admin."
+    return f" Audiences: {names}." if names else " There are no audiences yet. Create one in the admin."

@@ -12,8 +12,8 @@ from imagine.mail.sender_checks.lookup import Lookup, Unanswered
 
 class Command(BaseCommand):
     help = (
-        "Says what SPF, DKIM, DMARC and the reverse name lack for our email to arrive. Exits with 1 if something is "
-        "missing or the name server doesn't answer. To send one email as a trial, use sendtestemail."
+        "Checks whether SPF, DKIM, DMARC and the reverse name are set up so that our email arrives. Exits with 1 if "
+        "something is missing or the name server doesn't answer. To send a test email, use sendtestemail."
     )
 
     def add_arguments(self, parser):
@@ -21,7 +21,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--sending-address", action="append", default=[], help="an address that email leaves from; repeatable"
         )
-        parser.add_argument("--name-server", help="address[:port], to see what the public sees")
+        parser.add_argument("--name-server", help="address[:port] of a public name server, to see what the public sees")
 
     def handle(self, *args, dkim_selector, sending_address, name_server, **options):
         try:
