@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from django.utils.translation import get_language, ngettext
+from django.utils.translation import get_language, ngettext, pgettext
 from django.utils.translation import gettext as _
 
 from imagine.core.formatting import day, format_in_district, half_of_day, to_district_time
@@ -27,9 +27,11 @@ TIME_FORMATS = {
         across_days="{start}\N{NO-BREAK SPACE}{start_half} to {end}\N{NO-BREAK SPACE}{half} on {day}",
     ),
     "es": TimeFormats(
-        within_half_day="{start}\N{NO-BREAK SPACE}a\N{NO-BREAK SPACE}{end}\N{NO-BREAK SPACE}{half}",
-        across_noon="{start}\N{NO-BREAK SPACE}{start_half} a\N{NO-BREAK SPACE}{end}\N{NO-BREAK SPACE}{half}",
-        across_days="{start}\N{NO-BREAK SPACE}{start_half} a {end}\N{NO-BREAK SPACE}{half} del {day}",
+        within_half_day="de\N{NO-BREAK SPACE}{start}\N{NO-BREAK SPACE}a\N{NO-BREAK SPACE}{end}\N{NO-BREAK SPACE}{half}",
+        across_noon="de\N{NO-BREAK SPACE}{start}\N{NO-BREAK SPACE}{start_half} a\N{NO-BREAK SPACE}{end}"
+        "\N{NO-BREAK SPACE}{half}",
+        across_days="de\N{NO-BREAK SPACE}{start}\N{NO-BREAK SPACE}{start_half} a {end}\N{NO-BREAK SPACE}{half}"
+        " del {day}",
     ),
 }
 
@@ -40,9 +42,9 @@ def weekday(moment: datetime | date | None) -> str:
 
 
 def hours(event: Event) -> str:
-    """8:00–10:30 a.m. · 11:00 a.m.–1:30 p.m. · over midnight, 9:00 a.m. to 4:00 p.m. on April 5
+    """8:00–10:30 a.m. · 11:00 a.m.–1:30 p.m. · over midnight, 9:00 a.m. to 4:00 p.m. on April 5 · de 8:00 a 10:30 a. m.
 
-    The first day's date stands before it, so only a later day is named.
+    The first day's date comes before it, so only a later day is named.
     """
     start, end = to_district_time(event.starts_at), to_district_time(event.ends_at)
     if start.date() != end.date():
@@ -63,23 +65,27 @@ def hours(event: Event) -> str:
 def status_label(rsvp: Rsvp) -> str:
     """Return the status in a word or two: Confirmed"""
     return {
-        Rsvp.Status.CONFIRMED: _("Confirmed"),
-        Rsvp.Status.PARTIALLY_CONFIRMED: _("Confirmed in part"),
-        Rsvp.Status.WAITLISTED: _("Waiting list"),
-        Rsvp.Status.CANCELED: _("Cancelled"),
+        Rsvp.Status.CONFIRMED: pgettext("RSVP", "Confirmed"),
+        Rsvp.Status.PARTIALLY_CONFIRMED: pgettext("RSVP", "Partly confirmed"),
+        Rsvp.Status.WAITLISTED: pgettext("RSVP", "Waitlisted"),
+        Rsvp.Status.CANCELED: pgettext("RSVP", "Canceled"),
     }[Rsvp.Status(rsvp.status)]
 
 
 def seats_sentence(rsvp: Rsvp) -> str:
-    """Return the status as a sentence: You hold 1 seat and wait for 2"""
+    """Return the status as a sentence: You have 1 seat and are waiting for 2 more"""
     held, waiting = rsvp.held_seats, rsvp.waitlisted_seats
     if rsvp.canceled_at:
-        return _("Your RSVP is cancelled")
+        return _("Your RSVP is canceled")
     if not held:
-        fact = ngettext("You are waiting for %(waiting)d seat", "You are waiting for %(waiting)d seats", waiting)
+        fact = ngettext(
+            "You’re on the waitlist for %(waiting)d seat", "You’re on the waitlist for %(waiting)d seats", waiting
+        )
     elif waiting:
         fact = ngettext(
-            "You hold %(held)d seat and wait for %(waiting)d", "You hold %(held)d seats and wait for %(waiting)d", held
+            "You have %(held)d seat and are waiting for %(waiting)d more",
+            "You have %(held)d seats and are waiting for %(waiting)d more",
+            held,
         )
     else:
         fact = ngettext("You have %(held)d seat", "You have %(held)d seats", held)
@@ -87,20 +93,20 @@ def seats_sentence(rsvp: Rsvp) -> str:
 
 
 def seats_sentence_with_day(rsvp: Rsvp) -> str:
-    """Return the same with the day, for a subject: You hold 1 seat on April 4 and wait for 2"""
+    """Return the same with the day, for a subject: You have 1 seat on April 4 and are waiting for 2 more"""
     held, waiting = rsvp.held_seats, rsvp.waitlisted_seats
     if rsvp.canceled_at:
-        fact = _("Your RSVP for %(day)s is cancelled")
+        fact = _("Your RSVP for %(day)s is canceled")
     elif not held:
         fact = ngettext(
-            "You are waiting for %(waiting)d seat on %(day)s",
-            "You are waiting for %(waiting)d seats on %(day)s",
+            "You’re on the waitlist for %(waiting)d seat on %(day)s",
+            "You’re on the waitlist for %(waiting)d seats on %(day)s",
             waiting,
         )
     elif waiting:
         fact = ngettext(
-            "You hold %(held)d seat on %(day)s and wait for %(waiting)d",
-            "You hold %(held)d seats on %(day)s and wait for %(waiting)d",
+            "You have %(held)d seat on %(day)s and are waiting for %(waiting)d more",
+            "You have %(held)d seats on %(day)s and are waiting for %(waiting)d more",
             held,
         )
     else:

@@ -55,7 +55,7 @@ def fresh_rsvp_email(message: Message, rsvp: Rsvp) -> Message:
     check_not_canceled(rsvp)
     if message.kind == SummitEmailKind.EVENT_CANCELED:
         if rsvp.event.is_over:
-            raise CannotResend(_("The canceled event would be over by now, so its guests need no email about it."))
+            raise CannotResend(_("The canceled event would be over by now, so guests don’t need this email."))
         return rsvp_emails.event_canceled_message(rsvp)
     if message.kind in REMINDER_KINDS:
         return fresh_reminder(rsvp, REMINDER_KINDS[SummitEmailKind(message.kind)])
@@ -65,13 +65,13 @@ def fresh_rsvp_email(message: Message, rsvp: Rsvp) -> Message:
 
 def fresh_link(message: Message, rsvp: Rsvp) -> Message:
     if rsvp.event.is_over:
-        raise CannotResend(_("This event is over, so its links are not mailed again."))
+        raise CannotResend(_("This event is over, so we can’t resend its links."))
     return rsvp_emails.rsvp_message(rsvp, message.kind, occasion=timezone.now().isoformat(), shows_party=False)
 
 
 def fresh_cancellation(message: Message, rsvp: Rsvp) -> Message:
     if not rsvp.canceled_at:
-        raise CannotResend(_("The guest has RSVP'd again since, so this email isn't true anymore."))
+        raise CannotResend(_("This guest has RSVP’d again, so this email is out of date."))
     had_seats = bool(message.ics_method)
     return rsvp_emails.next_message(
         rsvp, message.kind, method="CANCEL" if had_seats else "", had_seats=had_seats, shows_party=False
@@ -80,13 +80,13 @@ def fresh_cancellation(message: Message, rsvp: Rsvp) -> Message:
 
 def check_not_canceled(rsvp: Rsvp) -> None:
     if rsvp.canceled_at:
-        raise CannotResend(_("This RSVP was canceled since, so there are no seats to confirm."))
+        raise CannotResend(_("This RSVP is canceled, so there are no seats to confirm."))
 
 
 def check_has_seats(rsvp: Rsvp) -> None:
     check_not_canceled(rsvp)
     if not rsvp.event.is_editable:
-        raise CannotResend(_("The event is over or was canceled, so there are no seats to confirm."))
+        raise CannotResend(_("This event is over or canceled, so there are no seats to confirm."))
 
 
 def check_unchanged(message: Message, rsvp: Rsvp) -> None:
@@ -96,7 +96,7 @@ def check_unchanged(message: Message, rsvp: Rsvp) -> None:
     if changed or message.recipient.lower() != rsvp.email.lower() or message.language != rsvp.language:
         raise CannotResend(
             _(
-                "The event or the RSVP changed since, so this email isn't true anymore. Resend the confirmation "
-                "instead: we'll write it with today's details."
+                "The event or the RSVP has changed, so this email is out of date. Resend the "
+                "confirmation instead. We’ll write it with today’s details."
             )
         )

@@ -27,8 +27,8 @@ def pledge_card(organization: str, year: PledgeYear) -> Card:
 
 def pledge_note() -> str:
     return _(
-        "The link belongs to your organization alone. Whoever has it can change your promises, so forward it only to "
-        "people who may."
+        "This link is just for your organization. Anyone who has it can change your promises, so forward it only to "
+        "people who are allowed to."
     )
 
 
@@ -44,20 +44,23 @@ def example_of_draft() -> TemplateExample:
 DRAFT = register_template(
     EditableTemplate(
         code="draft",
-        title=gettext_lazy("Promises not signed yet"),
+        title=gettext_lazy("Unsigned pledge"),
         topic="reminders",
         placeholders={
-            "organization": gettext_lazy("the reader’s organization"),
-            "year": gettext_lazy("the school year, as 2027–28"),
-            "closes": gettext_lazy("the day until which it is announced as open; nothing when none is"),
+            "organization": gettext_lazy("the recipient’s organization"),
+            "year": gettext_lazy("the school year, like 2027–28"),
+            "closes": gettext_lazy("the announced deadline; empty if there is none"),
         },
-        subject=gettext_lazy("Your promises for {year} are not signed yet"),
+        subject=gettext_lazy("Your promises for {year} aren’t signed yet"),
         paragraphs=(
-            gettext_lazy("What you ticked for {organization} is saved, but it counts only when it is signed."),
-            gettext_lazy("If you decided otherwise, do nothing: we do not remind you again."),
+            gettext_lazy(
+                "Thank you for choosing promises for {organization}. Your draft is saved, and it takes effect when you "
+                "sign it."
+            ),
+            gettext_lazy("Changed your mind? You don’t need to do anything. This is the only reminder we’ll send."),
         ),
         button=gettext_lazy("Finish and sign"),
-        reason=gettext_lazy("You get this mail, once, because promises were begun with this address."),
+        reason=gettext_lazy("You’re getting this email because your organization has a pledge that isn’t signed yet."),
         example=example_of_draft,
     )
 )

@@ -27,7 +27,7 @@ Method = Literal["REQUEST", "CANCEL", "PUBLISH"]
 
 
 def for_rsvp(rsvp: Rsvp, method: Method = "REQUEST") -> str:
-    """Return the entry of a party that holds seats (or held them, for CANCEL), in its language.
+    """Return the entry of a party with confirmed seats (or that had them, for CANCEL), in its language.
 
     REQUEST and CANCEL are emailed. PUBLISH is for a file that a person opens: Outlook takes a REQUEST in a file for an
     invitation to someone else if the calendar belongs to another address. RFC 5546 3.2.1 wants no ATTENDEE there.
@@ -80,8 +80,8 @@ def for_invitation(invitation: Invitation, *, sequence: int = 0, method: Method 
 def invitation_description(event: Event) -> str:
     """Return the description for someone who hasn't answered."""
     if event.canceled_at:
-        return _("The event will not take place")
-    return _("To answer, use the link in our mail.")
+        return _("This event is canceled")
+    return _("To answer, use the link in our email.")
 
 
 def uid_of(invitation: Invitation) -> UUID:
@@ -193,11 +193,11 @@ def rsvp_description(rsvp: Rsvp) -> str:
     """Return the seats and the code at the door. The personal link is left out, because descriptions are copied into
     shared calendars."""
     if rsvp.event.canceled_at:
-        return _("The event will not take place")
+        return _("This event is canceled")
     if not rsvp.held_seats:
         return seats_sentence(rsvp)
-    code = _("At the door, say %(code)s.") % {"code": rsvp.code}
-    change = _("To change your party or cancel, use the link in our mail.")
+    code = _("Your check-in code is %(code)s.") % {"code": rsvp.code}
+    change = _("To change or cancel your RSVP, use the link in our email.")
     return f"{seats_sentence(rsvp)}. {code}\n{change}"
 
 

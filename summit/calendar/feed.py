@@ -13,7 +13,7 @@ from imagine.core.models import AuditEntry
 from summit.calendar import entries as calendar_entries
 from summit.models import Event
 
-KEEP_PAST_EVENTS = timedelta(days=400)  # as long as a paper calendar hangs
+KEEP_PAST_EVENTS = timedelta(days=400)  # a year and a month
 REFRESH_INTERVAL = timedelta(hours=6)
 
 

@@ -62,7 +62,7 @@ def preview_change_notice(invitation: Invitation) -> list[Preview]:
     for language in LANGUAGES:
         with translation.override(language):
             link_texts = dict.fromkeys(
-                ("link", "unsubscribe_url", "preferences_url"), _("(the link of this person alone)")
+                ("link", "unsubscribe_url", "preferences_url"), _("(each recipient’s personal link)")
             )
             if event.canceled_at:
                 link_texts["link"] = landing_url()
@@ -85,7 +85,7 @@ def change_notice_content(event: Event, language: str) -> dict:
         facts = email_templates.event_facts(event)
         content = {"facts": facts, "card": email_templates.event_card(event)}
         if event.canceled_at:
-            return content | {"notes": (_("The attached entry takes the event out of your calendar."),)}
+            return content | {"notes": (_("The attached file removes the event from your calendar."),)}
         facts["answer"] = email_templates.how_to_answer(event)
-        calendar = _("The attached entry takes the place of the one in your calendar. It is no answer yet.")
+        calendar = _("The attached file updates your calendar, but it doesn’t answer the invitation.")
         return content | {"notes": (email_templates.invitation_note(), calendar)}

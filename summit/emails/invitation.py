@@ -97,7 +97,7 @@ def preview_invitation(event: Event, name: str, organization: str = "") -> list[
     template, previews = editable_templates.load_template(SummitEmailKind.INVITATION), []
     for language in LANGUAGES:
         with translation.override(language):
-            link_texts = dict.fromkeys(("unsubscribe_url", "preferences_url"), _("(the link of this person alone)"))
+            link_texts = dict.fromkeys(("unsubscribe_url", "preferences_url"), _("(each recipient’s personal link)"))
             personal = invitation_words(name, organization, link_texts["preferences_url"])
         email = template.render(
             language, personal=personal | link_texts, **invitation_content(event, language)._asdict()
@@ -108,7 +108,9 @@ def preview_invitation(event: Event, name: str, organization: str = "") -> list[
 
 def invitation_content(event: Event, language: str) -> InvitationContent:
     with translation.override(language):
-        calendar = _("The attached entry is for your calendar. It is no answer yet: that is what the button is for.")
+        calendar = _(
+            "We attached a calendar entry. Adding it doesn’t answer the invitation, so please use the link above, too."
+        )
         return InvitationContent(
             email_templates.invitation_facts(event),
             email_templates.event_card(event),

@@ -17,6 +17,7 @@ from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
+from imagine.core.formatting import district_date
 from imagine.mail import queue
 from imagine.mail.models import Message
 from imagine.mail.rendering import RenderedEmail, marker, render_email
@@ -39,33 +40,34 @@ def status_message(rsvp: Rsvp, guests: Sequence[Guest]) -> Message:
 
 
 def queue_status(rsvp: Rsvp) -> None:
-    """What the party has now, because an earlier email with it was deleted or went to another address."""
+    """Queue the party's seats as they are now, because an earlier email about them was deleted or went to another
+    address."""
     queue_next(rsvp, SummitEmailKind.RSVP_WAITLISTED if rsvp.waitlisted_seats else SummitEmailKind.RSVP_CONFIRMED)
 
 
 def queue_confirmed(rsvp: Rsvp) -> None:
-    """The party holds all the seats it asked for."""
+    """Queue the confirmation of all the seats that the party asked for."""
     queue_next(rsvp, SummitEmailKind.RSVP_CONFIRMED)
 
 
 def queue_waitlisted(rsvp: Rsvp, *, had_seats: bool = False) -> None:
-    """The party is waitlisted or partly confirmed. With `had_seats`, staff moved it there and its calendar entry is
-    removed."""
+    """Queue the email of a waitlisted or partly confirmed party. With `had_seats`, staff moved it to the waitlist and
+    its calendar entry is removed."""
     queue_next(rsvp, SummitEmailKind.RSVP_WAITLISTED, method="CANCEL" if had_seats else None, had_seats=had_seats)
 
 
 def queue_promoted(rsvp: Rsvp, seats: int) -> None:
-    """The party got `seats` more seats; it may still wait for others."""
+    """Queue the email of a party that got `seats` more seats; it may be waiting for others."""
     queue_next(rsvp, SummitEmailKind.RSVP_PROMOTED, seats=seats)
 
 
 def queue_changed(rsvp: Rsvp) -> None:
-    """The size of the party changed; says what it has now."""
+    """Queue the seats of a party whose size changed."""
     queue_next(rsvp, SummitEmailKind.RSVP_CHANGED)
 
 
 def queue_canceled(rsvp: Rsvp, *, had_seats: bool) -> None:
-    """The RSVP was canceled. With `had_seats`, its calendar entry is removed."""
+    """Queue the email about a canceled RSVP. With `had_seats`, its calendar entry is removed."""
     queue_next(
         rsvp,
         SummitEmailKind.RSVP_CANCELED,
@@ -92,14 +94,14 @@ def event_canceled_message(rsvp: Rsvp) -> Message:
 
 
 def queue_rsvp_link(rsvp: Rsvp) -> None:
-    """The personal link again, to the stored address. summit.rsvp_links limits how often."""
+    """Queue the personal link to the stored address. summit.rsvp_links limits how often."""
     queue.enqueue_many(
         [rsvp_message(rsvp, SummitEmailKind.RSVP_LINK, occasion=timezone.now().isoformat(), shows_party=False)]
     )
 
 
 def queue_new_rsvp_link(rsvp: Rsvp) -> None:
-    """Staff replaced the personal link; the old one no longer works."""
+    """Queue the personal link that replaces one that no longer works."""
     queue_next(rsvp, SummitEmailKind.RSVP_NEW_LINK, method="", shows_party=False)
 
 
@@ -139,7 +141,7 @@ def preview_event_canceled(rsvp: Rsvp) -> list[Preview]:
 def preview_rsvp_email(rsvp: Rsvp, kind: str, language: str, *, link: str = "", **words) -> Preview:
     with translation.override(language):
         email = render_rsvp_email(
-            rsvp, kind, link=link or _("(the link of this party alone)"), is_private=not link, **words
+            rsvp, kind, link=link or _("(each recipient’s personal link)"), is_private=not link, **words
         )
         return Preview(language, email.subject, email.body_text)
 
@@ -189,6 +191,7 @@ class GuestLine(NamedTuple):
 def schedule_changes(before: Event, event: Event) -> dict:
     return {
         "before": EventFacts.of(before),
+        "new_date": district_date(before.starts_at) != district_date(event.starts_at),
         "new_time": (before.starts_at, before.ends_at) != (event.starts_at, event.ends_at),
         "new_place": (before.venue, before.address) != (event.venue, event.address),
     }
@@ -209,8 +212,8 @@ def queue_next(rsvp: Rsvp, kind: str, **how) -> None:
 
 
 def next_message(rsvp: Rsvp, kind: str, *, method: Method | Literal[""] | None = None, **how) -> Message:
-    """Unless `method` says otherwise, its calendar entry is a REQUEST if the party holds seats; there is none if it
-    only waits."""
+    """Unless `method` says otherwise, its calendar entry is a REQUEST if the party has confirmed seats; there is none
+    if it doesn't."""
     if method is None:
         method = "REQUEST" if rsvp.held_seats else ""
     return rsvp_message(rsvp, kind, occasion=rsvp.ics_sequence, method=method, **how)
@@ -265,5 +268,5 @@ def render_rsvp_email(
 
 
 def guest_summary(guest: Guest) -> str:
-    name = guest.name or _("Guest %(position)d, not named yet") % {"position": guest.position}
+    name = guest.name or _("Guest %(position)d (no name yet)") % {"position": guest.position}
     return ", ".join([name, *(need for need in (guest.dietary_needs, guest.accessibility_needs) if need)])

@@ -7,7 +7,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from imagine.core.formatting import clock, day, long_date, to_district_time
+from imagine.core.formatting import date_at_time, day, long_date, to_district_time
 from imagine.mail.editable_templates import EditableTemplate, TemplateExample, register_template
 from imagine.mail.rendering import marker
 from partners.models import Contact, PledgeYear
@@ -31,14 +31,14 @@ def event_facts(event: Event) -> dict[str, str]:
 
 
 def event_card(event: Event, *, code: bool = False) -> Card:
-    """Return the lines that say what an email is about; with `code`, also what the party says at the door."""
+    """Return the lines that say what an email is about; with `code`, also the party's check-in code."""
     groups = [
         (event.localized_title,),
         (capfirst(long_date(event.starts_at)), hours(event)),
         (event.venue, event.address),
     ]
     if code:
-        groups.append((_("At the door, say %(code)s.") % {"code": marker("code")},))
+        groups.append((_("Your check-in code is %(code)s.") % {"code": marker("code")},))
     return tuple(groups)
 
 
@@ -52,28 +52,28 @@ def contact_words(contact: Contact) -> dict[str, str]:
 
 
 def invitation_note() -> str:
-    return _("The link belongs to you alone. Whoever has it can answer for you, so please do not forward it.")
+    return _("This link is just for you. Anyone who has it can answer for you, so please don’t forward it.")
 
 
 def party_note() -> str:
-    return _("The link belongs to you alone. Whoever has it can change your party, so please do not forward it.")
+    return _("This link is just for you. Anyone who has it can change your RSVP, so please don’t forward it.")
 
 
 def event_times(event: Event) -> str:
+    """Thursday, April 4, 2019, 8:00–10:30 a.m. · jueves 4 de abril de 2019, de 8:00 a 10:30 a. m."""
     return f"{long_date(event.starts_at)}, {hours(event)}"
 
 
 def answer_until(event: Event) -> str:
-    """9:00 a.m. on Wednesday, April 3, 2019"""
-    message = _("%(time)s on %(date)s")
-    return message % {"time": clock(event.rsvp_closes_at), "date": long_date(event.rsvp_closes_at)}
+    """Wednesday, April 3, 2019, at 9:00 a.m."""
+    return date_at_time(event.rsvp_closes_at)
 
 
 def how_to_answer(event: Event) -> str:
     """Return {answer} for people invited to an event that was rescheduled."""
     if event.rsvp_is_closed:
-        return _("RSVP for it is closed by now. If you would like to come, reply to this mail.")
-    message = _("Your invitation stands: please say yes or no with the button, until %(until)s.")
+        return _("RSVPs are closed now. If you’d like to come, reply to this email.")
+    message = _("Your invitation still stands. Please let us know by %(until)s whether you’re coming.")
     return message % {"until": answer_until(event)}
 
 
@@ -97,14 +97,18 @@ def guests_in_words(number: int) -> str:
 
 def ask_to_promise(year: str) -> str:
     """Return {promise} for people without a signed pledge for this school year."""
-    message = _("Will you promise something for the school year %(year)s? The checklist takes two minutes, no account.")
+    message = _(
+        "Will you make a promise for the %(year)s school year? The checklist takes about two minutes, and you don’t "
+        "need an account."
+    )
     return message % {"year": year}
 
 
 def thank_for_promise(year: str) -> str:
     """Return {promise} for people with one."""
     message = _(
-        "Thank you, too, for your promises for the school year %(year)s: they are signed, and schools count on them."
+        "Thank you, too, for your promises for the %(year)s school year. They’re signed, and our schools are counting "
+        "on them."
     )
     return message % {"year": year}
 
@@ -116,8 +120,8 @@ def example_event() -> Event:
     """Return an invented event in two weeks, unsaved."""
     starts_at = to_district_time(timezone.now() + timedelta(days=14)).replace(hour=8, minute=0, second=0, microsecond=0)
     return Event(
-        title="Imagine Promise Kick-off",
-        title_es="Arranque de Imagine Promise",
+        title="Imagine Promise Kickoff",
+        title_es="Reunión de inicio de Imagine Promise",
         starts_at=starts_at,
         ends_at=starts_at + timedelta(hours=2, minutes=30),
         rsvp_closes_at=starts_at - timedelta(days=2),
@@ -155,16 +159,16 @@ def example_of_thanks() -> TemplateExample:
 
 # The kinds -----------------------------------------------------------------------------------------------------
 
-NAME = {"name": gettext_lazy("the reader’s name")}
+NAME = {"name": gettext_lazy("the recipient’s name")}
 OF_EVENT = {
     "event": gettext_lazy("the event’s title"),
-    "day": gettext_lazy("its day, without weekday and year"),
-    "when": gettext_lazy("its day and hours in full"),
-    "where": gettext_lazy("the place with street and city"),
+    "day": gettext_lazy("the date without weekday and year"),
+    "when": gettext_lazy("the full date and the hours"),
+    "where": gettext_lazy("the place with its address"),
 }
-OF_CONTACT = {**NAME, "organization": gettext_lazy("the reader’s organization; nothing for people on their own")}
+OF_CONTACT = {**NAME, "organization": gettext_lazy("the recipient’s organization; empty if there is none")}
 
-NOT_ANSWERED = gettext_lazy("You get this mail because an invitation to this address is not answered yet.")
+NOT_ANSWERED = gettext_lazy("You’re getting this email because we invited you to this event and haven’t heard back.")
 
 INVITATION = register_template(
     EditableTemplate(
@@ -174,21 +178,22 @@ INVITATION = register_template(
         placeholders={
             **OF_CONTACT,
             **OF_EVENT,
-            "about": gettext_lazy("the event’s description; nothing when it has none"),
-            "until": gettext_lazy("until when one can answer"),
+            "about": gettext_lazy("the event’s description; empty if it has none"),
+            "until": gettext_lazy("when RSVPs close"),
         },
-        subject=gettext_lazy("You are invited: {event}, {day}"),
+        subject=gettext_lazy("You’re invited: {event}, {day}"),
         paragraphs=(
-            gettext_lazy("{name}, you are invited to {event}, on {when}."),
+            gettext_lazy("Hi {name}, we’d love to have you with us. {event} is on {when}."),
             "{about}",
             gettext_lazy(
-                "Please say yes or no with the button, until {until}. Seats are limited, and when they are taken there "
-                "is a waiting list."
+                "Please let us know by {until} whether you’re coming. Seats are limited. If none are left, you can "
+                "join the waitlist."
             ),
         ),
-        button=gettext_lazy("Answer the invitation"),
+        button=gettext_lazy("Answer your invitation"),
         reason=gettext_lazy(
-            "You get this mail because Community Relations invites partners and guests of the Imagine Promise."
+            "You’re getting this email because Community Relations invites Imagine Promise partners and guests to its "
+            "events."
         ),
         example=example_of_invitation,
     )
@@ -197,16 +202,18 @@ INVITATION = register_template(
 UNANSWERED = register_template(
     EditableTemplate(
         code="unanswered",
-        title=gettext_lazy("Invitation not answered"),
+        title=gettext_lazy("Unanswered invitation"),
         topic="reminders",
         placeholders=INVITATION.placeholders,
-        subject=gettext_lazy("Will you come? {event}, {day}"),
+        subject=gettext_lazy("Will you join us? {event}, {day}"),
         paragraphs=(
-            gettext_lazy("{name}, we invited you to {event}, on {when}, and do not know yet whether you will come."),
-            gettext_lazy("Yes or no, the button is enough. You can answer until {until}. We do not ask again."),
+            gettext_lazy("Hi {name}, we’d still love to have you with us. {event} is on {when}."),
+            gettext_lazy(
+                "A quick yes or no is all we need. Please answer by {until}. This is the only reminder we’ll send."
+            ),
         ),
-        button=gettext_lazy("Answer the invitation"),
-        reason=gettext_lazy("You get this mail, once, because an invitation to this address is not answered yet."),
+        button=gettext_lazy("Answer your invitation"),
+        reason=NOT_ANSWERED,
         example=example_of_invitation,
     )
 )
@@ -214,20 +221,20 @@ UNANSWERED = register_template(
 INVITATION_MOVED = register_template(
     EditableTemplate(
         code="invitation_moved",
-        title=gettext_lazy("Invited, and the event moved"),
+        title=gettext_lazy("Event changed, invitation not answered"),
         topic="invitations",
         placeholders={
             **OF_CONTACT,
             **OF_EVENT,
-            "answer": gettext_lazy("until when one can answer, or that RSVP is closed"),
+            "answer": gettext_lazy("when RSVPs close, or that they’re closed"),
         },
-        subject=gettext_lazy("New time or place: {event}, {day}"),
+        subject=gettext_lazy("New date, time or location: {event}, {day}"),
         paragraphs=(
-            gettext_lazy("{name}, time or place of an event to which we invited you has changed: {event}."),
-            gettext_lazy("It takes place on {when}. The place: {where}."),
+            gettext_lazy("Hi {name}, we changed the date, time or location of an event we invited you to: {event}."),
+            gettext_lazy("It’s now on {when}. The location is {where}."),
             "{answer}",
         ),
-        button=gettext_lazy("See the invitation"),
+        button=gettext_lazy("See your invitation"),
         reason=NOT_ANSWERED,
         example=example_of_move,
     )
@@ -236,15 +243,15 @@ INVITATION_MOVED = register_template(
 INVITATION_CANCELED = register_template(
     EditableTemplate(
         code="invitation_called_off",
-        title=gettext_lazy("Invited, and the event is called off"),
+        title=gettext_lazy("Event canceled, invitation not answered"),
         topic="invitations",
         placeholders={**OF_CONTACT, **OF_EVENT},
-        subject=gettext_lazy("Cancelled: {event}, {day}"),
+        subject=gettext_lazy("Canceled: {event}, {day}"),
         paragraphs=(
-            gettext_lazy("{name}, we had to cancel {event}, to which we invited you, and we are sorry."),
-            gettext_lazy("It does not take place on {when}. You need do nothing."),
+            gettext_lazy("Hi {name}, we’re sorry, but we had to cancel an event we invited you to: {event}."),
+            gettext_lazy("It won’t take place on {when}. You don’t need to do anything."),
         ),
-        button=gettext_lazy("See what comes next"),
+        button=gettext_lazy("See what’s coming up"),
         reason=NOT_ANSWERED,
         example=example_of_event,
     )
@@ -253,27 +260,27 @@ INVITATION_CANCELED = register_template(
 OF_PARTY = {
     **NAME,
     **OF_EVENT,
-    "soon": gettext_lazy("in how many days it is, or “tomorrow”, or “today”"),
-    "seats": gettext_lazy("how many seats the party holds, as “2 seats”"),
-    "code": gettext_lazy("what the party says at the door"),
+    "soon": gettext_lazy("how soon it is: “in 7 days”, “tomorrow” or “today”"),
+    "seats": gettext_lazy("the party’s confirmed seats, like “2 seats”"),
+    "code": gettext_lazy("the party’s check-in code"),
 }
-HAS_SEATS = gettext_lazy("You get this mail because seats are saved with this address.")
+HAS_SEATS = gettext_lazy("You’re getting this email because you have seats for this event.")
+UPDATE_YOUR_RSVP = gettext_lazy(
+    "Can’t make it, or bringing fewer people? Please update your RSVP so someone else can have the seat."
+)
 
 WEEK = register_template(
     EditableTemplate(
         code="reminder_week",
-        title=gettext_lazy("A week before an event"),
+        title=gettext_lazy("One week before an event"),
         topic="reminders",
         placeholders=OF_PARTY,
-        subject=gettext_lazy("{event} is {soon}, {day}"),
+        subject=gettext_lazy("See you {soon}: {event}, {day}"),
         paragraphs=(
-            gettext_lazy("{name}, we expect you {soon}, and keep {seats} for your party."),
-            gettext_lazy(
-                "If something came up, please cancel with the button, or bring fewer: a seat given back is a seat for "
-                "someone else."
-            ),
+            gettext_lazy("Hi {name}, we look forward to seeing you {soon}. You have {seats}."),
+            UPDATE_YOUR_RSVP,
         ),
-        button=gettext_lazy("Name guests, change or cancel"),
+        button=gettext_lazy("View or change your RSVP"),
         reason=HAS_SEATS,
         example=lambda: example_of_party(timedelta(days=7)),
     )
@@ -282,17 +289,15 @@ WEEK = register_template(
 DAY = register_template(
     EditableTemplate(
         code="reminder_day",
-        title=gettext_lazy("A day before an event"),
+        title=gettext_lazy("One day before an event"),
         topic="reminders",
         placeholders=OF_PARTY,
-        subject=gettext_lazy("{event} is {soon}, {day}"),
+        subject=gettext_lazy("See you {soon}: {event}, {day}"),
         paragraphs=(
-            gettext_lazy("{name}, we expect you {soon}, and keep {seats} for your party."),
-            gettext_lazy(
-                "If you cannot come, please cancel with the button now: a seat given back is a seat for someone else."
-            ),
+            gettext_lazy("Hi {name}, we look forward to seeing you {soon}. You have {seats}."),
+            gettext_lazy("Can’t make it? Please cancel now so someone else can have the seat."),
         ),
-        button=gettext_lazy("See your seats, or cancel"),
+        button=gettext_lazy("View or change your RSVP"),
         reason=HAS_SEATS,
         example=lambda: example_of_party(timedelta(days=1)),
     )
@@ -301,16 +306,14 @@ DAY = register_template(
 NAMES = register_template(
     EditableTemplate(
         code="names_missing",
-        title=gettext_lazy("Names of companions still missing"),
+        title=gettext_lazy("Missing guest names"),
         topic="reminders",
-        placeholders={**OF_PARTY, "unnamed": gettext_lazy("how many have no name yet, as “2 guests”")},
-        subject=gettext_lazy("Who comes with you on {day}?"),
+        placeholders={**OF_PARTY, "unnamed": gettext_lazy("how many guests have no name yet, like “2 guests”")},
+        subject=gettext_lazy("Who’s coming with you on {day}?"),
         paragraphs=(
-            gettext_lazy("{name}, in your party names are still missing: {unnamed}."),
-            gettext_lazy("With the names, nobody has to wait at the door. Writing them takes a minute."),
-            gettext_lazy(
-                "If fewer come, give the seats back with the same button: a seat given back is a seat for someone else."
-            ),
+            gettext_lazy("Hi {name}, your party still has {unnamed} without a name."),
+            gettext_lazy("Adding names takes a minute, and it makes check-in faster for everyone."),
+            UPDATE_YOUR_RSVP,
         ),
         button=gettext_lazy("Name your guests"),
         reason=HAS_SEATS,
@@ -321,22 +324,26 @@ NAMES = register_template(
 THANKS = register_template(
     EditableTemplate(
         code="thanks",
-        title=gettext_lazy("Thank you, after an event"),
+        title=gettext_lazy("Thank-you after an event"),
         topic="reminders",
         placeholders={
             **NAME,
             **OF_EVENT,
             "promise": gettext_lazy(
-                "a paragraph about the promises of the school year: asks who has signed none, thanks who has"
+                "a paragraph that thanks partners for their promises, or asks for one; empty while no school year is "
+                "open"
             ),
         },
-        subject=gettext_lazy("Thank you for your part in {event}"),
+        subject=gettext_lazy("Thank you for being part of {event}"),
         paragraphs=(
-            gettext_lazy("{name}, thank you for your part in {event}. What was said there lasts when it is kept."),
+            gettext_lazy(
+                "Hi {name}, thank you for being part of {event}. Now comes the part that matters most: keeping our "
+                "promises."
+            ),
             "{promise}",
         ),
-        button=gettext_lazy("See who promised what"),
-        reason=gettext_lazy("You get this mail because you were a guest of this event, or had seats for it."),
+        button=gettext_lazy("See what our partners promised"),
+        reason=gettext_lazy("You’re getting this email because you had seats for this event."),
         example=example_of_thanks,
     )
 )

@@ -74,9 +74,9 @@ def check_can_resend(message: Message, invitation: Invitation) -> None:
 
 def check_not_over(message: Message, invitation: Invitation) -> None:
     if invitation.event.is_over:
-        raise CannotResend(_("The event is over, so this email is of no use anymore."))
+        raise CannotResend(_("The event is over, so this email is no longer useful."))
     if message.kind in UNTIL_ANSWERED and invitation.answer != Invitation.Answer.OPEN:
-        raise CannotResend(_("They have answered since, so this email isn't true anymore."))
+        raise CannotResend(_("They’ve answered the invitation, so this email is out of date."))
     if message.kind == SummitEmailKind.INVITATION_UNANSWERED:
         check_event_invitable(invitation)
 
@@ -91,10 +91,10 @@ def check_event_invitable(invitation: Invitation) -> None:
 def check_wanted(invitation: Invitation) -> None:
     check_event_invitable(invitation)
     if invitation.answer == Invitation.Answer.ACCEPTED:
-        raise CannotResend(_("They have accepted. Mail the private link of their RSVP again instead."))
+        raise CannotResend(_("They’ve accepted this invitation. Resend the link to their RSVP instead."))
     if not preferences.may_email(invitation.contact.email, "invitations"):
         raise CannotResend(
-            _("Their address wants no invitations, or refuses mail. Its page under “Addresses” says which.")
+            _("This address unsubscribed from invitations, or it bounces. Look it up under “Email preferences”.")
         )
 
 
@@ -106,14 +106,14 @@ def check_unchanged_since(message: Message, invitation: Invitation) -> None:
     if message.state == State.UNKNOWN:
         raise CannotResend(
             _(
-                "The event or the link changed since, so what it says is not true any more. Say that it arrived: then "
-                "an invitation that you send again is written anew."
+                "This email may have been delivered, and the event or the link has changed since. Mark it as delivered "
+                "first. Then you can resend the invitation with today’s details."
             )
         )
     raise CannotResend(
         _(
-            "The event or the link changed since, so what it says is not true any more. Send the invitation itself "
-            "again: it is written anew."
+            "The event or the link has changed, so this email is out of date. Resend the invitation instead. We’ll "
+            "write it with today’s details."
         )
     )
 

@@ -29,24 +29,24 @@ def fresh_reminder(rsvp: Rsvp, kind: Reminder.Kind) -> Message:
 def check_event(rsvp: Rsvp, kind: Reminder.Kind, now: datetime) -> None:
     event, is_thanks = rsvp.event, kind == Kind.THANKS
     if event.canceled_at or not event.is_published:
-        raise CannotResend(_("The event was canceled or hidden since, so its guests aren't reminded of it."))
+        raise CannotResend(_("This event is canceled or no longer published, so we don’t remind its guests."))
     if now < DUE_PERIODS[kind].due(event):
-        raise CannotResend(_("It's too early for this email. We send one on our own when it's time."))
+        raise CannotResend(_("It’s too early to resend this. The next one goes out automatically when it’s due."))
     if is_thanks and now >= DUE_PERIODS[kind].until(event):
-        raise CannotResend(_("It's too late to thank anyone for this event."))
+        raise CannotResend(_("It’s too late to send a thank-you for this event."))
     if not is_thanks and event.is_over:
-        raise CannotResend(_("The event is over, so there's nothing to remind anyone of."))
+        raise CannotResend(_("This event is over, so there’s nothing to remind guests of."))
     if now >= DUE_PERIODS[kind].until(event):
         raise CannotResend(
-            _("It's too late for this reminder. Resend the confirmation instead: we'll write it with today's details.")
+            _("It’s too late for this reminder. Resend the confirmation instead. We’ll write it with today’s details.")
         )
 
 
 def check_party(rsvp: Rsvp, kind: Reminder.Kind) -> None:
     if kind == Kind.THANKS:
         if not rsvp.event.rsvps.filter(attended(rsvp.event), pk=rsvp.pk).exists():
-            raise CannotResend(_("Nobody in this party came, so there's nothing to thank for."))
+            raise CannotResend(_("No one in this party attended, so there’s nothing to thank them for."))
     elif not rsvp.held_seats:
-        raise CannotResend(_("This party is on the waitlist now, so there are no seats to remind anyone of."))
+        raise CannotResend(_("This party has no confirmed seats now, so there’s nothing to remind them of."))
     elif kind == Kind.NAMES and not rsvp.guests.filter(position__gt=1, name="").exists():
-        raise CannotResend(_("Every guest has a name now, so there's nothing to ask for."))
+        raise CannotResend(_("Every guest in this party has a name now, so there’s nothing to ask for."))

@@ -32,7 +32,12 @@ def test_printed_page_shows_the_rsvp_without_controls(visit, rsvp):
     page = visit()
     page.goto(rsvp.get_absolute_url())
     page.emulate_media(media="print")
-    for text in ("You hold 2 seats and wait for 2", "Alma Reyes", rsvp.code, long_date(rsvp.event.starts_at)):
+    for text in (
+        "You have 2 seats and are waiting for 2 more",
+        "Alma Reyes",
+        rsvp.code,
+        long_date(rsvp.event.starts_at),
+    ):
         shown = page.get_by_text(text).first
         expect(shown).to_be_visible()
         assert color_of(shown) not in {"rgb(255, 255, 255)", "rgba(0, 0, 0, 0)"}

@@ -94,7 +94,7 @@ def raise_capacity(staff_member: StaffMember, event: Event, site) -> None:
     staff_member.fill(capacity=6)
     staff_member.click("[name=_save]")
     assert snapshots.seats(event)[1:] == [("Large", 0, 4), ("Ben Ochoa", 2, 0)]
-    assert site.mailbox.newest(ben_email(staff_member), 2)["Subject"].startswith("Seats came free. You have 2 seats")
+    assert site.mailbox.newest(ben_email(staff_member), 2)["Subject"].startswith("Seats opened up. You have 2 seats")
 
 
 def edit_concurrently(staff_member: StaffMember, event: Event) -> None:

@@ -131,7 +131,9 @@ def seats_heading(held: int) -> str:
 
 
 def waitlist_heading(waiting: int) -> str:
-    message = ngettext("You are waiting for %(waiting)d seat", "You are waiting for %(waiting)d seats", waiting)
+    message = ngettext(
+        "You’re on the waitlist for %(waiting)d seat", "You’re on the waitlist for %(waiting)d seats", waiting
+    )
     return message % {"waiting": waiting}
 
 
@@ -156,8 +158,8 @@ def rsvp_partly() -> Place:
     event = factories.event(capacity=1)
     rsvp = factories.rsvp(event, size=3, accepts_partial=True)
     singular, plural = (
-        "You hold %(held)d seat and wait for %(waiting)d",
-        "You hold %(held)d seats and wait for %(waiting)d",
+        "You have %(held)d seat and are waiting for %(waiting)d more",
+        "You have %(held)d seats and are waiting for %(waiting)d more",
     )
     return place_of(rsvp, lambda: ngettext(singular, plural, 1) % {"held": 1, "waiting": 2})
 

@@ -80,7 +80,7 @@ def start_pledge(alma: Partner) -> str:
     alma.fill("#id_email", alma.address)
     alma.send("main form button")
     alma.expect_heading("Look at your mail")
-    _message, link = alma.expect_email("Your link to promise for %(year)s", year="2027–28")
+    _message, link = alma.expect_email("Your link to make a promise for %(year)s", year="2027–28")
     return link
 
 
@@ -127,7 +127,7 @@ def sign_and_change(alma: Partner) -> None:
     alma.press(promise_field("mentors"))
     alma.sign()
     alma.expect_heading("Thank you for your promise")
-    alma.expect_email("Your changed promises for %(year)s are signed", year="2027–28")
+    alma.expect_email("Your updated promises for %(year)s are signed", year="2027–28")
     assert snapshots.promised_amounts(Pledge.objects.get()) == {"tours": 9}
 
 
@@ -161,7 +161,7 @@ def test_pledge_is_started_from_an_rsvp_and_signed(partner, language):
     partner.send(".divided-section button")
     partner.expect_heading("What will you promise for %(year)s?", year="2027–28")
     expect(partner.page.locator("#id_name")).to_have_value("Delta Growers")
-    _message, link = partner.expect_email("Your link to promise for %(year)s", year="2027–28")
+    _message, link = partner.expect_email("Your link to make a promise for %(year)s", year="2027–28")
     assert link != partner.page.url
     partner.make_promise("tours", "6")
     expect(partner.page.locator("button[name=sign]")).to_have_count(0)

@@ -64,8 +64,8 @@ def test_template_text_is_previewed_refused_saved_and_restored(visit, staff, scr
     page = visit(scripts=scripts)
     sign_in(page)
     page.goto(LIST)
-    page.get_by_role("link", name="A day before an event").click()
-    expect(frame(page, 0).get_by_role("heading")).to_contain_text("is tomorrow")
+    page.get_by_role("link", name="One day before an event").click()
+    expect(frame(page, 0).get_by_role("heading")).to_contain_text("See you tomorrow")
     expect(frame(page, 1).get_by_role("heading")).to_contain_text("mañana")
     text_field = page.get_by_label("Text").first
     text_field.fill("Dear {nmae}, come!")

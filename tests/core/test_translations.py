@@ -304,9 +304,9 @@ def event_canceled() -> Rsvp:
 @pytest.mark.parametrize(
     ("create_rsvp", "status_text"),
     [
-        (confirmed, "Tiene 3 lugares"),
-        (partly_confirmed, "Tiene 1 lugar y espera 2"),
-        (waitlisted, "Está en espera de 3 lugares"),
+        (confirmed, "Tiene 3 lugares reservados"),
+        (partly_confirmed, "Tiene 1 lugar reservado y está en espera de 2 más"),
+        (waitlisted, "Está en la lista de espera para 3 lugares"),
         (waitlist_closed, "Quedan 2 lugares libres: son de quien los pida primero."),
         (canceled, "Su reservación está cancelada"),
         (event_canceled, "Este evento no se realizará"),

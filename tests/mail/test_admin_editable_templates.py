@@ -61,7 +61,7 @@ def test_custom_text_is_saved_and_used_from_then_on(staff):
     )
     page = web_client.page_text(staff.get(PAGE))
     assert "Saved. The new text will be used from the next email on." in page
-    assert "{event} is {soon}, {day} → See you {soon}" in page
+    assert "See you {soon}: {event}, {day} → See you {soon}" in page
 
 
 def test_saving_unchanged_text_changes_nothing(staff):
@@ -106,7 +106,7 @@ def test_preview_shows_what_was_typed_and_saves_nothing(staff):
     english, spanish = response.context["columns"]
     assert english.email.subject == "See you in 7 days"
     assert "Dear Alma Reyes, look at (each recipient’s personal link)." in english.email.body_text
-    assert spanish.email.subject.startswith("Arranque de Imagine Promise: en 7 días")
+    assert spanish.email.subject.startswith("Nos vemos dentro de 7 días: Reunión de inicio de Imagine Promise")
     page = response.content.decode()
     assert page.count("<iframe") == 2
     assert "See you {soon}" in page  # the field keeps the typed text
@@ -148,7 +148,7 @@ def test_saved_text_that_became_invalid_is_reported(staff):
     error = "This text uses a placeholder that no longer exists, so the default text is being sent."
     assert english.notes[0] == error
     assert english.notes[1].startswith("{somebody} isn’t a placeholder of this email.")
-    assert english.email.subject.startswith("Imagine Promise Kick-off is in 7 days")
+    assert english.email.subject.startswith("See you in 7 days: Imagine Promise Kickoff")
     assert "Dear {somebody}," in response.content.decode()
 
 

@@ -69,8 +69,8 @@ def test_template_cannot_be_registered_twice():
 
 def test_default_text_is_translated():
     english, spanish = (TEMPLATES[TEMPLATE].default_text(language) for language in ("en", "es"))
-    assert english.subject == "{event} is {soon}, {day}"
-    assert spanish.subject == "{event}: {soon}, {day}"
+    assert english.subject == "See you {soon}: {event}, {day}"
+    assert spanish.subject == "Nos vemos {soon}: {event}, {day}"
 
 
 # Validation -------------------------------------------------------------------------------------------------
@@ -145,7 +145,7 @@ def test_custom_text_is_used_only_in_its_language():
     assert rendered().subject == "See you in 7 days"
     assert rendered().body_text.startswith("Dear Alma Reyes,\n\nCome!\n- with a pen\n\n")
     assert '<p style="margin: 0 0 14px">Come!<br>- with a pen</p>' in rendered().body_html
-    assert rendered("es").subject.startswith("Arranque de Imagine Promise: ")
+    assert rendered("es").subject.startswith("Nos vemos dentro de 7 días: Reunión de inicio de Imagine Promise, ")
     row = TemplateOverride.objects.active().get()
     assert (row.template, row.language, row.changed_by) == (TEMPLATE, "en", "office")
 
@@ -175,14 +175,14 @@ def test_period_is_not_doubled_after_a_value_that_ends_with_one():
     editable_templates.save_text(
         TEMPLATES[TEMPLATE], "en", TemplateText("Hello", "It is on {when}. And {event}. And so on.")
     )
-    assert "a.m. And Imagine Promise Kick-off. And so on" in rendered().body_text
+    assert "a.m. And Imagine Promise Kickoff. And so on" in rendered().body_text
 
 
 def test_empty_paragraph_is_left_out():
     facts = TEMPLATES["thanks"].example().facts | {"promise": ""}
     links = dict.fromkeys(("link", "unsubscribe_url", "preferences_url", "name"), "-")
     example = editable_templates.load_template("thanks").render("en", personal=links, facts=facts)
-    assert "kept.\n\nSee who promised what:" in example.body_text
+    assert "promises.\n\nSee what our partners promised:" in example.body_text
     assert '<p style="margin: 0 0 14px"></p>' not in example.body_html
 
 
@@ -191,7 +191,7 @@ def test_saved_text_that_became_invalid_is_ignored():
         template=TEMPLATE, language="en", subject="Hello", text="From {a_placeholder_of_before}"
     )
     TemplateOverride.objects.create(template=TEMPLATE, language="es", subject="Hola", text="Le esperamos {soon}.")
-    assert rendered().subject == "Imagine Promise Kick-off is in 7 days, " + rendered().subject.split(", ")[1]
+    assert rendered().subject.startswith("See you in 7 days: Imagine Promise Kickoff, ")
     assert rendered("es").subject == "Hola"
 
 
@@ -218,7 +218,7 @@ def test_bulk_message_has_an_unsubscribe_link():
     )
     assert (message.queue, message.recipient) == (Message.Queue.BULK, "Alma@example.org")
     assert message.unsubscribe_url == preferences.unsubscribe_url(preference, "reminders")
-    assert f"No more reminders: {message.unsubscribe_url}\n" in message.body_text
+    assert f"Unsubscribe from reminders: {message.unsubscribe_url}\n" in message.body_text
     assert f'<a href="{message.unsubscribe_url}"' in message.body_html
     assert preference.get_absolute_url() in message.body_text
 
@@ -234,7 +234,7 @@ def test_saving_twice_is_one_change_in_the_history():
     assert TemplateOverride.objects.active().get().text == "Dear {name},\n\nbye"
     change = AuditEntry.objects.get()
     assert (change.about, change.actor_name) == (TemplateOverride.objects.get(language="en"), "office")
-    assert change.changes["subject"] == ["{event} is {soon}, {day}", "Hello"]
+    assert change.changes["subject"] == ["See you {soon}: {event}, {day}", "Hello"]
 
 
 def test_default_text_is_not_stored():

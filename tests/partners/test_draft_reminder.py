@@ -27,13 +27,14 @@ def send_reminder(**fields) -> Message:
 def test_reminder_says_the_draft_is_unsigned_and_has_an_unsubscribe_link(settings):
     message = send_reminder()
     pledge = Contact.objects.get().pledges.get()
-    assert message.subject == "Your promises for 2027–28 are not signed yet"
+    assert message.subject == "Your promises for 2027–28 aren’t signed yet"
     assert message.body_text.startswith(
-        "What you ticked for Port Gate Logistics is saved, but it counts only when it is signed.\n\n"
-        "If you decided otherwise, do nothing: we do not remind you again.\n\n"
+        "Thank you for choosing promises for Port Gate Logistics. Your draft is saved, and it takes effect when you "
+        "sign it.\n\n"
+        "Changed your mind? You don’t need to do anything. This is the only reminder we’ll send.\n\n"
         "Port Gate Logistics\n\nSchool year 2027–28\n\n"
         f"Finish and sign:\n{settings.SITE_URL}{pledge.get_absolute_url()}\n\n"
-        "The link belongs to your organization alone."
+        "This link is just for your organization."
     )
     assert message.queue == Message.Queue.BULK
     assert message.unsubscribe_url == preferences.unsubscribe_url(
@@ -59,7 +60,7 @@ def test_reminder_uses_the_text_edited_by_staff():
 
 def test_html_and_placeholders_in_an_organization_name_stay_text():
     message = send_reminder(organization="<b>{link}</b>")
-    assert "What you ticked for <b>{link}</b> is saved" in message.body_text
+    assert "Thank you for choosing promises for <b>{link}</b>." in message.body_text
     assert "<b>&lt;b&gt;{link}&lt;/b&gt;</b>" in message.body_html
 
 

@@ -34,12 +34,14 @@ def test_pledge_request_email_contains_the_link():
     assert (message.kind, message.about, message.subject) == (
         "pledge_request",
         start,
-        "Your link to promise for 2027–28",
+        "Your link to make a promise for 2027–28",
     )
     assert one_line(message.body_text).startswith(
-        "Your link Choose what you will promise The link opens your page: a checklist that takes two minutes, without "
-        "an account. You can save it, come back, and sign when you are ready. School year 2027–28 "
-        f"Open until Sept. 30, 2027 Choose your promises: http://127.0.0.1:8000/imagine/promise/{start.token}/ The link"
+        "Your link What will you promise? We’re glad you want to help our students. The link below opens your "
+        "checklist of promises. It takes about two minutes, and you don’t need an account. You can save a draft, come "
+        "back, and sign when you’re ready. "
+        "School year 2027–28 Open until September 30, 2027 "
+        f"Choose your promises: http://127.0.0.1:8000/imagine/promise/{start.token}/ This link"
     )
     assert f'href="http://127.0.0.1:8000/imagine/promise/{start.token}/"' in message.body_html
 
@@ -52,7 +54,8 @@ def test_signed_email_lists_the_promises_and_attaches_the_certificate(mail_serve
     assert message.subject == "Your promises for 2027–28 are signed"
     lines = ["Host tours and field trips: 1 visit", "Be mentors and role models: 1,200 students"]
     assert [line[2:] for line in message.body_text.splitlines() if line.startswith("- ")] == lines
-    assert all(line in html_text(message) for line in lines)
+    assert f"Your promises: {lines[0]} {lines[1]} View or change" in html_text(message)
+    assert message.body_html.count("<li ") == 2
     assert "Your certificate is attached" in message.body_text
     assert (message.attachment_kind, message.attached) == ("certificate", Signature.objects.get())
     delivery.requeue_abandoned()
@@ -72,8 +75,8 @@ def test_email_after_signing_again_says_it_replaces_the_one_before():
     pledge_editing.sign_pledge(
         pledge.token, **factories.pledge_data(pledge.token, factories.promise_data("tours", 9)), name="Alma Reyes"
     )
-    assert last().subject == "Your changed promises for 2027–28 are signed"
-    assert "It takes the place of the one before." in last().body_text
+    assert last().subject == "Your updated promises for 2027–28 are signed"
+    assert "It replaces the last one." in last().body_text
     assert "- Host tours and field trips: 9 visits" in last().body_text
 
 
@@ -126,13 +129,13 @@ def test_pledge_emails_are_in_spanish(settings):
     sent_kinds = {message.kind for message in messages}
     assert sent_kinds - {"draft"} | {"pledge_request"} == kinds  # staff can edit the reminder's text
     assert [message.subject for message in messages] == [
-        "Su enlace para prometer para 2027–28",
+        "Su enlace para hacer una promesa: 2027–28",
         "El enlace a sus promesas para 2027–28",
-        "Sus promesas para 2027–28 aún no están firmadas",
-        "Un enlace nuevo a sus promesas para 2027–28",
-        "Su enlace para prometer para 2027–28",
+        "Aún falta firmar sus promesas para 2027–28",
+        "Nuevo enlace a sus promesas para 2027–28",
+        "Su enlace para hacer una promesa: 2027–28",
         "Sus promesas para 2027–28 están firmadas",
-        "Sus promesas modificadas para 2027–28 están firmadas",
+        "Sus promesas actualizadas para 2027–28 están firmadas",
     ]
     assert "- Recibir visitas y excursiones: 6 visitas" in messages[5].body_text
     english = ["promise", "link", "School year", "Reply to", "Your ", "because"]

@@ -56,12 +56,12 @@ def test_email_says_who_started_the_pledge_and_links_to_it(port):
     Contact.objects.update(language="en")
     pledge = staff_pledges.start_pledge_for(port, emails_link=True).pledge
     message = Message.objects.get()
-    assert message.subject == "Your link to promise for 2027–28"
+    assert message.subject == "Your link to make a promise for 2027–28"
     text = " ".join(message.body_text.split())
-    assert "We have begun the page for the promises of Port Gate Logistics." in text
-    assert "because Community Relations began this page for your organization" in text
+    assert "so we started a checklist of promises for Port Gate Logistics." in text
+    assert "because Community Relations started this checklist for your organization" in text
     assert pledge.get_absolute_url() in text
-    assert "someone entered this address" not in text
+    assert "someone used this address" not in text
 
 
 def test_partner_can_sign_a_pledge_started_by_staff(port):

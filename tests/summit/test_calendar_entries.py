@@ -53,7 +53,8 @@ def test_request_entry_has_all_properties():
     assert entry["SUMMARY"] == "Imagine Promise Summit"
     assert entry["LOCATION"] == "University of the Pacific, 3601 Pacific Avenue, Stockton, California"
     assert entry["DESCRIPTION"] == (
-        f"You have 3 seats. At the door, say {rsvp.code}.\nTo change your party or cancel, use the link in our mail."
+        f"You have 3 seats. Your check-in code is {rsvp.code}.\n"
+        "To change or cancel your RSVP, use the link in our email."
     )
     assert entry["URL"] == f"{SITE}/imagine/rsvp/{rsvp.token}/"
     assert (entry["STATUS"], entry["TRANSP"]) == ("CONFIRMED", "OPAQUE")
@@ -114,7 +115,7 @@ def test_cancel_keeps_the_uid_and_frees_the_time():
     assert calendar["METHOD"] == "CANCEL"
     assert (entry["UID"], entry["SEQUENCE"]) == (str(rsvp.ics_uid), 5)
     assert (entry["STATUS"], entry["TRANSP"]) == ("CANCELLED", "TRANSPARENT")
-    assert entry["DESCRIPTION"] == "Your RSVP is cancelled"
+    assert entry["DESCRIPTION"] == "Your RSVP is canceled"
     assert entry["ATTENDEE"] == "mailto:alma@example.org"
 
 

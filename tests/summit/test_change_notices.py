@@ -282,7 +282,7 @@ def test_cancellation_notice_removes_the_calendar_entry():
     assert Calendar.from_ical(cancel.ics)["METHOD"] == "CANCEL"
     before, after = entry(invitation), entry(cancel)
     assert (after["UID"], after["SEQUENCE"], after["STATUS"]) == (before["UID"], 1, "CANCELLED")
-    assert after["DESCRIPTION"] == "The event will not take place"
+    assert after["DESCRIPTION"] == "This event is canceled"
     assert (after["ATTENDEE"], after["ATTENDEE"].params["PARTSTAT"]) == ("mailto:alma@example.org", "NEEDS-ACTION")
     assert "/imagine/invitation/" not in cancel.body_text
 
@@ -450,22 +450,28 @@ def test_notice_text_in_both_languages():
     expected = {
         message.language: message.body_text for message in Message.objects.filter(mailing__template="invitation_moved")
     }
-    assert "Alma, time or place of an event to which we invited you has changed" in expected["en"]
+    assert (
+        "Hi Alma, we changed the date, time or location of an event we invited you to: Imagine Promise Summit."
+        in expected["en"]
+    )
     assert "Stockton Civic Auditorium, 3601 Pacific Avenue" in expected["en"]
-    assert "Your invitation stands: please say yes or no with the button" in expected["en"]
-    assert "The attached entry takes the place of the one in your calendar. It is no answer yet." in expected["en"]
-    assert "Jun: ha cambiado la fecha, la hora o la sede de un evento al que le invitamos" in expected["es"]
+    assert "Your invitation still stands. Please let us know by" in expected["en"]
+    assert "The attached file updates your calendar, but it doesn’t answer the invitation." in expected["en"]
+    assert "Hola, Jun. Cambiamos la fecha, la hora o la sede de un evento al que le invitamos" in expected["es"]
     mark_sent()
     factories.cancel_event(event)
     write_notices()
     expected = {
         m.language: (m.subject, m.body_text) for m in Message.objects.filter(mailing__template="invitation_called_off")
     }
-    assert expected["en"][0].startswith("Cancelled: Imagine Promise Summit")
-    assert "Alma, we had to cancel Imagine Promise Summit" in expected["en"][1]
-    assert "The attached entry takes the event out of your calendar." in expected["en"][1]
-    assert expected["es"][0].startswith("Cancelado: Cumbre Imagine Promise")
-    assert "Jun: tuvimos que cancelar" in expected["es"][1]
+    assert expected["en"][0].startswith("Canceled: Imagine Promise Summit")
+    assert (
+        "Hi Alma, we’re sorry, but we had to cancel an event we invited you to: Imagine Promise Summit."
+        in expected["en"][1]
+    )
+    assert "The attached file removes the event from your calendar." in expected["en"][1]
+    assert expected["es"][0].startswith("Evento cancelado: Cumbre Imagine Promise")
+    assert "Hola, Jun. Lo sentimos, pero tuvimos que cancelar" in expected["es"][1]
 
 
 def test_notice_after_rsvp_closed_asks_for_no_answer():
@@ -474,5 +480,5 @@ def test_notice_after_rsvp_closed_asks_for_no_answer():
     save_changed(event)
     write_notices()
     text = Message.objects.get(mailing__template="invitation_moved").body_text
-    assert "RSVP for it is closed by now." in text
-    assert "say yes or no" not in text
+    assert "RSVPs are closed now." in text
+    assert "let us know" not in text

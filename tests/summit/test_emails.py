@@ -18,11 +18,16 @@ pytestmark = pytest.mark.django_db
 SITE = "https://imagine.example.org"
 APRIL_4 = datetime(2030, 4, 4, 15, tzinfo=UTC)  # 8 a.m. in Stockton, a Thursday
 OPEN = {"rsvp_opens_at": datetime(2019, 1, 1, tzinfo=UTC), "rsvp_closes_at": datetime(2030, 4, 3, tzinfo=UTC)}
-PROMISE_NOTE = "The same page leads to a promise for students, too, while a school year is open for promises."
-RECIPIENT_REASON = (
-    "You get this mail because someone saved seats with this address. If it was not you, cancel with the link above."
+PROMISE_NOTE = (
+    "Want to do more for students? While a school year is open for promises, you can make one from your RSVP page."
 )
-LINK_WARNING = "The link belongs to you alone. Whoever has it can change your party, so please do not forward it."
+RECIPIENT_REASON = (
+    "You’re getting this email because someone used this address to RSVP. If it wasn’t you, cancel with the link above."
+)
+LINK_WARNING = "This link is just for you. Anyone who has it can change your RSVP, so please don’t forward it."
+REPLY = "Questions? Reply to this email, and someone in Community Relations will read it."
+MAY_CHANGE = "Plans change? You can update your RSVP or cancel anytime before the event ends."
+CALENDAR_NOTE = "We attached a calendar invite to keep your calendar up to date."
 
 
 @pytest.fixture(autouse=True)
@@ -83,7 +88,8 @@ def test_confirmed_email_has_the_full_text():
         "Confirmed\n"
         "You have 3 seats\n"
         "\n"
-        "Alma Reyes, we expect you for breakfast.\n"
+        "Hi Alma Reyes, we look forward to seeing you at breakfast.\n"
+        f"{MAY_CHANGE}\n"
         "\n"
         "Imagine Promise Summit\n"
         "Thursday, April 4, 2030\n"
@@ -91,28 +97,28 @@ def test_confirmed_email_has_the_full_text():
         "University of the Pacific\n"
         "3601 Pacific Avenue, Stockton, California\n"
         "\n"
-        f"At the door, say {rsvp.code}.\n"
+        f"Your check-in code is {rsvp.code}.\n"
         "\n"
         "Your party:\n"
         "- Alma Reyes\n"
         "- Jun Reyes, vegetarian, ramp\n"
-        "- Guest 3, not named yet\n"
+        "- Guest 3 (no name yet)\n"
         "\n"
-        "Name guests, change or cancel:\n"
+        "View or change your RSVP:\n"
         f"{SITE}/imagine/rsvp/{rsvp.token}/\n"
         "\n"
         f"{LINK_WARNING}\n"
         "\n"
         f"{PROMISE_NOTE}\n"
         "\n"
-        "The attached entry keeps your calendar up to date.\n"
+        f"{CALENDAR_NOTE}\n"
         "\n"
         "--\n"
         "Imagine Promise\n"
         "Stockton Unified School District\n"
         "\n"
         f"{RECIPIENT_REASON}\n"
-        "Reply to this mail and a person in Community Relations reads it.\n"
+        f"{REPLY}\n"
         "Community Relations, 1 Sample Street, Stockton, California\n"
     )
 
@@ -123,40 +129,42 @@ def test_confirmed_email_html_has_the_same_content_and_one_link():
     page = EmailText(message.body_html)
     assert page.texts == [
         "Your 3 seats on April 4 are confirmed",
-        "Thursday, April 4, 2030, 8:00–10:30 a.m., University of the Pacific. One guest is still unnamed.",
+        "Thursday, April 4, 2030, 8:00–10:30 a.m., University of the Pacific. 1 guest still needs a name.",
         "Imagine Promise",
         "Stockton Unified School District",
         "Confirmed",
         "You have 3 seats",
-        "Alma Reyes, we expect you for breakfast.",
+        f"Hi Alma Reyes, we look forward to seeing you at breakfast. {MAY_CHANGE}",
         "Imagine Promise Summit",
         "Thursday, April 4, 2030",
         "8:00–10:30 a.m.",
         "University of the Pacific",
         "3601 Pacific Avenue, Stockton, California",
-        f"At the door, say {rsvp.code}.",
+        f"Your check-in code is {rsvp.code}.",
+        "Your party:",
         "Alma Reyes",
         "Jun Reyes",
-        "Guest 3, not named yet",
-        "Name guests, change or cancel",
+        "Guest 3 (no name yet)",
+        "View or change your RSVP",
         f"{LINK_WARNING} {PROMISE_NOTE}",
-        "The attached entry keeps your calendar up to date.",
+        CALENDAR_NOTE,
         RECIPIENT_REASON,
-        "Reply to this mail and a person in Community Relations reads it.",
+        REPLY,
         "Community Relations, 1 Sample Street, Stockton, California",
     ]
     assert page.links == [f"{SITE}/imagine/rsvp/{rsvp.token}/"]
     assert not page.tags & {"img", "link", "script", "style"}
+    assert {"ul", "li"} <= page.tags
     assert '<html lang="en">' in message.body_html
 
 
 @pytest.mark.parametrize(
     ("meal", "sentence"),
     [
-        (Event.Meal.BREAKFAST, "Alma Reyes, we expect you for breakfast."),
-        (Event.Meal.LUNCH, "Alma Reyes, we expect you for lunch."),
-        (Event.Meal.REFRESHMENTS, "Alma Reyes, we expect you. There will be refreshments."),
-        (Event.Meal.NONE, "Alma Reyes, we expect you."),
+        (Event.Meal.BREAKFAST, "Hi Alma Reyes, we look forward to seeing you at breakfast."),
+        (Event.Meal.LUNCH, "Hi Alma Reyes, we look forward to seeing you at lunch."),
+        (Event.Meal.REFRESHMENTS, "Hi Alma Reyes, we look forward to seeing you. Refreshments will be served."),
+        (Event.Meal.NONE, "Hi Alma Reyes, we look forward to seeing you."),
     ],
 )
 def test_confirmed_email_names_the_meal(meal, sentence):
@@ -169,38 +177,39 @@ def test_waitlisted_email_without_seats_has_no_calendar_part():
     event = new_event(capacity=2)
     rsvp = factories.rsvp(event, size=3)
     message = newest(rsvp, "rsvp_waitlisted")
-    assert message.subject == "You are waiting for 3 seats on April 4"
+    assert message.subject == "You’re on the waitlist for 3 seats on April 4"
     assert message.body_text.startswith(
-        "Waiting list\n"
-        "You are waiting for 3 seats\n"
+        "Waitlisted\n"
+        "You’re on the waitlist for 3 seats\n"
         "\n"
-        "Alma Reyes, there are not enough free seats for your party right now.\n"
-        "When seats come free, we give them to you in your turn and write at once. You need not ask again. "
-        "The waiting list moves until 8:00\xa0p.m. on Wednesday, April 3, 2030.\n"
+        "Hi Alma Reyes, we don’t have enough available seats for your party right now.\n"
+        "When seats open up and it’s your turn, they’re yours, and we’ll email you right away. You don’t need to ask "
+        "again. After Wednesday, April 3, 2030, at 8:00\xa0p.m., we no longer fill seats from the waitlist.\n"
     )
     assert (message.ics, message.ics_method) == ("", "")
     assert "calendar" not in message.body_text
-    assert "At the door" not in message.body_text
+    assert "check-in code" not in message.body_text
     assert f"\n{SITE}/imagine/rsvp/{rsvp.token}/\n" in message.body_text
 
 
 def test_waitlisted_email_with_some_seats_has_calendar_request():
     message = newest(factories.rsvp(new_event(capacity=1), size=3, accepts_partial=True), "rsvp_waitlisted")
-    assert message.subject == "You hold 1 seat on April 4 and wait for 2"
+    assert message.subject == "You have 1 seat on April 4 and are waiting for 2 more"
     assert message.body_text.startswith(
-        "Confirmed in part\nYou hold 1 seat and wait for 2\n\nAlma Reyes, your seat is certain.\n"
+        "Partly confirmed\nYou have 1 seat and are waiting for 2 more\n\n"
+        "Hi Alma Reyes, your seat is confirmed. The rest of your party is on the waitlist.\n"
     )
     entry = calendar_entry(message)
     assert message.ics_method == "REQUEST"
-    assert entry["DESCRIPTION"].startswith("You hold 1 seat and wait for 2. At the door, say ")
+    assert entry["DESCRIPTION"].startswith("You have 1 seat and are waiting for 2 more. Your check-in code is ")
 
 
 def test_waitlisted_email_after_promotion_stopped_promises_no_seats():
     soon = timezone.now() + timedelta(hours=6)
     message = newest(factories.rsvp(factories.event(starts_at=soon, capacity=1), size=2), "rsvp_waitlisted")
     assert (
-        "\nThe waiting list does not move by itself any more. "
-        "Free seats are for those who ask at the link or at the door.\n" in message.body_text
+        "\nWe’ve stopped filling seats from the waitlist. "
+        "If a seat opens up, you can take it with the link below or at the door.\n" in message.body_text
     )
 
 
@@ -210,16 +219,20 @@ def test_promoted_email_for_part_and_all_of_the_party():
     rsvp = factories.rsvp(event, size=3, accepts_partial=True)
     seats.cancel(first)
     message = newest(rsvp, "rsvp_promoted")
-    assert message.subject == "Seats came free. You hold 2 seats on April 4 and wait for 1"
+    assert message.subject == "Seats opened up. You have 2 seats on April 4 and are waiting for 1 more"
     assert (
-        "\n\nAlma Reyes, 2 seats came free and are yours now.\nYou keep your place in line for the rest.\n"
-        "If you cannot come, please cancel with the link, so that someone else can.\n\n"
+        "\n\nHi Alma Reyes, good news: 2 seats opened up, and they’re yours.\n"
+        "You keep your place on the waitlist for the rest.\n"
+        "Can’t make it? Please cancel with the link below so someone else can come.\n\n"
     ) in message.body_text
     event.capacity = 3
     factories.save_event(event)
     message = newest(rsvp, "rsvp_promoted")
-    assert message.subject == "Seats came free. You have 3 seats on April 4"
-    assert "\n\nAlma Reyes, a seat came free and is yours now.\nYou do not wait any more.\n" in message.body_text
+    assert message.subject == "A seat opened up. You have 3 seats on April 4"
+    assert (
+        "\n\nHi Alma Reyes, good news: a seat opened up, and it’s yours.\nYou’re no longer on the waitlist.\n"
+        in message.body_text
+    )
     assert len(emails_of(rsvp, "rsvp_promoted")) == 2
 
 
@@ -227,23 +240,23 @@ def test_changed_email_shows_current_seats():
     rsvp = factories.rsvp(new_event(capacity=2), size=2)
     seats.change_party_size(rsvp, size=3)
     message = newest(rsvp, "rsvp_changed")
-    assert message.subject == "Your party changed. You hold 2 seats on April 4 and wait for 1"
+    assert message.subject == "Your RSVP was updated. You have 2 seats on April 4 and are waiting for 1 more"
     assert message.body_text.startswith(
-        "Confirmed in part\nYou hold 2 seats and wait for 1\n\n"
-        "Alma Reyes, your party was changed. This is how it stands now.\n\n"
+        "Partly confirmed\nYou have 2 seats and are waiting for 1 more\n\n"
+        "Hi Alma Reyes, the number of people in your party changed. Here’s your RSVP now.\n\n"
     )
 
 
 def test_move_to_waitlist_email_cancels_the_calendar_entry():
     rsvp = seats.move_to_waitlist(factories.rsvp(new_event(), size=2))
     message = newest(rsvp, "rsvp_waitlisted")
-    assert message.subject == "You are waiting for 2 seats on April 4"
+    assert message.subject == "You’re on the waitlist for 2 seats on April 4"
     assert message.body_text.startswith(
-        "Waiting list\nYou are waiting for 2 seats\n\n"
-        "Alma Reyes, we had to put your party on the waiting list. For now you hold no seats.\n"
-        "When seats come free, we give them to you in your turn and write at once."
+        "Waitlisted\nYou’re on the waitlist for 2 seats\n\n"
+        "Hi Alma Reyes, we’re sorry, but we had to move your party to the waitlist. You don’t have seats right now.\n"
+        "When seats open up and it’s your turn, they’re yours, and we’ll email you right away."
     )
-    assert "\nThe attached entry takes the event out of your calendar.\n" in message.body_text
+    assert "\nThe attached file removes the event from your calendar.\n" in message.body_text
     assert message.ics_method == "CANCEL"
     assert calendar_entry(message)["STATUS"] == "CANCELLED"
 
@@ -253,22 +266,23 @@ def test_two_changes_while_waitlisted_send_two_emails():
     seats.change_party_size(rsvp, size=2)
     seats.change_party_size(rsvp, size=4)
     assert [message.subject for message in emails_of(rsvp, "rsvp_changed")] == [
-        "Your party changed. You are waiting for 2 seats on April 4",
-        "Your party changed. You are waiting for 4 seats on April 4",
+        "Your RSVP was updated. You’re on the waitlist for 2 seats on April 4",
+        "Your RSVP was updated. You’re on the waitlist for 4 seats on April 4",
     ]
 
 
 def test_canceled_email_with_seats_cancels_the_calendar_entry():
     rsvp = seats.cancel(factories.rsvp(new_event(), size=2))
     message = newest(rsvp, "rsvp_canceled")
-    assert message.subject == "Your RSVP for April 4 is cancelled"
+    assert message.subject == "Your RSVP for April 4 is canceled"
     assert message.body_text.startswith(
-        "Cancelled\nYour RSVP is cancelled\n\nAlma Reyes, you hold no seats any more. They are free for others now.\n"
-        "If you change your mind, the link brings you back: "
-        "free seats are yours at once, else you join at the end of the line.\n\n"
+        "Canceled\nYour RSVP is canceled\n\n"
+        "Hi Alma Reyes, we canceled your RSVP, and your seats are open to other guests now.\n"
+        "Changed your mind? Use the link below. If seats are available, they’re yours right away. "
+        "If not, you’ll join the end of the waitlist.\n\n"
     )
-    assert f"\nCome after all:\n{SITE}/imagine/rsvp/{rsvp.token}/\n" in message.body_text
-    assert "\nThe attached entry takes the event out of your calendar.\n" in message.body_text
+    assert f"\nRSVP again:\n{SITE}/imagine/rsvp/{rsvp.token}/\n" in message.body_text
+    assert "\nThe attached file removes the event from your calendar.\n" in message.body_text
     assert "Your party" not in message.body_text
     assert message.ics_method == "CANCEL"
     assert calendar_entry(message)["STATUS"] == "CANCELLED"
@@ -286,7 +300,7 @@ def test_canceled_email_of_second_party_uses_the_render_cache():
 def test_canceled_email_while_waitlisted_has_no_calendar_part():
     rsvp = seats.cancel(factories.rsvp(new_event(capacity=1), size=2))
     message = newest(rsvp, "rsvp_canceled")
-    assert "\n\nAlma Reyes, you are not on the waiting list any more.\n" in message.body_text
+    assert "\n\nHi Alma Reyes, you’re no longer on the waitlist.\n" in message.body_text
     assert (message.ics, message.ics_method) == ("", "")
     assert "calendar" not in message.body_text
 
@@ -296,7 +310,7 @@ def test_canceled_email_after_rsvp_closed_does_not_offer_to_return():
     rsvp = factories.rsvp(event)
     Event.objects.update(rsvp_closes_at=timezone.now())
     message = newest(seats.cancel(rsvp), "rsvp_canceled")
-    assert "change your mind" not in message.body_text
+    assert "Changed your mind" not in message.body_text
     assert f"\nSee your RSVP:\n{SITE}/imagine/rsvp/{rsvp.token}/\n" in message.body_text
 
 
@@ -307,9 +321,9 @@ def test_rsvp_link_is_sent_to_the_saved_email():
     [message] = emails_of(rsvp, "rsvp_link")
     assert message.recipient == "alma.reyes@example.org"
     assert message.subject == "The link to your RSVP for April 4"
-    assert message.body_text.startswith("Confirmed\nYou have 2 seats\n\nAlma Reyes, here is the link to your RSVP.\n")
+    assert message.body_text.startswith("Confirmed\nYou have 2 seats\n\nHi Alma Reyes, here’s the link to your RSVP.\n")
     assert f"\nOpen your RSVP:\n{SITE}/imagine/rsvp/{rsvp.token}/\n" in message.body_text
-    assert "If it was not you, do nothing: the link went to nobody else.\n" in message.body_text
+    assert "If it wasn’t you, you can ignore this email. No one else got the link.\n" in message.body_text
     assert message.ics == ""
     assert Rsvp.objects.get(pk=rsvp.pk).ics_sequence == before
 
@@ -319,20 +333,37 @@ def test_rsvp_link_is_sent_to_the_saved_email():
     [
         (
             {"starts_at": datetime(2030, 4, 11, 16, tzinfo=UTC), "ends_at": datetime(2030, 4, 11, 20, tzinfo=UTC)},
-            "New time: Imagine Promise Summit, April 11, 9:00 a.m.–1:00 p.m.",
+            "New date: Imagine Promise Summit, April 11, 9:00 a.m.–1:00 p.m.",
+            "New date",
+            "Thursday, April 4, 2030, 8:00–10:30\xa0a.m.",
+        ),
+        (
+            {"starts_at": datetime(2030, 4, 4, 16, tzinfo=UTC)},
+            "New time: Imagine Promise Summit, April 4, 9:00–10:30 a.m.",
             "New time",
             "Thursday, April 4, 2030, 8:00–10:30\xa0a.m.",
         ),
         (
+            {
+                "starts_at": datetime(2030, 4, 5, 15, tzinfo=UTC),
+                "ends_at": datetime(2030, 4, 5, 17, 30, tzinfo=UTC),
+                "venue": "Civic Auditorium",
+            },
+            "New date and location: Imagine Promise Summit, April 5, 8:00–10:30 a.m.",
+            "New date and location",
+            "Thursday, April 4, 2030, 8:00–10:30\xa0a.m., University of the Pacific, "
+            "3601 Pacific Avenue, Stockton, California",
+        ),
+        (
             {"venue": "Civic Auditorium"},
-            "New place: Imagine Promise Summit, April 4",
-            "New place",
+            "New location: Imagine Promise Summit, April 4",
+            "New location",
             "University of the Pacific, 3601 Pacific Avenue, Stockton, California",
         ),
         (
             {"ends_at": datetime(2030, 4, 4, 18, tzinfo=UTC), "address": "525 North Center Street"},
-            "New time and place: Imagine Promise Summit, April 4, 8:00–11:00 a.m.",
-            "New time and place",
+            "New time and location: Imagine Promise Summit, April 4, 8:00–11:00 a.m.",
+            "New time and location",
             "Thursday, April 4, 2030, 8:00–10:30\xa0a.m., University of the Pacific, "
             "3601 Pacific Avenue, Stockton, California",
         ),
@@ -348,10 +379,10 @@ def test_rescheduled_email_shows_old_and_new_time_or_place(fields, subject, head
     assert message.subject == subject
     assert message.body_text.startswith(
         f"Please note\n{headline}\n\n"
-        "Alma Reyes, the event has moved, and your RSVP stays as it is.\nYou have 2 seats.\n"
-        "If the change does not suit you, please cancel with the link, so that someone else can come.\n"
+        "Hi Alma Reyes, we had to make a change to this event. Your RSVP still counts.\nYou have 2 seats.\n"
+        "If the change doesn’t work for you, please cancel with the link below so someone else can come.\n"
     )
-    assert f"\nUntil now: {previously}\n" in message.body_text
+    assert f"\nPreviously: {previously}\n" in message.body_text
     entry = calendar_entry(message)
     assert (entry.start, entry.end) == (event.starts_at, event.ends_at)
     assert entry["LOCATION"] == f"{event.venue}, {event.address}"
@@ -362,18 +393,18 @@ def test_event_canceled_email_cancels_entry_and_has_no_rsvp_link():
     seated, queued = factories.rsvp(event, size=2), factories.rsvp(event, "Bo Lee")
     factories.cancel_event(event)
     message = newest(seated, "event_canceled")
-    assert message.subject == "Cancelled: Imagine Promise Summit, April 4"
+    assert message.subject == "Canceled: Imagine Promise Summit, April 4"
     assert message.body_text.startswith(
-        "Event cancelled\nThe event will not take place\n\n"
-        "Alma Reyes, we had to cancel the event on Thursday, April 4, 2030, "
-        "and we are sorry. Your RSVP ends with it; you need do nothing.\n\nCancelled: Imagine Promise Summit\n"
+        "Event canceled\nWe had to cancel this event\n\n"
+        "Hi Alma Reyes, we’re sorry. The event on Thursday, April 4, 2030, won’t take place. "
+        "You don’t need to do anything about your RSVP.\n\nCanceled: Imagine Promise Summit\n"
     )
-    assert f"\nSee what comes next:\n{SITE}/imagine/\n" in message.body_text
+    assert f"\nSee what’s coming up:\n{SITE}/imagine/\n" in message.body_text
     assert seated.token not in message.body_text + message.body_html
     assert LINK_WARNING not in message.body_text
     entry = calendar_entry(message)
     assert (message.ics_method, entry["STATUS"]) == ("CANCEL", "CANCELLED")
-    assert entry["DESCRIPTION"] == "The event will not take place"
+    assert entry["DESCRIPTION"] == "This event is canceled"
     assert newest(queued, "event_canceled").ics == ""
 
 
@@ -414,12 +445,12 @@ def test_calendar_entry_keeps_uid_and_increments_sequence():
 def test_unusual_names_are_shown_and_escaped(name, expected):
     rsvp = factories.rsvp(new_event(), name, email="alma@example.org")
     message = newest(rsvp, "rsvp_confirmed")
-    assert f"\n{expected}, we expect you for breakfast.\n" in message.body_text
+    assert f"\nHi {expected}, we look forward to seeing you at breakfast.\n" in message.body_text
     assert f"\n- {expected}\n" in message.body_text
     page = EmailText(message.body_html)
-    assert f"{expected}, we expect you for breakfast." in page.texts
+    assert f"Hi {expected}, we look forward to seeing you at breakfast. {MAY_CHANGE}" in page.texts
     assert expected in page.texts
-    assert message.body_html.count("<b>") == 3  # the layout's own
+    assert message.body_html.count("<b>") == 4  # the layout's own
 
 
 def test_subject_is_one_line_and_fits():
@@ -427,7 +458,7 @@ def test_subject_is_one_line_and_fits():
     rsvp = factories.rsvp(event)
     factories.cancel_event(event)
     assert newest(rsvp, "event_canceled").subject == (
-        "Cancelled: Summit Bcc: evil@example.org, " + "o" * 80 + ", April 4"
+        "Canceled: Summit Bcc: evil@example.org, " + "o" * 80 + ", April 4"
     )
     assert truncate_subject("s" * 201) == "s" * 199 + "…"
 
@@ -449,7 +480,7 @@ def test_email_uses_the_language_of_the_rsvp():
     message = newest(factories.rsvp(new_event(title_es="Cumbre Imagine Promise"), language="es"), "rsvp_confirmed")
     assert message.language == "es"
     assert (
-        "\nCumbre Imagine Promise\nJueves 4 de abril de 2030\n8:00\xa0a\xa010:30\xa0a.\xa0m.\n"
+        "\nCumbre Imagine Promise\nJueves 4 de abril de 2030\nde\xa08:00\xa0a\xa010:30\xa0a.\xa0m.\n"
     ) in message.body_text
     assert '<html lang="es">' in message.body_html
     assert calendar_entry(message)["SUMMARY"] == "Cumbre Imagine Promise"
@@ -459,6 +490,6 @@ def test_spanish_email_has_no_english_text():
     event = new_event(title_es="Cumbre Imagine Promise", capacity=2)
     rsvp = factories.rsvp(event, size=3, accepts_partial=True, language="es")
     message = newest(rsvp, "rsvp_waitlisted")
-    assert "Tiene 2 lugares y espera 1" in message.body_text
-    english = ("You ", "Your ", "When ", "The link", "not named", "At the door", "Reply", "School District")
+    assert "Tiene 2 lugares reservados y está en espera de 1 más" in message.body_text
+    english = ("You ", "Your ", "When ", "This link", "no name", "check-in", "Reply", "School District", "Hi ")
     assert [text for text in english if text in message.body_text + message.body_html] == []

@@ -278,8 +278,8 @@ def test_moving_asks_for_confirmation_and_saves_nothing(staff, full_event):
     assert "4 parties. Guests with confirmed seats also get a calendar update." in page
     assert 'value="Save and email 4 parties"' in response.content.decode()
     english, spanish = response.context["previews"]
-    assert english.subject == f"New place: Imagine Promise Summit, {day(full_event.starts_at)}"
-    assert f"Until now: {full_event.venue}" in english.text
+    assert english.subject == f"New location: Imagine Promise Summit, {day(full_event.starts_at)}"
+    assert f"Previously: {full_event.venue}" in english.text
     assert NEW_VENUE in english.text
     assert spanish.subject.startswith("Nueva sede: Cumbre Imagine Promise")
     assert not [rsvp for rsvp in full_event.rsvps.all() if rsvp.token in response.content.decode()]
@@ -385,8 +385,11 @@ def test_moving_shows_number_of_invited_people_and_their_email(staff, with_parti
     assert snapshots.tables(exclude=IGNORED_TABLES) == before
     assert "We’ll email 2 people who were invited and haven’t answered, with a calendar update." in page
     assert ("email the new time or place to 1 party" in page) is with_parties
-    assert f"Alma, time or place of an event to which we invited you has changed: {event.localized_title}." in page
-    assert f"The place: {NEW_VENUE}" in page
+    assert (
+        f"Hi Alma, we changed the date, time or location of an event we invited you to: {event.localized_title}."
+        in page
+    )
+    assert f"The location is {NEW_VENUE}" in page
     assert ("email the new time or place" in page) is with_parties
     assert event.invitations.get(contact__name="Alma").token not in response.content.decode()
     confirmed = web_client.form_fields(response) | {"_sure": "yes"}
@@ -439,7 +442,7 @@ def test_canceling_previews_the_email_and_lists_refused_events(staff, full_event
     assert "This event is already canceled. We won’t email anyone again." in page
     previews = next(each for each in response.context["events"] if "previews" in each)["previews"]
     assert [email.language for email in previews] == ["en", "es"]
-    assert previews[0].subject.startswith("Cancelled: ")
+    assert previews[0].subject.startswith("Canceled: ")
     first = Rsvp.objects.get(name="Stays")
     assert first.token not in response.content.decode()
 
@@ -452,7 +455,7 @@ def test_canceling_shows_number_of_invited_people_and_their_email(staff):
     page = web_client.page_text(staff.post(LIST, {"action": "cancel_events", "_selected_action": [event.pk]}))
     assert "We’ll email 2 people who were invited and haven’t answered, with a calendar update." in page
     assert "0 parties" not in page
-    assert "Alma, we had to cancel Imagine Promise Summit, to which we invited you, and we are sorry." in page
+    assert "Hi Alma, we’re sorry, but we had to cancel an event we invited you to: Imagine Promise Summit." in page
 
 
 @pytest.mark.slow

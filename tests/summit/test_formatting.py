@@ -27,20 +27,20 @@ def test_dates_in_both_languages(language, expected):
 @pytest.mark.parametrize(
     ("start", "end", "english", "spanish"),
     [
-        ((4, 4, 15, 0), (4, 4, 17, 30), "8:00–10:30\xa0a.m.", "8:00\xa0a\xa010:30\xa0a.\xa0m."),
-        ((4, 4, 18, 0), (4, 4, 20, 30), "11:00\xa0a.m.–1:30\xa0p.m.", "11:00\xa0a.\xa0m. a\xa01:30\xa0p.\xa0m."),
-        ((4, 4, 19, 0), (4, 4, 21, 5), "12:00–2:05\xa0p.m.", "12:00\xa0a\xa02:05\xa0p.\xa0m."),
+        ((4, 4, 15, 0), (4, 4, 17, 30), "8:00–10:30\xa0a.m.", "de\xa08:00\xa0a\xa010:30\xa0a.\xa0m."),
+        ((4, 4, 18, 0), (4, 4, 20, 30), "11:00\xa0a.m.–1:30\xa0p.m.", "de\xa011:00\xa0a.\xa0m. a\xa01:30\xa0p.\xa0m."),
+        ((4, 4, 19, 0), (4, 4, 21, 5), "12:00–2:05\xa0p.m.", "de\xa012:00\xa0a\xa02:05\xa0p.\xa0m."),
         (
             (4, 4, 16, 0),
             (4, 5, 23, 0),
             "9:00\xa0a.m. to 4:00\xa0p.m. on April 5",
-            "9:00\xa0a.\xa0m. a 4:00\xa0p.\xa0m. del 5 de abril",
+            "de\xa09:00\xa0a.\xa0m. a 4:00\xa0p.\xa0m. del 5 de abril",
         ),
         (
             (1, 10, 16, 0),
             (1, 10, 18, 30),
             "8:00–10:30\xa0a.m.",
-            "8:00\xa0a\xa010:30\xa0a.\xa0m.",
+            "de\xa08:00\xa0a\xa010:30\xa0a.\xa0m.",
         ),  # standard time: UTC−8
     ],
 )
@@ -91,10 +91,22 @@ def test_dates_without_a_language_are_english():
     [
         (1, 0, "Confirmed", "You have 1 seat", "You have 1 seat on April 4"),
         (3, 0, "Confirmed", "You have 3 seats", "You have 3 seats on April 4"),
-        (1, 2, "Confirmed in part", "You hold 1 seat and wait for 2", "You hold 1 seat on April 4 and wait for 2"),
-        (2, 1, "Confirmed in part", "You hold 2 seats and wait for 1", "You hold 2 seats on April 4 and wait for 1"),
-        (0, 1, "Waiting list", "You are waiting for 1 seat", "You are waiting for 1 seat on April 4"),
-        (0, 4, "Waiting list", "You are waiting for 4 seats", "You are waiting for 4 seats on April 4"),
+        (
+            1,
+            2,
+            "Partly confirmed",
+            "You have 1 seat and are waiting for 2 more",
+            "You have 1 seat on April 4 and are waiting for 2 more",
+        ),
+        (
+            2,
+            1,
+            "Partly confirmed",
+            "You have 2 seats and are waiting for 1 more",
+            "You have 2 seats on April 4 and are waiting for 1 more",
+        ),
+        (0, 1, "Waitlisted", "You’re on the waitlist for 1 seat", "You’re on the waitlist for 1 seat on April 4"),
+        (0, 4, "Waitlisted", "You’re on the waitlist for 4 seats", "You’re on the waitlist for 4 seats on April 4"),
     ],
 )
 def test_status_label_and_seats_sentence_of_an_rsvp(held, waitlisted, label, seats, on_day):
@@ -112,6 +124,6 @@ def test_status_label_and_seats_sentence_of_an_rsvp(held, waitlisted, label, sea
 
 def test_status_label_and_seats_sentence_of_a_canceled_rsvp():
     rsvp = Rsvp(event=Event(starts_at=EIGHT), canceled_at=EIGHT)
-    assert formatting.status_label(rsvp) == "Cancelled"
-    assert formatting.seats_sentence(rsvp) == "Your RSVP is cancelled"
-    assert formatting.seats_sentence_with_day(rsvp) == "Your RSVP for April 4 is cancelled"
+    assert formatting.status_label(rsvp) == "Canceled"
+    assert formatting.seats_sentence(rsvp) == "Your RSVP is canceled"
+    assert formatting.seats_sentence_with_day(rsvp) == "Your RSVP for April 4 is canceled"

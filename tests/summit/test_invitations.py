@@ -424,8 +424,8 @@ def test_preview_shows_the_invitation_in_both_languages():
     before = snapshots.tables()
     english, spanish = invitation_emails.preview_invitation(event, "Alma Reyes", "Port Gate")
     assert (english.language, spanish.language) == ("en", "es")
-    assert "Alma Reyes, you are invited to Imagine Promise Summit" in english.text
-    assert "(the link of this person alone)" in english.text
+    assert "Hi Alma Reyes, we’d love to have you with us. Imagine Promise Summit is on " in english.text
+    assert "(each recipient’s personal link)" in english.text
     assert "http" not in english.text
     assert "Cumbre Imagine Promise" in spanish.text
     assert snapshots.tables() == before

@@ -182,7 +182,9 @@ def test_resend_is_refused_if_the_event_no_longer_takes_rsvps(invited, change, e
 
 def test_resend_is_refused_if_the_invitation_is_accepted(invited):
     responses.accept_invitation(invited, Rsvp(name="Alma Reyes"), size=1)
-    assert resend_error(message_of(invited)).startswith("They have accepted. Mail the private link of their RSVP again")
+    assert resend_error(message_of(invited)).startswith(
+        "They’ve accepted this invitation. Resend the link to their RSVP"
+    )
 
 
 def test_resend_is_allowed_if_the_invitation_is_declined(invited):
@@ -196,7 +198,7 @@ def test_resend_is_refused_if_the_email_is_unsubscribed_or_suppressed(invited, o
         preferences.set_topics(preferences.get_preference("alma.reyes@example.org"), **opt_out)
     else:
         preferences.suppress("alma.reyes@example.org", "550 no such person")
-    assert resend_error(message_of(invited)).startswith("Their address wants no invitations, or refuses mail.")
+    assert resend_error(message_of(invited)).startswith("This address unsubscribed from invitations, or it bounces.")
 
 
 GONE = 999_999  # not an invitation's key
@@ -222,7 +224,7 @@ def test_unknown_message_is_resent_unchanged_while_still_correct(invited):
 def test_outdated_unknown_message_must_be_marked_arrived_before_resending(invited, change):
     set_state(message_of(invited), State.UNKNOWN)
     change(invited)
-    assert "Say that it arrived: then an invitation that you send again is written anew." in resend_error(
+    assert "Mark it as delivered first. Then you can resend the invitation with today’s details." in resend_error(
         message_of(invited)
     )
     assert control.resolve_unknown(message_of(invited), arrived=True)
@@ -241,7 +243,9 @@ def test_other_invitation_emails_are_resent_only_while_still_correct(invited, ki
     event = Event.objects.get()
     event.venue = "Weber Point Events Center"
     factories.save_event(event)
-    assert "Send the invitation itself again: it is written anew." in resend_error(message_of(invited, kind))
+    assert "Resend the invitation instead. We’ll write it with today’s details." in resend_error(
+        message_of(invited, kind)
+    )
 
 
 @pytest.fixture
@@ -263,13 +267,13 @@ def test_email_about_an_open_invitation_is_refused_once_it_is_answered(invited, 
         responses.decline_invitation(invited)
     else:
         responses.accept_invitation(invited, Rsvp(name="Alma Reyes"), size=1)
-    assert resend_error(message) == "They have answered since, so this email isn't true anymore."
+    assert resend_error(message) == "They’ve answered the invitation, so this email is out of date."
 
 
 @pytest.mark.parametrize("kind", ["unanswered", "invitation_moved", "invitation_called_off", "invitation_link"])
 def test_email_about_an_invitation_is_refused_once_the_event_is_over(invited, outdated, kind):
     factories.end_event(invited.event)
-    assert resend_error(outdated(kind)) == "The event is over, so this email is of no use anymore."
+    assert resend_error(outdated(kind)) == "The event is over, so this email is no longer useful."
 
 
 def test_reminder_of_an_invitation_is_refused_once_rsvp_is_closed(invited, outdated):
@@ -290,8 +294,8 @@ def test_reminder_of_an_invitation_is_refused_to_someone_who_unsubscribed(invite
 @pytest.mark.parametrize(
     ("language", "expected"),
     [
-        ("en", "The event or the link changed since, so what it says is not true any more."),
-        ("es", "El evento o el enlace cambió desde entonces, así que lo que dice ya no es cierto."),
+        ("en", "This email may have been delivered, and the event or the link has changed since."),
+        ("es", "Es posible que este correo haya llegado, y el evento o el enlace cambió después."),
     ],
 )
 def test_message_page_says_why_resend_is_refused(staff, invited, language, expected):
@@ -329,7 +333,8 @@ def test_mailing_page_resends_only_unknown_messages_that_are_still_correct(staff
     page = f"/imagine/admin/mail/mailing/{mailing.pk}/change/"
     text = web_client.page_text(staff.post(page, {"resend": "1", "all": "1"}, follow=True))
     assert "1 email will be resent." in text
-    assert "1 email wasn’t resent. The event or the link changed since" in text
+    reason = "This email may have been delivered, and the event or the link has changed since."
+    assert f"1 email wasn’t resent. {reason}" in text
     assert "1 email wasn’t resent. Not there any more" in text
     states = dict(mailing.messages.values_list("recipient", "state"))
     assert states == {"alma@example.org": "unknown", "jun@example.org": "queued", "mai@example.org": "unknown"}

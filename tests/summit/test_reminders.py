@@ -164,7 +164,7 @@ def test_names_reminder_goes_only_to_parties_with_unnamed_guests():
     assert run_reminders(moment(4, 4, 9)) == ["names one.missing@example.org"]
     assert (
         only_reminder("names").body_text.splitlines()[0]
-        == "One missing, in your party names are still missing: 1 guest."
+        == "Hi One missing, your party still has 1 guest without a name."
     )
     assert partly_checked_in.get_absolute_url() in only_reminder("names").body_text
 
@@ -196,7 +196,7 @@ def test_thanks_ask_only_guests_without_a_signed_pledge_for_a_promise():
     guest = reminder_fixtures.rsvp(event, "A guest", email="guest@example.org")
     run_reminders(moment(4, 8, 9))
     texts = dict(Message.objects.filter(kind="thanks").values_list("object_id", "body_text"))
-    asks = "Will you promise something for the school year 2027–28?"
+    asks = "Will you make a promise for the 2027–28 school year?"
     assert {pk for pk, text in texts.items() if asks in text and "/imagine/promise/\n" in text} == {
         guest.pk,
         drafted.pk,
@@ -210,7 +210,7 @@ def test_thanks_ask_only_guests_without_a_signed_pledge_for_a_promise():
 def test_thanks_ask_no_one_for_a_promise_when_no_school_year_is_open():
     reminder_fixtures.rsvp(reminder_fixtures.event())
     run_reminders(moment(4, 8, 9))
-    assert "promise something" not in only_reminder("thanks").body_text
+    assert "make a promise" not in only_reminder("thanks").body_text
     assert "/imagine/partners/" in only_reminder("thanks").body_text
     assert "\n\n\n" not in only_reminder("thanks").body_text
 
@@ -222,17 +222,17 @@ def test_day_reminder_has_event_details_door_code_and_rsvp_link(settings):
     party = reminder_fixtures.rsvp(reminder_fixtures.event(), size=2)
     run_reminders(moment(4, 6, 9))
     message = only_reminder("day")
-    assert message.subject == "Imagine Promise Summit is tomorrow, April 7"
+    assert message.subject == "See you tomorrow: Imagine Promise Summit, April 7"
     assert message.queue == Message.Queue.BULK
     assert message.body_text.split("\n--\n")[0] == (
-        "Alma Reyes, we expect you tomorrow, and keep 2 seats for your party.\n\n"
-        "If you cannot come, please cancel with the button now: a seat given back is a seat for someone else.\n\n"
+        "Hi Alma Reyes, we look forward to seeing you tomorrow. You have 2 seats.\n\n"
+        "Can’t make it? Please cancel now so someone else can have the seat.\n\n"
         "Imagine Promise Summit\n\n"
         "Thursday, April 7, 2061\n8:00–10:30\N{NO-BREAK SPACE}a.m.\n\n"
         "University of the Pacific\n3601 Pacific Avenue, Stockton, California\n\n"
-        f"At the door, say {party.code}.\n\n"
-        f"See your seats, or cancel:\n{settings.SITE_URL}{party.get_absolute_url()}\n\n"
-        "The link belongs to you alone. Whoever has it can change your party, so please do not forward it.\n"
+        f"Your check-in code is {party.code}.\n\n"
+        f"View or change your RSVP:\n{settings.SITE_URL}{party.get_absolute_url()}\n\n"
+        "This link is just for you. Anyone who has it can change your RSVP, so please don’t forward it.\n"
     )
     address = preferences.get_preference(party.email)
     assert message.unsubscribe_url == preferences.unsubscribe_url(address, "reminders")
@@ -247,15 +247,15 @@ def test_reminder_is_in_the_guests_language():
     message = only_reminder("week")
     assert message.language == "es"
     assert 'lang="es"' in message.body_html
-    assert message.subject == "Cumbre Imagine Promise: en 7 días, 7 de abril"
-    for english in ("we expect", "seat", "The link", "because", "No more", "Choose"):
+    assert message.subject == "Nos vemos dentro de 7 días: Cumbre Imagine Promise, 7 de abril"
+    for english in ("Hi ", "we look", "seat", "This link", "because", "Unsubscribe", "Choose"):
         assert english not in message.body_text
 
 
 def test_name_that_looks_like_a_placeholder_or_html_is_escaped():
     reminder_fixtures.rsvp(reminder_fixtures.event(), "{link} <b>Bold</b>")
     run_reminders(moment(3, 31, 9))
-    assert only_reminder("week").body_text.startswith("{link} <b>Bold</b>, we expect you")
+    assert only_reminder("week").body_text.startswith("Hi {link} <b>Bold</b>, we look forward to seeing you")
     assert "&lt;b&gt;Bold&lt;/b&gt;" in only_reminder("week").body_html
 
 

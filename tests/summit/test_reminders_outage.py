@@ -24,14 +24,14 @@ pytestmark = pytest.mark.django_db
 def test_late_week_reminder_says_the_actual_number_of_days():
     reminder_fixtures.rsvp(reminder_fixtures.event())
     assert run_reminders(moment(4, 2, 17)) == ["week alma.reyes@example.org"]
-    assert only_reminder("week").subject == "Imagine Promise Summit is in 5 days, April 7"
-    assert only_reminder("week").body_text.startswith("Alma Reyes, we expect you in 5 days,")
+    assert only_reminder("week").subject == "See you in 5 days: Imagine Promise Summit, April 7"
+    assert only_reminder("week").body_text.startswith("Hi Alma Reyes, we look forward to seeing you in 5 days.")
 
 
 def test_day_reminder_sent_on_the_event_day_says_today():
     reminder_fixtures.rsvp(reminder_fixtures.event())
     assert run_reminders(moment(4, 7, 5)) == ["day alma.reyes@example.org"]
-    assert only_reminder("day").subject == "Imagine Promise Summit is today, April 7"
+    assert only_reminder("day").subject == "See you today: Imagine Promise Summit, April 7"
     assert ("week", "04-07", 0, True, True) in reminder_rows()
 
 
@@ -82,10 +82,10 @@ def test_event_long_past_gets_no_thanks():
 def test_unsent_day_reminder_is_rewritten_after_midnight():
     party = reminder_fixtures.rsvp(reminder_fixtures.event())
     run_reminders(moment(4, 6, 9), sent=False)
-    assert only_reminder("day").subject == "Imagine Promise Summit is tomorrow, April 7"
+    assert only_reminder("day").subject == "See you tomorrow: Imagine Promise Summit, April 7"
     assert only_reminder("day").expires_at == moment(4, 7)
     assert run_reminders(moment(4, 7, 0, 5), sent=False) == ["day alma.reyes@example.org"]
-    assert only_reminder("day").subject == "Imagine Promise Summit is today, April 7"
+    assert only_reminder("day").subject == "See you today: Imagine Promise Summit, April 7"
     assert only_reminder("day").expires_at == moment(4, 7, 6)
     assert only_reminder("day").idempotency_key == f"reminder_day:{party.pk}:2061-04-07"
     assert run_reminders(moment(4, 7, 6), sent=False) == []

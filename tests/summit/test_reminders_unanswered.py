@@ -43,8 +43,8 @@ def test_reminder_says_when_rsvp_closes_and_links_to_the_invitation():
     [invitation] = invite(reminder_fixtures.event(), "Alma Reyes")
     run_reminders(moment(3, 17, 9))
     message = only_reminder("unanswered")
-    assert message.subject == "Will you come? Imagine Promise Summit, April 7"
-    assert "You can answer until 8:00\N{NO-BREAK SPACE}a.m. on Wednesday, April 6, 2061." in message.body_text
+    assert message.subject == "Will you join us? Imagine Promise Summit, April 7"
+    assert "Please answer by Wednesday, April 6, 2061, at 8:00\N{NO-BREAK SPACE}a.m. This is" in message.body_text
     assert invitation.get_absolute_url() in message.body_text
     assert message.unsubscribe_url == preferences.unsubscribe_url(
         preferences.get_preference("alma.reyes@example.org"), "reminders"
@@ -55,7 +55,7 @@ def test_reminder_says_when_rsvp_closes_and_links_to_the_invitation():
 def test_reminder_is_in_the_contacts_language():
     invite(reminder_fixtures.event(), "Alma Reyes", language="es")
     run_reminders(moment(3, 17, 9))
-    assert only_reminder("unanswered").subject == "¿Vendrá usted? Cumbre Imagine Promise, 7 de abril"
+    assert only_reminder("unanswered").subject == "¿Nos acompañará? Cumbre Imagine Promise, 7 de abril"
 
 
 def test_answered_unsubscribed_or_suppressed_contacts_get_no_reminder():

@@ -120,12 +120,12 @@ def test_resent_link_email_has_the_current_link(rsvp):
 def test_confirmation_of_a_canceled_rsvp_is_refused(rsvp):
     message = rsvp.messages.get()
     seats.cancel(rsvp)
-    assert "was canceled since" in resend_error(message)
+    assert "This RSVP is canceled" in resend_error(message)
 
 
 def test_confirmation_of_a_canceled_event_is_refused(rsvp):
     Event.objects.update(canceled_at=timezone.now())
-    assert "is over or was canceled" in resend_error(rsvp.messages.get())
+    assert "This event is over or canceled" in resend_error(rsvp.messages.get())
 
 
 def test_cancellation_is_refused_once_the_guest_rsvps_again(rsvp):
@@ -134,7 +134,7 @@ def test_cancellation_is_refused_once_the_guest_rsvps_again(rsvp):
     message = rsvp.messages.get(kind="rsvp_canceled")
     assert "You have no seats" not in resend(message).body_text
     seats.reinstate(rsvp, size=1)
-    assert "RSVP'd again" in resend_error(message)
+    assert "RSVP’d again" in resend_error(message)
 
 
 @pytest.fixture
@@ -171,8 +171,8 @@ def test_email_about_another_place_is_resent_while_it_is_true(rescheduled):
 def test_email_about_another_place_is_refused_once_what_it_says_changed(rsvp, rescheduled, change):
     change(Rsvp.objects.get())
     assert resend_error(rescheduled) == (
-        "The event or the RSVP changed since, so this email isn't true anymore. Resend the confirmation instead: we'll "
-        "write it with today's details."
+        "The event or the RSVP has changed, so this email is out of date. Resend the confirmation instead. We’ll write "
+        "it with today’s details."
     )
 
 
@@ -183,7 +183,7 @@ def test_email_about_another_place_is_refused_once_what_it_says_changed(rsvp, re
 def test_email_to_a_canceled_rsvp_is_refused(rsvp, kind):
     seats.cancel(rsvp)
     happened(rsvp, kind)
-    assert "was canceled since" in resend_error(outdated(rsvp, kind))
+    assert "This RSVP is canceled" in resend_error(outdated(rsvp, kind))
 
 
 @pytest.mark.parametrize("kind", REMINDERS)
@@ -194,31 +194,31 @@ def test_reminder_is_refused_if_the_event_was_canceled_or_hidden(rsvp, kind, cha
     happened(rsvp, kind)
     change(rsvp.event)
     assert resend_error(outdated(rsvp, kind)) == (
-        "The event was canceled or hidden since, so its guests aren't reminded of it."
+        "This event is canceled or no longer published, so we don’t remind its guests."
     )
 
 
 @pytest.mark.parametrize(
     ("kind", "ahead", "sentence"),
     [
-        (SummitEmailKind.REMINDER_WEEK, timedelta(days=9), "It's too early for this email."),
+        (SummitEmailKind.REMINDER_WEEK, timedelta(days=9), "It’s too early to resend this."),
         (
             SummitEmailKind.REMINDER_WEEK,
             timedelta(days=2),
-            "It's too late for this reminder. Resend the confirmation instead",
+            "It’s too late for this reminder. Resend the confirmation instead",
         ),
-        (SummitEmailKind.REMINDER_WEEK, timedelta(days=-1), "The event is over"),
-        (SummitEmailKind.REMINDER_NAMES, timedelta(days=5), "It's too early for this email."),
-        (SummitEmailKind.REMINDER_NAMES, timedelta(hours=14), "It's too late for this reminder."),
-        (SummitEmailKind.REMINDER_NAMES, timedelta(days=-1), "The event is over"),
-        (SummitEmailKind.REMINDER_DAY, timedelta(days=3), "It's too early for this email."),
-        (SummitEmailKind.REMINDER_DAY, timedelta(hours=1), "It's too late for this reminder."),
-        (SummitEmailKind.REMINDER_DAY, timedelta(days=-1), "The event is over"),
-        (SummitEmailKind.THANKS, timedelta(days=1), "It's too early for this email."),
-        (SummitEmailKind.THANKS, timedelta(days=-10), "It's too late to thank anyone for this event."),
+        (SummitEmailKind.REMINDER_WEEK, timedelta(days=-1), "This event is over"),
+        (SummitEmailKind.REMINDER_NAMES, timedelta(days=5), "It’s too early to resend this."),
+        (SummitEmailKind.REMINDER_NAMES, timedelta(hours=14), "It’s too late for this reminder."),
+        (SummitEmailKind.REMINDER_NAMES, timedelta(days=-1), "This event is over"),
+        (SummitEmailKind.REMINDER_DAY, timedelta(days=3), "It’s too early to resend this."),
+        (SummitEmailKind.REMINDER_DAY, timedelta(hours=1), "It’s too late for this reminder."),
+        (SummitEmailKind.REMINDER_DAY, timedelta(days=-1), "This event is over"),
+        (SummitEmailKind.THANKS, timedelta(days=1), "It’s too early to resend this."),
+        (SummitEmailKind.THANKS, timedelta(days=-10), "It’s too late to send a thank-you for this event."),
         (SummitEmailKind.RSVP_LINK, timedelta(days=-1), "This event is over"),
         (SummitEmailKind.RSVP_NEW_LINK, timedelta(days=-1), "This event is over"),
-        (SummitEmailKind.EVENT_RESCHEDULED, timedelta(days=-1), "The event is over or was canceled"),
+        (SummitEmailKind.EVENT_RESCHEDULED, timedelta(days=-1), "This event is over or canceled"),
     ],
 )
 def test_email_is_refused_at_the_wrong_time(rsvp, kind, ahead, sentence):
@@ -238,20 +238,20 @@ def test_email_about_a_canceled_event_is_refused_once_it_would_be_over(rsvp):
 def test_reminder_is_refused_once_the_party_is_on_the_waitlist(rsvp, kind):
     happened(rsvp, kind)
     Rsvp.objects.update(held_seats=0, waitlisted_seats=2, waitlisted_since=timezone.now())
-    assert "is on the waitlist now" in resend_error(outdated(rsvp, kind))
+    assert "This party has no confirmed seats now" in resend_error(outdated(rsvp, kind))
 
 
 def test_reminder_of_missing_names_is_refused_once_all_are_named(rsvp):
     happened(rsvp, SummitEmailKind.REMINDER_NAMES)
     Guest.objects.filter(position=2).update(name="Jun Reyes")
-    assert "Every guest has a name now" in resend_error(outdated(rsvp, SummitEmailKind.REMINDER_NAMES))
+    assert "Every guest in this party has a name now" in resend_error(outdated(rsvp, SummitEmailKind.REMINDER_NAMES))
 
 
 def test_thanks_are_refused_to_a_party_that_did_not_come(rsvp):
     other = factories.rsvp(rsvp.event, "Jun Reyes")
     other.guests.update(checked_in_at=timezone.now())
     happened(rsvp, SummitEmailKind.THANKS)
-    assert "Nobody in this party came" in resend_error(outdated(rsvp, SummitEmailKind.THANKS))
+    assert "No one in this party attended" in resend_error(outdated(rsvp, SummitEmailKind.THANKS))
 
 
 def test_reminder_is_refused_to_someone_who_unsubscribed(rsvp):
@@ -277,11 +277,11 @@ def test_message_page_says_why_a_reminder_is_not_resent(staff, rsvp):
     for language, sentence in (
         (
             "en",
-            "It's too late for this reminder. Resend the confirmation instead: we'll write it with today's details.",
+            "It’s too late for this reminder. Resend the confirmation instead. We’ll write it with today’s details.",
         ),
         (
             "es",
-            "Ya es tarde para este recordatorio. Reenvíe mejor la confirmación: la escribiremos con los datos de hoy.",
+            "Ya es tarde para este recordatorio. Reenvíe mejor la confirmación. La escribiremos con los datos de hoy.",
         ),
     ):
         page = staff.post(address, {"_resend": "1"}, follow=True, headers={"accept-language": language})

@@ -118,7 +118,7 @@ def test_page_of_a_full_event_offers_the_waitlist(client, invited):
     assert "Every seat is taken right now." in text
     accept(client, invited, size="2")
     assert snapshots.seats(invited.event)[-1] == ("Alma Reyes", 0, 2)
-    assert "Waiting list You are waiting for 2 seats" in page(client, invited)
+    assert "Waiting list You’re on the waitlist for 2 seats" in page(client, invited)
 
 
 def test_page_in_spanish(client, invited):

@@ -86,7 +86,7 @@ def test_year_shows_each_contacts_answer(pledge):
         "Alma Reyes Invited, not answered yet",
         "Ben Ochoa Confirmed, 3 seats",
         "Cleo Cannot come",
-        "Dee Cancelled",
+        "Dee Canceled",
         "Mail me my invitation",
     ):
         assert expected in text, expected

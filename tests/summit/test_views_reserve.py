@@ -188,7 +188,7 @@ def test_rsvp_for_a_full_event_is_waitlisted():
     event = factories.event(capacity=1)
     factories.rsvp(event, "Seated")
     response = web_client.visitor(event).post(event.get_absolute_url(), web_client.rsvp_form(size="2"), follow=True)
-    assert "You are waiting for 2 seats" in web_client.page_text(response)
+    assert "You’re on the waitlist for 2 seats" in web_client.page_text(response)
     assert snapshots.seats(event) == [("Seated", 1, 0), ("Alma Reyes", 0, 2)]
 
 
