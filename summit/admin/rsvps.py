@@ -105,7 +105,7 @@ class CheckInInline(GuestInline):
 
 
 class ActionForm(helpers.ActionForm):
-    reason = forms.CharField(label=_("Reason (over capacity only)"), required=False, max_length=MAX_LENGTH_REASON)
+    reason = forms.CharField(label=_("Reason for going over capacity"), required=False, max_length=MAX_LENGTH_REASON)
 
 
 @admin.register(Rsvp)

@@ -128,7 +128,7 @@ class Migration(migrations.Migration):
                 ('waitlisted_since', models.DateTimeField(editable=False, null=True, verbose_name='waitlisted since')),
                 ('overbooked_seats', models.PositiveSmallIntegerField(default=0, editable=False, help_text='Confirmed by staff when no seats were available.', verbose_name='seats over capacity')),
                 ('canceled_at', models.DateTimeField(editable=False, null=True, verbose_name='canceled')),
-                ('skipped_at', models.DateTimeField(editable=False, help_text='A later party got seats because this one needs more.', null=True, verbose_name='skipped')),
+                ('skipped_at', models.DateTimeField(editable=False, help_text='The last time a later party got seats because this one needs more.', null=True, verbose_name='skipped')),
                 ('canceled_late', models.BooleanField(default=False, editable=False, verbose_name='canceled late')),
                 ('browser_hash', models.CharField(blank=True, editable=False, max_length=64)),
                 ('ics_uid', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),

@@ -115,7 +115,10 @@ class Rsvp(FormLink):
     )
     canceled_at = models.DateTimeField(_("canceled"), null=True, editable=False)
     skipped_at = models.DateTimeField(
-        _("skipped"), null=True, editable=False, help_text=_("A later party got seats because this one needs more.")
+        _("skipped"),
+        null=True,
+        editable=False,
+        help_text=_("The last time a later party got seats because this one needs more."),
     )
     canceled_late = models.BooleanField(_("canceled late"), default=False, editable=False)
 

@@ -78,6 +78,16 @@ def test_calendars_and_clocks_are_named_after_their_field(visit, staff):
     assert page.locator(".date-icon, .clock-icon").count() == page.locator("a[aria-label^=Choose]").count() == 8
 
 
+def test_reason_is_asked_only_for_seats_over_capacity(visit, staff):
+    factories.rsvp(factories.event())
+    page = visit()
+    sign_in(page)
+    page.goto("/imagine/admin/summit/rsvp/")
+    assert not page.get_by_label("Reason for going over capacity").is_visible()
+    page.select_option("[name=action]", label="Confirm seats over capacity")
+    assert page.get_by_label("Reason for going over capacity").is_visible()
+
+
 def test_message_preview_shows_the_email_without_links(visit, staff):
     rsvp = factories.rsvp(factories.event(), size=3)
     message = Message.objects.get()
