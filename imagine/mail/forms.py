@@ -15,21 +15,21 @@ class EmailPreferencesForm(forms.Form):
     no app knows the address and the form doesn't ask for it."""
 
     invitations = forms.BooleanField(
-        label=_("Invitations"), required=False, help_text=_("To the kick-off and the gatherings of the school year.")
+        label=_("Invitations"), required=False, help_text=_("To the kickoff and other events for partners.")
     )
     reminders = forms.BooleanField(
         label=_("Reminders"),
         required=False,
-        help_text=_("Before an event that you come to, names still missing, and a thank-you afterwards."),
+        help_text=_("About upcoming events and anything left to finish, and a thank-you after an event."),
     )
     news = forms.BooleanField(
-        label=_("News"), required=False, help_text=_("A few times a year: what has come of the promises.")
+        label=_("News"), required=False, help_text=_("What partners have accomplished, if we have news to share.")
     )
     language = forms.ChoiceField(
-        label=_("We write to you in"),
+        label=_("Email language"),
         choices=settings.LANGUAGES,
         widget=forms.RadioSelect,
-        error_messages=dict.fromkeys(("required", "invalid_choice"), _("Choose one of the languages.")),
+        error_messages=dict.fromkeys(("required", "invalid_choice"), _("Choose a language.")),
     )
 
     def __init__(self, preference: EmailPreference, language: str, *args, **kwargs):
@@ -44,7 +44,7 @@ class EmailPreferencesForm(forms.Form):
 
     @cached_property
     def helper(self) -> FormHelper:
-        topics = Fieldset(_("You may send me"), *map(Checkbox, TOPICS))
+        topics = Fieldset(_("Send me"), *map(Checkbox, TOPICS))
         return form_helper(topics, *(Chips(name) for name in self.fields if name == "language"))
 
     def chosen_topics(self) -> dict[str, bool]:

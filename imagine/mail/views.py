@@ -21,24 +21,24 @@ page_or_post = require_http_methods(["GET", "HEAD", "POST"])
 
 UNSUBSCRIBE_TEXTS = {
     "invitations": {
-        "question": gettext_lazy("No more invitations?"),
-        "description": gettext_lazy("We invite partners to the kick-off and to the gatherings of the school year."),
-        "unsubscribe": gettext_lazy("End the invitations"),
-        "unsubscribed": gettext_lazy("You get no more invitations"),
+        "question": gettext_lazy("Unsubscribe from invitations?"),
+        "description": gettext_lazy("These are invitations to the kickoff and other events for partners."),
+        "unsubscribe": gettext_lazy("Unsubscribe from invitations"),
+        "unsubscribed": gettext_lazy("You’re unsubscribed from invitations"),
         "resubscribe": gettext_lazy("Send me invitations again"),
     },
     "reminders": {
-        "question": gettext_lazy("No more reminders?"),
-        "description": gettext_lazy("We remind you before an event that you come to, and of what is still open."),
-        "unsubscribe": gettext_lazy("End the reminders"),
-        "unsubscribed": gettext_lazy("You get no more reminders"),
+        "question": gettext_lazy("Unsubscribe from reminders?"),
+        "description": gettext_lazy("These are reminders about upcoming events and anything left to finish."),
+        "unsubscribe": gettext_lazy("Unsubscribe from reminders"),
+        "unsubscribed": gettext_lazy("You’re unsubscribed from reminders"),
         "resubscribe": gettext_lazy("Send me reminders again"),
     },
     "news": {
-        "question": gettext_lazy("No more news?"),
-        "description": gettext_lazy("A few times a year we tell what has come of the promises."),
-        "unsubscribe": gettext_lazy("End the news"),
-        "unsubscribed": gettext_lazy("You get no more news"),
+        "question": gettext_lazy("Unsubscribe from news?"),
+        "description": gettext_lazy("These are updates on what partners have accomplished."),
+        "unsubscribe": gettext_lazy("Unsubscribe from news"),
+        "unsubscribed": gettext_lazy("You’re unsubscribed from news"),
         "resubscribe": gettext_lazy("Send me news again"),
     },
 }
@@ -57,9 +57,9 @@ def email_preferences(request: HttpRequest, token: str) -> HttpResponse:
         return render_preferences(request, preference, form, status=422)
     preferences.save_choices(preference, form.chosen_topics(), language=form.chosen_language())
     if form.unsubscribes_from_all:
-        messages.success(request, _("Saved: no invitations, no reminders, no news."))
+        messages.success(request, _("You’re unsubscribed from invitations, reminders, and news."))
     else:
-        messages.success(request, _("Saved. We keep to it from now on."))
+        messages.success(request, _("Preferences saved."))
     return redirect(preference)
 
 

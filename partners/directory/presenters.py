@@ -8,7 +8,7 @@ from math import ceil
 from django.urls import reverse
 from django.utils.text import Truncator
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext
 
 from partners import formatting as partner_formatting
 from partners.directory import charts
@@ -69,7 +69,7 @@ def school_years_or_blank(year: int | None) -> str:
 
 
 def sector_label(sector: str) -> str:
-    return str(dict(Sector.choices).get(sector) or _("Other"))
+    return str(dict(Sector.choices).get(sector) or pgettext("sector", "Other"))
 
 
 # The directory ------------------------------------------------------------------------------------------------------
@@ -82,7 +82,7 @@ def last_page(version: tuple, query: DirectoryQuery) -> int:
 def directory_page(version: tuple, query: DirectoryQuery) -> dict:
     """Return the context of partners.html. Only the first page of a year, without filters, has the chart and table."""
     if query.year is None:
-        about = _("Who promised what to Stockton’s students.")
+        about = _("See what our partners promised Stockton’s students.")
         return {"title": _("Imagine Promise Partners"), "about": about, "path": query.url()}
     totals, found = (
         directory_queries.year_totals(version, query.year),
@@ -241,7 +241,7 @@ def partner_page(organization: Organization, promise_types: dict[int, PromiseTyp
         )
         for pledge in directory_queries.signed_pledges_of(organization)
     ]
-    about = _("Promised to Stockton’s students for %(year)s: %(promises)s.") % {
+    about = _("Promises to Stockton’s students for %(year)s: %(promises)s.") % {
         "year": newest.label,
         "promises": "; ".join(f"{line.promise_type.localized_name}, {line.summary}" for line in newest.lines),
     }

@@ -13,7 +13,7 @@ class SearchForm(forms.Form):
     year = forms.CharField(widget=forms.HiddenInput)
     sector = forms.CharField(widget=forms.HiddenInput)
     q = forms.CharField(
-        label=_("Name of a partner"),
+        label=_("Partner name"),
         max_length=MAX_LENGTH_SEARCH,
         required=False,
         widget=forms.SearchInput(attrs={"autocomplete": "off"}),
@@ -22,8 +22,8 @@ class SearchForm(forms.Form):
     def __init__(self, parameters: dict, promise_types: list[tuple[str, str]]):
         """`parameters` are the parameters of the current URL."""
         super().__init__(initial=parameters, auto_id="%s")
-        choices = [("", _("All kinds")), *promise_types]
-        self.fields["kind"] = forms.ChoiceField(label=_("Promise"), choices=choices, required=False)
+        choices = [("", _("All promise types")), *promise_types]
+        self.fields["kind"] = forms.ChoiceField(label=_("Promise type"), choices=choices, required=False)
 
     @cached_property
     def helper(self) -> FormHelper:

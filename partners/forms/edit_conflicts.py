@@ -108,9 +108,9 @@ def last_change(state: PageState) -> tuple[str, datetime | None]:
     shown = [row for row in (state.pledge, state.organization, state.answering_contact) if row]
     change = AuditEntry.objects.about_any(shown).order_by("-created_at", "-pk").first()
     if change is None:
-        return _("somebody"), None
+        return _("someone"), None
     if change.actor_kind != AuditEntry.ActorKind.GUEST:
         return _("our staff"), change.created_at
     if state.pledge and state.pledge.signed_at and state.pledge.signed_at == state.pledge.changed_at:
         return state.pledge.signed_by, change.created_at
-    return _("somebody who has this link"), change.created_at
+    return _("someone with this link"), change.created_at

@@ -12,7 +12,7 @@ from imagine.core.forms import LineField, NameField, TextField, check_characters
 from partners.models import Contact, Organization, Sector
 from partners.organizations import logos
 
-WEB_ADDRESS = _("A web address looks like https://www.example.org.")
+WEB_ADDRESS = _("Enter a web address, like https://www.example.org.")
 
 
 class WebAddressField(forms.URLField):
@@ -37,19 +37,19 @@ class LogoField(forms.FileField):
 
 class ProfileForm(forms.Form):
     name = NameField(
-        label=_("Name of the organization"),
+        label=_("Organization name"),
         max_length=120,
         widget=forms.TextInput(attrs={"autocomplete": "organization"}),
-        error_messages={"required": _("Write the name of your organization.")},
+        error_messages={"required": _("Enter your organization’s name.")},
     )
     sector = forms.ChoiceField(
-        label=_("What kind of organization?"), choices=[("", _("Choose one")), *Sector.choices], required=False
+        label=_("Type of organization"), choices=[("", _("Choose one")), *Sector.choices], required=False
     )
     description = TextField(
-        label=_("What you do"),
+        label=_("About your organization"),
         max_length=1000,
         required=False,
-        help_text=_("In two or three sentences, for teachers and for the public page."),
+        help_text=_("Two or three sentences. If you’re listed, anyone can read them on your partner page."),
         widget=forms.Textarea(attrs={"rows": 3}),
     )
     website = WebAddressField(
@@ -61,31 +61,31 @@ class ProfileForm(forms.Form):
     logo = LogoField(
         label=_("Logo"),
         required=False,
-        help_text=_("A picture of up to 5 MB: PNG, JPEG, GIF or WebP."),
+        help_text=_("PNG, JPEG, GIF, or WebP, up to 5 MB."),
         widget=forms.FileInput(attrs={"accept": "image/png,image/jpeg,image/gif,image/webp"}),
     )
-    no_logo = forms.BooleanField(label=_("Take the logo away"), required=False)
+    no_logo = forms.BooleanField(label=_("Remove logo"), required=False)
     size = forms.ChoiceField(
-        label=_("How many people work or serve there?"),
+        label=_("Staff and volunteers"),
         choices=[("", _("Choose one")), *Organization.Size.choices],
         required=False,
     )
     phone = LineField(
-        label=_("Phone of the organization"),
+        label=_("Organization phone"),
         max_length=30,
         required=False,
         widget=forms.TextInput(attrs={"autocomplete": "tel", "inputmode": "tel"}),
     )
     address = LineField(
-        label=_("Street and city"),
+        label=_("Street address and city"),
         max_length=200,
         required=False,
-        widget=forms.TextInput(attrs={"autocomplete": "street-address"}),
+        widget=forms.TextInput(attrs={"autocomplete": "address-line1"}),
     )
     wants_listing = forms.BooleanField(
-        label=_("Show our name on the public page of partners"),
+        label=_("List our organization in the partner directory"),
         required=False,
-        help_text=_("We check it before it appears."),
+        help_text=_("We review your profile before it appears."),
     )
 
     has_logo = False  # whether to show the current logo, with a checkbox to remove it
@@ -99,12 +99,12 @@ class ProfileForm(forms.Form):
             "sector",
             Checkbox("wants_listing"),
             Collapsible(
-                _("What you do, website and logo"),
+                _("Description, website, and logo"),
                 *("description", "website", *logo, "logo"),
                 Include("partners/_choose_logo_again.html"),
                 is_open=self.has_logo or self.choose_logo_again,
             ),
-            Collapsible(_("Phone, address and size"), "phone", "address", "size"),
+            Collapsible(_("Phone, address, and size"), "phone", "address", "size"),
         )
 
     def png(self) -> bytes | None:
@@ -128,10 +128,10 @@ class PledgeContactForm(forms.Form):
         label=_("Name"),
         max_length=100,
         widget=forms.TextInput(attrs={"autocomplete": "name"}),
-        error_messages={"required": _("Write the name of the person we write to.")},
+        error_messages={"required": _("Enter the contact person’s name.")},
     )
     role = NameField(
-        label=_("Role there"),
+        label=_("Role at the organization"),
         max_length=100,
         required=False,
         widget=forms.TextInput(attrs={"autocomplete": "organization-title"}),
@@ -142,7 +142,7 @@ class PledgeContactForm(forms.Form):
         required=False,
         widget=forms.TextInput(attrs={"autocomplete": "tel", "inputmode": "tel"}),
     )
-    language = forms.ChoiceField(label=_("We write to you in"), choices=settings.LANGUAGES, widget=forms.RadioSelect)
+    language = forms.ChoiceField(label=_("Email language"), choices=settings.LANGUAGES, widget=forms.RadioSelect)
 
     helper = form_helper("name", Chips("language"), Collapsible(_("Role and phone"), "role", "phone"))
 
@@ -152,17 +152,17 @@ class SignForm(forms.Form):
         label=_("Your name"),
         max_length=100,
         widget=forms.TextInput(attrs={"autocomplete": "name"}),
-        error_messages={"required": _("Sign with your name.")},
+        error_messages={"required": _("Enter your name to sign.")},
     )
     role = NameField(
-        label=_("Your role there"),
+        label=_("Your role at the organization"),
         max_length=100,
         required=False,
         widget=forms.TextInput(attrs={"autocomplete": "organization-title"}),
     )
     may = forms.BooleanField(
-        label=_("I may promise this for the organization"),
-        error_messages={"required": _("Tick this to sign. If you may not, save the draft and ask who may.")},
+        label=_("I’m authorized to make these promises for the organization"),
+        error_messages={"required": _("Check this box to sign. If you’re not authorized, ask someone who is.")},
     )
 
     helper = form_helper("name", "role", Checkbox("may"))

@@ -71,7 +71,7 @@ class PledgeAnswers:
         checklist = Checklist.of([*self.promised, *state.promises])
         self.add_problems(promises.find_problems(self.promised, checklist, kept=state.promises if state.pledge else ()))
         if self.is_signing and not self.promised:
-            self.problems.append(_("Tick at least one promise before you sign."))
+            self.problems.append(_("Choose at least one promise before you sign."))
         return False
 
     def add(self, refused: RuleViolation) -> None:

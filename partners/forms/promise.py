@@ -16,9 +16,9 @@ from partners.models import MONTHS, Grade, PromiseType, School
 from partners.pledges.promises import MAX_LENGTH_NOTE, Problem, PromiseData, month_name
 
 WITH_COMMAS = re.compile(r"[0-9]{1,3}(,[0-9]{3})+|[0-9]{1,9}")
-ANY = gettext_lazy("(none means any)")
-NOTE = gettext_lazy("A note for the schools")
-NO_STUDENTS = gettext_lazy("Please don't name students.")
+ANY = gettext_lazy("(leave blank for any)")
+NOTE = gettext_lazy("Note for schools")
+NO_STUDENTS = gettext_lazy("Please don’t name students.")
 # The form fields that show problems of other fields.
 FIELDS_OF_PROBLEMS = {"promise_type": "ticked", "schools": "where"}
 
@@ -71,15 +71,15 @@ class PromiseForm(forms.Form):
         label=gettext_lazy("Where"),
         choices=[
             ("anywhere", gettext_lazy("Wherever it is needed most")),
-            ("somewhere", gettext_lazy("At schools that we choose")),
+            ("somewhere", gettext_lazy("At specific schools")),
         ],
         required=False,
         widget=forms.RadioSelect,
     )
     schools = UncheckedChoicesField(coerce=parse_whole_number, required=False)
-    grades = UncheckedChoicesField(label=gettext_lazy("For which grades"), choices=Grade.choices, required=False)
+    grades = UncheckedChoicesField(label=gettext_lazy("Grades"), choices=Grade.choices, required=False)
     months = UncheckedChoicesField(
-        label=gettext_lazy("In which months"), choices=month_choices, coerce=parse_whole_number, required=False
+        label=gettext_lazy("Months"), choices=month_choices, coerce=parse_whole_number, required=False
     )
     note = TextField(
         label=NOTE,
@@ -128,7 +128,7 @@ class PromiseForm(forms.Form):
 
     def clean(self) -> None:
         if self.cleaned_data.get("where") == "somewhere" and not self.cleaned_data["schools"]:
-            self.add_error("where", _("Tick the schools, or choose wherever it is needed most."))
+            self.add_error("where", _("Select at least one school, or choose “Wherever it is needed most.”"))
 
     def promise_data(self) -> PromiseData:
         answers = self.cleaned_data

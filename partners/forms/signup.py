@@ -14,20 +14,20 @@ class BeginForm(forms.Form):
         label=_("Organization"),
         max_length=120,
         widget=forms.TextInput(attrs={"autocomplete": "organization"}),
-        error_messages={"required": _("Write the name of your organization.")},
+        error_messages={"required": _("Enter your organization’s name.")},
     )
     name = NameField(
         label=_("Your name"),
         max_length=100,
         widget=forms.TextInput(attrs={"autocomplete": "name"}),
-        error_messages={"required": _("Write your name, so that we know who asks.")},
+        error_messages={"required": _("Enter your name.")},
     )
     email = AddressField(
         label=_("Email"),
         max_length=254,
-        help_text=_("Your private link goes here."),
+        help_text=_("We’ll send your personal link here."),
         widget=forms.EmailInput(attrs={"autocomplete": "email"}),
-        error_messages={"required": _("Write your e-mail address: your link goes there.")},
+        error_messages={"required": _("Enter your email address.")},
     )
 
     helper = form_helper("organization", "name", "email")

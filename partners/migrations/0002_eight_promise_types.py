@@ -6,14 +6,14 @@ CLEARANCE = {
     "requirements_es": "Quien se reúne a solas con estudiantes necesita una cuenta de Be a Mentor, huellas digitales y una prueba de tuberculosis. Le guiamos; la credencial dura un año escolar.",
 }
 
-# The checklist of Community Relations, in its order. `learning` follows California's continuum of work-based learning; what
-# adults do among themselves is not on it.
+# Community Relations' checklist, in its order. `work_based_learning` is the stage on California's continuum of work-based
+# learning, which doesn't cover what adults do without students.
 KINDS = {
     "curriculum": {
         "name": "Contribute to curriculum development",
-        "name_es": "Colaborar en los planes de estudio",
-        "tagline": "Advise on what students should learn for work in your field.",
-        "tagline_es": "Aconseje sobre lo que conviene aprender para trabajar en su campo.",
+        "name_es": "Contribuir a la elaboración de planes de estudio",
+        "tagline": "Help decide what students should learn to work in your field.",
+        "tagline_es": "Oriente sobre lo que los estudiantes deben aprender para trabajar en su campo.",
         "units": ("hour", "hours", "hora", "horas"),
         "example": "Read a course outline for medical assisting and say what a clinic expects today.",
         "example_es": "Lea el programa de un curso de asistencia médica y diga qué espera hoy una clínica.",
@@ -21,8 +21,8 @@ KINDS = {
     "tours": {
         "name": "Host tours and field trips",
         "name_es": "Recibir visitas y excursiones",
-        "tagline": "Show a class how your place works, for an hour or a day.",
-        "tagline_es": "Muestre a una clase cómo funciona su lugar, una hora o un día.",
+        "tagline": "Show a class how your workplace runs, for an hour or a day.",
+        "tagline_es": "Muestre a una clase cómo funciona su lugar de trabajo, durante una hora o un día.",
         "units": ("visit", "visits", "visita", "visitas"),
         "example": "A class of fourth graders walks through the bakery before it opens.",
         "example_es": "Una clase de cuarto grado recorre la panadería antes de que abra.",
@@ -31,7 +31,7 @@ KINDS = {
     "advisory": {
         "name": "Participate in advisory committees",
         "name_es": "Participar en comités asesores",
-        "tagline": "Meet with a school team a few times in the year.",
+        "tagline": "Meet with a school team a few times a year.",
         "tagline_es": "Reúnase con un equipo escolar unas cuantas veces al año.",
         "units": ("meeting", "meetings", "reunión", "reuniones"),
         "example": "Four evenings a year with the teachers of a health academy.",
@@ -49,8 +49,8 @@ KINDS = {
     "mentors": {
         "name": "Be mentors and role models",
         "name_es": "Ser mentores y ejemplos a seguir",
-        "tagline": "Meet the same student regularly.",
-        "tagline_es": "Encuéntrese con el mismo estudiante con regularidad.",
+        "tagline": "Meet with the same student regularly.",
+        "tagline_es": "Reúnase periódicamente con el mismo estudiante.",
         "units": ("student", "students", "estudiante", "estudiantes"),
         "example": "Lunch with one ninth grader every other week.",
         "example_es": "Un almuerzo cada dos semanas con un estudiante de noveno grado.",
@@ -70,7 +70,7 @@ KINDS = {
     "service": {
         "name": "Assist in service-learning projects",
         "name_es": "Apoyar proyectos de aprendizaje-servicio",
-        "tagline": "Help students do something useful for the neighborhood.",
+        "tagline": "Help students do something useful for their neighborhood.",
         "tagline_es": "Ayude a estudiantes a hacer algo útil por su vecindario.",
         "units": ("project", "projects", "proyecto", "proyectos"),
         "example": "Plant trees along a slough with two classes and measure them in spring.",
@@ -78,13 +78,13 @@ KINDS = {
         "work_based_learning": "preparation",
     },
     "internships": {
-        "name": "Provide job shadowing, internships and apprenticeships",
-        "name_es": "Ofrecer observación de empleos, prácticas y aprendizajes",
-        "tagline": "Open a place at work for a student.",
-        "tagline_es": "Abra un lugar de trabajo a un estudiante.",
+        "name": "Provide job shadowing, internships, and apprenticeships",
+        "name_es": "Ofrecer observación laboral (job shadowing), pasantías y programas de aprendizaje",
+        "tagline": "Make room for a student at your workplace.",
+        "tagline_es": "Reciba a un estudiante en su lugar de trabajo.",
         "units": ("place", "places", "lugar", "lugares"),
         "example": "A junior spends six weeks of the summer in the machine shop, paid.",
-        "example_es": "Una estudiante de onceavo grado pasa seis semanas de verano, con paga, en el taller.",
+        "example_es": "Una estudiante de 11.º grado pasa seis semanas de verano, con paga, en el taller.",
         "work_based_learning": "preparation",
         **CLEARANCE,
     },
@@ -100,7 +100,7 @@ def add(apps, schema_editor):
 
 
 def remove(apps, schema_editor):
-    """Those that no promise is of: what was promised keeps its kind."""
+    """Delete the promise types that no promise has."""
     kinds = apps.get_model("partners", "PromiseType").objects
     kinds.filter(code__in=KINDS, promises__isnull=True).delete()
 

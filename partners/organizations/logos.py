@@ -13,10 +13,10 @@ MAX_PIXELS = 16_000_000  # 64 MB when decoded
 MAX_SIDE = 600
 FORMATS = ["PNG", "JPEG", "GIF", "WEBP"]  # no SVG, which can contain scripts
 
-TOO_LARGE = _("This file is larger than 5 MB. Choose a smaller picture.")
-NO_PICTURE = _("We cannot read this file as a picture. Choose a PNG or JPEG file.")
-TOO_MANY_PIXELS = _("This picture has too many pixels. Choose one of at most 4,000 by 4,000.")
-MOVES = _("This picture moves. Choose one that stands still.")
+TOO_LARGE = _("This file is larger than 5 MB. Choose a smaller image.")
+NO_PICTURE = _("We can’t read this file as an image. Choose a PNG or JPEG file.")
+TOO_MANY_PIXELS = _("This image has too many pixels. Choose one that’s 4,000 by 4,000 or smaller.")
+MOVES = _("Animated images aren’t supported. Choose a still image.")
 
 decoding_lock = threading.Lock()  # limits the memory used
 

@@ -60,7 +60,7 @@ class PledgeChanged(RuleViolation):
     """Someone saved the page after it was opened. To overwrite their changes, submit it with the version of `state`."""
 
     def __init__(self, state: PageState, differences: list[Difference]):
-        super().__init__(_("Somebody changed this while you had it open. Nothing of yours is lost."))
+        super().__init__(_("Someone else saved changes while you were editing. Your changes aren’t saved yet."))
         self.state, self.differences = state, differences
 
 
@@ -113,7 +113,7 @@ def save_draft(
     """
     state = lock_page_state(token)
     if state.is_signed:
-        raise PledgeAlreadySigned(_("This pledge is signed. To change it, sign it again."))
+        raise PledgeAlreadySigned(_("Your promises are already signed. To change them, sign again."))
     return write_pledge(state, version, PageData(profile, contact, promised, logo, language))
 
 
@@ -138,7 +138,7 @@ def sign_pledge(
     if not state.is_emailed_link:
         raise AddressNotVerified(_("To sign, open the link we emailed you. Until then, you can save a draft here."))
     if not promised:
-        raise NothingPromised(_("Tick at least one promise before you sign."))
+        raise NothingPromised(_("Choose at least one promise before you sign."))
     return write_pledge(state, version, PageData(profile, contact, promised, logo, language), Signer(name, role))
 
 

@@ -60,7 +60,7 @@ def resend_link(pledge: Pledge) -> bool:
     no contact, and Pledge.DoesNotExist."""
     organization = profiles.lock_owning_organization(pledge)
     if pledge_emails.contact_for(organization.pledges.select_related("contact").get(pk=pledge.pk)) is None:
-        raise NoContact(_("Nobody answers for this pledge. Give its organization a main contact first."))
+        raise NoContact(_("This pledge has no contact who can open it. Give its organization one first."))
     is_emailed = email_link(pledge, by_staff=True)
     if is_emailed:
         record_event(MailEventKind.EMAIL_RESENT, pledge)

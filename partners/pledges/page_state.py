@@ -225,7 +225,7 @@ def lock_pledge_request(token: str) -> PageState:
         raise LinkNotFound
     request.opened_with = token
     if token != request.token and find_known_contact(request):
-        raise AddressAlreadyKnown(_("This address is a partner’s already. We have sent its link there."))
+        raise AddressAlreadyKnown(_("This email address already belongs to a partner. We’ve emailed the link to it."))
     contact = known_contact_of(request)
     organization = organization_of(request, contact)
     if organization:
@@ -246,4 +246,4 @@ def lock_current_year_for_share() -> PledgeYear | None:
 
 def check_year_open(state: PageState) -> None:
     if not state.is_open:
-        raise PledgeClosed(_("This school year is closed, so nothing can be changed now."))
+        raise PledgeClosed(_("Promises for this school year are closed, so they can’t be changed."))

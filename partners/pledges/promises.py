@@ -125,34 +125,34 @@ def promise_type_problems(
 ) -> Found:
     promise_type = checklist.promise_types.get(promise.promise_type)
     if promise_type is None or (promise_type.is_retired and not before):
-        yield "promise_type", _("This is not on the checklist any more.")
+        yield "promise_type", _("This promise type is no longer offered.")
     elif promise.promise_type in seen:
-        yield "promise_type", _("This is ticked twice.")
+        yield "promise_type", _("This promise type is listed twice.")
 
 
 def field_problems(promise: PromiseData) -> Found:
     if not 1 <= promise.quantity <= MAX_QUANTITY:
-        message = _("How many? Write a whole number from 1 to %(most)s.")
+        message = _("Enter a whole number from 1 to %(most)s.")
         yield "quantity", message % {"most": f"{MAX_QUANTITY:,}"}
     if not set(promise.grades) <= set(GRADES):
-        yield "grades", _("Choose grades of this list.")
+        yield "grades", _("Choose grades from the list.")
     if not set(promise.months) <= set(MONTHS):
-        yield "months", _("Choose months of this list.")
+        yield "months", _("Choose months from the list.")
     if len(promise.note) > MAX_LENGTH_NOTE:
-        yield "note", _("Shorten the note, please.")
+        yield "note", _("Shorten the note to %(most)s characters or fewer.") % {"most": MAX_LENGTH_NOTE}
 
 
 def school_problems(promise: PromiseData, checklist: Checklist, before: PromiseData | None) -> Found:
     kept = before.schools if before else ()
     schools = [checklist.schools[pk] for pk in promise.schools if pk in checklist.schools]
     if len(schools) < len(promise.schools) or any(school.is_retired and school.pk not in kept for school in schools):
-        yield "schools", _("Choose schools of this list.")
+        yield "schools", _("Choose schools from the list.")
         return
     others = [school.name for school in schools if promise.grades and not set(school.grades) & set(promise.grades)]
     if others:
         message = ngettext(
-            "%(schools)s does not teach these grades. Choose another school or other grades.",
-            "%(schools)s do not teach these grades. Choose other schools or other grades.",
+            "%(schools)s doesn’t have these grades. Choose a different school or different grades.",
+            "%(schools)s don’t have these grades. Choose different schools or different grades.",
             len(others),
         )
         yield "schools", message % {"schools": ", ".join(others)}

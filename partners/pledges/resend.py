@@ -43,7 +43,7 @@ def fresh_start_link(message: Message) -> Message:
     request = PledgeRequest.objects.select_for_update(of=("self",)).filter(pk=message.object_id or 0).first()
     check_link_works(request)
     if request is None or PledgeYear.objects.current() is None:
-        raise CannotResend(_("No school year is open for promises now."))
+        raise CannotResend(_("No school year is open for promises right now."))
     return pledge_emails.start_link_message(request)
 
 
@@ -53,7 +53,7 @@ def check_link_works(request: PledgeRequest | None) -> None:
         page_state.load_page_state(request.token if request else "")
     except LinkNotFound:
         raise CannotResend(
-            _("The link in this email doesn't work anymore. If there's a pledge, email its link from its page instead.")
+            _("The link in this email no longer works. If there’s a pledge, email its link from its page instead.")
         ) from None
 
 
@@ -72,7 +72,7 @@ def fresh_pledge_email(message: Message, pledge: Pledge) -> Message:
         build = pledge_emails.draft_reminder_message if is_reminder else pledge_emails.started_by_staff_message
         fresh = build(pledge, to=to)
     if fresh is None:
-        raise CannotResend(_("Nobody answers for this pledge. Give its organization a main contact first."))
+        raise CannotResend(_("This pledge has no contact who can open it. Give its organization one first."))
     return fresh
 
 
@@ -92,16 +92,16 @@ def other_request(message: Message) -> PledgeRequest | None:
 def attached_signature(message: Message, pledge: Pledge) -> Signature:
     last = pledge.signatures.order_by("-number").first()
     if last is None or message.attachment_object_id != last.pk:
-        raise CannotResend(_("This pledge was signed again since. Resend the email about the last version instead."))
+        raise CannotResend(_("This pledge was signed again later. Resend the email about the latest version instead."))
     return last
 
 
 def check_can_sign(pledge: Pledge) -> None:
     """Raise CannotResend if a draft was signed since or can't be signed now."""
     if pledge.signed_at:
-        raise CannotResend(_("This pledge was signed since. Email its link from its page instead."))
+        raise CannotResend(_("This pledge is already signed. Email its link from its page instead."))
     year = page_state.lock_current_year_for_share()
     if year is None or year.pk != pledge.year_id:
         raise CannotResend(
-            _("Promises for this school year can't be signed now. Email the pledge's link from its page instead.")
+            _("Promises for this school year can’t be signed right now. Email the pledge’s link from its page instead.")
         )

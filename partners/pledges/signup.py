@@ -39,7 +39,7 @@ def request_pledge(pledge_request: PledgeRequest) -> None:
 
 def check_any_year_open() -> None:
     if not PledgeYear.objects.current():
-        raise PledgeClosed(_("No school year is open for promises now."))
+        raise PledgeClosed(_("No school year is open for promises right now."))
 
 
 @transaction.atomic

@@ -33,12 +33,12 @@ def start_pledge_for(organization: Organization, *, emails_link: bool = False) -
     organization = profiles.lock_organization(organization.pk)
     year = lock_current_year_for_share()
     if year is None:
-        raise PledgeClosed(_("No school year is open for promises now."))
+        raise PledgeClosed(_("No school year is open for promises right now."))
     contact = organization.contacts.with_pledge_access().filter(is_primary=True).first()
     state = page_state_for("", year, organization, pledges_of_organization(organization), contact=contact)
     if state.pledge:
         return StartedPledge(state.pledge, False, emails_link and resend_link(state.pledge))
     if contact is None:
-        raise NoContact(_("It has no main contact who could answer. Add one first."))
+        raise NoContact(_("This organization has no main contact. Add one first."))
     pledge = write_pledge(state, state.version, PageData({}, {}, state.promises, None, contact.language))
     return StartedPledge(pledge, True, emails_link and pledge_emails.queue_started_by_staff(pledge))

@@ -80,7 +80,7 @@ def write(request: HttpRequest, token: str, answers: PledgeAnswers) -> HttpRespo
         return show(request, state, answers, status=422)
     if answers.is_signing:
         return redirect("pledge_thanks", pledge.token)
-    messages.success(request, _("Your draft is saved. It counts once you sign it."))
+    messages.success(request, _("Draft saved. It takes effect when you sign it."))
     return redirect("pledge", pledge.token if pledge.is_verified else token)
 
 

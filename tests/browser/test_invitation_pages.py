@@ -113,7 +113,7 @@ def email_preferences() -> Place:
     factories.contact(factories.organization(), "a.very.long.name.of.somebody@example.org")
     address = preferences.get_preference("a.very.long.name.of.somebody@example.org")
     preferences.suppress(address.email, "550 5.1.1")
-    return Place(address.get_absolute_url(), lambda: _("Which mail do you want?"))
+    return Place(address.get_absolute_url(), lambda: _("Which emails do you want?"))
 
 
 def email_preferences_saved() -> Place:
@@ -124,18 +124,18 @@ def email_preferences_saved() -> Place:
         page.click("main form .btn-primary")
         page.wait_for_selector(".message")
 
-    return Place(address.get_absolute_url(), lambda: _("Which mail do you want?"), submit)
+    return Place(address.get_absolute_url(), lambda: _("Which emails do you want?"), submit)
 
 
 def unsubscribe() -> Place:
     address = preferences.get_preference("alma@example.org")
-    return Place(f"{address.get_absolute_url()}reminders/", lambda: _("No more reminders?"))
+    return Place(f"{address.get_absolute_url()}reminders/", lambda: _("Unsubscribe from reminders?"))
 
 
 def unsubscribed() -> Place:
     address = preferences.get_preference("alma@example.org")
     preferences.set_topics(address, news=False)
-    return Place(f"{address.get_absolute_url()}news/", lambda: _("You get no more news"))
+    return Place(f"{address.get_absolute_url()}news/", lambda: _("You’re unsubscribed from news"))
 
 
 # Calendar and partner's year ------------------------------------------------------------------------------------

@@ -111,12 +111,12 @@ def decline_again(alma: Guest, link: str, invitation: Invitation) -> None:
 def change_preferences(alma: Guest, message) -> None:
     link = next(link for link in links(message, "mail") if f"{link}invitations/" not in link)
     alma.open(link)
-    alma.expect_heading("Which mail do you want?")
+    alma.expect_heading("Which emails do you want?")
     alma.check("#id_news")
     other = "es" if alma.language == "en" else "en"
     alma.choose(f"input[name=language][value={other}]")
     alma.send("main form .btn-primary")
-    alma.expect_heading("Which mail do you want?")
+    alma.expect_heading("Which emails do you want?")
     expect(alma.page.locator("[role=status] .message-success")).to_be_visible()
     assert preferences.get_preference(alma.address).wants_news
     assert Contact.objects.get(email=alma.address).language == other
@@ -126,12 +126,12 @@ def unsubscribe(alma: Guest, message) -> None:
     [link] = UNSUBSCRIBE.findall(str(message["List-Unsubscribe"]))
     assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     alma.open(link)
-    alma.expect_heading("No more invitations?")
+    alma.expect_heading("Unsubscribe from invitations?")
     alma.send("main form button")
-    alma.expect_heading("You get no more invitations")
+    alma.expect_heading("You’re unsubscribed from invitations")
     assert not preferences.get_preference(alma.address).wants_invitations
     alma.send("main form button")
-    alma.expect_heading("No more invitations?")
+    alma.expect_heading("Unsubscribe from invitations?")
     assert preferences.get_preference(alma.address).wants_invitations
 
 

@@ -76,7 +76,7 @@ def test_keyboard_reaches_every_control_in_order(visit, place, width, height):
 def test_skip_link_leads_to_the_main_content(visit, width):
     page = visit("en", width)
     landing(page)
-    assert step(page) == "a Skip to the content"
+    assert step(page) == "a Skip to main content"
     page.keyboard.press("Enter")
     step(page)
     assert page.evaluate("document.activeElement.closest('main') !== null")

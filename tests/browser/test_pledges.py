@@ -195,7 +195,7 @@ def changed_by_other() -> Place:
         page.fill(f"#promise-{PromiseType.objects.get(code='tours').pk}-quantity", "9")
         page.click(SAVE)
 
-    return place_of(pledge, lambda: f"{_('Changed meanwhile:')} {open_heading()}", open=prepare_page, status=409)
+    return place_of(pledge, lambda: f"{_('Review changes:')} {open_heading()}", open=prepare_page, status=409)
 
 
 # After signing -----------------------------------------------------------------------------------------------------
@@ -220,7 +220,7 @@ def closed() -> Place:
 def closed_draft() -> Place:
     pledge = factories.draft_pledge()
     factories.close_year()
-    return place_of(pledge, lambda: _("Nothing can be promised now"))
+    return place_of(pledge, lambda: _("Promises are closed"))
 
 
 def known() -> Place:

@@ -40,7 +40,7 @@ def test_preferences_page_shows_the_current_choices(client):
     page = client.get(preference.get_absolute_url())
     assert web_client.form_fields(page).keys() >= {"invitations", "reminders"}
     assert "news" not in web_client.form_fields(page)
-    assert "Your choice for alma@example.org." in web_client.page_text(page)
+    assert "Email preferences for alma@example.org" in web_client.page_text(page)
     assert "What comes in any case" in web_client.page_text(page)
 
 
@@ -51,7 +51,7 @@ def test_preferences_are_saved_and_saving_again_changes_nothing(client):
         assert response["Location"] == preference.get_absolute_url()
         before = snapshots.tables(exclude=IGNORED_TABLES)
     assert subscribed_topics() == ["reminders", "news"]
-    assert "Saved. We keep to it from now on." in web_client.page_text(client.get(preference.get_absolute_url()))
+    assert "Preferences saved." in web_client.page_text(client.get(preference.get_absolute_url()))
     save_preferences(client, preference, news="on", reminders="on")
     assert snapshots.tables(exclude=IGNORED_TABLES) == before
 
@@ -62,8 +62,8 @@ def test_unsubscribe_all_overrides_the_selected_topics(client):
         save_preferences(client, preference, invitations="on", reminders="on", unsubscribe_all="1")
     assert subscribed_topics() == []
     page = web_client.page_text(client.get(preference.get_absolute_url()))
-    assert "no invitations, no reminders, no news" in page
-    assert "Nothing of this any more" not in page
+    assert "You’re unsubscribed from invitations, reminders, and news." in page
+    assert "Unsubscribe from all" not in page
 
 
 def test_preferences_of_one_address_do_not_affect_others(client):
@@ -77,10 +77,10 @@ def test_preferences_of_one_address_do_not_affect_others(client):
 
 def test_page_says_when_the_address_is_suppressed(client):
     preference = preferences.get_preference(EMAIL)
-    assert "refuses what we send" not in web_client.page_text(client.get(preference.get_absolute_url()))
+    assert "isn’t getting through" not in web_client.page_text(client.get(preference.get_absolute_url()))
     preferences.suppress(EMAIL, "550 5.1.1 no such user here")
     page = web_client.page_text(client.get(preference.get_absolute_url()))
-    assert "refuses what we send" in page
+    assert "isn’t getting through" in page
     assert "no such user" not in page
 
 
@@ -120,7 +120,7 @@ def test_pledge_without_its_own_contact_gets_the_main_contacts_language(client):
 
 def test_language_is_asked_only_when_the_address_is_in_use(client):
     preference = preferences.get_preference(EMAIL)
-    assert "We write to you in" not in web_client.page_text(client.get(preference.get_absolute_url()))
+    assert "Email language" not in web_client.page_text(client.get(preference.get_absolute_url()))
     factories.rsvp(factories.event(), email=EMAIL, language="es")
     page = client.get(preference.get_absolute_url())
     assert web_client.form_fields(page)["language"] == "es"
@@ -135,7 +135,7 @@ def test_unsupported_language_saves_nothing_and_keeps_the_selected_topics(client
     before = snapshots.tables(exclude=IGNORED_TABLES)
     response = save_preferences(client, preference, news="on", **language)
     assert response.status_code == 422
-    assert "Choose one of the languages." in web_client.page_text(response)
+    assert "Choose a language." in web_client.page_text(response)
     assert "news" in web_client.form_fields(response)
     assert "invitations" not in web_client.form_fields(response)
     assert snapshots.tables(exclude=IGNORED_TABLES) == before
@@ -173,11 +173,11 @@ def test_one_click_is_not_rate_limited_for_one_email_provider():
 
 def test_button_unsubscribes_and_the_next_page_can_undo_it(client):
     preference = preferences.get_preference(EMAIL)
-    assert "No more invitations?" in web_client.page_text(client.get(unsubscribe_path(preference)))
+    assert "Unsubscribe from invitations?" in web_client.page_text(client.get(unsubscribe_path(preference)))
     for _twice in range(2):
         assert client.post(unsubscribe_path(preference))["Location"] == unsubscribe_path(preference)
     assert subscribed_topics() == ["reminders"]
-    assert "You get no more invitations" in web_client.page_text(client.get(unsubscribe_path(preference)))
+    assert "You’re unsubscribed from invitations" in web_client.page_text(client.get(unsubscribe_path(preference)))
     for _twice in range(2):
         response = client.post(unsubscribe_path(preference), {"resubscribe": "1"})
         assert response["Location"] == unsubscribe_path(preference)

@@ -315,7 +315,7 @@ def test_emailing_the_link_of_a_pledge_without_a_contact_shows_a_message(staff):
     contacts.delete_contact(pledge.contact)
     assert shown_messages(run_action(staff, "mail_links", pledge, other)) == [
         "1 link is on its way.",
-        "Port Gate Logistics, 2027–28: Nobody answers for this pledge. Give its organization a main contact first.",
+        "Port Gate Logistics, 2027–28: This pledge has no contact who can open it. Give its organization one first.",
     ]
 
 

@@ -91,7 +91,7 @@ def test_unknown_and_repeated_headings_are_ignored():
         ("Job shadowing", "internships"),
         ("class presentation", "presentations"),
         ("mentor", "mentors"),
-        ("Prácticas", "internships"),
+        ("Pasantías", "internships"),
     ],
 )
 def test_promise_type(cell, expected):
@@ -240,7 +240,7 @@ def test_unknown_and_ambiguous_schools_are_refused(chavez):
 
 
 def test_school_that_does_not_teach_the_grades_is_refused(chavez):
-    wrong = "Cesar Chavez High does not teach these grades. Choose another school or other grades."
+    wrong = "Cesar Chavez High doesn’t have these grades. Choose a different school or different grades."
     assert problem(schools="Cesar Chavez High", grades="1-3") == wrong
 
 
@@ -318,8 +318,8 @@ def test_retired_promise_type_and_school_are_accepted_for_a_closed_year(chavez):
     chavez.is_retired = True
     chavez.save()
     assert parse_errors(schools="Cesar Chavez High").problems == [
-        "This is not on the checklist any more.",
-        "Choose schools of this list.",
+        "This promise type is no longer offered.",
+        "Choose schools from the list.",
     ]
     factories.close_year()
     parser = RowParser(PledgeYear.objects.get())

@@ -20,8 +20,8 @@ KINDS = {
     "tours": ("Host tours and field trips", "Recibir visitas y excursiones", "visits", "visitas"),
     "mentors": ("Be mentors and role models", "Ser mentores y ejemplos a seguir", "students", "estudiantes"),
     "internships": (
-        "Provide job shadowing, internships and apprenticeships",
-        "Ofrecer observación de empleos, prácticas y aprendizajes",
+        "Provide job shadowing, internships, and apprenticeships",
+        "Ofrecer observación laboral (job shadowing), pasantías y programas de aprendizaje",
         "places",
         "lugares",
     ),
@@ -169,14 +169,14 @@ def test_promises_are_one_sentence():
     assert sentence(tours) == "will host tours and field trips (6 visits)."
     assert sentence(tours, mentors, internships) == (
         "will host tours and field trips (6 visits), be mentors and role models (8 students) and provide job "
-        "shadowing, internships and apprenticeships (1 place)."
+        "shadowing, internships, and apprenticeships (1 place)."
     )
     assert sentence() == ""
 
 
 def test_promises_with_commas_are_separated_by_semicolons():
     assert sentence(promise("internships", 2), promise(), promise("mentors", 8)) == (
-        "will provide job shadowing, internships and apprenticeships (2 places); host tours and field trips "
+        "will provide job shadowing, internships, and apprenticeships (2 places); host tours and field trips "
         "(6 visits); and be mentors and role models (8 students)."
     )
 

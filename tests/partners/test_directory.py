@@ -65,6 +65,12 @@ def test_partner_is_listed_under_its_sector_with_its_promises(client):
     ) in page
 
 
+def test_each_part_of_the_page_has_a_heading(client):
+    factories.listed_partner()
+    headings = re.findall(r"<h2[^>]*>([^<]+)</h2>", html(client))
+    assert headings[:4] == ["Partners by sector", "Promises by grade", "Find a partner", "Business and industry"]
+
+
 def test_only_signed_and_approved_partners_that_want_listing_are_shown(client):
     factories.listed_partner("Shown Growers")
     draft = factories.draft_pledge("Draft Growers", "draft@example.org").organization
@@ -77,7 +83,7 @@ def test_only_signed_and_approved_partners_that_want_listing_are_shown(client):
     assert names(client) == ["Hidden Growers", "Shown Growers"]
     profiles.withdraw_approval(hidden)
     assert names(client) == ["Shown Growers"]
-    assert stats(client)["partner shown"] == "1"
+    assert stats(client)["partner listed"] == "1"
     for organization in (draft, pending, hidden):
         assert client.get(organization.get_absolute_url()).status_code == 404
 
@@ -163,7 +169,7 @@ def test_filtered_page_shows_its_filters_and_how_to_clear_them(client):
 def test_empty_result_links_to_all_partners(client):
     create_three_partners()
     page = html(client, "?q=bakery&kind=tours")
-    assert "No partner matches this" in page
+    assert "No partners match your search" in page
     assert f'<a class="btn btn-outline-primary" href="{DIRECTORY}">Show all partners</a>' in page
 
 
@@ -264,7 +270,7 @@ def test_figures_count_what_is_shown(client):
     factories.listed_partner("Slough House Bakery", promise_data("tours", schools=schools[:1]))
     factories.signed_pledge("Silent Growers", "silent@example.org", (promise_data("service"),))
     School.objects.filter(pk=retired.pk).update(is_retired=True)
-    assert stats(client) == {"partners shown": "2", "promises made": "3", "of 3 schools named": "2"}
+    assert stats(client) == {"partners listed": "2", "promises made": "3", "schools named": "2 of 3"}
 
 
 def test_coverage_shows_a_count_or_none_yet_by_promise_type_and_grades(client):
@@ -275,11 +281,11 @@ def test_coverage_shows_a_count_or_none_yet_by_promise_type_and_grades(client):
     assert table["Host tours and field trips"] == ["1", "none yet", "1"]
     assert table["Be mentors and role models"] == ["1", "1", "1"]
     assert table["Collaborate with teachers"] == ["none yet"] * 3
-    assert "Host tours and field trips 5 visits in all" in text_of(client)
-    assert "Promise what is still open" in text_of(client)
+    assert "Host tours and field trips 5 visits in total" in text_of(client)
+    assert "Fill an open need" in text_of(client)
     factories.close_year()
     assert cells(client)["Host tours and field trips"] == ["1", "0", "1"]
-    assert "Promise what is still open" not in text_of(client)
+    assert "Fill an open need" not in text_of(client)
 
 
 @pytest.mark.slow
@@ -319,7 +325,7 @@ def test_page_before_any_school_year_is_open(client):
 
 def test_empty_list_links_to_the_pledge_page_only_while_the_year_is_open(client):
     factories.draft_pledge()
-    assert "Nobody is shown for 2027–28 yet" in html(client)
+    assert "No partners for 2027–28 yet" in html(client)
     assert 'class="btn btn-primary" href="/imagine/promise/"' in html(client)
     assert stats(client) == {}
     factories.close_year()
@@ -333,7 +339,7 @@ def test_list_shows_last_year_while_the_new_year_has_no_partners(client):
     assert names(client) == ["Port Gate Logistics"]
     assert f'<a href="{DIRECTORY}?year=2028">2028–29</a>' in html(client)
     page = html(client, "?year=2028")
-    assert "Nobody is shown for 2028–29 yet" in page
+    assert "No partners for 2028–29 yet" in page
     assert f'<a href="{DIRECTORY}">2027–28</a>' in page
 
 
@@ -365,8 +371,8 @@ def test_switching_language_keeps_the_url(client):
     create_three_partners()
     assert f'name="next" value="{DIRECTORY}?sector=labor&amp;kind=tours"' in html(client, "?kind=tours&sector=labor")
     page = text_of(client, "?kind=tours", **{"accept-language": "es"})
-    assert "Quién prometió qué" in page
-    assert "2 participantes Recibir visitas y excursiones" in page
+    assert "Nuestros aliados y sus promesas" in page
+    assert "2 aliados Recibir visitas y excursiones" in page
     assert "6 visitas" in page
 
 
@@ -450,7 +456,7 @@ def test_page_is_cached_until_anything_it_shows_changes(client, mail_server):
     profiles.approve_listing(partner, by="staff")
     get_page()
     profiles.withdraw_approval(partner)
-    assert "Nobody is shown" in get_page()
+    assert "No partners for 2027–28 yet" in get_page()
     assert len(set(versions)) == len(versions)
 
 

@@ -104,7 +104,7 @@ def test_export_by_organization_has_one_column_per_promise_type(staff, district,
         "Be mentors and role models (students)",
         "Host class presentations (visits)",
         "Assist in service-learning projects (projects)",
-        "Provide job shadowing, internships and apprenticeships (places)",
+        "Provide job shadowing, internships, and apprenticeships (places)",
     ]
     assert [[*row[:2], *row[6:]] for row in rows] == [
         ["2027–28", "'=Bread; “Rye”", "Alma Reyes", "2027-06-30", "", "1200", "", "1", "", "", ""],

@@ -31,10 +31,10 @@ def test_page_lists_signed_promises_newest_year_first(client):
     page = web_client.page_text(client.get(PAGE))
     assert (
         "Business and industry Port Gate Logistics We move freight. Since 1946. port.example.org "
-        "Promised for 2028–29 "
+        "Promises for 2028–29 "
         "Be mentors and role models 1 student Aug · wherever it is needed most "
         "Assist in service-learning projects 3 projects Wherever it is needed most "
-        "Promised for 2027–28 "
+        "Promises for 2027–28 "
         "Host tours and field trips 6 visits, grades 9–12 Oct–Dec, Mar · Cesar Chavez High, Edison High "
     ) in page
     assert '<a href="https://port.example.org/" rel="nofollow ugc noopener">port.example.org</a>' in html(client)
@@ -45,7 +45,7 @@ def test_page_lists_signed_promises_newest_year_first(client):
 def test_page_in_spanish(client):
     factories.listed_partner("Port Gate Logistics", promise_data("tours", 6, grades=("9-12",), months=(1, 2)))
     page = web_client.page_text(client.get(PAGE, headers={"accept-language": "es"}))
-    assert "Prometido para 2027–28 Recibir visitas y excursiones 6 visitas, grados 9–12 Ene–feb · donde" in page
+    assert "Promesas para 2027–28 Recibir visitas y excursiones 6 visitas, grados 9–12 Ene–feb · donde" in page
 
 
 def test_profile_text_is_escaped(client):
@@ -82,7 +82,7 @@ def test_preview_says_what_is_promised(client):
     )
     page = html(client)
     description = (
-        "Promised to Stockton’s students for 2027–28: "
+        "Promises to Stockton’s students for 2027–28: "
         "Host tours and field trips, 6 visits, grades 9–12; Be mentors and role models, 1 student."
     )
     assert web_client.page_title(page) == "Port Gate Logistics, Imagine Promise Partner"

@@ -75,7 +75,7 @@ def test_email_of_an_earlier_version_is_refused(pledge):
 
 def test_reminder_of_a_draft_is_refused_once_it_is_signed(pledge):
     Message.objects.filter(kind="pledge_signed").update(kind=PledgeEmailKind.PLEDGE_DRAFT)
-    assert "signed since" in resend_error(pledge.messages.get(kind=PledgeEmailKind.PLEDGE_DRAFT))
+    assert "already signed" in resend_error(pledge.messages.get(kind=PledgeEmailKind.PLEDGE_DRAFT))
 
 
 @pytest.mark.parametrize("kind", [PledgeEmailKind.PLEDGE_DRAFT, PledgeEmailKind.PLEDGE_BEGUN])
@@ -87,14 +87,14 @@ def test_email_about_a_draft_is_refused_once_its_year_is_over(kind, newer_year):
     else:
         factories.close_year()
     assert resend_error(message) == (
-        "Promises for this school year can't be signed now. Email the pledge's link from its page instead."
+        "Promises for this school year can’t be signed right now. Email the pledge’s link from its page instead."
     )
 
 
 def test_link_to_start_a_pledge_is_refused_while_no_year_is_open():
     message = outdated(factories.pledge_request(), PledgeEmailKind.PLEDGE_REQUEST)
     factories.close_year()
-    assert resend_error(message) == "No school year is open for promises now."
+    assert resend_error(message) == "No school year is open for promises right now."
 
 
 def test_link_to_start_a_pledge_is_refused_once_it_was_used():
@@ -114,7 +114,7 @@ def test_reminder_is_refused_to_someone_who_unsubscribed():
 def test_email_is_refused_while_nobody_answers_for_the_pledge(pledge):
     message = pledge.messages.get(kind="pledge_signed")
     Contact.objects.update(may_open_pledge=False)
-    assert resend_error(message).startswith("Nobody answers for this pledge.")
+    assert resend_error(message).startswith("This pledge has no contact who can open it.")
 
 
 def test_email_to_another_contact_of_the_organization_is_resent_to_them(pledge):
@@ -189,8 +189,8 @@ def test_message_page_says_why_a_pledge_email_is_not_resent(staff):
     factories.close_year()
     address = f"/imagine/admin/mail/message/{message.pk}/change/"
     for language, sentence in (
-        ("en", "Promises for this school year can't be signed now."),
-        ("es", "Las promesas de este año escolar no se pueden firmar ahora."),
+        ("en", "Promises for this school year can’t be signed right now."),
+        ("es", "Por ahora no se pueden firmar las promesas de este año escolar."),
     ):
         page = staff.post(address, {"_resend": "1"}, follow=True, headers={"accept-language": language})
         assert sentence in web_client.page_text(page)

@@ -137,7 +137,7 @@ def test_pledge_of_a_closed_year_cannot_be_changed():
     for _twice in range(2):
         with pytest.raises(PledgeClosed) as error:
             pledge_editing.sign_pledge(pledge.token, **data, name="Alma Reyes")
-    assert message_of(error) == "This school year is closed, so nothing can be changed now."
+    assert message_of(error) == "Promises for this school year are closed, so they can’t be changed."
     assert snapshots.promised_amounts(pledge) == {"tours": 6}
     assert not page_state.load_page_state(pledge.token).is_open
 
@@ -267,11 +267,11 @@ def test_emails_use_the_language_the_pledge_was_signed_in():
 @pytest.mark.parametrize(
     ("fields", "problem"),
     [
-        ({"quantity": 0}, ("quantity", "How many? Write a whole number from 1 to 100,000.")),
-        ({"quantity": 100_001}, ("quantity", "How many? Write a whole number from 1 to 100,000.")),
-        ({"grades": ("13",)}, ("grades", "Choose grades of this list.")),
-        ({"months": (7,)}, ("months", "Choose months of this list.")),
-        ({"note": "x" * 501}, ("note", "Shorten the note, please.")),
+        ({"quantity": 0}, ("quantity", "Enter a whole number from 1 to 100,000.")),
+        ({"quantity": 100_001}, ("quantity", "Enter a whole number from 1 to 100,000.")),
+        ({"grades": ("13",)}, ("grades", "Choose grades from the list.")),
+        ({"months": (7,)}, ("months", "Choose months from the list.")),
+        ({"note": "x" * 501}, ("note", "Shorten the note to 500 characters or fewer.")),
     ],
 )
 def test_invalid_promise_is_refused_with_an_error_on_its_field(fields, problem):
@@ -309,7 +309,7 @@ def test_school_that_does_not_teach_the_grades_is_refused_by_name():
         (
             wrong.promise_type,
             "schools",
-            "Edison High does not teach these grades. Choose another school or other grades.",
+            "Edison High doesn’t have these grades. Choose a different school or different grades.",
         )
     ]
     valid = factories.promise_data("tours", 1, grades=("1-3", "9-12"), schools=(high, primary))

@@ -73,7 +73,7 @@ def test_signup_is_refused_while_no_year_is_open():
     for _twice in range(2):
         with pytest.raises(PledgeClosed) as error:
             request_pledge()
-    assert str(error.value) == "No school year is open for promises now."
+    assert str(error.value) == "No school year is open for promises right now."
     assert not PledgeRequest.objects.exists()
 
 
@@ -419,7 +419,7 @@ def test_browser_link_is_refused_once_the_address_is_known():
     for _twice in range(2):
         with pytest.raises(AddressAlreadyKnown) as error:
             pledge_editing.save_draft(start.browser_token, **data)
-    assert str(error.value) == "This address is a partner’s already. We have sent its link there."
+    assert str(error.value) == "This email address already belongs to a partner. We’ve emailed the link to it."
     assert snapshots.promised_amounts(pledge) == {"tours": 6}
     assert pledge.token in body()
     assert snapshots.emails_to()[3:] == ["link 1 alma@example.org"]

@@ -96,11 +96,11 @@ def test_starting_a_pledge_is_recorded_in_its_history(port):
 
 def test_starting_is_refused_without_a_contact_or_an_open_year(port):
     Contact.objects.all().delete()
-    with pytest.raises(pledge_links.NoContact, match="It has no main contact who could answer"):
+    with pytest.raises(pledge_links.NoContact, match="This organization has no main contact"):
         staff_pledges.start_pledge_for(port, emails_link=True)
     factories.contact(port)
     factories.close_year()
-    with pytest.raises(page_state.PledgeClosed, match="No school year is open for promises now"):
+    with pytest.raises(page_state.PledgeClosed, match="No school year is open for promises right now"):
         staff_pledges.start_pledge_for(port)
     PledgeYear.objects.all().delete()
     with pytest.raises(page_state.PledgeClosed):
@@ -150,7 +150,7 @@ def test_bulk_start_counts_new_pledges_and_names_refusals(staff, port):
     response = run_action(staff, "begin_pledge", port, without_contact)
     assert shown_messages(response) == [
         "1 pledge was begun.",
-        "Alone: It has no main contact who could answer. Add one first.",
+        "Alone: This organization has no main contact. Add one first.",
     ]
     assert response.redirect_chain[-1][0] == LIST
     assert snapshots.emails_to() == []
@@ -159,7 +159,7 @@ def test_bulk_start_counts_new_pledges_and_names_refusals(staff, port):
 def test_admin_says_when_no_school_year_is_open(staff, port):
     factories.close_year()
     assert shown_messages(run_action(staff, "begin_pledge", port)) == [
-        "Port Gate Logistics: No school year is open for promises now."
+        "Port Gate Logistics: No school year is open for promises right now."
     ]
 
 

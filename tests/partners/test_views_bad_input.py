@@ -11,7 +11,7 @@ from tests.partners.pledge_form import pledge_url, selected, send, signature, su
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 IGNORED_TABLES = ("core.RateLimitCount",)
-HOW_MANY = "How many? Write a whole number from 1 to 100,000."
+HOW_MANY = "Enter a whole number from 1 to 100,000."
 
 
 @pytest.fixture
@@ -68,25 +68,37 @@ def test_valid_quantity_is_saved(token, data, expected):
 
 def test_school_that_does_not_teach_the_grades_is_refused(token):
     bush = factories.school("George W. Bush Elementary", "elementary")
-    error = "George W. Bush Elementary does not teach these grades. Choose another school or other grades."
+    error = "George W. Bush Elementary doesn’t have these grades. Choose a different school or different grades."
     resent_form = check_errors(submit(token, selected("tours", "6", grades="9-12", schools=(bush,))), error)
     assert resent_form[f"{field_prefix()}-schools"] == str(bush.pk)
 
 
 def test_choosing_schools_without_selecting_one_is_refused(token):
     somewhere = {f"{field_prefix()}-where": "somewhere"}
-    check_errors(submit(token, selected("tours"), somewhere), "Tick the schools, or choose wherever it is needed most.")
+    check_errors(
+        submit(token, selected("tours"), somewhere),
+        "Select at least one school, or choose “Wherever it is needed most.”",
+    )
+
+
+def test_errors_of_a_promise_are_listed_in_the_order_of_its_fields(token):
+    page = web_client.page_text(
+        submit(token, selected("tours", "lots", note="x" * 501), {f"{field_prefix()}-where": "somewhere"})
+    )
+    summary = page[: page.index("What will you promise")]
+    errors = [HOW_MANY, "Select at least one school", "at most 500 characters"]
+    assert sorted(errors, key=summary.index) == errors
 
 
 def test_tampered_field_values_are_refused(subtests, token):
     form = untouched(token)
     for field, value, error in [
-        ("grades", ["13"], "Choose grades of this list."),
-        ("months", ["6"], "Choose months of this list."),
-        ("months", ["x", "9" * 50], "Choose months of this list."),
-        ("schools", ["987654321"], "Choose schools of this list."),
-        ("schools", ["x"], "Choose schools of this list."),
-        ("schools", ["9" * 30], "Choose schools of this list."),
+        ("grades", ["13"], "Choose grades from the list."),
+        ("months", ["6"], "Choose months from the list."),
+        ("months", ["x", "9" * 50], "Choose months from the list."),
+        ("schools", ["987654321"], "Choose schools from the list."),
+        ("schools", ["x"], "Choose schools from the list."),
+        ("schools", ["9" * 30], "Choose schools from the list."),
         ("note", "x" * 501, "at most 500 characters"),
         ("note", "bell \x07", "cannot be read"),
         ("note", "nul \x00", "Null characters are not allowed."),
@@ -102,7 +114,7 @@ def test_retired_and_unknown_promise_types_are_refused(token):
     for more in ({}, {"promise-987654321-ticked": "on", "promise-987654321-quantity": "1"}):
         response = Client().post(pledge_url(token), form_data | more)
         assert response.status_code == 422
-        assert "This is not on the checklist any more." in web_client.page_text(response)
+        assert "This promise type is no longer offered." in web_client.page_text(response)
         assert web_client.form_fields(response)["phone"] == "209 555 0100"
     assert Pledge.objects.count() == 0
 
@@ -123,7 +135,7 @@ WEBSITES = [
 
 
 def test_invalid_website_is_refused(subtests, token):
-    form, error = untouched(token), "A web address looks like https://www.example.org."
+    form, error = untouched(token), "Enter a web address, like https://www.example.org."
     for website in WEBSITES:
         with subtests.test(website=website):
             resent_form = check_errors(send(token, form, selected("tours"), {"website": website}), error)
@@ -146,7 +158,7 @@ def test_valid_website_is_saved(token, data, expected):
 def test_invalid_profile_contact_and_signature_are_refused(subtests, token):
     form = untouched(token)
     for field, value, error in [
-        ("name", "", "Write the name of your organization."),
+        ("name", "", "Enter your organization’s name."),
         ("name", "x" * 121, "at most 120 characters"),
         ("name", "Buy at www.example.com", "Leave out web and email addresses"),
         ("sector", "pirates", "Select a valid choice."),
@@ -155,7 +167,7 @@ def test_invalid_profile_contact_and_signature_are_refused(subtests, token):
         ("phone", "2" * 31, "at most 30 characters"),
         ("address", "a\nb", "on one line"),
         ("address", "\ufffd", "cannot be read"),
-        ("contact-name", "", "Write the name of the person we write to."),
+        ("contact-name", "", "Enter the contact person’s name."),
         ("contact-role", "x" * 101, "at most 100 characters"),
         ("contact-phone", "a\x00", "Null characters are not allowed."),
         ("contact-language", "fr", "Select a valid choice."),
@@ -172,7 +184,7 @@ def test_all_errors_are_shown_together(token):
         selected("tours", "0") | selected("mentors", "x", note="y" * 501) | {"name": "", "website": "x"} | signature("")
     )
     response = submit(token, wrong)
-    resent_form = check_errors(response, "at most 500 characters", "Sign with your name.")
+    resent_form = check_errors(response, "at most 500 characters", "Enter your name to sign.")
     assert "6 answers need another look" in web_client.page_text(response)
     assert web_client.page_text(response).count(HOW_MANY) == 4
     assert resent_form["website"] == "x"
@@ -203,7 +215,7 @@ def test_invalid_shown_field_still_gets_the_conflict_page(shown):
     pledge = factories.draft_pledge()
     response = submit(pledge.token, selected("tours", "9"), version="0-x", shown=shown)
     assert response.status_code == 409
-    assert "theirs 6 visits" in web_client.page_text(response)
+    assert "Theirs: 6 visits" in web_client.page_text(response)
     assert snapshots.promised_amounts(pledge) == {"tours": 6}
 
 
@@ -211,7 +223,7 @@ def test_empty_submission_is_refused(token):
     before = snapshots.tables(exclude=IGNORED_TABLES)
     response = Client().post(pledge_url(token), {"sign": "1"})
     assert response.status_code == 422
-    assert "Write the name of your organization." in web_client.page_text(response)
+    assert "Enter your organization’s name." in web_client.page_text(response)
     assert snapshots.tables(exclude=IGNORED_TABLES) == before
 
 

@@ -145,13 +145,13 @@ def test_invalid_logo_is_refused_and_other_answers_are_kept(subtests, token):
 def test_valid_logo_must_be_chosen_again_after_another_error(token):
     response = submit(token, name="", logo=file(picture()))
     assert response.status_code == 422
-    assert "Choose the picture once more, please" in web_client.page_text(response)
+    assert "Choose your logo file again" in web_client.page_text(response)
     assert Logo.objects.count() == 0
 
 
 def test_logo_is_shown_kept_replaced_and_removed():
     pledge = factories.draft_pledge()
-    assert "Your logo now" not in web_client.page_text(Client().get(pledge_url(pledge.token)))
+    assert "Current logo" not in web_client.page_text(Client().get(pledge_url(pledge.token)))
     assert submit(pledge.token, logo=file(picture())).status_code == 302
     page = Client().get(pledge_url(pledge.token))
     assert pledge_url(pledge.token, "pledge_logo") in page.content.decode()

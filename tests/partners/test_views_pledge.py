@@ -54,8 +54,8 @@ def test_new_pledge_page_is_filled_in_and_offers_the_eight_promise_types():
     token = factories.pledge_request().token
     page = text(token)
     assert "What will you promise for 2027–28?" in page
-    assert "Signed by Nobody yet" in page
-    assert "Mail goes to alma@example.org." in page
+    assert "Signed by Not signed yet" in page
+    assert "We send emails to alma@example.org." in page
     for promise_type in PromiseType.objects.all():
         assert promise_type.name in page
         assert promise_type.unit_plural in page
@@ -70,7 +70,7 @@ def test_new_pledge_page_is_filled_in_and_offers_the_eight_promise_types():
 
 def test_types_that_need_clearance_show_the_requirements():
     page = text(factories.pledge_request().token)
-    assert page.count("Needs volunteer clearance.") == 2
+    assert page.count("Requires volunteer clearance.") == 2
     assert page.count("the badge lasts one school year.") == 2
 
 
@@ -85,9 +85,9 @@ def test_page_in_spanish():
     page = web_client.page_text(
         Client().get(pledge_url(factories.pledge_request().token), headers={"accept-language": "es"})
     )
-    assert "¿Qué prometerán para 2027–28?" in page
+    assert "¿Qué promete su organización para 2027–28?" in page
     assert "Recibir visitas y excursiones" in page
-    assert "En qué meses" in page
+    assert "Meses (si no marca ninguno, es cualquiera)" in page
 
 
 # Save a draft --------------------------------------------------------------------------------------------------------
@@ -135,7 +135,7 @@ def test_saved_draft_is_shown_as_it_was_left_in_any_browser():
     assert repeated[f"{name}-note"] == "Ask"
     saved_pledge(submit(token))  # unchanged data changes nothing
     assert Pledge.objects.get().version == version
-    assert "This is a draft. It counts once it is signed." in text(token)
+    assert "This is a draft. It takes effect when you sign it." in text(token)
 
 
 def test_fields_of_an_unselected_type_are_ignored():
@@ -169,7 +169,7 @@ def test_draft_without_promises_is_saved_and_the_page_says_so(client):
     pledge = saved_pledge(submit(token, client=client))
     assert snapshots.promises(pledge) == []
     page = web_client.page_text(client.get(pledge_url(token)))
-    assert "Your draft is saved. It counts once you sign it." in page
+    assert "Draft saved. It takes effect when you sign it." in page
 
 
 @pytest.mark.slow
@@ -215,7 +215,7 @@ def test_changing_a_signed_pledge_requires_a_new_signature():
     pledge = factories.signed_pledge()
     page = text(pledge.token)
     assert "Your promises for 2027–28" in page
-    assert "Save the draft" not in page
+    assert "Save draft" not in page
     form_data = untouched(pledge.token)
     assert (form_data["sign-name"], "sign-may" in form_data) == ("", False)  # asked for every time
     signed_pledge(submit(pledge.token, selected("tours", "8"), signature("Ben Ochoa")))
@@ -228,14 +228,18 @@ def test_saving_a_signed_pledge_as_a_draft_is_refused():
     pledge = factories.signed_pledge()
     response = submit(pledge.token, selected("tours", "8"))
     assert response.status_code == 422
-    assert "This pledge is signed. To change it, sign it again." in web_client.page_text(response)
+    assert "Your promises are already signed. To change them, sign again." in web_client.page_text(response)
     assert 'value="8"' in response.content.decode()
     assert snapshots.promised_amounts(pledge) == {"tours": 6}
 
 
 @pytest.mark.parametrize(
     ("missing", "error"),
-    [("sign-name", "Sign with your name."), ("sign-may", "Tick this to sign."), ("tours", "Tick at least one promise")],
+    [
+        ("sign-name", "Enter your name to sign."),
+        ("sign-may", "Check this box to sign."),
+        ("tours", "Choose at least one promise"),
+    ],
 )
 def test_signing_requires_a_name_an_authorization_and_a_promise(missing, error):
     token = factories.pledge_request().token
@@ -256,7 +260,7 @@ def test_draft_requires_no_signature_and_keeps_the_typed_name():
     page = response.content.decode()
     assert response.status_code == 422
     assert web_client.form_fields(response)["sign-name"] == "Alma"
-    assert "Sign with your name." not in page
+    assert "Enter your name to sign." not in page
 
 
 @pytest.mark.slow
@@ -280,14 +284,14 @@ def test_closed_year_shows_the_signed_promises_and_refuses_changes():
     factories.close_year()
     before = snapshots.tables(exclude=IGNORED_TABLES)
     page = text(pledge.token)
-    assert "Closed Your promises for 2027–28 This school year is closed" in page
+    assert "Closed Your promises for 2027–28 Promises for this school year are closed" in page
     assert "Host tours and field trips 6 visits, grades 1–3 Oct–Nov · wherever it is needed most" in page
-    assert "Open the certificate (PDF)" in page
+    assert "Open certificate (PDF)" in page
     assert 'name="promise-' not in Client().get(pledge_url(pledge.token)).content.decode()
     assert Client().get(pledge_url(pledge.token, "pledge_thanks"))["Location"] == pledge.get_absolute_url()
     response = Client().post(pledge_url(pledge.token), form_data)
     assert response.status_code == 409
-    assert "This school year is closed" in web_client.page_text(response)
+    assert "Promises for this school year are closed" in web_client.page_text(response)
     assert snapshots.tables(exclude=IGNORED_TABLES) == before
 
 
@@ -295,8 +299,8 @@ def test_closed_year_shows_the_signed_promises_and_refuses_changes():
 def test_closed_year_with_a_draft_or_no_pledge_refuses_changes():
     draft, start = factories.draft_pledge(), factories.pledge_request("Other", "other@example.org")
     factories.close_year()
-    assert "Your draft was not signed, so nothing is promised." in text(draft.token)
-    assert "Nothing can be promised now No school year is open for promises now." in text(start.token)
+    assert "Your draft wasn’t signed, so nothing was promised." in text(draft.token)
+    assert "Promises are closed No school year is open for promises right now." in text(start.token)
     for token in (draft.token, start.token):
         assert Client().post(pledge_url(token), {"save": "1", "name": "x"}).status_code == 409
 
@@ -317,8 +321,8 @@ def test_renewal_proposes_last_years_promises_and_saves_when_submitted():
     PromiseType.objects.filter(code="mentors").update(is_retired=True)
     rows = snapshots.tables()
     page = text(before.token)
-    assert "These are your promises for 2026–27, as a proposal." in page
-    assert "Not on the checklist any more: Be mentors and role models." in page
+    assert "Your promises for 2026–27 are here as a starting point." in page
+    assert "No longer offered: Be mentors and role models." in page
     assert snapshots.tables() == rows
     pledge = signed_pledge(submit(before.token, selected("teachers", "12"), signature()))
     assert (pledge.year_id, snapshots.promised_amounts(pledge)) == (2027, {"tours": 6, "teachers": 12})
@@ -331,7 +335,7 @@ def test_renewal_proposes_last_years_promises_and_saves_when_submitted():
 def test_retired_type_stays_on_its_pledge_but_is_offered_to_no_one_else():
     pledge = factories.signed_pledge(promises=(factories.promise_data("mentors", 2),))
     PromiseType.objects.filter(code="mentors").update(is_retired=True)
-    assert "No longer offered: yours stays" in text(pledge.token)
+    assert "No longer offered. You can keep yours" in text(pledge.token)
     signed_pledge(submit(pledge.token, selected("mentors", "3"), signature()))
     assert snapshots.promised_amounts(pledge) == {"mentors": 3}
     assert "Be mentors" not in text(factories.pledge_request("Other", "other@example.org").token)
@@ -359,7 +363,7 @@ def test_thanks_page_lists_the_promises_in_the_active_language():
     page = text(token, "pledge_thanks")
     assert "Be mentors and role models 4 students, grades 9–12 Sep–Oct · Cesar Chavez High Ask for Alma" in page
     assert "Your copy goes to alma@example.org" in page
-    assert "We guide you through clearance." in page
+    assert "You’ll need volunteer clearance." in page
     thanks = Client().get(pledge_url(token, "pledge_thanks"), headers={"accept-language": "es"})
     assert "Ser mentores y ejemplos a seguir 4 estudiantes" in web_client.page_text(thanks)
     for language in ("en", "es"):
@@ -373,8 +377,8 @@ def test_thanks_page_links_to_the_public_page_only_if_listed():
     profiles.withdraw_approval(partner)
     page = Client().get(pledge_url(token, "pledge_thanks"))
     assert partner.get_absolute_url() not in page.content.decode()
-    assert "We check the profile first" in web_client.page_text(page)
-    assert "We check the profile" not in text(
+    assert "Once we approve your profile" in web_client.page_text(page)
+    assert "Once we approve your profile" not in text(
         factories.signed_pledge("Other", "other@example.org").token, "pledge_thanks"
     )
 
@@ -395,7 +399,9 @@ def test_browser_link_is_refused_once_the_address_is_known():
     factories.contact(factories.organization("Port Gate Logistic"), factories.EMAIL)
     response = Client().post(pledge_url(start.browser_token), form_data)
     assert response.status_code == 409
-    assert "This address is a partner’s already. We have sent its link there." in web_client.page_text(response)
+    assert "This email address already belongs to a partner. We’ve emailed the link to it." in web_client.page_text(
+        response
+    )
     assert snapshots.pledges() == []
     assert PledgeRequest.objects.filter(token=start.token).exists()
 

@@ -34,7 +34,7 @@ def test_url_names():
 
 def test_signup_page_shows_the_school_year_and_opens_no_session(client):
     page = client.get(BEGIN)
-    assert "Say what you will do for Stockton’s students in 2027–28." in web_client.page_text(page)
+    assert "Choose what you’ll do for Stockton’s students in 2027–28." in web_client.page_text(page)
     assert set(client.cookies) == {"csrftoken"}
 
 
@@ -42,7 +42,7 @@ def test_signup_saves_a_request_and_redirects_to_the_sent_page(client):
     response = sign_up(client, email="Alma@EXAMPLE.org")
     assert (response.status_code, response["Location"]) == (302, SENT)
     assert starts() == [(factories.ORGANIZATION, "Alma Reyes", "Alma@example.org", "en")]
-    assert "is on the way" in web_client.page_text(client.get(SENT))
+    assert "is on its way" in web_client.page_text(client.get(SENT))
     assert snapshots.organizations() == []
 
 
@@ -72,13 +72,13 @@ def test_signup_submitted_twice_saves_two_requests():
 @pytest.mark.parametrize(
     ("field", "typed", "error"),
     [
-        ("organization", "", "Write the name of your organization."),
+        ("organization", "", "Enter your organization’s name."),
         ("organization", "x" * 121, "at most 120 characters"),
         ("organization", "Buy at www.example.com", "Leave out web and email addresses"),
         ("organization", "A\nB", "on one line"),
-        ("name", " ", "Write your name, so that we know who asks."),
+        ("name", " ", "Enter your name."),
         ("name", "Al\x00ma", "Null characters are not allowed."),
-        ("email", "", "Write your e-mail address: your link goes there."),
+        ("email", "", "Enter your email address."),
         ("email", "alma@example", "This address has no dot after the @ sign."),
         ("email", "alma@example.org\nBcc: ben@example.com", "on one line"),
     ],
@@ -99,11 +99,11 @@ def test_signup_page_while_no_year_is_open_says_when_the_next_opens(client):
     factories.close_year()
     PledgeYear.objects.create(school_year=2028, opens_on="2099-04-03")
     page = client.get(BEGIN)
-    assert "Promises for 2028–29 open on April 3, 2099, on this page." in web_client.page_text(page)
+    assert "Promises for 2028–29 open here on April 3, 2099." in web_client.page_text(page)
     assert 'name="email"' not in page.content.decode()
     response = sign_up(client)
     assert (response.status_code, response["Location"]) == (302, BEGIN)
-    assert "No school year is open for promises now." in web_client.page_text(client.get(BEGIN))
+    assert "No school year is open for promises right now." in web_client.page_text(client.get(BEGIN))
     assert starts() == []
 
 

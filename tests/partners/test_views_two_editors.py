@@ -37,10 +37,10 @@ def test_second_editor_sees_both_changes_and_who_made_them(pledge):
     second = untouched(pledge.token)
     submit(pledge.token, selected("tours", "8"), signature("Ben Ochoa"))
     text, page = conflict_page(post(pledge, second, selected("tours", "9", note="Ask us")))
-    assert "Somebody changed this while you had it open" in text
-    assert "by Ben Ochoa." in text
-    expected = "theirs 8 visits; wherever it is needed most, yours 9 visits; wherever it is needed most; Ask us"
-    assert f"Both of you changed this. It stands below as you typed it. Host tours and field trips : {expected}" in text
+    assert "Someone else saved changes while you were editing" in text
+    assert "Saved by Ben Ochoa on " in text
+    expected = "Theirs: 8 visits; wherever it is needed most Yours: 9 visits; wherever it is needed most; Ask us"
+    assert f"You both changed these. The page below shows your version. Host tours and field trips {expected}" in text
     assert (page[f"{field_prefix('tours')}-quantity"], page[f"{field_prefix('tours')}-note"]) == ("9", "Ask us")
     assert snapshots.promised_amounts(pledge) == {"tours": 8, "mentors": 2}
 
@@ -51,7 +51,7 @@ def test_form_error_in_between_does_not_hide_the_conflict(pledge):
     wrong = post(pledge, second, selected("tours", "lots"))
     assert wrong.status_code == 422
     text, _page = conflict_page(post(pledge, web_client.form_fields(wrong), selected("tours", "9")))
-    assert "theirs 8 visits; wherever it is needed most, yours 9 visits" in text
+    assert "Theirs: 8 visits; wherever it is needed most Yours: 9 visits" in text
     assert snapshots.promised_amounts(pledge) == {"tours": 8, "mentors": 2}
 
 
@@ -69,8 +69,8 @@ def test_changes_made_only_by_the_first_editor_are_kept(pledge):
     del first[f"{field_prefix('mentors')}-ticked"]
     post(pledge, first, {"website": "example.org", "wants_listing": "on", "contact-phone": "209 555 0100"})
     text, page = conflict_page(post(pledge, second, selected("advisory", "4"), {"description": "We ship."}))
-    assert "Only they changed this. It stands below as they left it." in text
-    assert "Both of you" not in text
+    assert "Only they changed these. The page below shows their version." in text
+    assert "You both changed these" not in text
     assert "Collaborate with teachers : 12 hours; 1–3, 4–6" in text
     assert "Be mentors and role models : not promised" in text
     assert "phone : 209 555 0100" in text
@@ -89,8 +89,8 @@ def test_profile_changed_by_both_editors_shows_both_values(pledge):
     second = untouched(pledge.token)
     submit(pledge.token, name="Port Gate, Inc.", sector="labor")
     text, page = conflict_page(post(pledge, second, {"name": "Port Gate LLC", "sector": "nonprofit"}))
-    assert "name : theirs Port Gate, Inc., yours Port Gate LLC" in text
-    assert "sector : theirs Labor, yours Nonprofit" in text
+    assert "name Theirs: Port Gate, Inc. Yours: Port Gate LLC" in text
+    assert "sector Theirs: Labor Yours: Nonprofit" in text
     assert (page["name"], page["sector"]) == ("Port Gate LLC", "nonprofit")
 
 
@@ -116,7 +116,7 @@ def test_profile_changed_by_staff_shows_the_conflict_page(pledge, staff):
     form = web_client.form_fields(staff.get(edit)) | {"phone": "209 555 0199", "_save": "Save"}
     assert staff.post(edit, form).status_code == 302
     text, page = conflict_page(post(pledge, second, selected("tours", "9")))
-    assert "by our staff." in text
+    assert "Saved by our staff on " in text
     assert page["phone"] == "209 555 0199"
 
 
@@ -171,7 +171,7 @@ def test_conflict_page_asks_for_the_logo_again_in_an_open_group(pledge):
     logo = SimpleUploadedFile("logo.png", factories.png(), "image/png")
     response = post(pledge, second, selected("tours", "9"), {"logo": logo})
     content = response.content.decode()
-    closed_group = content[: content.index("Choose the picture once more")].rpartition("<details")[2]
+    closed_group = content[: content.index("Choose your logo file again")].rpartition("<details")[2]
     assert closed_group.partition(">")[0].endswith("open")
 
 
@@ -187,4 +187,4 @@ def test_nested_json_in_the_hidden_field_shows_the_conflict_page(pledge):
     submit(pledge.token, selected("tours", "8"))
     for shown in ("[" * 100_000, '{"profile":' * 20_000, '{"promises": {"1": ' + "[" * 500 + "]" * 500 + "}}"):
         text, _page = conflict_page(post(pledge, second | {"shown": shown}, selected("tours", "9")))
-        assert "Somebody changed this while you had it open" in text
+        assert "Someone else saved changes while you were editing" in text

@@ -70,7 +70,7 @@ def test_click_after_the_school_year_closed_says_no_year_is_open(rsvp, client):
     factories.close_year()
     before = snapshots.tables(exclude=IGNORED_TABLES)
     assert make_promise(rsvp, client)["Location"] == rsvp.get_absolute_url()
-    assert "No school year is open for promises now." in page(rsvp, client)
+    assert "No school year is open for promises right now." in page(rsvp, client)
     assert snapshots.tables(exclude=IGNORED_TABLES) == before
 
 

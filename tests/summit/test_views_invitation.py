@@ -200,7 +200,7 @@ def test_accept_with_invalid_input_changes_nothing_and_keeps_the_input(client, i
     assert response.status_code == 422
     assert expected in web_client.page_text(response)
     assert "One answer needs another look" in web_client.page_text(response)
-    assert web_client.page_text(response).startswith("Skip to the content")
+    assert web_client.page_text(response).startswith("Skip to main content")
     assert web_client.page_title(response) == "Error: You are invited to breakfast"
     form_data = web_client.form_fields(response)
     assert (form_data["organization_name"], form_data["accessibility_needs"]) == ("Delta Growers", "ramp")
