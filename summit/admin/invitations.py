@@ -74,13 +74,13 @@ class InvitationAdmin(ReadOnlyMixin, GuardedAdmin, ActionsAdmin, ExportAdmin):
     list_filter = (AnswerFilter, MailFilter, "event")
     list_select_related = ("event", "contact__organization", "rsvp")
     search_fields = ("contact",)  # see get_search_results()
-    search_help_text = _("Search names, organizations, and email addresses, with or without accents.")
+    search_help_text = _("Search by name, email, or organization.")
     show_full_result_count = False
     change_list_template = "admin/partners/change_list.html"
     actions = ("replace_links",)
     files = csv_and_xlsx(
         "list",
-        {"csv": _("Export invitations as CSV"), "xlsx": _("Export invitations as XLSX")},
+        {"csv": _("Download invitations (CSV)"), "xlsx": _("Download invitations (Excel)")},
         lambda invitations: invitations,
         export_invitations,
     )

@@ -185,8 +185,10 @@ def test_change_notice_mailing_explains_why_it_is_sent(staff, kickoff):
     factories.save_event(kickoff)
     change_notices = Mailing.objects.get(template="invitation_moved")
     page = web_client.page_text(staff.get(change_url(change_notices)))
-    assert "The event was rescheduled or moved on " in page
-    assert "This mailing tells 3 people who were invited and hadn’t answered." in page
+    assert (
+        ", the event was rescheduled or moved. This mailing tells 3 people who were invited and hadn’t answered."
+        in page
+    )
     assert "Emails are being prepared and sent in the background." in page
     invitations_writing.write_mailing(change_notices)
     page = staff.get(change_url(change_notices))
@@ -204,8 +206,7 @@ def test_change_notice_mailing_explains_why_it_is_sent(staff, kickoff):
     factories.cancel_event(kickoff)
     cancellation = Mailing.objects.get(template="invitation_called_off")
     page = web_client.page_text(staff.get(change_url(cancellation)))
-    assert "The event was canceled on " in page
-    assert "This mailing tells 3 people who were invited and hadn’t answered." in page
+    assert ", the event was canceled. This mailing tells 3 people who were invited and hadn’t answered." in page
 
 
 # Delivery unknown ------------------------------------------------------------------------------------------------
