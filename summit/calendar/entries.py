@@ -196,7 +196,7 @@ def rsvp_description(rsvp: Rsvp) -> str:
         return _("This event is canceled")
     if not rsvp.held_seats:
         return seats_sentence(rsvp)
-    code = _("Your check-in code is %(code)s.") % {"code": rsvp.code}
+    code = _("Check-in code: %(code)s") % {"code": rsvp.code}
     change = _("To change or cancel your RSVP, use the link in our email.")
     return f"{seats_sentence(rsvp)}. {code}\n{change}"
 

@@ -38,7 +38,7 @@ def event_card(event: Event, *, code: bool = False) -> Card:
         (event.venue, event.address),
     ]
     if code:
-        groups.append((_("Your check-in code is %(code)s.") % {"code": marker("code")},))
+        groups.append((_("Check-in code: %(code)s") % {"code": marker("code")},))
     return tuple(groups)
 
 

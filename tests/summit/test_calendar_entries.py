@@ -53,8 +53,7 @@ def test_request_entry_has_all_properties():
     assert entry["SUMMARY"] == "Imagine Promise Summit"
     assert entry["LOCATION"] == "University of the Pacific, 3601 Pacific Avenue, Stockton, California"
     assert entry["DESCRIPTION"] == (
-        f"You have 3 seats. Your check-in code is {rsvp.code}.\n"
-        "To change or cancel your RSVP, use the link in our email."
+        f"You have 3 seats. Check-in code: {rsvp.code}\nTo change or cancel your RSVP, use the link in our email."
     )
     assert entry["URL"] == f"{SITE}/imagine/rsvp/{rsvp.token}/"
     assert (entry["STATUS"], entry["TRANSP"]) == ("CONFIRMED", "OPAQUE")

@@ -97,7 +97,7 @@ def test_confirmed_email_has_the_full_text():
         "University of the Pacific\n"
         "3601 Pacific Avenue, Stockton, California\n"
         "\n"
-        f"Your check-in code is {rsvp.code}.\n"
+        f"Check-in code: {rsvp.code}\n"
         "\n"
         "Your party:\n"
         "- Alma Reyes\n"
@@ -140,13 +140,14 @@ def test_confirmed_email_html_has_the_same_content_and_one_link():
         "8:00–10:30 a.m.",
         "University of the Pacific",
         "3601 Pacific Avenue, Stockton, California",
-        f"Your check-in code is {rsvp.code}.",
+        f"Check-in code: {rsvp.code}",
         "Your party:",
         "Alma Reyes",
         "Jun Reyes",
         "Guest 3 (no name yet)",
         "View or change your RSVP",
-        f"{LINK_WARNING} {PROMISE_NOTE}",
+        LINK_WARNING,
+        PROMISE_NOTE,
         CALENDAR_NOTE,
         RECIPIENT_REASON,
         REPLY,
@@ -188,7 +189,7 @@ def test_waitlisted_email_without_seats_has_no_calendar_part():
     )
     assert (message.ics, message.ics_method) == ("", "")
     assert "calendar" not in message.body_text
-    assert "check-in code" not in message.body_text
+    assert "Check-in code" not in message.body_text
     assert f"\n{SITE}/imagine/rsvp/{rsvp.token}/\n" in message.body_text
 
 
@@ -201,7 +202,7 @@ def test_waitlisted_email_with_some_seats_has_calendar_request():
     )
     entry = calendar_entry(message)
     assert message.ics_method == "REQUEST"
-    assert entry["DESCRIPTION"].startswith("You have 1 seat and are waiting for 2 more. Your check-in code is ")
+    assert entry["DESCRIPTION"].startswith("You have 1 seat and are waiting for 2 more. Check-in code: ")
 
 
 def test_waitlisted_email_after_promotion_stopped_promises_no_seats():
@@ -491,5 +492,5 @@ def test_spanish_email_has_no_english_text():
     rsvp = factories.rsvp(event, size=3, accepts_partial=True, language="es")
     message = newest(rsvp, "rsvp_waitlisted")
     assert "Tiene 2 lugares reservados y está en espera de 1 más" in message.body_text
-    english = ("You ", "Your ", "When ", "This link", "no name", "check-in", "Reply", "School District", "Hi ")
+    english = ("You ", "Your ", "When ", "This link", "no name", "Check-in", "Reply", "School District", "Hi ")
     assert [text for text in english if text in message.body_text + message.body_html] == []

@@ -230,7 +230,7 @@ def test_day_reminder_has_event_details_door_code_and_rsvp_link(settings):
         "Imagine Promise Summit\n\n"
         "Thursday, April 7, 2061\n8:00–10:30\N{NO-BREAK SPACE}a.m.\n\n"
         "University of the Pacific\n3601 Pacific Avenue, Stockton, California\n\n"
-        f"Your check-in code is {party.code}.\n\n"
+        f"Check-in code: {party.code}\n\n"
         f"View or change your RSVP:\n{settings.SITE_URL}{party.get_absolute_url()}\n\n"
         "This link is just for you. Anyone who has it can change your RSVP, so please don’t forward it.\n"
     )
@@ -313,4 +313,4 @@ def test_failure_for_one_event_does_not_block_others(caplog):
     reminder_sending.run_batches(broken, lambda: 1 / 0, stop_at=time.monotonic() + 60)
     reminder_sending.run_batches(working, fail_once, stop_at=time.monotonic() + 60)
     assert len(sent_reminders_list) == 2
-    assert f"about event {broken.pk} was not said" in caplog.text
+    assert f"Couldn't write the reminders of event {broken.pk}." in caplog.text
