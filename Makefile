@@ -17,7 +17,7 @@ THROWAWAY = SECRET_KEY=only-for-this-command-0123456789-abcdefghijklmnopqrstuvwx
 	DATABASE_URL=postgresql://nobody@127.0.0.1:1/none REDIS_URL=redis://127.0.0.1:1/0 EMAIL_URL=smtp://127.0.0.1:1 \
 	MAIL_FROM=imagine@example.org MAIL_REPLY_TO=people@example.org MAIL_POSTAL_ADDRESS=Stockton
 
-# Without compiled modules on disk each of a test run's many processes would compile the whole project anew.
+# Without compiled modules on disk each of a test run's many processes would compile the whole project again.
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo demo-reset test test-bench quick quick-image lint audit format requirements bench pictures migrations
@@ -57,7 +57,7 @@ lint: $(VENV)/test.stamp audit
 	@$(VENV)/bin/djangofmt --check --quiet templates
 	@$(VENV)/bin/djangofmt check --quiet templates
 	@for sheet in static/css/*.css; do $(CSS_FORMAT) $$sheet | diff $$sheet - >/dev/null || \
-		{ echo "$$sheet is not laid out: make format" >&2; exit 1; }; done
+		{ echo "$$sheet is not formatted. Run: make format" >&2; exit 1; }; done
 	@! LC_ALL=C.UTF-8 grep -rnE '.{121,}' templates static/css
 	@$(THROWAWAY) $(PY) manage.py check --deploy --fail-level WARNING
 	@$(THROWAWAY) $(PY) -W ignore manage.py makemigrations --check --dry-run
@@ -102,22 +102,22 @@ requirements:
 	@$(PY) -m docs.packages
 
 $(VENV)/demo.stamp: requirements.txt requirements-demo.txt | $(VENV)/bin/python
-	@echo "Installing what the demo needs (once) ..."
+	@echo "Installing the demo's packages. This takes a minute or two, but only once ..."
 	@$(call install,requirements-demo.txt)
 
 $(VENV)/test.stamp: requirements.txt requirements-demo.txt requirements-test.txt | $(VENV)/bin/python
-	@echo "Installing what the tests need (once) ..."
+	@echo "Installing the tests' packages. This takes a few minutes, but only once ..."
 	@$(call install,requirements-test.txt)
 	@touch $(VENV)/demo.stamp
 
 $(VENV)/bin/python:
 	@command -v "$(PYTHON)" >/dev/null || \
-		{ echo "There is no $(PYTHON) here: install Python 3.11 or newer, or name one with PYTHON=..." >&2; exit 1; }
+		{ echo "$(PYTHON) was not found. Install Python 3.11 or newer, or choose one with PYTHON=..." >&2; exit 1; }
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "$$("$(PYTHON)" -V 2>&1) is too old: Python 3.11 or newer is needed, named with PYTHON=..." >&2; exit 1; }
+		{ echo "$$("$(PYTHON)" -V 2>&1) is too old. Install Python 3.11 or newer, or choose one with PYTHON=..." >&2; exit 1; }
 	@rm -rf $(VENV)
 	@"$(PYTHON)" -m venv $(VENV) >/dev/null 2>&1 || { rm -rf $(VENV); \
-		echo "$(PYTHON) cannot make a virtual environment: install its venv package (Debian: python3-venv)." >&2; exit 1; }
+		echo "$(PYTHON) cannot create a virtual environment. Install its venv package (Debian: python3-venv)." >&2; exit 1; }
 
 # Only until the first release: rewrite each app's 0001_initial from its models. The named migrations stay; they move to
 # var/ for a moment, because Django can't load them without the first one. The trigram indexes need core's extension.
@@ -137,11 +137,11 @@ migrations: $(VENV)/test.stamp
 	done
 	@$(THROWAWAY) $(PY) -W ignore manage.py makemigrations --check --dry-run
 
-# Print nothing if all goes well, and one sentence if not.
+# Print nothing if all goes well, and an error message if not.
 define install
 if $(PIP) -r $(1) >$(VENV)/install.log 2>&1; then touch $@; \
 elif grep -qE "Retrying|from versions: none|ProxyError|Connection" $(VENV)/install.log; then \
-	echo "The package index cannot be reached, so nothing could be installed; $(VENV)/install.log says more." >&2; \
+	echo "The packages could not be installed: the package index cannot be reached. Details: $(VENV)/install.log" >&2; \
 	exit 1; \
 else \
 	reason=$$(grep -m1 ERROR $(VENV)/install.log || tail -n 1 $(VENV)/install.log); \

@@ -17,7 +17,7 @@ logconfig_dict = {
     },
 }
 
-# Code, templates and translations are loaded once and shared by all workers, also by those that start later.
+# Code, templates, and translations are loaded once and shared by all workers, even those that start later.
 preload_app = True
 
 
@@ -33,7 +33,7 @@ def post_worker_init(worker) -> None:
 
 
 def freeze_objects() -> None:
-    """Keep what was loaded out of garbage collection. To go through these 140,000 objects stops a worker for 0.1 s, and
-    whoever waits for the event that it has locked waits as long."""
+    """Keep what was loaded out of garbage collection. Going through these 140,000 objects stops a worker for 0.1 s, and
+    with it everyone who waits for an event that it has locked."""
     gc.collect()
     gc.freeze()

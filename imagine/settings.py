@@ -1,6 +1,6 @@
-"""All settings. They are read from the environment once; the README's table lists the variables.
+"""All settings, read from the environment once. The README's table lists the variables.
 
-A missing or wrong variable stops the start with one sentence that names it.
+A missing or invalid variable stops startup with an error message that names it.
 """
 
 import ipaddress
@@ -22,7 +22,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 
 
 def stop_start(sentence: str) -> NoReturn:
-    sys.exit(f"Imagine Promise cannot start: {sentence}")
+    sys.exit(f"Imagine Promise can't start: {sentence}")
 
 
 def variable(name: str, meaning: str, default: str | None = None) -> str:
@@ -60,14 +60,14 @@ def address(name: str, meaning: str) -> str:
     try:
         urlsplit(value).port  # noqa: B018  reading it raises the error
     except ValueError:
-        stop_start(f"{name} must be a well-formed address. It is {meaning}.")
+        stop_start(f"{name} must be a valid address. It is {meaning}.")
     return value
 
 
 def whole_number(name: str, meaning: str, default: str) -> int:
     value = variable(name, meaning, default)
     if not (value.isascii() and value.isdigit()):
-        stop_start(f"{name} must be a whole number, zero or more. It is {meaning}.")
+        stop_start(f"{name} must be a whole number, 0 or more. It is {meaning}.")
     return int(value)
 
 
@@ -77,7 +77,7 @@ debug = variable("DEBUG", "1 for development, 0 otherwise", "0")
 if debug not in {"0", "1"}:
     stop_start("DEBUG must be 1 for development or 0.")
 DEBUG = debug == "1"
-SECRET_KEY = variable("SECRET_KEY", "a long random string that signs cookies and stays secret")
+SECRET_KEY = variable("SECRET_KEY", "a long random string that signs cookies and must stay secret")
 if len(SECRET_KEY) < 50 or len(set(SECRET_KEY)) < 10:
     stop_start("SECRET_KEY must have at least 50 characters, chosen at random.")
 SITE_URL = address("SITE_URL", "the public address: scheme and host, without /imagine").rstrip("/")
@@ -91,31 +91,31 @@ if DEBUG and not is_loopback(site.hostname):
 
 try:
     database = dj_database_url.parse(
-        variable("DATABASE_URL", "PostgreSQL's address, postgresql://user:password@host:port/name"),
+        variable("DATABASE_URL", "PostgreSQL's address, like postgresql://user:password@host:port/name"),
         conn_max_age=60,
         conn_health_checks=True,
     )
 except (dj_database_url.ParseError, dj_database_url.UnknownSchemeError, ValueError):
     stop_start("DATABASE_URL must look like postgresql://user:password@host:port/name.")
 if database["ENGINE"] != "django.db.backends.postgresql":
-    stop_start("DATABASE_URL must name a PostgreSQL database: postgresql://user:password@host:port/name.")
+    stop_start("DATABASE_URL must be a PostgreSQL database, like postgresql://user:password@host:port/name.")
 options = database.setdefault("OPTIONS", {})
 options.setdefault("connect_timeout", 3)  # seconds after which a lost host is noticed
 DATABASE_POOL_MODE = options.pop("pool_mode", "session")
 if DATABASE_POOL_MODE not in {"session", "transaction"}:
     stop_start(
-        "DATABASE_URL must end with ?pool_mode=transaction behind a pooler in that mode, else without a pool_mode."
+        "DATABASE_URL must end with ?pool_mode=transaction behind a pooler in that mode, or else have no pool_mode."
     )
 database["DISABLE_SERVER_SIDE_CURSORS"] = DATABASE_POOL_MODE == "transaction"
 # No statement or transaction waits or idles forever: imagine.core.database.
 DATABASE_TIMEOUTS = {"lock_timeout": "10s", "statement_timeout": "20s", "idle_in_transaction_session_timeout": "30s"}
 DATABASES = {"default": database}
 
-REDIS_URL = address("REDIS_URL", "the broker's address, redis://host:port/0 or redis+socket:///path")
+REDIS_URL = address("REDIS_URL", "the broker's address, like redis://host:port/0 or redis+socket:///path")
 if urlsplit(REDIS_URL).scheme not in {"redis", "rediss", "redis+socket"}:
-    stop_start("REDIS_URL must begin with redis://, rediss:// or redis+socket://.")
+    stop_start("REDIS_URL must start with redis://, rediss://, or redis+socket://.")
 
-mail_url = urlsplit(address("EMAIL_URL", "where mail goes: smtp://…, smtps://… or file:///folder"))
+mail_url = urlsplit(address("EMAIL_URL", "where email is sent: smtp://…, smtps://…, or file:///folder"))
 EMAIL_TIMEOUT = 10
 if mail_url.scheme == "file" and mail_url.path and not mail_url.netloc:
     EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
@@ -129,38 +129,38 @@ elif mail_url.scheme in {"smtp", "smtps"} and mail_url.hostname:
     EMAIL_HOST_PASSWORD = unquote(mail_url.password or "")
     EMAIL_USE_TLS = "starttls" in mail_url.query
 else:
-    stop_start("EMAIL_URL must look like smtp://user:password@host:port, smtps://… or file:///folder.")
+    stop_start("EMAIL_URL must look like smtp://user:password@host:port, smtps://…, or file:///folder.")
 
-MAIL_FROM = variable("MAIL_FROM", "the sender of every mail, a name and an address")
-MAIL_REPLY_TO = variable("MAIL_REPLY_TO", "the address whose mail a person reads")
-MAIL_POSTAL_ADDRESS = variable("MAIL_POSTAL_ADDRESS", "the district's postal address, for the foot of every mail")
+MAIL_FROM = variable("MAIL_FROM", "the sender of every email, a name and an address")
+MAIL_REPLY_TO = variable("MAIL_REPLY_TO", "the reply address, which a person reads")
+MAIL_POSTAL_ADDRESS = variable("MAIL_POSTAL_ADDRESS", "the district's postal address, at the bottom of every email")
 for name, value in {"MAIL_FROM": MAIL_FROM, "MAIL_REPLY_TO": MAIL_REPLY_TO}.items():
     if "@" not in value or "\n" in value:
-        stop_start(f"{name} must hold one e-mail address.")
+        stop_start(f"{name} must have one email address.")
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = MAIL_FROM
 
 # Delivery reports: read from a mailbox, posted to a webhook, both, or neither.
-report_url = variable("BOUNCE_IMAP_URL", "the mailbox of delivery reports, imaps://user:password@host/INBOX", "")
+report_url = variable("BOUNCE_IMAP_URL", "the mailbox for delivery reports, like imaps://user:password@host/INBOX", "")
 try:
     BOUNCE_MAILBOX = parse_mailbox_url(report_url) if report_url else None
 except ValueError:
-    stop_start("BOUNCE_IMAP_URL must look like imaps://user:password@host/INBOX, with @ in the user name as %40.")
+    stop_start("BOUNCE_IMAP_URL must look like imaps://user:password@host/INBOX, with %40 for an @ in the username.")
 if BOUNCE_MAILBOX and not BOUNCE_MAILBOX.is_encrypted and not is_loopback(BOUNCE_MAILBOX.host):
-    stop_start("BOUNCE_IMAP_URL must begin with imaps://.")
+    stop_start("BOUNCE_IMAP_URL must start with imaps://.")
 BOUNCE_WEBHOOK_SECRET = variable("BOUNCE_WEBHOOK_SECRET", "the secret that signs posted delivery reports", "")
 if 0 < len(BOUNCE_WEBHOOK_SECRET) < 32:
     stop_start("BOUNCE_WEBHOOK_SECRET must have at least 32 characters, chosen at random.")
 
 ADMIN_URL_HOST = variable("ADMIN_URL_HOST", "the admin's host name if it isn't SITE_URL's", "").lower()
 if ADMIN_URL_HOST and not re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)+", ADMIN_URL_HOST):
-    stop_start("ADMIN_URL_HOST must be a host name such as admin.example.org.")
+    stop_start("ADMIN_URL_HOST must be a host name, like admin.example.org.")
 if site.hostname == ADMIN_URL_HOST:
-    stop_start("ADMIN_URL_HOST must be another host than SITE_URL's.")
+    stop_start("ADMIN_URL_HOST must be different from SITE_URL's host.")
 ADMIN_SITE_URL = SITE_URL.replace(site.hostname, ADMIN_URL_HOST, 1) if ADMIN_URL_HOST else SITE_URL
 
-TRUSTED_PROXIES = whole_number("TRUSTED_PROXIES", "how many proxies stand in front of the web server", "0")
+TRUSTED_PROXIES = whole_number("TRUSTED_PROXIES", "the number of proxies in front of the web server", "0")
 
-ERASURE_LIST = variable("ERASURE_LIST", "a file, outside the database's backup, that lists who was erased", "")
+ERASURE_LIST = variable("ERASURE_LIST", "a file outside the database's backup that lists who was erased", "")
 
 # Django ------------------------------------------------------------------------------------------------------
 
@@ -249,13 +249,13 @@ DEMO_WITHOUT_SECOND_FACTOR = variable("DEMO", "1 while the demo runs, 0 otherwis
 
 # Single sign-on with the district's OpenID Connect: all four variables or none.
 OIDC_ISSUER = variable("OIDC_ISSUER", "the address of the district's OpenID Connect", "").rstrip("/")
-OIDC_CLIENT_ID = variable("OIDC_CLIENT_ID", "the name that the district gave this site", "")
+OIDC_CLIENT_ID = variable("OIDC_CLIENT_ID", "the client ID that the district gave this site", "")
 OIDC_CLIENT_SECRET = variable("OIDC_CLIENT_SECRET", "the secret that the district gave this site", "")
-groups = variable("OIDC_GROUPS", "which of the district's groups has which role, group=role, separated by ;", "")
+groups = variable("OIDC_GROUPS", "the roles of the district's groups, as group=role pairs separated by ;", "")
 if len({bool(value) for value in (OIDC_ISSUER, OIDC_CLIENT_ID, OIDC_CLIENT_SECRET, groups)}) > 1:
-    stop_start("OIDC_ISSUER, OIDC_CLIENT_ID, OIDC_CLIENT_SECRET and OIDC_GROUPS must be set together or not at all.")
+    stop_start("OIDC_ISSUER, OIDC_CLIENT_ID, OIDC_CLIENT_SECRET, and OIDC_GROUPS must all be set, or none of them.")
 if OIDC_ISSUER and not OIDC_ISSUER.startswith("https://") and not is_loopback(urlsplit(OIDC_ISSUER).hostname or ""):
-    stop_start("OIDC_ISSUER must begin with https://.")
+    stop_start("OIDC_ISSUER must start with https://.")
 OIDC_GROUPS = {}
 for pair in filter(None, groups.split(";")):
     group, equals, role = (part.strip() for part in pair.partition("="))
@@ -359,7 +359,7 @@ CELERY_TASK_ROUTES = {
     "imagine.privacy.tasks.carry_out_retention": {"queue": "housekeeping"},
     "imagine.privacy.tasks.erase_again": {"queue": "housekeeping"},
 }
-# Shorter than imagine.mail.delivery.CLAIM_DURATION: when a claim expires, nobody is still sending.
+# Shorter than imagine.mail.delivery.CLAIM_DURATION, so that no one is still sending when a claim expires.
 CELERY_TASK_TIME_LIMIT = 80
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 # Take a task from the broker only when a process is free for it. A worker that holds a task it hasn't started crashes
@@ -439,7 +439,7 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": crontab(hour=2, minute=50),
     },
 }
-if DEMO_WITHOUT_SECOND_FACTOR:  # its first summit was in 2019: the first night would take away its guests' names
+if DEMO_WITHOUT_SECOND_FACTOR:  # its first summit was in 2019, so the first night would remove the guests' names
     del CELERY_BEAT_SCHEDULE["delete what people's data is no longer needed for"]
 
 # Logs: one JSON object per line, ids only --------------------------------------------------------------------

@@ -14,6 +14,7 @@ from summit.views import public as public_views
 
 admin.site.enable_nav_sidebar = False  # the start page leads everywhere, and lists need the room
 admin.site.index_title = _("Where things stand")
+admin.site.site_url = "/imagine/"
 
 register_converter(TokenConverter, "token")
 

@@ -56,7 +56,7 @@ PAGES: dict[str, Access] = {
     "mail_year_link": Access(EVERYONE, EVERYONE),
     "email_preferences": Access(EVERYONE, EVERYONE),
     "unsubscribe": Access(EVERYONE, EVERYONE),
-    "delivery_report": Access(EVERYONE, EVERYONE),  # 404 unless there is a secret, and then for whoever signs with it
+    "delivery_report": Access(EVERYONE, EVERYONE),  # 404 unless there is a secret to sign with
     "language": Access(EVERYONE, EVERYONE),
     "privacy": Access(EVERYONE, NOBODY),
     "accessibility": Access(EVERYONE, NOBODY),

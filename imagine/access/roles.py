@@ -1,7 +1,7 @@
-"""The roles of staff: Django groups, with each of their permissions by name. Accounts and groups belong to superusers.
+"""The roles of staff: Django groups, with their permissions by name. Accounts and groups belong to superusers.
 
-A permission that is not here is nobody's but a superuser's, so a new model or page is closed until it is listed.
-imagine/access/pages.py says which role opens which page.
+Only superusers have a permission that isn't listed here, so a new model or page is closed until it is.
+imagine/access/pages.py lists the pages that each role opens.
 """
 
 from django.contrib.auth.models import Group, Permission
@@ -40,7 +40,7 @@ COMMUNITY_RELATIONS_PERMISSIONS = [
     "mail.change_mailing",
     "mail.change_message",
     "mail.change_templateoverride",
-    "mail.view_message",  # it shows what only its recipient was sent
+    "mail.view_message",  # a message shows what was meant for its recipient only
     "partners.add_contact",
     "partners.add_import",
     "partners.add_organization",
@@ -82,15 +82,15 @@ COMMUNITY_RELATIONS_PERMISSIONS = [
 
 ROLES: dict[str, list[str]] = {
     COMMUNITY_RELATIONS: COMMUNITY_RELATIONS_PERMISSIONS,
-    CHECK_IN_DESK: [],  # nothing but the pages of the desk, once there are any
+    CHECK_IN_DESK: [],  # only the pages of the check-in desk, once there are any
     VIEWER: VIEWER_PERMISSIONS,
 }
 
 
 @transaction.atomic
 def create_roles() -> dict[str, int]:
-    """Create missing groups and add missing permissions. Nothing is removed, so additions by a superuser stay. Return
-    the number of permissions added by role. Run `migrate` first: it creates the permissions."""
+    """Create missing groups and add missing permissions. Remove nothing, so that what a superuser added stays. Return
+    the number of permissions added by role. Run `migrate` first, because it creates the permissions."""
     known, given = permissions_by_name(), {}
     for name, permissions in ROLES.items():
         group, _created = Group.objects.get_or_create(name=name)

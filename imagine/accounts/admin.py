@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path, reverse
 from django.utils.decorators import method_decorator
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django_otp.plugins.otp_static.admin import StaticDeviceAdmin  # noqa: F401 (importing it registers what we remove)
@@ -20,12 +21,12 @@ from imagine.accounts import second_factor, sign_in, staff
 from imagine.accounts.forms import EMAIL_TAKEN, AccountForm, ChangeAccountForm, ChangePasswordForm
 from imagine.core.deletion import reasons_to_keep
 
-# They would show the secrets of second factors.
+# Their pages would show the secrets of second factors.
 admin.site.unregister([TOTPDevice, StaticDevice, User, Group])
 
 
 class RecentFactorAdmin(admin.ModelAdmin):
-    """Pages that decide who signs in and what they may do: a session left open must not change that."""
+    """Admin pages that decide who can sign in and what they may do, which a session left open must not change."""
 
     @method_decorator(staff.recent_factor_required)
     def changeform_view(self, request, object_id=None, form_url="", extra_context=None):
@@ -38,7 +39,8 @@ class RecentFactorAdmin(admin.ModelAdmin):
     def changelist_view(self, request, extra_context=None):
         if request.method == "POST" and not sign_in.is_recently_confirmed(request):
             return staff.ask_to_confirm(request.get_full_path())
-        return super().changelist_view(request, extra_context)
+        title = {"title": capfirst(self.opts.verbose_name_plural)}
+        return super().changelist_view(request, title | (extra_context or {}))
 
 
 @admin.register(Group)
@@ -68,7 +70,7 @@ class AccountAdmin(RecentFactorAdmin, UserAdmin):
     def changeform_view(self, request, object_id=None, form_url="", extra_context=None):
         try:
             return super().changeform_view(request, object_id, form_url, extra_context)
-        except IntegrityError:  # another account got the address or the name after the form had looked
+        except IntegrityError:  # another account took the address or the name after the form was validated
             self.message_user(request, EMAIL_TAKEN, messages.ERROR)
             return redirect(request.path)
 
@@ -92,7 +94,7 @@ class AccountAdmin(RecentFactorAdmin, UserAdmin):
         return ", ".join([*kinds, *(str(passkey) for passkey in factors.passkeys)])
 
     def add_view(self, request, form_url="", extra_context=None):
-        """One account at a time: its owner is emailed at once."""
+        """Add one account at a time, because its owner is emailed right away."""
         buttons = {"show_save_and_add_another": False, "show_save_and_continue": False}
         return super().add_view(request, form_url, buttons | (extra_context or {}))
 
@@ -109,13 +111,15 @@ class AccountAdmin(RecentFactorAdmin, UserAdmin):
 
     def response_add(self, request, obj, post_url_continue=None):
         self.message_user(
-            request, _("Account created. We emailed %(email)s a link.") % {"email": obj.email}, messages.SUCCESS
+            request,
+            _("Account created. We emailed %(email)s a link to choose a password.") % {"email": obj.email},
+            messages.SUCCESS,
         )
         return redirect("admin:auth_user_changelist")
 
     @method_decorator(staff.recent_factor_required)
     def reset(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Ask first, then take the second step of an account away."""
+        """Ask for confirmation, then reset an account's second step."""
         if not request.user.is_superuser:
             raise PermissionDenied
         user = get_object_or_404(User, pk=pk)
@@ -123,9 +127,13 @@ class AccountAdmin(RecentFactorAdmin, UserAdmin):
         if request.method == "POST":
             if second_factor.reset(user, by=request.user):
                 self.log_change(request, user, _("Second step reset."))
-                self.message_user(request, _("Second step reset. We emailed them about it."), messages.SUCCESS)
+                self.message_user(
+                    request, _("Second step reset. We emailed %(name)s about it.") % {"name": user}, messages.SUCCESS
+                )
             else:
-                self.message_user(request, _("There was no second step to reset."), messages.WARNING)
+                self.message_user(
+                    request, _("There was no second step to reset for %(name)s.") % {"name": user}, messages.WARNING
+                )
             return redirect(page)
         context = {**self.admin_site.each_context(request), "title": _("Reset second step?"), "account": user}
         return render(request, "admin/accounts/reset.html", context)

@@ -1,10 +1,11 @@
-"""Wrong passwords: counted per account, per account and network address, and per address. Right ones never count.
+"""Count wrong passwords per account, per account and network address, and per address. Right ones don't count.
 
-The right password gets through, however many wrong ones came before: staff and pupils share an address, and whoever
-could lock an account by guessing would. After the first few, each wrong one is told to wait, twice as long each time.
-What stands against guessing from many addresses is the second factor.
+The right password always works, however many wrong ones came before. Staff and students share an address, so someone
+who guesses must not be able to lock an account. After the first few wrong passwords we ask people to wait, twice as
+long each time. The second factor protects against guessing from many addresses.
 
-Only an address with hundreds of failures is turned away unread, except for browsers that have signed in before.
+We reject requests unread only from an address with hundreds of failures, and not from browsers that have signed in
+before.
 """
 
 from datetime import timedelta
@@ -40,21 +41,21 @@ def count_wrong_password(request: HttpRequest, name: str) -> int:
 
 
 def clear_wrong_passwords(request: HttpRequest, name: str) -> None:
-    """The right password came: typing errors before it no longer count."""
+    """Forget the wrong passwords before a right one."""
     RateLimitCount.objects.filter(key__in=[pair_key(request, name), account_key(name)]).delete()
 
 
 def wait_of_address(request: HttpRequest, name: str) -> int:
-    """Return how many seconds an address waits that sent hundreds of wrong passwords lately; browsers that signed in
-    to the account before don't."""
+    """Return how many seconds an address has to wait after hundreds of recent wrong passwords. Browsers that have
+    signed in to the account before don't wait."""
     if is_known_browser(request, name):
         return 0
     return seconds_to_wait(address_key(request), most=MAX_PER_ADDRESS, minutes=ADDRESS_WINDOW)
 
 
 def remember_browser(request: HttpRequest, response: HttpResponse, user: User) -> None:
-    """Mark a browser that a person signed in with, for that account alone. People share an office computer, so it may
-    be known for a few. The mark opens nothing."""
+    """Mark a browser as known to an account after a sign-in. It can be known to a few, because people share an office
+    computer. The mark doesn't sign anyone in."""
     others = [account for account in accounts_of_browser(request) if account != browser_mark(user)]
     response.set_cookie(
         KNOWN_BROWSER_COOKIE,

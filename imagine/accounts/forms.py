@@ -9,7 +9,7 @@ from imagine.accounts import emails
 from imagine.accounts.staff import find_account, is_email_taken
 from imagine.core.security_events import current_user
 
-MAX_LENGTH_EMAIL = 150  # what fits into a username
+MAX_LENGTH_EMAIL = 150  # the longest username
 EMAIL_TAKEN = _("There’s already an account with this email address.")
 
 
@@ -24,7 +24,7 @@ class SignInForm(AuthenticationForm):
 
     error_messages = {
         "invalid_login": _("That email or username and password don’t match. Check both and try again."),
-        "inactive": _("This account is turned off."),
+        "inactive": _("This account is turned off. Ask whoever manages accounts."),
     }
 
     def __init__(self, *args, **kwargs):
@@ -44,7 +44,7 @@ class SignInForm(AuthenticationForm):
 
 
 class CodeForm(forms.Form):
-    """A code of an authenticator app or a recovery code."""
+    """A code from an authenticator app, or a recovery code."""
 
     code = forms.CharField(
         label=_("Code"),
@@ -61,8 +61,8 @@ class TotpForm(CodeForm):
         "^[0-9 ]{6,8}$",
         label=_("6-digit code"),
         error_messages={
-            "required": _("Enter the code that your app shows."),
-            "invalid": _("Enter the 6 digits that your app shows."),
+            "required": _("Enter the code your app shows."),
+            "invalid": _("Enter the 6 digits your app shows."),
         },
         widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "inputmode": "numeric", "autofocus": True}),
     )
@@ -85,11 +85,11 @@ class ChoosePasswordForm(SetPasswordForm):
         super().__init__(*args, **kwargs)
         self.fields["new_password1"].label = _("New password")
         self.fields["new_password1"].help_text = _("At least 12 characters. A few unrelated words work well.")
-        self.fields["new_password2"].label = _("New password again")
+        self.fields["new_password2"].label = _("Confirm new password")
 
 
 class ChangePasswordForm(AdminPasswordChangeForm):
-    """A superuser sets someone's password, and they are told by email."""
+    """Let a superuser set someone's password, and email that person about it."""
 
     @transaction.atomic
     def save(self, commit: bool = True) -> User:
@@ -105,7 +105,7 @@ class AccountForm(forms.ModelForm):
     email = forms.EmailField(
         label=_("Email"),
         max_length=MAX_LENGTH_EMAIL,
-        help_text=_("They sign in with it. We’ll email them a link to choose a password."),
+        help_text=_("They’ll sign in with this address. We’ll email them a link to choose a password."),
         error_messages={
             "required": _("Enter their email address."),
             "invalid": _("Enter an email address, like name@example.org."),
@@ -117,8 +117,8 @@ class AccountForm(forms.ModelForm):
         empty_label=None,
         widget=forms.RadioSelect,
         help_text=_(
-            "Community Relations can do everything except manage accounts. Viewer can see and export, but not food and "
-            "access needs. Check-in desk opens nothing yet."
+            "Community Relations can do everything except manage accounts. Viewer can view, and export up to 500 rows, "
+            "but can’t see food and access needs or sent email. Check-in desk has no pages yet."
         ),
         error_messages={"required": _("Choose a role.")},
     )

@@ -1,4 +1,4 @@
-"""Without a second factor, nobody is signed in."""
+"""No one is signed in without a second factor."""
 
 from collections.abc import Callable
 
@@ -37,7 +37,7 @@ def is_signed_in(request: HttpRequest, user) -> bool:
 
 
 def is_opened_by_person(request: HttpRequest) -> bool:
-    """Whether it is a staff page, and no script refreshes it. Scripts say that they don't navigate, but not over HTTP;
-    the one that asks how long the session lasts is ours."""
+    """Return whether a person opened a staff page, not a script that refreshes it. Browsers say so in Sec-Fetch-Mode,
+    but not over plain HTTP, so the URL that our own script asks is excluded by name."""
     is_staff_page = request.path.startswith(settings.ADMIN_PATH) and request.path != reverse("session_status")
     return is_staff_page and request.headers.get("Sec-Fetch-Mode", "navigate") == "navigate"

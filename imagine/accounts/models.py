@@ -11,14 +11,16 @@ from django.utils.translation import gettext_lazy as _
 
 
 class StaffSession(AbstractBaseSession):
-    """One browser's session. `expire_date` is when it ends if nothing more happens: imagine.accounts.sessions."""
+    """One browser's session. It ends at `expire_date` unless it is used again (imagine.accounts.sessions)."""
 
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True, related_name="+")
-    signed_in_at = models.DateTimeField(null=True)
-    last_used_at = models.DateTimeField(null=True)
-    network = models.CharField(max_length=43, blank=True)  # the address without its last part
-    browser = models.CharField(max_length=60, blank=True)
-    is_shared_computer = models.BooleanField(default=False)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, null=True, related_name="+", verbose_name=_("staff account")
+    )
+    signed_in_at = models.DateTimeField(_("signed in"), null=True)
+    last_used_at = models.DateTimeField(_("last active"), null=True)
+    network = models.CharField(_("network"), max_length=43, blank=True)  # the address without its last part
+    browser = models.CharField(_("browser"), max_length=60, blank=True)
+    is_shared_computer = models.BooleanField(_("shared computer"), default=False)
 
     class Meta:
         verbose_name = _("session")
@@ -32,7 +34,7 @@ class StaffSession(AbstractBaseSession):
 
     @property
     def public_id(self) -> str:
-        """What a page may show: the key itself would open the session."""
+        """Return an identifier that pages may show, because the key itself would open the session."""
         return salted_hmac("imagine.accounts.StaffSession", self.session_key).hexdigest()[:16]
 
 
@@ -52,7 +54,7 @@ class Passkey(models.Model):
 
 
 class SsoIdentity(models.Model):
-    """Whom the district's single sign-on means by a subject."""
+    """The account that a subject of the district's single sign-on belongs to."""
 
     user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="sso_identity")
     issuer = models.CharField(max_length=200)

@@ -1,4 +1,4 @@
-"""Passkeys (WebAuthn) as a second step, over fido2. Loaded where used: its cryptography takes 5 MB.
+"""Passkeys (WebAuthn) as a second step, with fido2. Imported where used, because its cryptography takes 5 MB.
 
 A challenge is kept in the session and used once. The page's script takes the options from the page and sends the
 credential back as one field of a form.
@@ -37,7 +37,7 @@ class WrongPasskey(RuleViolation):
 
 
 def server() -> Fido2Server:
-    """Passkeys belong to the admin's host name. Browsers take no IP address, so on this machine that is localhost."""
+    """Return the server for the admin's host name. Browsers reject IP addresses, so on this machine it is localhost."""
     site = urlsplit(settings.ADMIN_SITE_URL)
     is_here = site.hostname in {"127.0.0.1", "::1", "localhost"}
     host = "localhost" if is_here else str(site.hostname)

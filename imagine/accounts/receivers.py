@@ -31,7 +31,7 @@ def on_roles_changed(instance: Model, action: str, pk_set: set[int] | None, **kw
 
 @receiver(pre_delete, sender=Group)
 def on_role_deleted(instance: Group, **kwargs) -> None:
-    """Deleting a role takes it from its people without another signal."""
+    """Deleting a role takes it away from its people without another signal."""
     end_sessions_of(instance.user_set.all())
 
 
@@ -43,6 +43,6 @@ def end_sessions_of(users: QuerySet[User]) -> None:
 
 @receiver(resend_requested)
 def on_resend_requested(message: Message, **kwargs) -> None:
-    """A link to choose a password works once, and the rest is old news."""
+    """A link to choose a password works only once, and other emails about accounts would be out of date."""
     if message.kind in AccountEmailKind.values:
-        raise CannotResend(_("Emails about accounts can’t be sent again. “Forgot your password?” sends a new link."))
+        raise CannotResend(_("You can’t resend emails about accounts. For a new link, use “Forgot your password?”"))

@@ -1,7 +1,7 @@
-"""Authenticator apps (TOTP) and recovery codes, over django-otp, and what holds for every second factor.
+"""Authenticator apps (TOTP) and recovery codes, with django-otp, and what all second factors have in common.
 
-django-otp keeps a code from being used twice and makes each wrong one wait twice as long as the one before. It would
-store recovery codes as they are; we give it their keyed hash instead.
+django-otp keeps a code from being used twice, and doubles the wait after each wrong one. It would store recovery codes
+in plain text, so we store their keyed hash.
 """
 
 import base64
@@ -37,8 +37,8 @@ GROUP = 4  # a code is three groups of four characters: 59 random bits
 
 
 class CodeCheck(NamedTuple):
-    """`factor` is the kind that the code belongs to, "" for a wrong code. `wait` is in seconds, until the next try. An
-    earlier one isn't even `tried`."""
+    """The `factor` that a code belongs to, "" for a wrong one, and the seconds to `wait` before the next try. A code
+    that came too early wasn't `tried`."""
 
     factor: str
     wait: int = 0
@@ -47,7 +47,7 @@ class CodeCheck(NamedTuple):
 
 @dataclass(frozen=True)
 class Factors:
-    """What an account has."""
+    """An account's second factors."""
 
     totp: TOTPDevice | None
     passkeys: list
@@ -136,7 +136,7 @@ def confirm_totp(session: SessionBase, user: User, code: str) -> CodeCheck:
 
 
 def secret_of(device: TOTPDevice) -> str:
-    """Return the key to type where a camera can't scan it, in groups of four."""
+    """Return the key in groups of four, for people who can't scan it."""
     secret = base64.b32encode(device.bin_key).decode().rstrip("=")
     return " ".join(secret[start : start + 4] for start in range(0, len(secret), 4))
 
@@ -172,14 +172,14 @@ def hash_recovery_code(user: User, code: str) -> str:
 
 
 def announce_added(user: User, factor: str) -> None:
-    """Tell the person by email, in case it wasn't them."""
+    """Email the person, in case it wasn't them."""
     emails.queue_factor_added(user, factor)
     record_event(AccountEventKind.SECOND_FACTOR_ADDED, user, user=user, factor=factor)
 
 
 @transaction.atomic
 def remove(user: User, factor: str, *, passkey: int | None = None) -> bool:
-    """Take one factor away. Return False if it is gone already or the account's last."""
+    """Remove one factor. Return False if it is already gone or the account's last one."""
     User.objects.select_for_update().get(pk=user.pk)
     if factors_of(user).count < 2:
         return False
@@ -193,8 +193,8 @@ def remove(user: User, factor: str, *, passkey: int | None = None) -> bool:
 
 @transaction.atomic
 def reset(user: User, *, by: User | None = None) -> bool:
-    """Take all factors and sessions of an account away, so that its owner sets one up at the next sign-in, and email
-    the owner. Without `by`, someone did it on the command line. Return False if there was nothing to take."""
+    """Remove all factors and sessions of an account, so that its owner sets up a new factor at the next sign-in, and
+    email the owner. Without `by`, someone did it on the command line. Return False if there was no factor."""
     User.objects.select_for_update().get(pk=user.pk)
     rows = (TOTPDevice.objects.filter(user=user), StaticDevice.objects.filter(user=user), user.passkeys.all())
     had_any = sum(queryset.delete()[0] for queryset in rows) > 0

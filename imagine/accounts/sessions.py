@@ -1,8 +1,8 @@
 """Where sessions are stored, and when they end (`SESSION_ENGINE`).
 
-A session ends 12 hours after sign-in, or after 30 minutes without use; 10 on a shared computer. Its row's `expire_date`
-is the earlier of the two, so an ended session is simply not found. Only what a person does extends it: a page that
-refreshes itself doesn't.
+A session ends 12 hours after sign-in, or after 30 minutes without use (10 on a shared computer). Its row's
+`expire_date` is the earlier of the two, so an ended session isn't found. Only a person's actions extend it, not a page
+that refreshes itself.
 """
 
 import re
@@ -75,7 +75,7 @@ def as_datetime(seconds: float | None) -> datetime | None:
 
 
 def start_session(request: HttpRequest) -> None:
-    """Note when and where the session of a person who just signed in begins."""
+    """Store when and where a person signed in."""
     session = request.session
     session[SIGNED_IN_AT] = session[LAST_USED_AT] = int(time.time())
     session[NETWORK] = shorten_address(client_address(request))
@@ -83,7 +83,7 @@ def start_session(request: HttpRequest) -> None:
 
 
 def extend(request: HttpRequest) -> None:
-    """Note that the person is still there."""
+    """Store that the person is still active."""
     if time.time() - request.session.get(LAST_USED_AT, 0) > EXTEND_AFTER:
         request.session[LAST_USED_AT] = int(time.time())
 
@@ -97,8 +97,8 @@ def end_sessions(user: User, sessions: QuerySet[StaffSession]) -> int:
 
 
 def forget_if_ended(request: HttpRequest) -> None:
-    """Forget a session that this very request has ended, as when superusers give up their own rights: to save it would
-    be an error. The next page still shows what was done."""
+    """Forget a session that this request itself ended, as when superusers give up their own rights, because saving it
+    would raise an error. The messages for the next page stay."""
     session = request.session
     if session.modified and session.session_key and not session.exists(session.session_key):
         messages = session.get(SessionStorage.session_key)
@@ -108,7 +108,7 @@ def forget_if_ended(request: HttpRequest) -> None:
 
 
 def browser_name(user_agent: str) -> str:
-    """Return what a browser calls itself in a word or two: Chrome, Windows."""
+    """Return a browser's name and system, such as "Chrome, Windows"."""
     browser = next((name for mark, name in BROWSERS.items() if re.search(rf"\b{mark}\w*/", user_agent)), "")
     system = next((name for mark, name in SYSTEMS.items() if mark in user_agent), "")
     return ", ".join(filter(None, (browser, system)))

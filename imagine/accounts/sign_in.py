@@ -1,7 +1,7 @@
-"""Signing in: the password or the district's single sign-on first, then a second factor, and only then a session.
+"""Signing in: first the password or the district's single sign-on, then a second factor, and only then a session.
 
-Between the two steps, the session names the person but belongs to no one: `request.user` is anonymous. A session of an
-account counts only with the mark of the factor that opened it, whatever else may have written it.
+Between the two steps, the session names the person but `request.user` is anonymous. An account's session counts only
+if it stores which factor opened it.
 """
 
 import time
@@ -25,7 +25,7 @@ BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
 def begin_sign_in(request: HttpRequest, user: User, *, shared_computer: bool = False, next_url: str = "") -> None:
-    """The first step succeeded: remember who it is until the second."""
+    """Remember who finished the first step until the second."""
     request.session.flush()
     request.session[PENDING] = {
         "user": user.pk,
@@ -37,7 +37,7 @@ def begin_sign_in(request: HttpRequest, user: User, *, shared_computer: bool = F
 
 
 def pending_user(request: HttpRequest) -> User | None:
-    """Return who passed the first step in this browser, not long ago, and with the password they still have."""
+    """Return who finished the first step in this browser recently, unless their password has changed since."""
     pending = request.session.get(PENDING)
     if not pending or time.time() - pending["since"] > PENDING_SECONDS:
         return None
@@ -46,7 +46,7 @@ def pending_user(request: HttpRequest) -> User | None:
 
 
 def complete_sign_in(request: HttpRequest, user: User, factor: str) -> str:
-    """Both steps succeeded: sign the person in. Return where they wanted to go, "" if nowhere in particular."""
+    """Sign the person in after both steps. Return where they wanted to go, "" for nowhere in particular."""
     pending = request.session.pop(PENDING)
     login(request, user, backend=BACKEND)
     request.session[FACTOR] = factor
@@ -56,13 +56,13 @@ def complete_sign_in(request: HttpRequest, user: User, factor: str) -> str:
 
 
 def mark_confirmed(request: HttpRequest) -> None:
-    """The person at the browser has just given a second factor."""
+    """Store that the person just used a second factor."""
     request.session[CONFIRMED_AT] = int(time.time())
 
 
 def is_recently_confirmed(request: HttpRequest) -> bool:
-    """Whether the person gave a second factor lately: a session left open must not change how one signs in. Who opened
-    a form in time has as long again to send it. Someone who has no factor, as in the demo, can't give one."""
+    """Return whether the person used a second factor recently, because a session left open must not change how someone
+    signs in. Someone who opened a form in time has as long again to submit it. Without a factor, return True."""
     longest = RECENT * 2 if request.method == "POST" else RECENT
     if time.time() - request.session.get(CONFIRMED_AT, 0) < longest:
         return True
@@ -70,11 +70,11 @@ def is_recently_confirmed(request: HttpRequest) -> bool:
 
 
 def is_complete(request: HttpRequest) -> bool:
-    """Whether the session was opened with a second factor, or doesn't need one."""
+    """Return whether the session was opened with a second factor, or doesn't need one."""
     factor = request.session.get(FACTOR)
     return bool(factor) and (factor != DEMO or is_exempt(request))
 
 
 def is_exempt(request: HttpRequest) -> bool:
-    """Whether the password is enough: only in the demo, and only while nothing but this machine can reach it."""
+    """Return whether the password is enough: only in the demo, and only for requests from this machine."""
     return settings.DEMO_WITHOUT_SECOND_FACTOR and is_from_this_machine(request)

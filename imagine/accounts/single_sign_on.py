@@ -1,4 +1,4 @@
-"""Sign-in with the district's OpenID Connect, over PyJWT. Off unless its four variables are set. Loaded where used.
+"""Sign-in with the district's OpenID Connect, with PyJWT. Off unless its four variables are set. Imported where used.
 
 The authorization code flow with PKCE: the browser goes to the district and comes back with a code, which we trade for
 an ID token. Only an ID token that the issuer signed for us, and that names this sign-in's nonce, says who it is. The
@@ -87,7 +87,7 @@ def redirect_uri() -> str:
 
 
 def provider() -> dict[str, Any]:
-    """Return what the district's server says about itself, read anew every hour."""
+    """Return what the district's server says about itself, read again every hour."""
     return _provider(settings.OIDC_ISSUER, int(time.time() // 3600))
 
 
@@ -135,15 +135,14 @@ def ask(address: str, form: bytes | None = None) -> dict[str, Any]:
 
 
 def check_address(address: str) -> None:
-    """Answers travel encrypted, except on this machine."""
+    """Raise SignInRejected unless answers are encrypted or come from this machine."""
     if not address.startswith(("https://", "http://127.0.0.1:", "http://localhost:")):
         raise SignInRejected
 
 
 def verified_claims(token: str, *, nonce: str) -> dict[str, Any]:
-    """Return what a token says, if the district signed it for us, lately, and for this sign-in.
-
-    Raise SignInRejected."""
+    """Return what a token says if the district signed it for us, recently, and for this sign-in. Otherwise raise
+    SignInRejected."""
     try:
         claims = jwt.decode(
             token,
@@ -167,12 +166,12 @@ def verified_claims(token: str, *, nonce: str) -> dict[str, Any]:
 
 
 def account_of(claims: dict[str, Any]) -> User:
-    """Return the account that the claims are about, with the roles of its groups; a new one for a new person. Raise
-    SignInRejected for who is in none of the groups, and take the roles they had."""
+    """Return the account the claims are about, with the roles of its groups. Create it for a new person. For someone in
+    none of the groups, take away their roles and raise SignInRejected."""
     roles = roles_of(claims)
     try:
         return account_with_roles(claims, roles)
-    except IntegrityError as error:  # another browser of theirs came back at the same moment
+    except IntegrityError as error:  # they came back in another browser at the same moment
         raise SignInRejected from error
 
 

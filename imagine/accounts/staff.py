@@ -1,4 +1,4 @@
-"""Creating staff accounts, and who may look at the pages about one's own account."""
+"""Create and find staff accounts, and protect the pages about a person's own account."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -20,7 +20,7 @@ RESET_LIMITS = ((10, 1), (24 * 60, 10))  # emails to one account: minutes, most
 
 @transaction.atomic
 def create_account(user: User, *, name: str, role: Group, by: User) -> None:
-    """Save a new account with an address. It works as soon as its owner chose a password with the link we email."""
+    """Save a new account with an address. It works once its owner has chosen a password with the link we email."""
     user.username, user.first_name, user.is_staff = user.email.lower(), name, True
     user.set_unusable_password()
     user.save()
@@ -30,8 +30,8 @@ def create_account(user: User, *, name: str, role: Group, by: User) -> None:
 
 @transaction.atomic
 def change_account(user: User) -> None:
-    """Save a changed account. One named by its address stays so. One that was turned off, or is no longer a
-    superuser, loses its sessions."""
+    """Save a changed account. If the username is the address, change both. End the sessions of an account that was
+    turned off or is no longer a superuser."""
     before = User.objects.select_for_update().get(pk=user.pk)
     if user.email and user.username == before.email.lower() != user.email.lower():
         user.username = user.email.lower()
@@ -41,8 +41,8 @@ def change_account(user: User) -> None:
 
 
 def find_account(name: str) -> User | None:
-    """Return whom someone means who types this as their email or username. Most accounts are named by their address in
-    lower case; one made on the command line may have any name."""
+    """Return the account with this email or username. Most usernames are the address in lower case, but one created on
+    the command line can be anything."""
     name = name.strip().replace("\x00", "")  # PostgreSQL stores no NUL
     if "@" not in name:
         return User.objects.filter(username=name).first()
@@ -58,7 +58,7 @@ def is_email_taken(email: str, *, by_other_than: User | None = None) -> bool:
 
 @transaction.atomic
 def request_password_reset(email: str) -> None:
-    """Email a link to choose a new password, if there is such an account and it didn't get many lately."""
+    """Email a link to choose a new password if there is such an account and it hasn't been sent many recently."""
     for user in User.objects.filter(email__iexact=email, is_active=True, is_staff=True):
         is_allowed = all(
             not wait_for_try(f"password reset in {minutes} minutes:{user.pk}", most=most, minutes=minutes)
@@ -69,7 +69,7 @@ def request_password_reset(email: str) -> None:
 
 
 def recent_factor_required(view: Callable) -> Callable:
-    """Decorate a view of signed-in staff that changes how an account signs in: a second factor has to be recent."""
+    """Decorate a view that changes how an account signs in, so that it asks for a recent second factor."""
 
     @wraps(view)
     def wrapper(request: HttpRequest, *args, **kwargs) -> HttpResponse:

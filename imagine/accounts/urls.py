@@ -1,4 +1,4 @@
-"""Pages of signing in and of one's own account, under the admin's path."""
+"""The pages for signing in and for a person's own account, under the admin's path."""
 
 from django.urls import path
 

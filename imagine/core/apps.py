@@ -9,8 +9,8 @@ from django.utils.translation import gettext_lazy as _
 from imagine.core.database import set_timeouts
 
 OLD_LAYOUT = (
-    "This database has the tables of an unreleased version and cannot be migrated: start with an empty one"
-    " (for the demo, run “make demo-reset”)."
+    "This database was made by an unreleased version and can't be migrated. Start with an empty one (for the demo, run"
+    " “make demo-reset”)."
 )
 
 
@@ -27,8 +27,7 @@ class CoreConfig(AppConfig):
 
 
 def reject_old_layout(*, using: str, **kwargs) -> None:
-    """Stop `migrate` with one sentence if the database has tables of an unreleased version (their app was
-    "imagine")."""
+    """Stop `migrate` if the database has tables of an unreleased version, whose app was called "imagine"."""
     recorder = MigrationRecorder(connections[using])
     if recorder.has_table() and recorder.migration_qs.filter(app="imagine").exists():
         raise CommandError(OLD_LAYOUT)

@@ -10,6 +10,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.db.models import Model
 from django.template.loader import render_to_string
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from imagine.core.models import AuditEntry
 
@@ -26,17 +27,17 @@ SYSTEM = Actor(AuditEntry.ActorKind.SYSTEM)
 
 MAX_ENTRIES = 100  # in a history table
 MAX_LENGTH_REASON = AuditEntry._meta.get_field("reason").max_length
-# What is logged although it isn't a field.
+# Labels of logged values that aren't fields.
 EXTRA_LABELS = {
     "answer": _("answer"),
-    "came": _("came"),
-    "canceled": _("cancelled"),
+    "came": pgettext_lazy("change history", "attended"),
+    "canceled": pgettext_lazy("change history", "canceled"),
     "contact": _("contact"),
     "guests": _("guests"),
     "invited": _("invited"),
-    "link": _("private link"),
+    "link": _("personal link"),
     "logo": _("logo"),
-    "merged": _("merged with it"),
+    "merged": _("merged record"),
     "needs": _("needs"),
 }
 EXTRA_VALUES = {
@@ -54,7 +55,7 @@ def current_actor() -> Actor:
 
 @contextmanager
 def as_actor(actor: Actor) -> Iterator[None]:
-    """Log changes made inside as made by `actor`."""
+    """Log the changes made inside as made by `actor`."""
     token = _actor.set(actor)
     try:
         yield
@@ -75,8 +76,8 @@ def batch_log() -> Iterator[None]:
 
 
 def log_change(obj: Model, before: dict, after: dict, *, reason: str = "", hidden: tuple[str, ...] = ()) -> None:
-    """Log how `after` differs from `before`, both plain values by field; nothing if they are equal. Of a `hidden` field
-    only the fact that it changed is kept, because what a person took back must not live on here."""
+    """Log how `after` differs from `before`, both plain values by field. Log nothing if they are equal. Of a `hidden`
+    field, keep only that it changed, because what a person took back must not stay here."""
     log_changes([(obj, before, after)], reason=reason, hidden=hidden)
 
 
@@ -104,7 +105,7 @@ def changed_values(before: dict, after: dict, hidden: tuple[str, ...]) -> dict:
 
 
 def has_changed_since(moment: datetime, obj: Model, *fields: str) -> bool:
-    """Whether one of these fields of an object was changed after `moment`, a time by the database's clock."""
+    """Return whether one of these fields of an object changed after `moment`, by the database's clock."""
     entries = AuditEntry.objects.about(obj).filter(changes__has_any_keys=fields)
     return entries.filter(created_at__gt=moment).exists()
 

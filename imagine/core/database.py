@@ -29,8 +29,8 @@ def check_timeouts(databases=None, **kwargs) -> list[Warning]:
     """Run by `migrate` and by `check --database default`."""
     return [
         Warning(
-            f"PostgreSQL sets no {name}, so a session may wait without end.",
-            hint=f"Run as the application's role: ALTER ROLE CURRENT_USER SET {name} = '{value}';",
+            f"PostgreSQL has no {name}, so a session could wait forever.",
+            hint=f"Run this as the application's role: ALTER ROLE CURRENT_USER SET {name} = '{value}';",
             id="core.W001",
         )
         for alias in databases or ()

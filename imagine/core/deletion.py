@@ -9,7 +9,7 @@ from imagine.core.signals import deletion_requested
 
 
 class DeletionRefused(RuleViolation):
-    """Something has to stay. The text says why."""
+    """Something must not be deleted. The text says why."""
 
 
 def reasons_to_keep(rows: Sequence[Model]) -> list[str]:

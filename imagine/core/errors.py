@@ -1,2 +1,2 @@
 class RuleViolation(Exception):
-    """A rule doesn't allow something. The text, if any, is a sentence for the person who tried, in their language."""
+    """A rule doesn't allow something. Its text, if any, tells the person who tried, in their language."""

@@ -17,6 +17,6 @@ class PathCookieStorage(CookieStorage):
 
 
 def message_storage(request: HttpRequest) -> BaseStorage:
-    """Keep staff's messages, which name people, in their session. Those for visitors, who have none, name nobody."""
+    """Keep staff's messages, which name people, in the session. Visitors have none, but their messages name no one."""
     has_session = settings.SESSION_COOKIE_NAME in request.COOKIES
     return SessionStorage(request) if has_session else PathCookieStorage(request)

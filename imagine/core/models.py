@@ -11,21 +11,22 @@ from imagine.core.relations import AboutQuerySet
 
 
 class AuditEntry(models.Model):
-    """One change of one object: who, when, and each field from what to what. imagine.core.audit writes it."""
+    """One change of one object: who made it, when, and the old and new value of each field. imagine.core.audit writes
+    it."""
 
     class ActorKind(models.TextChoices):
-        GUEST = "guest", _("the guest, by link")
+        GUEST = "guest", _("guest or partner")
         STAFF = "staff", _("staff")
-        SYSTEM = "system", _("by itself")
+        SYSTEM = "system", _("automatic")
 
     content_type = models.ForeignKey(ContentType, on_delete=models.CASCADE)
     object_id = models.PositiveBigIntegerField()
     about = GenericForeignKey()
-    created_at = models.DateTimeField(db_default=Now())
-    actor_kind = models.CharField(max_length=8, choices=ActorKind)
-    actor_name = models.CharField(max_length=150, blank=True)
-    changes = models.JSONField()
-    reason = models.CharField(max_length=300, blank=True)
+    created_at = models.DateTimeField(_("when"), db_default=Now())
+    actor_kind = models.CharField(_("who"), max_length=8, choices=ActorKind)
+    actor_name = models.CharField(_("username"), max_length=150, blank=True)
+    changes = models.JSONField(_("changes"))
+    reason = models.CharField(_("reason"), max_length=300, blank=True)
 
     objects = AboutQuerySet.as_manager()
 
@@ -37,7 +38,7 @@ class AuditEntry(models.Model):
 
 
 class SecurityEventKind(models.TextChoices):
-    """What the activity log records in any app. Apps with kinds of their own register them."""
+    """What the activity log records in any app. Apps register kinds of their own."""
 
     SIGNED_IN = "signed_in", _("Signed in")
     SIGNED_OUT = "signed_out", _("Signed out")
@@ -48,7 +49,7 @@ class SecurityEventKind(models.TextChoices):
     ACCOUNT_DELETED = "account_deleted", _("Account deleted")
     ROLE_CHANGED = "role_changed", _("Role changed")
     EXPORTED = "exported", _("Exported")
-    SEVERAL_CHANGED = "several_changed", _("Several records changed at once")
+    SEVERAL_CHANGED = "several_changed", _("Several records changed")
     LINK_REPLACED = "link_replaced", _("Personal link replaced")
     RECORD_DELETED = "record_deleted", _("Record deleted")
     SETTING_CHANGED = "setting_changed", _("Setting changed")
@@ -82,7 +83,7 @@ class SecurityEvent(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.DO_NOTHING, db_constraint=False, null=True, related_name="+"
     )
     user_name = models.CharField(_("who"), max_length=150, blank=True)
-    network = models.CharField(_("from where"), max_length=43, blank=True)
+    network = models.CharField(_("network"), max_length=43, blank=True)
     content_type = models.ForeignKey(
         ContentType, on_delete=models.DO_NOTHING, db_constraint=False, null=True, related_name="+"
     )

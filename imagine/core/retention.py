@@ -16,7 +16,7 @@ REMOVED_NAME = "–"
 
 
 def hide_values(objects: Iterable[Model], fields: Collection[str]) -> None:
-    """Keep of these fields' changes only that they happened, when and by whom."""
+    """Hide the values of these fields' changes. Keep only that they changed, when, and who changed them."""
     entries = list(AuditEntry.objects.about_any(objects).filter(changes__has_any_keys=list(fields)))
     for entry in entries:
         entry.changes |= {field: HIDDEN for field in fields if field in entry.changes}

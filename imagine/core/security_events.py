@@ -47,8 +47,8 @@ def record_event(
 def record_failure(
     kind: TextChoices, about: Model | None = None, *, request: HttpRequest | None = None, **others: Any
 ) -> None:
-    """Record that a sign-in failed, unless its network filled the log with such rows in the last hour. Then one row
-    says that there were more."""
+    """Record that a sign-in failed. If its network has filled the log in the last hour, record only once that there
+    were more."""
     if request and wait_for_try(f"recorded failures:{hashed_network(request)}", most=MAX_FAILURES, minutes=60):
         if not wait_for_try(f"unlisted failures:{hashed_network(request)}", most=1, minutes=60):
             record_event(kind, request=request, unlisted=True)
@@ -62,7 +62,7 @@ def signed_in_user(request: HttpRequest | None) -> User | None:
 
 
 def current_user() -> User | None:
-    """Return who is signed in where the current request comes from."""
+    """Return the user of the current request."""
     return signed_in_user(_request.get())
 
 

@@ -151,7 +151,7 @@ def find_gaps() -> list[str]:
     entries = {key_of_entry(entry): entry for entry in load_catalog()}
     now = set(collect_messages())
     lines = [f"missing: {key.singular!r}" for key in now - set(entries)]
-    lines += [f"no longer said: {key.singular!r}" for key in set(entries) - now]
+    lines += [f"unused: {key.singular!r}" for key in set(entries) - now]
     for entry in entries.values():
         if not entry.translated() or entry.fuzzy:
             lines.append(f"untranslated: {entry.msgid!r}")

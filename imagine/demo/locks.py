@@ -1,4 +1,4 @@
-"""Claim what only one demo can have, its folder and its port, or stop with one sentence."""
+"""Claim what only one demo can have, its folder and its port, or exit with an error message."""
 
 import fcntl
 import os
@@ -17,8 +17,8 @@ def lock_folder(file: Path):
     except BlockingIOError:
         lock.seek(0)
         sys.exit(
-            f"A demo is already running in this folder, as process {lock.read().strip()}: "
-            "stop it with Ctrl-C in its terminal first."
+            f"A demo is already running in this folder, as process {lock.read().strip()}. "
+            "Press Ctrl-C in its terminal to stop it first."
         )
     lock.truncate(0)
     lock.write(str(os.getpid()))
@@ -41,7 +41,7 @@ def open_listener(port: int) -> socket.socket:
         listener.bind(("127.0.0.1", port))
         listener.listen(128)
     except PermissionError:
-        sys.exit(f"Port {port} is not open to you; choose one above 1023, for example: make demo PORT=8001")
+        sys.exit(f"You can't use port {port}. Choose one above 1023, for example: make demo PORT=8001")
     except OSError:
-        sys.exit(f"Port {port} is taken by another program; choose another one, for example: make demo PORT={port + 1}")
+        sys.exit(f"Another program is using port {port}. Choose another one, for example: make demo PORT={port + 1}")
     return listener

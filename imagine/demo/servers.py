@@ -76,7 +76,7 @@ class Postgres:
                 return
             time.sleep(0.2)
         self.kill()
-        raise ServerError(f"PostgreSQL did not start; {self.log} says why.")
+        raise ServerError(f"PostgreSQL didn't start. Details: {self.log}")
 
     def stop(self) -> None:
         """End every session and shut down cleanly."""
@@ -108,7 +108,7 @@ class Postgres:
         process = self.run("initdb", *arguments, "-E", "UTF8", "--no-locale", "-N")
         if process.wait() != 0:
             shutil.rmtree(self.data, ignore_errors=True)
-            raise ServerError(f"PostgreSQL's data folder could not be made; {self.log} says why.")
+            raise ServerError(f"PostgreSQL's data folder couldn't be created. Details: {self.log}")
 
     def run(self, program: str, *arguments, death_signal: int = signal.SIGTERM) -> subprocess.Popen:
         other_user = {}
@@ -162,7 +162,7 @@ class Valkey:
         store_pid(self.process, self.folder / "pid")
         if not wait_until(self.accepts_or_dead, 10) or not self.alive:
             self.kill()
-            raise ServerError(f"Valkey did not start; {self.log} says why.")
+            raise ServerError(f"Valkey didn't start. Details: {self.log}")
 
     def stop(self) -> None:
         if self.process:

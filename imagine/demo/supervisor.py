@@ -69,7 +69,7 @@ class Watch:
             self.due = now + self.pause
             self.pause = min(max(1, 2 * self.pause), MAX_PAUSE)
         elif now >= self.due:
-            print_line(f"{self.child.name} had stopped and is started again.")
+            print_line(f"{self.child.name} stopped. Restarting it ...")
             self.due = None
             self.started = now
             with contextlib.suppress(ServerError, OSError):

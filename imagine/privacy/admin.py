@@ -1,4 +1,4 @@
-"""Everything about a person, erasing them, and holds. Addresses of these pages name a row, never an email address."""
+"""Everything about a person, erasing them, and holds. The URLs of these pages name a row, never an email address."""
 
 from typing import NamedTuple
 
@@ -10,6 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import path
 from django.utils import timezone
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
@@ -30,8 +31,8 @@ class FindPersonForm(forms.Form):
 
 
 class PersonPage(NamedTuple):
-    """The person of a page, and the row that its address names. Someone who is only mentioned has none: their pages are
-    answers to the form that finds people."""
+    """The person a page is about, and the row in its URL. Someone who is only mentioned has no row; their pages are
+    responses to the search form."""
 
     person: Person
     row: Model | None = None
@@ -60,14 +61,17 @@ def row_or_none(label: str, pk: str) -> Model | None:
 
 @admin.register(Erasure)
 class ErasureAdmin(ReadOnlyMixin, admin.ModelAdmin):
-    """The list of erasures leads to the search for a person. Nothing in it can be changed."""
+    """The read-only list of erasures, which leads to the search for a person."""
 
     list_display = ("erased_at", "erased_by", "tables")
     list_display_links = None
 
+    def changelist_view(self, request, extra_context=None):
+        return super().changelist_view(request, {"title": _("Erasures")} | (extra_context or {}))
+
     @admin.display(description=_("records"))
     def tables(self, erasure: Erasure) -> str:
-        return ", ".join(f"{TABLES[label].title}: {number}" for label, number in erasure.counts.items())
+        return ", ".join(f"{capfirst(TABLES[label].title)}: {number}" for label, number in erasure.counts.items())
 
     def get_urls(self):
         return [
@@ -83,7 +87,7 @@ class ErasureAdmin(ReadOnlyMixin, admin.ModelAdmin):
         ]
 
     def require(self, request: HttpRequest, *permissions: str) -> dict:
-        """Return what every page of the admin shows. Raise PermissionDenied."""
+        """Return the context of every admin page. Raise PermissionDenied."""
         if not all(request.user.has_perm(f"privacy.{permission}") for permission in permissions):
             raise PermissionDenied
         return self.admin_site.each_context(request)
@@ -114,7 +118,7 @@ def find_person(request: HttpRequest, context: dict) -> HttpResponse:
             return redirect(page, row._meta.label_lower, row.pk)
         if everything_about(person):
             return show_mentioned_person(request, PersonPage(person), context)
-        form.add_error("email", _("We have nothing about this address."))
+        form.add_error("email", _("We don’t have anything about this address. Check the spelling."))
     return render(request, "admin/privacy/find.html", context | {"title": _("Find a person"), "form": form})
 
 
@@ -153,7 +157,7 @@ def download_person(request: HttpRequest, page: PersonPage) -> HttpResponse:
 
 
 def record_export(page: PersonPage, found: list[Found]) -> SecurityEvent:
-    """Name the person by a row about them, for someone who is only mentioned by one that does."""
+    """Record who was exported by naming a row about them or, if there is none, one that mentions them."""
     mentioning = (each.rows[0] for each in found if each.model is not StaffSession)  # whose key is a secret
     return record_event(
         SecurityEventKind.EXPORTED,
@@ -181,14 +185,16 @@ def erase_person(request: HttpRequest, page: PersonPage) -> HttpResponse:
         messages.error(request, str(refused))
         return redirect("admin:privacy_erasure_changelist")
     number = sum(erasure.counts.values())
-    done = ngettext("Person erased: %(number)d record.", "Person erased: %(number)d records.", number)
+    done = ngettext(
+        "Person erased. They were in %(number)d record.", "Person erased. They were in %(number)d records.", number
+    )
     messages.success(request, done % {"number": number})
     return redirect("admin:privacy_erasure_changelist")
 
 
 class HoldForm(forms.ModelForm):
     email = AddressField(
-        label=_("Email"), max_length=254, help_text=_("Nothing about this address is deleted while the hold lasts.")
+        label=_("Email"), max_length=254, help_text=_("Until the hold ends, nothing about this address is deleted.")
     )
 
     class Meta:
@@ -202,7 +208,7 @@ class HoldForm(forms.ModelForm):
 
 @admin.register(Hold)
 class HoldAdmin(admin.ModelAdmin):
-    """To end a hold, staff set its last day to yesterday: that it was there stays on record."""
+    """Staff end a hold by setting its last day to yesterday, so that a record of it stays."""
 
     form = HoldForm
     list_display = ("email", "reason", "ends_on", "is_active", "created_by")

@@ -1,7 +1,7 @@
-"""Erase a person: through the rules of each table, then wherever the address is still mentioned.
+"""Erase a person: by the rules of each table, then wherever the address is still mentioned.
 
-Each rule has its own transaction, so that locks are taken in their order (docs/rules.md). Erasing is safe to repeat,
-and what was interrupted is finished by the next night's `finish_erasures`.
+Each rule has its own transaction, so that locks are taken in order (docs/rules.md). Erasing is safe to repeat, and
+`finish_erasures` finishes interrupted erasures the next night.
 """
 
 import logging
@@ -54,7 +54,7 @@ WITH_NAMES = {
     "mail.Message",
     "admin.LogEntry",
     "partners.Import",
-}  # about others, and naming the person
+}  # they are about others, but can name the person
 LINE = re.compile(r"(\d{4}-\d\d-\d\dT[\d:.]+\+00:00) ([0-9a-f]{64})")
 BATCH_SIZE = 500
 
@@ -72,7 +72,7 @@ def erase(person: Person, *, by: str) -> Erasure:
     check_not_on_hold(person)
     counts = {found.model._meta.label: len(found.rows) for found in everything_about(person)}
     erasure = Erasure(email_hash=hash_of(person.email), erased_at=database_now(), erased_by=by, counts=counts)
-    append_to_list(erasure)  # these first: if the rest is interrupted, the next night finishes it
+    append_to_list(erasure)  # first, so that the next night can finish it if the rest is interrupted
     erasure.save()
     record_event(PrivacyEventKind.PERSON_ERASED, erasure, rows=sum(counts.values()))
     erase_data(person)
@@ -82,16 +82,19 @@ def erase(person: Person, *, by: str) -> Erasure:
 
 def check_not_on_hold(person: Person) -> None:
     if person.is_on_hold:
-        raise PersonOnHold(_("This person is on hold, so nothing about them may be deleted. End the hold first."))
+        raise PersonOnHold(_("This person is on hold, so we can’t delete anything about them. End the hold first."))
     held = Hold.objects.emails()
     if held and any(names_anyone(upload, held) for upload in ContactListUpload.objects.filter(naming_uploads(person))):
         raise PersonOnHold(
-            _("An uploaded list names this person and someone on hold, so it can't be deleted. Put it in first.")
+            _(
+                "This person is on an uploaded list with someone who is on hold, so we can’t delete the list. Add its "
+                "people to the audience first, then erase this person."
+            )
         )
 
 
 def hash_of(email: str) -> str:
-    """Return what recognizes an address on the list of erasures. Without SECRET_KEY nobody can try addresses on it."""
+    """Return an address's hash for the list of erasures. Without SECRET_KEY, no one can test a guess."""
     return salted_hmac("imagine.privacy.erasures", email.lower(), algorithm="sha256").hexdigest()
 
 
@@ -99,7 +102,7 @@ def hash_of(email: str) -> str:
 
 
 def append_to_list(erasure: Erasure) -> None:
-    """Add an erasure to the file that no backup of the database brings back to an earlier state."""
+    """Add an erasure to the file, which restoring a backup of the database doesn't change."""
     if not settings.ERASURE_LIST:
         return
     try:
@@ -109,12 +112,12 @@ def append_to_list(erasure: Erasure) -> None:
             os.fsync(file.fileno())
     except OSError:
         raise ListNotWritable(
-            _("The list of erasures can't be written, so nobody was erased. Tell the people who run this site.")
+            _("We couldn’t write to the list of erasures, so no one was erased. Ask IT to check ERASURE_LIST.")
         ) from None
 
 
 def read_list() -> list[Erasure]:
-    """Return the erasures in the file, unsaved. A line that was cut off, as by a full disk, is left out."""
+    """Return the erasures in the file, unsaved. Skip lines that were cut off, as by a full disk."""
     if not settings.ERASURE_LIST or not Path(settings.ERASURE_LIST).exists():
         return []
     lines = Path(settings.ERASURE_LIST).read_text(encoding="ascii", errors="replace").splitlines()
@@ -123,10 +126,10 @@ def read_list() -> list[Erasure]:
 
 
 def finish_erasures() -> int:
-    """Finish each erasure that was interrupted, or that only the list knows because a backup was restored. Someone who
-    came back later stays, and someone on hold as long as the hold lasts. Return how many people.
+    """Finish erasures that were interrupted, or that are only on the list because a backup was restored. People who
+    came back later stay, and so do people on hold until their hold ends. Return how many people were erased.
 
-    A finished erasure is never repeated: a row that is older than it can get the address later, as a correction.
+    A finished erasure is never repeated, because an older row can get the address later, as a correction.
     """
     Erasure.objects.bulk_create(read_list(), ignore_conflicts=True)
     unfinished = Erasure.objects.filter(finished_at=None)
@@ -150,7 +153,7 @@ def finish_erasures() -> int:
 
 
 def erase_data_or_log(person: Person) -> bool:
-    """Erase a person unless that fails, so that the others are erased all the same."""
+    """Erase a person. Log an error instead of raising it, so that the others are still erased."""
     try:
         erase_data(person)
     except Exception:
@@ -182,8 +185,8 @@ def known_addresses() -> dict[str, datetime]:
 
 
 def erase_data(person: Person) -> None:
-    """Delete or remove everything about a person, and keep what the district's numbers and the organizations' promises
-    need. Nobody is emailed but parties that get the seats."""
+    """Delete or anonymize everything about a person, but keep what the district's numbers and the organizations'
+    promises need. Only parties that get the seats are emailed."""
     mentions = {label: pks_about(person, label) for label in personal_columns()}
     delete_requests_and_files(person)
     delete_rsvps(person)
@@ -235,11 +238,11 @@ def delete_messages(person: Person) -> None:
 
 
 def remove_mentions(person: Person, model: type[Model], pks: Iterable) -> None:
-    """Replace the address, and in the history and email of others also the name, in every text of these rows."""
+    """Replace the address in every text of these rows, and the name, too, in the history and email of others."""
     label = model._meta.label
     pattern = re.compile(person.mentioned(names=label in WITH_NAMES), re.IGNORECASE)
     columns = [column.name for column in personal_columns()[label] if is_text(column)]
-    for pk in pks:  # one at a time, so that nobody waits for one while this waits for another
+    for pk in pks:  # lock one at a time, so that no one waits for a row while this waits for another
         row = model._default_manager.filter(pk=pk)
         with transaction.atomic():
             for values in row.order_by("pk").select_for_update(of=("self",)).values(*columns):

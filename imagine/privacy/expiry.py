@@ -1,4 +1,4 @@
-"""Delete what several apps know about people, when retention.py says so."""
+"""Delete what several apps store about people, when retention.py says so."""
 
 from collections.abc import Collection
 from datetime import timedelta
@@ -18,13 +18,13 @@ from partners.organizations import contacts
 from summit.models import Event, Invitation, Rsvp
 
 CONTACT_LIFETIME = timedelta(days=548)
-HOLD_LIFETIME = timedelta(days=2 * 365)  # after it ended
+HOLD_LIFETIME = timedelta(days=2 * 365)  # after it ends
 BATCH_SIZE = 50  # contacts, each deleted in its own transaction
 
 
 def delete_unused_contacts(held: Collection[str] = ()) -> int:
-    """Delete one batch of contacts that are long known, whose organization has no pledge and whose address has no RSVP
-    and no open invitation. Return how many."""
+    """Delete one batch of old contacts whose organization has no pledge and whose address has no RSVP and no invitation
+    to an upcoming event. Return how many."""
     address = Lower(OuterRef("email"))
     with_rsvp = Rsvp.objects.personal().alias(address=Lower("email")).filter(address=address)
     invited = Invitation.objects.filter(contact=OuterRef("pk"), event__ends_at__gt=Now())
@@ -38,7 +38,7 @@ def delete_unused_contacts(held: Collection[str] = ()) -> int:
 
 
 def delete_unused_preferences(held: Collection[str] = ()) -> int:
-    """Delete one batch of preferences that nobody chose, of addresses that nothing else has. Return how many."""
+    """Delete one batch of preferences that no one chose, for addresses that nothing else uses. Return how many."""
     unused = EmailPreference.objects.exclude(email__in=held).exclude(preferences.chosen())
     for rows, address in (
         (Rsvp.objects.personal(), "email"),

@@ -1,4 +1,4 @@
-"""Holds that stop deletion for named people, and the record of people who were erased."""
+"""Holds, which keep a person's data from being deleted, and the record of people who were erased."""
 
 from django.db import models
 from django.db.models import Q
@@ -20,8 +20,12 @@ class Hold(models.Model):
     """Nothing about this person is deleted, by schedule or by staff, until the hold ends."""
 
     email = models.EmailField(_("email"))
-    reason = models.CharField(_("reason"), max_length=200, help_text=_("Such as “Public records request 2027-014”."))
-    ends_on = models.DateField(_("ends on"), help_text=_("The last day of the hold. You can extend it."))
+    reason = models.CharField(
+        _("reason"), max_length=200, help_text=_("For example, “Public records request 2027-014”.")
+    )
+    ends_on = models.DateField(
+        _("last day"), help_text=_("You can change this later. To end the hold early, choose yesterday.")
+    )
     created_by = models.CharField(_("placed by"), max_length=150, editable=False)
     created_at = models.DateTimeField(_("placed"), db_default=Now(), editable=False)
 
@@ -47,14 +51,14 @@ class ErasureQuerySet(models.QuerySet):
 
 
 class Erasure(models.Model):
-    """A person who was erased. Only a keyed hash of the address is kept: it recognizes the person in a restored backup,
-    and tells nobody else who it was."""
+    """A person who was erased. Only a keyed hash of the address is kept. It identifies the person in a restored backup,
+    and tells no one who it was."""
 
     email_hash = models.CharField(max_length=64)
     erased_at = models.DateTimeField(_("erased"))
     finished_at = models.DateTimeField(_("finished"), null=True, editable=False)
     erased_by = models.CharField(_("erased by"), max_length=150, blank=True)
-    counts = models.JSONField(_("rows"), default=dict, help_text=_("How many rows of each table."))
+    counts = models.JSONField(_("records"), default=dict, help_text=_("The number of records by table."))
 
     objects = ErasureQuerySet.as_manager()
 

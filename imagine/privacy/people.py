@@ -1,7 +1,7 @@
-"""Everything about one person, found by email address in every table of the retention table.
+"""Find everything about one person, by email address, in every table that the retention table names.
 
 A row is about the person if a personal column mentions the address, or if it is related to such a row: the party of
-their RSVP, the history of their contact, a pledge that they signed.
+their RSVP, the history of their contact, a pledge they signed.
 """
 
 import re
@@ -33,23 +33,23 @@ from summit.invitations.contact_import import names_anyone
 from summit.models import ContactListUpload, Invitation, LinkRequest, Rsvp
 
 SEARCHED = (CharField, TextField, JSONField, ArrayField)
-# Copies of other columns, secrets of personal links, and what can't be read.
+# Copies of other columns, the secrets of personal links, and values no one can read.
 NOT_SHOWN = {
     *("search_text", "normalized_name", "normalized_organization_name", "body_html", "ics", "file", "png"),
     *("token", "browser_token", "browser_hash", "unsubscribe_url", "ics_uid"),
     *("password", "session_key", "session_data"),
     *("content_type", "object_id", "attachment_content_type", "attachment_object_id", "idempotency_key", "claim_id"),
 }
-# In the file, but not on the page: how the program works inside.
+# Internals, which are in the file but not on the page.
 TECHNICAL = {
     *("id", "position", "ics_sequence", "ics_method", "notified_version", "previous_notified_version", "version"),
     *("kind", "queue", "attempts", "send_after", "expires_at", "retry_until", "claim_expires_at", "handed_over_at"),
     *("attachment_kind", "topic", "last_step_at", "format", "normalized_name", "action_flag"),
 }
-UNTOUCHED = {"password", "session_data", "actor_name"}  # the last says what staff did
-NOT_SEARCHED = {"body_html", "ics", "unsubscribe_url", "token"}  # they mention whom the text of the email mentions
+UNTOUCHED = {"password", "session_data", "actor_name"}  # the last is who on staff did something
+NOT_SEARCHED = {"body_html", "ics", "unsubscribe_url", "token"}  # the text of the email mentions the same people
 LETTERS = "a-zA-Z0-9À-ɏ"
-MIN_LENGTH_NAME = 4  # a shorter name is in too many words to search for it
+MIN_LENGTH_NAME = 4  # a shorter name is part of too many words to search for
 
 
 @dataclass(frozen=True)
@@ -80,8 +80,8 @@ class Person:
 
     @cached_property
     def all_names(self) -> set[str]:
-        """The names that this address goes by, and those signed by whoever has the link of its pledges, except those of
-        colleagues, who can sign by the same link."""
+        """The names used with this address, and the names that signed its pledges, except those of colleagues, who can
+        sign with the same link."""
         pledges = Pledge.objects.filter(contact__in=self.contacts)
         names = chain(
             Rsvp.objects.filter(pk__in=self.rsvps).values_list("name", flat=True),
@@ -102,7 +102,7 @@ class Person:
 
     @property
     def names(self) -> list[str]:
-        """The names that are searched for in texts."""
+        """The names to look for in texts."""
         return sorted({name.strip() for name in self.all_names if len(name.strip()) >= MIN_LENGTH_NAME})
 
     @property
@@ -129,7 +129,7 @@ def name_key(name: str) -> str:
 
 
 def address_of_pledge(pledge: Pledge) -> str:
-    """Return the contact's address, or that of whoever began a pledge that has no contact yet."""
+    """Return the contact's address, or that of the person who started a pledge that has no contact yet."""
     if pledge.contact:
         return pledge.contact.email
     addresses = {request.email.lower() for request in pledge.requests.all()}
@@ -151,14 +151,14 @@ ADDRESS_OF: dict[type[Model], Callable] = {
 
 
 def person_of(row: Model) -> Person | None:
-    """Return the person that a row is about, or None if it is about nobody whose address is known."""
+    """Return the person a row is about, or None if we don't know an address."""
     address_of = ADDRESS_OF.get(type(row))
     address = address_of(row).strip().lower() if address_of else ""
     return Person(address) if address else None
 
 
 def row_of(person: Person) -> Model | None:
-    """Return a row that is about a person, so that pages can name the person without the address in their own."""
+    """Return a row about a person, so that the URL of a page can name the person without the address."""
     for model in ADDRESS_OF:
         if (row := rows_about(person, model).first()) and person_of(row) == person:
             return row
@@ -212,14 +212,14 @@ def naming_uploads(person: Person) -> Q:
 
 
 def signed_in_as(person: Person) -> Q:
-    """Match sessions that hold the address. The store encodes them, so they are read one by one."""
+    """Match sessions that contain the address. Sessions are encoded, so each one has to be read."""
     sessions = apps.get_model("accounts.StaffSession").objects.all()
     return Q(pk__in=[each.pk for each in sessions if person.email in str(each.get_decoded()).lower()])
 
 
 @dataclass(frozen=True)
 class Table:
-    """What erasing a person does to a table's rows about them, and how rows are found that don't have the address."""
+    """What erasing a person does to a table's rows about them, and how to find related rows without the address."""
 
     title: LazyText
     fate: LazyText
@@ -227,19 +227,19 @@ class Table:
     stays: bool = False
 
 
-ADDRESS_REMOVED = _("Only the address is taken out of the text.")
+ADDRESS_REMOVED = _("Only the address is removed from the text.")
 
 TABLES = {
     "summit.Rsvp": Table(
         _("RSVPs"),
         _(
-            "For coming events, deleted: the seats go to the waitlist. For past events, name, email, phone, "
-            "organization and notes are removed; the number of seats and who came, as a count, stay."
+            "Upcoming events: deleted, and the seats go to the waitlist. Past events: the name, email, phone, "
+            "organization, and notes are removed. The number of seats and how many people came stay."
         ),
     ),
     "summit.Guest": Table(
-        _("Guests of their parties"),
-        _("The whole party's names and needs are removed, with the RSVP."),
+        _("Guests in their parties"),
+        _("The whole party’s names and needs are removed with the RSVP."),
         lambda person: Q(rsvp__in=person.rsvps),
     ),
     "summit.Invitation": Table(
@@ -251,50 +251,50 @@ TABLES = {
     "partners.PledgeRequest": Table(_("Pledge requests"), DELETED),
     "partners.Pledge": Table(
         _("Pledges"),
-        _("Stays: the organization keeps its promises. The name and role of who signed are removed."),
+        _("Stays: the organization keeps its promises. The signer’s name and role are removed."),
         lambda person: Q(contact__in=person.contacts) | Q(organization__in=person.organizations) & signed_by(person),
     ),
     "partners.Signature": Table(
         _("Signed versions of pledges"),
-        _("Stays, without the name and role of who signed."),
+        _("Stays, without the signer’s name and role."),
         lambda person: Q(pledge__organization__in=person.organizations) & signed_by(person),
     ),
     "partners.Promise": Table(_("Promises"), ADDRESS_REMOVED),
     "partners.Organization": Table(_("Organizations"), ADDRESS_REMOVED),
     "partners.Logo": Table(_("Logos"), ADDRESS_REMOVED),
-    "partners.SlugRedirect": Table(_("Earlier addresses of organizations"), ADDRESS_REMOVED),
+    "partners.SlugRedirect": Table(_("Earlier web addresses of organizations"), ADDRESS_REMOVED),
     "mail.Message": Table(
         _("Emails"),
-        _("Emails to this person are deleted. From emails to others, the address and the name are removed."),
+        _("Emails to this person are deleted. In emails to others, the address and the name are removed."),
         related_messages,
     ),
     "mail.EmailPreference": Table(
         _("Email preferences"),
-        _("Deleted, even if the person unsubscribed: don't upload a list with this address again."),
+        _("Deleted, even if they unsubscribed. Don’t upload a list with this address again."),
     ),
     "summit.LinkRequest": Table(_("Requests for lost links"), DELETED),
     "summit.ContactListUpload": Table(
         _("Uploaded lists"), _("The whole list is deleted. Upload it again without this person."), naming_uploads
     ),
     "partners.Import": Table(
-        _("Imports"), _("Stays. The address and the name are taken out of the file's name."), naming_imports
+        _("Imports"), _("Stays. The address and the name are removed from the file’s name."), naming_imports
     ),
-    "partners.ImportRow": Table(_("Rows of imports"), _("Email, contact, phone and signer are removed from the row.")),
-    "partners.ImportedOrganization": Table(_("Organizations of imports"), ADDRESS_REMOVED),
+    "partners.ImportRow": Table(_("Import rows"), _("The email, contact, phone, and signer are removed from the row.")),
+    "partners.ImportedOrganization": Table(_("Imported organizations"), ADDRESS_REMOVED),
     "core.AuditEntry": Table(
-        _("Change history"), _("Values that show the person are hidden, or the entry is deleted."), related_entries
+        _("Change history"), _("Values that identify the person are hidden, or the entry is deleted."), related_entries
     ),
     "core.RateLimitCount": Table(_("Rate limits"), DELETED),
     "accounts.StaffSession": Table(_("Sessions"), DELETED, signed_in_as),
-    "auth.User": Table(_("Staff accounts"), _("Stays. An administrator deletes staff accounts."), stays=True),
+    "auth.User": Table(_("Staff accounts"), _("Stays. Only a superuser can delete a staff account."), stays=True),
     "admin.LogEntry": Table(
         _("Admin log"),
-        _("Stays, without names and addresses: it says what staff did."),
+        _("Stays, without names and addresses: it shows what staff did."),
         related_log_entries,
         stays=True,
     ),
-    "privacy.Hold": Table(_("Holds"), _("Stays until two years after it ended."), stays=True),
-    "privacy.Erasure": Table(_("Erasures"), _("Kept."), stays=True),
+    "privacy.Hold": Table(_("Holds"), _("Stays until two years after it ends."), stays=True),
+    "privacy.Erasure": Table(_("Erasures"), _("Stays."), stays=True),
 }
 
 
@@ -333,7 +333,7 @@ def is_searched(column: Field) -> bool:
 
 
 def is_text(column: Field) -> bool:
-    """Whether a column can mention a person, and the mention be taken out."""
+    """Return whether a column can mention a person in a way that can be removed."""
     return isinstance(column, SEARCHED) and not column.generated and column.name not in UNTOUCHED
 
 
@@ -355,7 +355,7 @@ class Found:
             yield {column.name: shown_value(row, column) for column in self.columns}
 
     def labeled(self) -> list[list[tuple[str, object]]]:
-        """Return what staff read: label and value of each column that isn't empty."""
+        """Return the label and the value of each column that isn't empty, for the page."""
         labels = {column.name: str(column.verbose_name) for column in self.columns if column.name not in TECHNICAL}
         return [
             [
@@ -372,7 +372,7 @@ def is_said(value: object) -> bool:
 
 
 def in_words(value: object, *, is_history: bool = False) -> object:
-    """Return a value as staff read it: of JSON, what is in it; of the change history, the old value and the new one."""
+    """Return a value as text for staff. JSON is spelled out, and a change is shown as the old and the new value."""
     if value is True:
         return _("yes")
     if isinstance(value, dict):
@@ -393,7 +393,7 @@ def in_words(value: object, *, is_history: bool = False) -> object:
 
 
 def is_change(value: object) -> bool:
-    """Whether this is what the change history keeps of a field."""
+    """Return whether a value is a field's entry in the change history: old value, new value."""
     return isinstance(value, list) and len(value) == 2 and not any(isinstance(each, dict | list) for each in value)
 
 

@@ -1,7 +1,7 @@
-"""What is kept about people: why, until when, and what happens then. One table.
+"""What we keep about people, why, for how long, and what happens then, in one table.
 
-`/imagine/privacy/` shows it, `carry_out` does it, and tests/privacy/test_retention.py fails for a column that is in no
-rule's `columns` and not in NOT_PERSONAL. A new personal column needs a rule; the order here is that of the page.
+`/imagine/privacy/` shows the table and `carry_out` enforces it. tests/privacy/test_retention.py fails for a column that
+is neither in a rule's `columns` nor in NOT_PERSONAL. A new personal column needs a rule. The page keeps the order here.
 """
 
 import logging
@@ -26,15 +26,15 @@ from summit.invitations import contact_import
 logger = logging.getLogger(__name__)
 
 HOURLY, NIGHTLY = "hourly", "nightly"
-RUN_SECONDS = 20  # after which another task continues, so that emails don't wait for this one
+RUN_SECONDS = 20  # then another task continues, so that emails don't wait
 
 Held = Collection[str]  # addresses on hold, in lower case
 
 
 @dataclass(frozen=True)
 class Rule:
-    """A kind of data. `carry_out` deletes one batch of what is due, except of people on hold, and returns how many
-    rows; without one, something else ends it."""
+    """A kind of data. `carry_out` deletes one batch of the rows that are due, except those of people on hold, and
+    returns how many. Rules without it are carried out elsewhere."""
 
     what: Promise
     why: Promise
@@ -59,15 +59,15 @@ DELETED = _("Deleted.")
 
 RULES = [
     Rule(
-        _("Food, access and language needs of each guest"),
-        _("To prepare food and seating."),
+        _("Each guest’s food, access, and language needs"),
+        _("To plan meals and seating."),
         _("30 days after the event."),
         DELETED,
         {"summit.Guest": ("dietary_needs", "accessibility_needs")},
         summit_retention.clear_needs,
     ),
     Rule(
-        _("The note with an RSVP"),
+        _("The note you send with an RSVP"),
         _("To prepare for your visit."),
         _("6 months after the event."),
         _("Deleted, also from the change history."),
@@ -76,19 +76,19 @@ RULES = [
     ),
     Rule(
         _("What you write when you decline an invitation"),
-        _("To know what would suit you better."),
+        _("To learn what would work better for you."),
         _("6 months after the event."),
         DELETED,
         {"summit.Invitation": ("decline_message",)},
         summit_retention.clear_decline_messages,
     ),
     Rule(
-        _("An RSVP: the names of the guests, your email, phone and organization, and the personal link"),
-        _("Badges and check-in, email about the event, and the invitation to the next one."),
+        _("An RSVP: the guests’ names, your email, phone, and organization, and your personal link"),
+        _("For badges and check-in, to email you about the event, and to invite you to the next one."),
         _("13 months after the event."),
         _(
-            "Removed, also from the change history, and so is which partner the RSVP belongs to. The number of seats, "
-            "who came as a count, and the sector stay."
+            "Removed, also from the change history, along with the partner it belongs to. We keep the number of seats, "
+            "how many people came, and the sector."
         ),
         {
             "summit.Rsvp": (
@@ -101,10 +101,13 @@ RULES = [
         summit_retention.remove_names,
     ),
     Rule(
-        _("A contact: name, role, email, phone and language, and the invitations sent to them"),
-        _("To email the person about their organization's pledge, and to invite them to events."),
-        _("As long as the organization has a pledge or the person has an RSVP; otherwise 18 months."),
-        _("Deleted, with invitations, their email and the change history."),
+        _("A contact: name, role, email, phone, and language, and the invitations we sent them"),
+        _("To email them about their organization’s pledge and invite them to events."),
+        _(
+            "As long as their organization has a pledge, or they have an RSVP or an invitation to an upcoming event. "
+            "Otherwise, 18 months."
+        ),
+        _("Deleted, along with the invitations, the emails about them, and the change history."),
         {
             "partners.Contact": (
                 "name",
@@ -124,8 +127,8 @@ RULES = [
         expiry.delete_unused_contacts,
     ),
     Rule(
-        _("A request to start a pledge, and the emails about it"),
-        _("To email the link of the pledge."),
+        _("A request to start a pledge, and our emails about it"),
+        _("To email you the link to the pledge."),
         _("60 days."),
         DELETED,
         {
@@ -138,8 +141,8 @@ RULES = [
         HOURLY,
     ),
     Rule(
-        _("A pledge: who answers for it, who signed each version, and notes about promises"),
-        _("It is the district's record of what a partner promised, and who said so."),
+        _("A pledge: its contact, who signed each version, and the notes about promises"),
+        _("To keep a record of what a partner promised, and who signed for it."),
         _("Until the person asks us to remove their name."),
         _("The organization keeps its promises, without the name."),
         {
@@ -149,9 +152,9 @@ RULES = [
         },
     ),
     Rule(
-        _("The organization's profile and logo"),
-        _("To reach the organization and, if it asks for that, to list it publicly."),
-        _("As long as the organization is known to the district, or until it asks us to remove them."),
+        _("An organization’s profile and logo"),
+        _("To reach the organization and, if it asks us to, list it publicly."),
+        _("Until the organization asks us to remove them, or we remove the organization."),
         DELETED,
         {
             "partners.Organization": (
@@ -162,16 +165,16 @@ RULES = [
         },
     ),
     Rule(
-        _("The text of our emails, with the personal links in them"),
-        _("To send them again if they got lost."),
-        _("30 days after they were sent."),
+        _("The text of our emails, including the personal links"),
+        _("To send an email again if it gets lost."),
+        _("30 days after it was sent."),
         DELETED,
         {"mail.Message": tuple(mail_retention.CONTENT)},
         mail_retention.clear_content,
     ),
     Rule(
-        _("That we emailed an address, about what, and whether the email arrived"),
-        _("To answer questions about it, and to keep from emailing twice."),
+        _("A record of each email: the address, what it was about, and whether it arrived"),
+        _("To answer questions, and to avoid emailing you twice."),
         _("2 years after it was sent."),
         DELETED,
         {
@@ -183,11 +186,11 @@ RULES = [
         mail_retention.delete_old_messages,
     ),
     Rule(
-        _("Which email an address wants, and whether email to it bounces"),
+        _("Which emails an address wants, and whether our emails to it bounce"),
         _("To respect your choice."),
         _(
-            "As long as we know the address. If you unsubscribed or email to you bounced, until you ask us to forget "
-            "that, because we might otherwise email you again."
+            "As long as we have the address. If you unsubscribed or our emails bounced, until you ask us to forget it: "
+            "otherwise we might email you again."
         ),
         DELETED,
         {
@@ -199,8 +202,8 @@ RULES = [
         expiry.delete_unused_preferences,
     ),
     Rule(
-        _("A request for lost links"),
-        _("To email the links."),
+        _("A request for a lost link"),
+        _("To email you the link."),
         _("Until we answer it, usually within a minute."),
         DELETED,
         {"summit.LinkRequest": ("email",)},
@@ -208,7 +211,7 @@ RULES = [
     Rule(
         _("A list of people to invite that staff upload"),
         _("To invite the people on it."),
-        _("A day, unless staff use it sooner."),
+        _("A day, or until staff use it."),
         DELETED,
         {"summit.ContactListUpload": ("file", "file_name")},
         contact_import.discard_stale_uploads,
@@ -216,8 +219,8 @@ RULES = [
     ),
     Rule(
         _("A spreadsheet of partners that staff import"),
-        _("To check it before it is saved."),
-        _("The file until it is read, its rows until they are saved, at most 14 days."),
+        _("To check it before saving it."),
+        _("The file until it has been read, and its rows until they’re saved: 14 days at most."),
         DELETED,
         {
             "partners.Import": ("file", "not_undone"),
@@ -237,15 +240,15 @@ RULES = [
     ),
     Rule(
         _("The change history: what changed, when, and who changed it"),
-        _("To sort out mistakes and answer questions."),
-        _("Values as long as the data itself, and the entry 2 years."),
+        _("To fix mistakes and answer questions."),
+        _("The values, as long as the data itself. The entry, 2 years, or 2 years after the event it’s about."),
         DELETED,
         {"core.AuditEntry": ("object_id", "changes", "reason", "actor_kind", "actor_name", "created_at")},
         expiry.delete_old_history,
     ),
     Rule(
-        _("A scrambled form of the network address that a form was sent from"),
-        _("To keep robots out."),
+        _("A scrambled version of the network address a form was sent from"),
+        _("To block bots."),
         _("A day."),
         DELETED,
         {"core.RateLimitCount": ("key",)},
@@ -253,8 +256,8 @@ RULES = [
         HOURLY,
     ),
     Rule(
-        _("Staff's sign-ins in a browser"),
-        _("To stay signed in."),
+        _("Where staff are signed in: the browser, the network, and when"),
+        _("To keep staff signed in, and show them where."),
         _("Until they expire."),
         DELETED,
         {
@@ -267,10 +270,10 @@ RULES = [
         HOURLY,
     ),
     Rule(
-        _("Staff accounts, and usernames beside what staff did"),
-        _("To sign in, and to know who did what."),
-        _("The account as long as the person works with this site; a username as long as the record it is on."),
-        _("Deleted by an administrator, or with the record."),
+        _("Staff accounts, and usernames in records of what staff did"),
+        _("To sign staff in, and to know who did what."),
+        _("The account, as long as the person works with this site. A username, as long as the record it’s in."),
+        _("Deleted by an administrator, or along with the record."),
         {
             "auth.User": (
                 *("username", "first_name", "last_name", "email", "password", "last_login", "date_joined"),
@@ -294,23 +297,23 @@ RULES = [
         },
     ),
     Rule(
-        _("The activity log: which staff member signed in, exported a list, replaced a link and the like"),
-        _("To know who did what if something goes wrong."),
-        _("2 years. Until then, the program lets nobody change or delete a line."),
+        _("The activity log: which staff member signed in, exported a list, replaced a link, and so on"),
+        _("To find out who did what if something goes wrong."),
+        _("2 years. Until then, this site doesn’t let anyone change or delete an entry."),
         DELETED,
         {"core.SecurityEvent": ("user", "user_name", "network", "object_id", "facts", "created_at")},
         lambda held: security_events.delete_old_events(),
     ),
     Rule(
-        _("The log of what staff saved in the admin"),
-        _("To sort out mistakes."),
+        _("The admin log: what staff saved"),
+        _("To fix mistakes."),
         _("2 years."),
         DELETED,
         {"admin.LogEntry": ("user", "object_id", "object_repr", "change_message", "action_time")},
         expiry.delete_old_log,
     ),
     Rule(
-        _("A hold: the address of a person whose data must not be deleted, and why"),
+        _("A hold: the address of someone whose data we must not delete, and why"),
         _("The law can require us to keep records, for example while a public records request is open."),
         _("2 years after the hold ends."),
         DELETED,
@@ -318,9 +321,9 @@ RULES = [
         lambda held: expiry.delete_old_holds(),
     ),
     Rule(
-        _("That someone was erased: a scrambled form of the address, when, and by whom"),
-        _("To erase the person again if a backup has to be restored."),
-        _("As long as this site is used. Nobody can read the address from it."),
+        _("A record that we erased someone: a scrambled version of the address, when, and who did it"),
+        _("To erase them again if we have to restore a backup."),
+        _("As long as this site is in use. No one can read the address from it."),
         _("Deleted with the site."),
         {"privacy.Erasure": ("email_hash", "erased_at", "erased_by")},
     ),
@@ -422,8 +425,8 @@ NOT_PERSONAL = {
 
 
 def carry_out(period: str) -> bool:
-    """Carry out the rules of one period in batches, each in its own transaction, for RUN_SECONDS at most. Return
-    whether all is done. A rule that fails doesn't keep the others from being carried out."""
+    """Carry out the rules of one period in batches, each in its own transaction, for at most RUN_SECONDS. Return
+    whether everything is done. If a rule fails, the others are still carried out."""
     stop_at = time.monotonic() + RUN_SECONDS
     for rule in RULES:
         if rule.carry_out is None or rule.period != period:

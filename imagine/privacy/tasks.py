@@ -8,7 +8,7 @@ from imagine.privacy import erasing, retention
 
 @shared_task
 def erase_again() -> None:
-    """Erase again who came back with a restored backup, and who was only half erased."""
+    """Erase people again who came back with a restored backup, and finish interrupted erasures."""
     erasing.finish_erasures()
 
 

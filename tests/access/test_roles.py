@@ -86,7 +86,7 @@ def test_make_roles_keeps_permissions_that_a_superuser_added(capsys):
     viewer.permissions.add(extra)
     capsys.readouterr()
     call_command("make_roles")
-    assert capsys.readouterr().out == "".join(f"{role}: 0 permissions given\n" for role in roles.ROLES)
+    assert capsys.readouterr().out == "".join(f"{role}: 0 permissions added\n" for role in roles.ROLES)
     assert extra in viewer.permissions.all()
 
 

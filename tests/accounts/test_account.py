@@ -141,7 +141,7 @@ def test_account_page_lists_and_ends_sessions(clerk):
     StaffSession.objects.filter(pk=others[0].session.session_key).update(browser="Firefox, macOS", network="10.9.8.0")
     page = current.get(ACCOUNT)
     assert "Firefox, macOS" in page_text(page)
-    assert "Network 10.9.8.0" in page_text(page)
+    assert "Network: 10.9.8.0" in page_text(page)
     html = page.content.decode()
     assert all(browser.session.session_key not in html for browser in (current, *others, other_user))
     ids = re.findall(r'name="session"\s+value="(\w+)"', html)
@@ -294,7 +294,7 @@ def test_posted_action_must_be_repeated_after_confirming(clerk):
     confirm_url = client.post(f"{ACCOUNT}recovery-codes/new/")["Location"]
     page = client.post(confirm_url, {"code": code_of(device)}, follow=True)
     assert page.request["PATH_INFO"] == ACCOUNT
-    assert "Now you can make your change." in page_text(page)
+    assert "You can make your change now." in page_text(page)
     assert client.post(f"{ACCOUNT}recovery-codes/new/")["Location"] == f"{ACCOUNT}recovery-codes/"
 
 
@@ -323,7 +323,7 @@ def test_new_account_is_created_and_set_up_by_the_emailed_link(chief, mailbox_li
     role = Group.objects.get(name="Viewer")
     form = {"name": "Ben Ochoa", "email": "Ben@Example.org", "role": role.pk}
     page = client.post(f"{ADMIN}auth/user/add/", form, follow=True)
-    assert "Account created. We emailed ben@example.org a link." in page_text(page)
+    assert "Account created. We emailed ben@example.org a link to choose a password." in page_text(page)
     user = User.objects.get(username="ben@example.org")
     assert (user.first_name, user.is_staff, list(user.groups.all())) == ("Ben Ochoa", True, [role])
 
@@ -432,7 +432,7 @@ def test_superuser_resetting_a_second_step_is_recorded_and_emailed(chief, clerk)
     page = f"{ADMIN}auth/user/{clerk.pk}/reset-second-step/"
     assert "Reset second step?" in page_text(superuser.get(page))
     assert second_factor.factors_of(clerk).count == 2
-    assert "Second step reset. We emailed them about it." in page_text(superuser.post(page, follow=True))
+    assert "Second step reset. We emailed clerk@example.org about it." in page_text(superuser.post(page, follow=True))
     assert not second_factor.factors_of(clerk).any
     assert not is_signed_in(open_browser)
     assert second_factor.check_code(clerk, code).factor == ""
@@ -442,7 +442,7 @@ def test_superuser_resetting_a_second_step_is_recorded_and_emailed(chief, clerk)
     event = SecurityEvent.objects.about(clerk).get(kind=AccountEventKind.SECOND_FACTOR_RESET)
     assert event.user == chief
     assert give_password(Client())["Location"] == SET_UP
-    assert "There was no second step to reset." in page_text(superuser.post(page, follow=True))
+    assert "There was no second step to reset for clerk@example.org." in page_text(superuser.post(page, follow=True))
     assert Message.objects.count() == 1
 
 

@@ -99,7 +99,7 @@ def test_wrong_code_does_not_set_up_an_app(client, clerk):
     give_password(client)
     client.get(SET_UP)
     response = client.post(SET_UP, {"code": wrong_code(second_factor.new_totp(client.session, clerk))})
-    assert "That code isn’t right" in page_text(response)
+    assert "That code is wrong" in page_text(response)
     assert not second_factor.factors_of(clerk).any
     assert not is_signed_in(client)
 

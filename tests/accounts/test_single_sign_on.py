@@ -116,7 +116,7 @@ def test_invalid_tokens_are_refused(subtests, district):
         with subtests.test(**changed):
             client = Client()
             assert come_back(client, district, **changed)["Location"] == LOGIN
-            assert "didn’t work" in page_text(client.get(LOGIN))
+            assert "couldn’t sign you in" in page_text(client.get(LOGIN))
             assert not User.objects.exists()
 
 
@@ -166,7 +166,7 @@ def test_deactivated_account_cannot_sign_in(district):
 def test_unreachable_district_shows_an_error(client, district, settings):
     settings.OIDC_ISSUER = "http://127.0.0.1:9"
     assert client.get(START)["Location"] == LOGIN
-    assert "can’t be reached right now" in page_text(client.get(LOGIN))
+    assert "can’t reach the district’s sign-in right now" in page_text(client.get(LOGIN))
 
 
 def test_single_sign_on_is_off_without_its_settings(client, db):

@@ -5,7 +5,7 @@ import pytest
 from imagine.mail.models import Message
 from tests import factories
 from tests.browser.axe_checks import axe_problems
-from tests.browser.staff import admin_page_problems, fill_in_sign_in_form, sign_in
+from tests.browser.staff import admin_page_problems, change_url, fill_in_sign_in_form, sign_in
 
 pytestmark = pytest.mark.browser
 
@@ -86,6 +86,40 @@ def test_reason_is_asked_only_for_seats_over_capacity(visit, staff):
     assert not page.get_by_label("Reason for going over capacity").is_visible()
     page.select_option("[name=action]", label="Confirm seats over capacity")
     assert page.get_by_label("Reason for going over capacity").is_visible()
+
+
+def test_switching_the_language_asks_before_unsaved_changes_are_lost(visit, staff):
+    event = factories.event()
+    page, questions, answer = visit(), [], {"accept": False}
+
+    def on_dialog(dialog) -> None:
+        questions.append(dialog.message)
+        dialog.accept() if answer["accept"] else dialog.dismiss()
+
+    def switch() -> str:
+        with page.expect_navigation():
+            page.click("#language-form button")
+        return page.locator("html").get_attribute("lang")
+
+    page.on("dialog", on_dialog)
+    sign_in(page)
+    address = change_url(event)
+    page.goto(address)
+    assert (switch(), switch()) == ("es", "en")
+    assert page.url.endswith(address)
+    assert questions == []
+    page.fill("[name=venue]", "Civic Auditorium")
+    page.click("#language-form button")
+    assert questions == ["You’ll lose what you entered on this page. Switch the language anyway?"]
+    assert page.input_value("[name=venue]") == "Civic Auditorium"
+    answer["accept"] = True
+    assert switch() == "es"
+    assert len(questions) == 2
+    page.fill("[name=venue]", "")
+    with page.expect_navigation():
+        page.click("[name=_save]")
+    switch()
+    assert len(questions) == 3, "a page with errors has unsaved changes"
 
 
 def test_message_preview_shows_the_email_without_links(visit, staff):

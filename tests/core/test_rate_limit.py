@@ -133,7 +133,7 @@ def test_visitor_check_reads_a_bounded_number_of_counts():
 def test_start_page_warns_superusers_when_all_visitors_share_one_address():
     staff, reader = Client(), web_client.staff_client("view_rsvp")
     staff.force_login(User.objects.create_superuser("staff"))
-    warning = "All visitors seem to come from one network address"
+    warning = "All visitors seem to come from the same network address"
     assert warning not in web_client.page_text(staff.get("/imagine/admin/"))
     visit("10.0.0.2", 50)
     assert warning in web_client.page_text(staff.get("/imagine/admin/"))

@@ -16,6 +16,7 @@ from imagine.core.models import SecurityEvent, SecurityEventKind, security_event
 from imagine.core.security_events import record_event, shorten_address
 from imagine.mail.security_events import MailEventKind
 from imagine.privacy.security_events import PrivacyEventKind
+from partners.models import PledgeYear
 from partners.security_events import PartnerEventKind
 from tests import factories, web_client
 from tests.accounts.people import SECOND_STEP, add_app, code_of
@@ -279,10 +280,22 @@ def test_the_page_shows_who_did_what(reader, anna):
     text = web_client.page_text(reader.get(LIST))
     assert f"anna Personal link replaced RSVP {event.object_id} filters: sector = labor" in text
     assert "Alma" not in text
-    assert "When Who What About Details From where Number" in text
+    assert "When Who What About Details Network Number" in text
     assert "1 activity entry" in text
     page_text = web_client.page_text(reader.get(f"{LIST}{event.pk}/change/"))
     assert f"Who: anna What: Personal link replaced About: RSVP {event.object_id} Details: filters: sector" in page_text
+
+
+def test_page_shows_lists_and_fields_by_their_labels(reader):
+    event = factories.event()
+    record_event(SecurityEventKind.SETTING_CHANGED, event, fields=["starts_at", "gone"])
+    record_event(SecurityEventKind.SEVERAL_CHANGED, list="partners.pledgeyear", rows=3, action="close_years")
+    record_event(SecurityEventKind.SEVERAL_CHANGED, list="summit.gone", rows=2)
+    page = web_client.page_text(reader.get(LIST))
+    starts_at, years = type(event)._meta.get_field("starts_at"), PledgeYear._meta
+    assert f"changes: {starts_at.verbose_name}, gone" in page
+    assert f"list: {years.verbose_name_plural} rows: 3 action: close years" in page
+    assert "list: summit.gone" in page
 
 
 def test_page_can_be_searched_and_filtered(reader, anna):

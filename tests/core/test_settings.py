@@ -66,7 +66,7 @@ def start_error(monkeypatch, name: str, value: str | None) -> str:
 
 def test_missing_variable_stops_startup_and_is_named(monkeypatch):
     errors = {(name, value): start_error(monkeypatch, name, value) for name in VALID for value in (None, "", "  ")}
-    sentence = r"Imagine Promise cannot start: {} is not set\. It is .+\."
+    sentence = r"Imagine Promise can't start: {} is not set\. It is .+\."
     assert [case for case in errors if not re.fullmatch(sentence.format(case[0]), errors[case])] == []
 
 
@@ -118,7 +118,7 @@ def test_invalid_variable_stops_startup_and_is_named(monkeypatch):
         ("TRUSTED_PROXIES", "²"),
     ]
     errors = {case: start_error(monkeypatch, *case) for case in wrong}
-    sentence = r"Imagine Promise cannot start: {} must .+\."
+    sentence = r"Imagine Promise can't start: {} must .+\."
     assert [case for case in wrong if not re.fullmatch(sentence.format(case[0]), errors[case])] == []
 
 
@@ -130,7 +130,7 @@ def test_single_sign_on_is_off_or_fully_configured(monkeypatch):
     wrong = [{name: None} for name in SSO]
     wrong += [{"OIDC_ISSUER": "http://login.example.org"}, {"OIDC_GROUPS": "office"}, {"OIDC_GROUPS": "=Viewer"}]
     for changed in wrong:
-        with pytest.raises(SystemExit, match=r"^Imagine Promise cannot start: OIDC_\w+.* must .+\.$"):
+        with pytest.raises(SystemExit, match=r"^Imagine Promise can't start: OIDC_\w+.* must .+\.$"):
             start(monkeypatch, **(SSO | changed))
 
 
@@ -170,8 +170,7 @@ def test_failed_startup_prints_one_sentence_and_no_traceback():
     )
     assert process.returncode == 1
     assert process.stderr.strip() == (
-        "Imagine Promise cannot start: SITE_URL is not set. "
-        "It is the public address: scheme and host, without /imagine."
+        "Imagine Promise can't start: SITE_URL is not set. It is the public address: scheme and host, without /imagine."
     )
 
 
@@ -189,7 +188,7 @@ def test_debug_is_allowed_only_on_localhost(monkeypatch):
     for url in ("http://127.0.0.1:8000", "http://localhost:8000", "http://imagine.localhost", "http://[::1]:8000"):
         assert start(monkeypatch, DEBUG="1", SITE_URL=url)["DEBUG"] is True
     for url in ("https://www.example.org", "http://192.168.1.5", "http://localhost.example.org", "http://0.0.0.0"):
-        with pytest.raises(SystemExit, match=r"^Imagine Promise cannot start: DEBUG must be 0 unless [^.]+\.$"):
+        with pytest.raises(SystemExit, match=r"^Imagine Promise can't start: DEBUG must be 0 unless [^.]+\.$"):
             start(monkeypatch, DEBUG="1", SITE_URL=url)
 
 
@@ -226,7 +225,7 @@ def test_unusable_variable_file_stops_startup(monkeypatch, tmp_path):
     ]:
         monkeypatch.setenv("SECRET_KEY_FILE", str(path))
         assert re.fullmatch(
-            f"Imagine Promise cannot start: {sentence}", start_error(monkeypatch, "SECRET_KEY", secret_key)
+            f"Imagine Promise can't start: {sentence}", start_error(monkeypatch, "SECRET_KEY", secret_key)
         )
 
 

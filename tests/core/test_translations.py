@@ -130,9 +130,9 @@ def test_find_gaps_reports_each_kind_of_gap(empty_project):
     source.write_text("_('Empty')\n_('Dear %(name)s')\n_('Hello')\n_('New')\n")
     assert translations.find_gaps() == [
         "missing: 'New'",
-        "no longer said: 'Gone'",
         "placeholder: 'Dear %(name)s'",
         "untranslated: 'Empty'",
+        "unused: 'Gone'",
     ]
 
 

@@ -103,7 +103,7 @@ def project(roomy):
 
 @pytest.fixture(scope="module")
 def running(project):
-    demo = Demo(project).wait_for("Stop it with Ctrl-C")
+    demo = Demo(project).wait_for("press Ctrl-C")
     yield demo
     demo.stop()
 
@@ -149,8 +149,9 @@ def sign_in(site: str, name: str, password: str) -> str:
 
 
 def test_demo_prints_two_addresses_that_work(running):
-    public = re.search(r"public page: +(\S+)", running.text)[1]
-    admin, name, password = re.search(r"staff: +(\S+) +name: (\S+) +password: (\S+)", running.text).groups()
+    public = re.search(r"Public site: +(\S+)", running.text)[1]
+    assert "Setting up the demo: " in running.text
+    admin, name, password = re.search(r"Staff sign-in: +(\S+) +username: (\S+) +password: (\S+)", running.text).groups()
     assert public == f"http://127.0.0.1:{running.port}/imagine/"
     assert running.works()
     assert running.status("/imagine/health/ready/") == 200
@@ -164,7 +165,7 @@ def test_manage_py_uses_the_running_demo(running):
     command = [sys.executable, "manage.py", "make_contacts", "8"]
     plain = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
     completed = subprocess.run(command, cwd=running.project, env=plain, capture_output=True, text=True, timeout=60)
-    assert completed.stdout == "8 contacts were made; the audience “Invented contacts” has 8.\n", completed.stderr
+    assert completed.stdout == "8 contacts created. The audience “Invented contacts” has 8.\n", completed.stderr
     assert (running.project / "var" / "run" / "environment.json").stat().st_mode & 0o777 == 0o600
 
 
@@ -194,8 +195,8 @@ def test_second_demo_in_the_same_folder_is_refused(running):
     text = second.ended()
     assert second.process.returncode == 1
     assert text == (
-        f"A demo is already running in this folder, as process {running.process.pid}: "
-        "stop it with Ctrl-C in its terminal first.\n"
+        f"A demo is already running in this folder, as process {running.process.pid}. "
+        "Press Ctrl-C in its terminal to stop it first.\n"
     )
     reset = Demo(running.project, "--reset")
     assert reset.ended() == text
@@ -217,25 +218,27 @@ def test_demo_stops_everything_on_ctrl_c(running):
 
 
 def test_demo_stops_everything_while_the_broker_hangs(start):
-    demo = start().wait_for("Stop it with Ctrl-C")
+    demo = start().wait_for("press Ctrl-C")
     os.kill(demo.pid("valkey"), signal.SIGSTOP)
     demo.process.terminate()
     assert_stopped(demo)
 
 
 def test_closing_the_terminal_stops_a_demo_that_is_still_preparing(start):
-    demo = start().wait_for("Preparing")
+    demo = start().wait_for("Starting the demo")
     demo.process.send_signal(signal.SIGHUP)
     assert_stopped(demo)
 
 
 def test_killed_demo_restarts_with_the_same_data_and_password(start, project):
-    killed = start().wait_for("Stop it with Ctrl-C")
+    killed = start().wait_for("press Ctrl-C")
     data = (project / "var" / "postgres" / "data" / "PG_VERSION").stat()
     killed.process.kill()
-    again = start(PORT=str(killed.port)).wait_for("Stop it with Ctrl-C")
+    again = start(PORT=str(killed.port)).wait_for("press Ctrl-C")
     assert again.works()
     assert (project / "var" / "postgres" / "data" / "PG_VERSION").stat().st_mtime_ns == data.st_mtime_ns
+    assert "Starting the demo ..." in again.text
+    assert "Setting up the demo" not in again.text
     staff = re.compile("password: .*")
     assert staff.search(again.text)[0] == staff.search(killed.text)[0]
     if sys.platform == "linux":  # the only signal that tells children their parent was killed
@@ -251,7 +254,7 @@ def test_port_in_use_is_reported_before_anything_starts(start, project):
         port = stranger.getsockname()[1]
         demo = start(PORT=str(port))
         assert demo.ended() == (
-            f"Port {port} is taken by another program; choose another one, for example: make demo PORT={port + 1}\n"
+            f"Another program is using port {port}. Choose another one, for example: make demo PORT={port + 1}\n"
         )
     assert demo.process.returncode == 1
     assert_nothing_runs(project)
@@ -268,7 +271,7 @@ def test_invalid_port_is_reported(project, running, port):
 
 def test_invalid_setting_is_reported_and_nothing_is_left_running(start, project):
     demo = start(MAIL_FROM="nobody")
-    assert "Imagine Promise cannot start: MAIL_FROM must hold one e-mail address." in demo.ended()
+    assert "Imagine Promise can't start: MAIL_FROM must have one email address." in demo.ended()
     assert demo.process.returncode == 1
     assert_nothing_runs(project)
 
@@ -288,8 +291,8 @@ def test_database_of_the_old_layout_is_refused(start, project):
     execute(project, "INSERT INTO django_migrations (app, name, applied) VALUES ('imagine', '0013_claims', now())")
     demo = start()
     log = project / "var" / "log" / "prepare.log"
-    refused = f"The demo could not be prepared: {OLD_LAYOUT} ({log} says more.)\n"
-    assert demo.ended() == f"Preparing the demo ...\n{refused}"
+    refused = f"The demo couldn't be set up. {OLD_LAYOUT} (Details: {log})\n"
+    assert demo.ended() == f"Starting the demo ...\n{refused}"
     assert demo.process.returncode == 1
     assert_nothing_runs(project)
     execute(project, "DELETE FROM django_migrations WHERE app = 'imagine'")
@@ -304,7 +307,7 @@ def test_data_made_by_other_migrations_is_refused_before_anything_starts(start, 
     assert demo.process.returncode == 1
     assert_nothing_runs(project)
     migration.write_bytes(ours)
-    start().wait_for("Stop it with Ctrl-C")
+    start().wait_for("press Ctrl-C")
 
 
 def test_reset_deletes_email_and_recreates_the_data(start, project):
@@ -312,7 +315,7 @@ def test_reset_deletes_email_and_recreates_the_data(start, project):
     (project / "var" / "mail" / "old.log").write_text("an old mail")
     made = (project / "var" / "postgres" / "data" / "PG_VERSION").stat().st_mtime_ns
     reset = start("--reset")
-    assert reset.ended().endswith("The demo's data is as on the first day. Start it with: make demo\n")
+    assert reset.ended().endswith("The demo has fresh data. To start it, run: make demo\n")
     assert not (project / "var" / "mail" / "old.log").exists()
     assert (project / "var" / "postgres" / "data" / "PG_VERSION").stat().st_mtime_ns > made
     assert_nothing_runs(project)
@@ -320,4 +323,4 @@ def test_reset_deletes_email_and_recreates_the_data(start, project):
 
 def test_reset_is_refused_when_database_url_is_set(start):
     reset = start("--reset", DATABASE_URL="postgresql://you@127.0.0.1:1/yours")
-    assert reset.ended().startswith("DATABASE_URL is set, and only the demo's own database is thrown away")
+    assert reset.ended().startswith("DATABASE_URL is set, but only the demo's own database can be reset.")

@@ -162,8 +162,8 @@ def test_conflicting_edit_is_refused_once_and_shows_the_other_text(staff):
     response = staff.post(PAGE, own_form | {"en-text": "Mine."})
     assert response.status_code == 200
     messages = errors(response)["en_text"]
-    assert messages == ["Somebody changed this to “Theirs.” while you had it open. Save once more to keep yours."]
-    assert "Nothing is saved yet, and what you typed is still here." in web_client.page_text(response)
+    assert messages == ["Someone else changed this to “Theirs.” while you were editing. Save again to keep yours."]
+    assert "Your changes aren’t saved yet. Review both, then save again." in web_client.page_text(response)
     assert TemplateOverride.objects.active().get().text == "Theirs."
     staff.post(PAGE, web_client.form_fields(response))
     assert TemplateOverride.objects.active().get().text == "Mine."

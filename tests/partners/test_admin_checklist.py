@@ -9,6 +9,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone, translation
 
+from imagine.core.formatting import short_date
 from imagine.core.models import AuditEntry
 from partners import certificates, checklist
 from partners.models import PledgeYear, PromiseType, School
@@ -119,7 +120,7 @@ def test_concurrent_promise_type_edits_are_not_overwritten_silently(staff):
     stale_form = web_client.form_fields(staff.get(address))
     checklist.change_row(promise_type, name="Theirs", example="Theirs too")
     response = staff.post(address, stale_form | {"name": "Mine", "order": "7"})
-    assert "Somebody changed this to “Theirs” while you had it open." in web_client.page_text(response)
+    assert "Someone else changed this to “Theirs” while you were editing." in web_client.page_text(response)
     assert staff.post(address, web_client.form_fields(response)).status_code == 302
     promise_type.refresh_from_db()
     assert (promise_type.name, promise_type.order, promise_type.example) == ("Mine", 7, "Theirs too")
@@ -248,7 +249,9 @@ def test_concurrent_school_year_edits_are_not_overwritten_silently(staff):
     checklist.change_row(year, announced_deadline=today(10))
     factories.close_year(year)
     response = staff.post(address, stale_form | {"announced_deadline": today(20).isoformat()})
-    assert f"Somebody changed this to “{today(10)}” while you had it open." in web_client.page_text(response)
+    assert f"Someone else changed this to “{short_date(today(10))}” while you were editing." in web_client.page_text(
+        response
+    )
     staff.post(address, web_client.form_fields(response))
     year.refresh_from_db()
     assert year.announced_deadline == today(20)

@@ -135,7 +135,7 @@ def test_merging_redirects_to_the_kept_organization(staff, both):
     assert response.redirect_chain[-1][0] == f"{ORGANIZATIONS}{both[0].pk}/change/"
     assert shown_messages(response) == ["Port Gate Logistics Inc is now one with Port Gate Logistics."]
     assert Organization.objects.get() == both[0]
-    assert "merged with it" in web_client.page_text(response)
+    assert "merged record" in web_client.page_text(response)
     assert snapshots.changes(both[0])[-1]["merged"][1].startswith("Port Gate Logistics Inc (")
 
 
@@ -143,7 +143,7 @@ def test_merging_redirects_to_the_kept_organization(staff, both):
 def test_history_shows_who_merged_the_organizations(staff, both):
     press_button(staff, *both)
     page = web_client.page_text(staff.get(f"{ORGANIZATIONS}{both[0].pk}/change/"))
-    assert "staff merged with it: – → Port Gate Logistics Inc (port-gate-logistics-inc)" in page
+    assert "staff merged record: – → Port Gate Logistics Inc (port-gate-logistics-inc)" in page
 
 
 def test_other_organization_can_be_kept_instead(staff, both):

@@ -339,7 +339,7 @@ def test_concurrent_profile_edits_are_not_overwritten_silently(staff):
     opened = web_client.form_fields(staff.get(change_url(organization)))
     change_profile(organization, description="Theirs", website="https://example.org")
     response = staff.post(change_url(organization), opened | {"description": "Mine", "phone": "2"})
-    assert "Somebody changed this to “Theirs” while you had it open." in web_client.page_text(response)
+    assert "Someone else changed this to “Theirs” while you were editing." in web_client.page_text(response)
     organization.refresh_from_db()
     assert (organization.description, organization.phone) == ("Theirs", "1")
     staff.post(change_url(organization), web_client.form_fields(response))
@@ -354,7 +354,7 @@ def test_concurrent_contact_edits_are_not_overwritten_silently(staff):
     opened = web_client.form_fields(staff.get(change_url(organization)))
     contacts.correct_contact(contact, phone="2", role="Owner")
     response = staff.post(change_url(organization), opened | {"contacts-0-phone": "3"})
-    assert "Somebody changed this to “2” while you had it open." in web_client.page_text(response)
+    assert "Someone else changed this to “2” while you were editing." in web_client.page_text(response)
     contact.refresh_from_db()
     assert (contact.phone, contact.role) == ("2", "Owner")
     assert staff.post(change_url(organization), web_client.form_fields(response)).status_code == 302

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db
 
 PLEDGES, PROMISES = "/imagine/admin/partners/pledge/", "/imagine/admin/partners/promise/"
 ORGANIZATIONS = "/imagine/admin/partners/organization/organizations"
-NOTHING_TO_EXPORT = "There is nothing to take away: no row is left under these filters."
+NOTHING_TO_EXPORT = "Nothing to export. No records match these filters."
 FORMS = ("promises", "organizations")
 FILES = [f"{url}{form}.{kind}" for url in (PLEDGES, PROMISES) for form in FORMS for kind in RESPONSES]
 ALL_FILES = [*FILES, f"{ORGANIZATIONS}.csv", f"{ORGANIZATIONS}.xlsx"]

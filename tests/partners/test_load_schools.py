@@ -39,11 +39,11 @@ def stored_schools() -> list[tuple]:
 
 def test_default_file_loads_the_62_schools_of_2018():
     output = run(None, "--yes")
-    assert output.splitlines()[-1] == "Done: 62 schools."
+    assert output.splitlines()[-1] == "62 schools changed."
     levels = {level: School.objects.filter(level=level).count() for level in School.Level.values}
     assert levels == {"elementary": 50, "secondary": 1, "high": 11}
     assert School.objects.filter(is_charter=True).count() == 14
-    assert run(None, "--yes") == "The schools are as in the file; there is nothing to do.\n"
+    assert run(None, "--yes") == "No changes. The schools already match the file.\n"
 
 
 def test_loading_adds_updates_retires_and_restores_schools_by_code(load):
@@ -56,7 +56,7 @@ def test_loading_adds_updates_retires_and_restores_schools_by_code(load):
         "change Edison High (39686760000001), name: Edison High → Thomas Edison High, is_charter: False → True",
         "add Slough House Elementary (39686760000003), elementary",
         "retire Rio Calaveras Elementary (39686760000002)",
-        "Done: 3 schools.",
+        "3 schools changed.",
     ]
     assert stored_schools() == [
         ("Thomas Edison High", "high", True, False),
@@ -85,7 +85,7 @@ def test_retired_school_stays_on_existing_promises(load):
 def test_dry_run_lists_changes_and_saves_nothing(load):
     assert load(HEADER_LINE + EDISON, "--dry-run").splitlines() == [
         "add Edison High (39686760000001), high",
-        "Nothing was changed; 1 school would be.",
+        "Nothing was changed. 1 school would change.",
     ]
     assert stored_schools() == []
 
@@ -94,13 +94,16 @@ def test_dry_run_lists_changes_and_saves_nothing(load):
 def test_command_asks_before_loading(load, monkeypatch, reply, loaded):
     monkeypatch.setattr(sys, "stdin", StringIO(reply))
     output = load(HEADER_LINE + EDISON, "--verbosity=1").splitlines()
-    assert output == ["add Edison High (39686760000001), high", "Done: 1 school." if loaded else "Nothing was changed."]
+    assert output == [
+        "add Edison High (39686760000001), high",
+        "1 school changed." if loaded else "Nothing was changed.",
+    ]
     assert School.objects.exists() is loaded
 
 
 def test_command_without_input_fails_and_changes_nothing(load, monkeypatch):
     monkeypatch.setattr(sys, "stdin", StringIO())
-    with pytest.raises(CommandError, match="Nobody could be asked"):
+    with pytest.raises(CommandError, match="There was no one to ask"):
         load(HEADER_LINE + EDISON, "--verbosity=1")
     assert stored_schools() == []
 
@@ -144,7 +147,7 @@ def test_invalid_file_is_rejected_entirely_with_line_and_reason(load, content, r
     with pytest.raises(CommandError) as rejected:
         load(content)
     assert reason in str(rejected.value)
-    assert "rejected, and nothing was changed" in str(rejected.value)
+    assert "has an error, so nothing was changed" in str(rejected.value)
     assert stored_schools() == [("Old School", "high", False, False)]
 
 
@@ -155,7 +158,7 @@ def test_spreadsheet_export_is_read_correctly(load):
 
 
 def test_missing_file_raises_command_error():
-    with pytest.raises(CommandError, match=r"nowhere.csv cannot be read: No such file or directory\."):
+    with pytest.raises(CommandError, match=r"nowhere.csv can't be read: No such file or directory\."):
         call_command("load_schools", "nowhere.csv")
 
 

@@ -216,7 +216,7 @@ def test_admin_actions_on_a_merged_pledge_say_it_is_gone(staff, action):
     kept, pledge = factories.signed_pledge("Zeta Freight", "zeta@example.org"), factories.signed_pledge()
     with run_before_query(lambda: factories.merge(kept.organization, pledge.organization), pattern=ROW_LOCK):
         response = staff.post(PLEDGES, {"action": action, "_selected_action": [pledge.pk]}, follow=True)
-    assert "Not there any more: it was erased or merged meanwhile." in web_client.page_text(response)
+    assert "This was deleted or merged in the meantime." in web_client.page_text(response)
 
 
 def test_saving_an_organization_during_its_merge_says_it_is_gone(staff, kept):
@@ -256,7 +256,7 @@ def test_bulk_delete_counts_selected_organizations_that_were_merged(staff, kept)
     factories.contact(other)
     with run_before_query(lambda: factories.merge(kept, other), pattern=ROW_LOCK):
         response = run_action(staff, "delete_selected", other, post="yes")
-    assert "1 that you ticked is not in this list any more" in web_client.page_text(response)
+    assert "1 of the selected items was changed or deleted in the meantime." in web_client.page_text(response)
     assert Contact.objects.get().organization == kept
 
 
@@ -265,7 +265,7 @@ def test_approving_a_merged_organization_is_refused(staff, kept):
     fingerprints = {f"seen-{other.pk}": profiles.profile_fingerprint(other)}
     with run_before_query(lambda: factories.merge(kept, other), pattern=ROW_LOCK):
         response = run_action(staff, "approve", other, sure="yes", **fingerprints)
-    assert "Not there any more: it was erased or merged meanwhile." in web_client.page_text(response)
+    assert "This was deleted or merged in the meantime." in web_client.page_text(response)
 
 
 def test_contact_import_during_a_merge_adds_the_kept_contact(kept):

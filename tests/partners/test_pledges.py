@@ -511,7 +511,7 @@ def test_history_records_who_changed_what():
     ]
     assert snapshots.changes(pledge.contact) == [{"name": ["", "Alma Reyes"], "email": ["", "alma@example.org"]}]
     table = audit.history_table(pledge)
-    assert "the guest, by link" in table
+    assert "Guest or partner" in table
     assert "8 visits; Edison High" in table
 
 

@@ -173,6 +173,6 @@ def test_no_one_is_erased_if_the_erasure_list_cannot_be_written(settings, tmp_pa
     settings.ERASURE_LIST = str(tmp_path / "missing" / "erasures.txt")
     rsvp = factories.rsvp(factories.event(), "Nora Quill", email=EMAIL)
     path = f"/imagine/admin/privacy/erasure/person/summit.rsvp/{rsvp.pk}/erase/"
-    assert "The list of erasures" in staff.post(path, follow=True).content.decode()
+    assert "We couldn’t write to the list of erasures" in staff.post(path, follow=True).content.decode()
     assert Rsvp.objects.filter(email=EMAIL).exists()
     assert not Erasure.objects.exists()

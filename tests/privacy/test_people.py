@@ -229,7 +229,7 @@ def test_person_is_found_by_email_in_any_letter_case(staff):
     assert "nora" not in response["Location"].lower()
     assert NAME in web_client.page_text(staff.get(response["Location"]))
     unknown = staff.post("/imagine/admin/privacy/erasure/find/", {"email": "nobody@example.org"})
-    assert "We have nothing about this address." in web_client.page_text(unknown)
+    assert "We don’t have anything about this address." in web_client.page_text(unknown)
 
 
 @pytest.mark.slow
@@ -383,7 +383,7 @@ def test_erasing_someone_on_hold_is_refused_with_a_message(staff):
     assert "on hold" in web_client.page_text(page)
     assert 'value="Erase this person"' not in page.content.decode()
     response = staff.post(path, follow=True)
-    assert "This person is on hold, so nothing about them may be deleted" in web_client.page_text(response)
+    assert "This person is on hold, so we can’t delete anything about them" in web_client.page_text(response)
     after = count_rows_with("nora")
     assert {key: number for key, number in after.items() if "StaffSession" not in key} == {
         key: number for key, number in before.items() if "StaffSession" not in key

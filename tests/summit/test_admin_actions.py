@@ -19,8 +19,8 @@ pytestmark = pytest.mark.django_db
 RSVPS, EVENTS = "/imagine/admin/summit/rsvp/", "/imagine/admin/summit/event/"
 MESSAGES = "/imagine/admin/mail/message/"
 IGNORED_TABLES = ("accounts.StaffSession",)
-GONE = "1 that you ticked is not in this list any more: it was changed or erased meanwhile."
-ALREADY_DONE = "1 was so already and stays as it is."
+GONE = "1 of the selected items was changed or deleted in the meantime."
+ALREADY_DONE = "1 was already done."
 
 
 def run_action(staff: Client, action: str, *rows, to: str = RSVPS, **more):

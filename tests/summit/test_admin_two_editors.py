@@ -10,6 +10,9 @@ from tests import factories, snapshots, web_client
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
+CHANGED_BY_OTHER = (
+    "Someone else saved changes while you were editing. Your changes aren’t saved yet. Review both, then save again."
+)
 NOT_SAVED = "Nothing is saved yet, and what you typed is still here."
 IGNORED_TABLES = ("accounts.StaffSession",)
 
@@ -62,9 +65,9 @@ def test_field_changed_by_both_shows_conflict_and_is_saved_on_resubmit(staff, pa
     before = snapshots.tables(exclude=IGNORED_TABLES)
     page = save(staff, party, own_form | {"phone": "3", "note": "Mine"})
     assert snapshots.tables(exclude=IGNORED_TABLES) == before
-    messages = "Somebody changed this to “2” while you had it open. Save once more to keep yours."
+    messages = "Someone else changed this to “2” while you were editing. Save again to keep yours."
     assert form_errors(page) == {"phone": [messages]}
-    assert notes(page) == [f"Somebody else saved while you had this open. {NOT_SAVED}"]
+    assert notes(page) == [CHANGED_BY_OTHER]
     assert messages in web_client.page_text(page)
     repeated = web_client.form_fields(page)
     assert (repeated["phone"], repeated["note"], repeated["organization_name"]) == ("3", "Mine", "Delta Bakery")
@@ -120,7 +123,7 @@ def test_guest_field_changed_by_both_shows_conflict_on_that_guest(staff, party):
     ben = party.guests.get(name="Ben")
     seats.update_guests(party, {ben.pk: {"dietary_needs": "no nuts"}})
     page = save(staff, party, own_form | {"guests-1-dietary_needs": "vegan", "phone": "2"})
-    messages = "Somebody changed this to “no nuts” while you had it open. Save once more to keep yours."
+    messages = "Someone else changed this to “no nuts” while you were editing. Save again to keep yours."
     assert form_errors(page) == {"1-dietary_needs": [messages]}
     assert needs(party)[1] == ("Ben", "no nuts")
     repeated = web_client.form_fields(page)
@@ -185,7 +188,7 @@ def test_size_changed_by_both_shows_conflict_and_is_saved_on_resubmit(staff, par
     seats.change_party_size(party, size=2)
     page = save(staff, party, own_form | {"size": "5"})
     assert form_errors(page)["size"] == [
-        "Somebody changed this to “2” while you had it open. Save once more to keep yours."
+        "Someone else changed this to “2” while you were editing. Save again to keep yours."
     ]
     assert snapshots.seats(party.event) == [("Alma Reyes", 2, 0)]
     assert save(staff, party, web_client.form_fields(page)).status_code == 302
@@ -309,7 +312,7 @@ def test_event_field_changed_by_both_shows_conflict_and_keeps_other_edits(staff)
     own_form = form_data(staff, event)
     save(staff, event, form_data(staff, event) | {"capacity": "12", "venue": "Weber Point", "ends_at_1": "23:30:15"})
     page = save(staff, event, own_form | {"capacity": "20"})
-    messages = "Somebody changed this to “12” while you had it open. Save once more to keep yours."
+    messages = "Someone else changed this to “12” while you were editing. Save again to keep yours."
     assert form_errors(page) == {"capacity": [messages]}
     assert Event.objects.values_list("capacity", "venue").get() == (12, "Weber Point")
     repeated = web_client.form_fields(page)
@@ -324,7 +327,7 @@ def test_event_time_changed_by_both_shows_conflict(staff):
     save(staff, event, form_data(staff, event) | {"ends_at_1": "23:30:00"})
     page = save(staff, event, own_form | {"ends_at_1": "23:45:00"})
     (messages,) = form_errors(page)["ends_at"]
-    assert "23:30” while you had it open." in messages
+    assert "11:30\N{NO-BREAK SPACE}p.m.” while you were editing." in messages
     assert save(staff, event, web_client.form_fields(page)).status_code == 302
 
 

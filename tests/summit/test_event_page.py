@@ -335,7 +335,7 @@ def test_confirming_after_another_edit_shows_conflict_and_saves_nothing(staff, f
     save(staff, full_event, venue="Civic Auditorium", _sure="yes")
     before = snapshots.tables(exclude=IGNORED_TABLES)
     page = staff.post(change_url(full_event), confirmed)
-    assert "Somebody changed this to “Civic Auditorium” while you had it open." in web_client.page_text(page)
+    assert "Someone else changed this to “Civic Auditorium” while you were editing." in web_client.page_text(page)
     assert snapshots.tables(exclude=IGNORED_TABLES) == before
 
 

@@ -332,7 +332,7 @@ def test_export_of_more_than_500_rows_requires_permission():
     client = viewer()
     response = client.get(CSV, follow=True)
     assert response.redirect_chain == [(f"{LIST}?", 302)]
-    sentence = "This list has 501 rows. Your role can export 500 at most. Use filters to narrow it down."
+    sentence = "This list has 501 rows, and your role can export up to 500. Use filters to narrow it down."
     assert sentence in web_client.page_text(response)
     assert not SecurityEvent.objects.filter(kind=SecurityEventKind.EXPORTED).exists()
     Guest.objects.get(position=501).delete()

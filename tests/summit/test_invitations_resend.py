@@ -310,7 +310,7 @@ def test_message_page_says_why_resend_is_refused(staff, invited, language, expec
 def test_message_page_says_the_invitation_no_longer_exists(staff, invited):
     Message.objects.update(object_id=GONE)
     page = staff.post(f"{MESSAGES}{Message.objects.get().pk}/change/", {"_resend": "1"}, follow=True)
-    assert "Not there any more: it was erased or merged meanwhile." in web_client.page_text(page)
+    assert "This was deleted or merged in the meantime." in web_client.page_text(page)
 
 
 def test_resend_button_on_the_message_page_sends_current_details(staff, invited):
@@ -335,7 +335,7 @@ def test_mailing_page_resends_only_unknown_messages_that_are_still_correct(staff
     assert "1 email will be resent." in text
     reason = "This email may have been delivered, and the event or the link has changed since."
     assert f"1 email wasn’t resent. {reason}" in text
-    assert "1 email wasn’t resent. Not there any more" in text
+    assert "1 email wasn’t resent. This was deleted or merged in the meantime" in text
     states = dict(mailing.messages.values_list("recipient", "state"))
     assert states == {"alma@example.org": "unknown", "jun@example.org": "queued", "mai@example.org": "unknown"}
     assert "3 messages" not in text

@@ -1,4 +1,4 @@
-"""A person's own account: second factors, recovery codes, and where they are signed in."""
+"""A person's own account: second factors, recovery codes, and sessions."""
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -47,14 +47,14 @@ def account(request: HttpRequest) -> HttpResponse:
 @staff_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def confirm_factor(request: HttpRequest) -> HttpResponse:
-    """Ask for a second factor again before something is changed that one signs in with."""
+    """Ask for a second factor again before the person changes how they sign in."""
     account_page = reverse("account")
     wanted = next_url(request, request.GET.get("next", account_page))
 
     def done(factor: str) -> HttpResponse:
         sign_in.mark_confirmed(request)
         if wanted == account_page:
-            messages.success(request, _("Thanks. Now you can make your change."))
+            messages.success(request, _("Thanks. You can make your change now."))
         return redirect(wanted)
 
     if not second_factor.factors_of(request.user).any:
@@ -67,7 +67,7 @@ def confirm_factor(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @recent_factor_required
 def add_totp(request: HttpRequest) -> HttpResponse:
-    """Add an authenticator app, or another in place of the one there is."""
+    """Add an authenticator app, or replace the one there is."""
     form = TotpForm(request.POST or None)
     if form.is_valid():
         check = second_factor.confirm_totp(request.session, request.user, form.cleaned_data["code"])
@@ -95,7 +95,7 @@ def add_passkey_page(request: HttpRequest) -> HttpResponse:
 
 
 def redirect_to_codes(request: HttpRequest) -> HttpResponse:
-    """Return to the account, by way of recovery codes if it has none."""
+    """Return to the account, or show new recovery codes first if it has none."""
     if second_factor.factors_of(request.user).recovery_codes:
         return redirect("account")
     return new_codes(request)
@@ -125,7 +125,7 @@ def remove_factor(request: HttpRequest) -> HttpResponse:
     passkey = request.POST.get("passkey", "")
     factor = second_factor.PASSKEY if passkey.isdecimal() else second_factor.TOTP
     if second_factor.remove(request.user, factor, passkey=int(passkey[:15]) if passkey.isdecimal() else None):
-        messages.success(request, _("Removed. It no longer works for signing in."))
+        messages.success(request, _("Removed. You can no longer sign in with it."))
     else:
         messages.error(request, _("You need at least one second step. Add another before you remove this one."))
     return redirect("account")
@@ -147,7 +147,7 @@ def end_session(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def session_status(request: HttpRequest) -> HttpResponse:
-    """Tell the script of a staff page how long its session lasts. A POST is from someone who wants to stay."""
+    """Tell the script on a staff page how long its session lasts. A POST extends it."""
     if not request.user.is_authenticated:
         return JsonResponse({"seconds": 0})
     if request.method == "POST":

@@ -1,4 +1,4 @@
-"""The two steps of signing in, and what leads back in: a forgotten password, and choosing one."""
+"""The two steps of signing in, and the way back in after a forgotten password."""
 
 from collections.abc import Callable
 from typing import Literal
@@ -25,7 +25,7 @@ from imagine.accounts.security_events import AccountEventKind
 from imagine.core.rate_limit import limit_posts, too_many_requests
 from imagine.core.security_events import record_failure
 
-RECOVERY_CODES = "recovery_codes"  # in a session: new codes that were not seen yet
+RECOVERY_CODES = "recovery_codes"  # in a session: new codes the person hasn't saved yet
 
 
 def page(request: HttpRequest, template: str, title: str, **context) -> HttpResponse:
@@ -69,7 +69,7 @@ def check_password(request: HttpRequest) -> HttpResponse:
 def first_step_done(
     request: HttpRequest, user: User, *, shared_computer: bool = False, wanted: str = ""
 ) -> HttpResponse:
-    """Lead a person to the second step. It is also where single sign-on ends."""
+    """Lead a person to the second step, after a password or single sign-on."""
     sign_in.begin_sign_in(request, user, shared_computer=shared_computer, next_url=wanted)
     if sign_in.is_exempt(request):
         return finish_sign_in(request, user, sign_in.DEMO)
@@ -123,8 +123,8 @@ def finish_sign_in(request: HttpRequest, user: User, factor: str) -> HttpRespons
 
 
 def next_url(request: HttpRequest, wanted: str) -> str:
-    """Return where the person wanted to go, if that is a page of ours. (To `redirect`, what has no slash is the name of
-    a view.)"""
+    """Return where the person wanted to go if that is one of our pages, otherwise the start page. (`redirect` takes a
+    word without a slash for the name of a view.)"""
     if wanted.startswith("/") and url_has_allowed_host_and_scheme(wanted, {request.get_host()}, request.is_secure()):
         return wanted
     return reverse("admin:index")
@@ -145,13 +145,13 @@ def second_factor_page(request: HttpRequest) -> HttpResponse:
 def ask_for_second_factor(
     request: HttpRequest, user: User, *, done: Callable[[str], HttpResponse], template: str = "second_factor"
 ) -> HttpResponse:
-    """Ask for a code or a passkey. Return what `done` answers when it is right; it is given which kind it was."""
+    """Ask for a code or a passkey. When it is right, return the response of `done`, which is passed the kind."""
     is_passkey, passkey_error, wait = "credential" in request.POST, "", 0
     form = CodeForm(None if is_passkey else request.POST or None)
     if is_passkey:
         if is_passkey_right(request, user):
             return done(second_factor.PASSKEY)
-        passkey_error = _("That passkey doesn’t belong to your account. Try again, or use another way.")
+        passkey_error = _("That passkey doesn’t belong to your account. Try again, or enter a code.")
     elif form.is_valid():
         check = second_factor.check_code(user, form.cleaned_data["code"])
         if check.factor:
@@ -185,7 +185,7 @@ def is_passkey_right(request: HttpRequest, user: User) -> bool:
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def set_up_page(request: HttpRequest) -> HttpResponse:
-    """Let a person without a second factor set one up. They see nothing else until it is done."""
+    """Let a person without a second factor set one up. Until then, they see no other page."""
     user = sign_in.pending_user(request)
     if user is None:
         return start_over(request)
@@ -212,7 +212,7 @@ def set_up_page(request: HttpRequest) -> HttpResponse:
 
 
 def add_passkey(request: HttpRequest, user: User) -> bool:
-    """Return whether the browser sent a good passkey."""
+    """Add the passkey the browser sent. Return whether it was valid."""
     from imagine.accounts import passkeys
 
     name = sessions.browser_name(request.META.get("HTTP_USER_AGENT", "")) or _("Passkey")
@@ -239,10 +239,10 @@ def set_up_done(request: HttpRequest, user: User, factor: str) -> HttpResponse:
 
 
 def code_failed(request: HttpRequest, user: User, form: CodeForm, check: second_factor.CodeCheck) -> int:
-    """Say what was wrong. Return how many seconds to wait; a second passes while one types the next code."""
+    """Add the error to the form. Return how many seconds to wait. One second passes while people type the next code."""
     if check.tried:
         record_failure(AccountEventKind.SECOND_FACTOR_FAILED, user, user=user, request=request)
-        form.add_error("code", _("That code isn’t right, or it was used already. Enter the newest code."))
+        form.add_error("code", _("That code is wrong or was already used. Enter the newest code."))
     if check.wait > 1 or not check.tried:
         form.add_error("code", wait_message(check.wait))
         return check.wait
@@ -263,7 +263,7 @@ def start_over(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def cancel_sign_in(request: HttpRequest) -> HttpResponse:
-    """Forget who passed the first step, so that someone else can sign in."""
+    """Forget who finished the first step, so that someone else can sign in."""
     request.session.flush()
     return redirect("sign_in")
 
@@ -296,14 +296,14 @@ def forgot_password(request: HttpRequest) -> HttpResponse:
     form = EmailForm(request.POST or None)
     if form.is_valid():
         staff.request_password_reset(form.cleaned_data["email"])
-        messages.success(request, _("If there’s an account with that address, we emailed it a link."))
+        messages.success(request, _("If there’s an account with that email address, we’ve sent it a link."))
         return redirect("sign_in")
     return page(request, "forgot_password", _("Forgot your password?"), form=form)
 
 
 class SetPasswordPage(PasswordResetConfirmView):
-    """Choose a password with the emailed link. It ends every session of the account, since Django ties sessions to the
-    password."""
+    """Choose a password with the emailed link. That ends every session of the account, because Django ties sessions to
+    the password."""
 
     template_name = "accounts/set_password.html"
     form_class = ChoosePasswordForm
@@ -317,5 +317,5 @@ class SetPasswordPage(PasswordResetConfirmView):
     def form_valid(self, form):
         response = super().form_valid(form)
         sessions.end_sessions(form.user, StaffSession.objects.all())
-        messages.success(self.request, _("Your password is set. Sign in with it now."))
+        messages.success(self.request, _("Password saved. Sign in with it now."))
         return response

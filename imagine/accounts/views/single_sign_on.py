@@ -1,4 +1,4 @@
-"""To the district's sign-in and back."""
+"""The way to the district's sign-in and back."""
 
 from django.conf import settings
 from django.contrib import messages
@@ -17,7 +17,7 @@ from imagine.core.security_events import record_failure
 @never_cache
 @require_safe
 def single_sign_on_page(request: HttpRequest) -> HttpResponse:
-    """Send the browser to the district. A link leads here: browsers hold form-action against a form's redirects too."""
+    """Send the browser to the district. A link leads here, because browsers apply form-action to redirects, too."""
     if not settings.OIDC_ISSUER:
         raise Http404
     if seconds := wait_for_visitor(request, "single_sign_on", most=300, minutes=10):
@@ -30,7 +30,7 @@ def single_sign_on_page(request: HttpRequest) -> HttpResponse:
             single_sign_on.start_single_sign_on(request.session, next_url=next_url, shared_computer=shared_computer)
         )
     except single_sign_on.SignInRejected:
-        return refused(request, _("The district’s sign-in can’t be reached right now. Try again in a few minutes."))
+        return refused(request, _("We can’t reach the district’s sign-in right now. Try again in a few minutes."))
 
 
 @never_cache
@@ -45,9 +45,15 @@ def single_sign_on_callback(request: HttpRequest) -> HttpResponse:
     try:
         user, wanted, shared_computer = single_sign_on.finish_single_sign_on(request.session, request.GET.dict())
     except single_sign_on.SignInRejected:
-        if is_ours:  # anybody can open this page, but only a browser that left for the district comes back
+        if is_ours:  # anyone can open this page, but only a browser that we sent to the district comes back
             record_failure(SecurityEventKind.SIGN_IN_FAILED, request=request, single_sign_on=True)
-        return refused(request, _("The district’s sign-in didn’t work, or your account has no role here."))
+        return refused(
+            request,
+            _(
+                "We couldn’t sign you in with your district account. Try again. If that doesn’t work, ask IT whether "
+                "you have a role here."
+            ),
+        )
     return first_step_done(request, user, shared_computer=shared_computer, wanted=wanted)
 
 

@@ -1,4 +1,4 @@
-"""Admin actions on selected rows, and messages that say what became of each row."""
+"""Admin actions on selected rows, and the messages that report what happened to each row."""
 
 from collections.abc import Callable, Iterable
 
@@ -16,12 +16,10 @@ from imagine.core.admin.permissions import ACT_ON_MANY
 from imagine.core.models import SecurityEventKind
 from imagine.core.security_events import record_event
 
-MAX_NAMES = 5  # in one message; messages travel in a cookie of at most 2,000 characters
-UNCHANGED = ngettext_lazy(
-    "%(number)d was so already and stays as it is.", "%(number)d were so already and stay as they are.", "number"
-)
+MAX_NAMES = 5  # in one message, because a cookie with messages holds at most 2,000 characters
+UNCHANGED = ngettext_lazy("%(number)d was already done.", "%(number)d were already done.", "number")
 
-Outcome = bool | Exception  # True: changed. False: nothing to do. An exception: why it was refused
+Outcome = bool | Exception  # True if changed, False if there was nothing to do, or why it was refused
 
 
 class ActionsAdmin(DeletionAdmin):
@@ -35,13 +33,13 @@ class ActionsAdmin(DeletionAdmin):
         return {name: action for name, action in actions.items() if only_reads(action[0])}
 
     def response_action(self, request, queryset):
-        ticked = request.POST.getlist(ACTION_CHECKBOX_NAME)
-        possible = [key for key in ticked if is_valid_key(self.opts.pk, key)]
-        if ticked and request.POST.get("select_across", "0") == "0":
-            gone = len(set(ticked)) - queryset.filter(pk__in=possible).count()
+        selected = request.POST.getlist(ACTION_CHECKBOX_NAME)
+        possible = [key for key in selected if is_valid_key(self.opts.pk, key)]
+        if selected and request.POST.get("select_across", "0") == "0":
+            gone = len(set(selected)) - queryset.filter(pk__in=possible).count()
             if gone:
                 self.message_user(request, missing_rows_message(gone), messages.WARNING)
-            if gone == len(set(ticked)):
+            if gone == len(set(selected)):
                 return None
         request.POST = request.POST.copy()
         request.POST.setlist(ACTION_CHECKBOX_NAME, possible)
@@ -67,8 +65,8 @@ def is_valid_key(key: Field, value: str) -> bool:
 
 def missing_rows_message(number: int) -> str:
     message = ngettext(
-        "%(number)d that you ticked is not in this list any more: it was changed or erased meanwhile.",
-        "%(number)d that you ticked are not in this list any more: they were changed or erased meanwhile.",
+        "%(number)d of the selected items was changed or deleted in the meantime.",
+        "%(number)d of the selected items were changed or deleted in the meantime.",
         number,
     )
     return message % {"number": number}
@@ -81,7 +79,7 @@ def report_outcomes(
     done: Promise,
     same=UNCHANGED,
 ):
-    """Report how many rows an action changed, how many needed no change, and which were refused and why.
+    """Tell staff how many rows an action changed, how many needed no change, and which were refused and why.
 
     `done` and `same` are sentences with a %(number)d.
     """
@@ -108,11 +106,7 @@ def record_many(request: HttpRequest, outcomes: list[tuple[Model, Outcome]], act
 
 
 def outcome_text(refusal: Exception) -> str:
-    return (
-        _("Not there any more: it was erased or merged meanwhile.")
-        if isinstance(refusal, ObjectDoesNotExist)
-        else str(refusal)
-    )
+    return _("This was deleted or merged in the meantime.") if isinstance(refusal, ObjectDoesNotExist) else str(refusal)
 
 
 def shorten_names(names: list[str]) -> str:

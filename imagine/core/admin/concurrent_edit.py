@@ -1,25 +1,26 @@
-"""Admin forms that remember what they showed, so that nobody overwrites a change they haven't seen (docs/rules.md)."""
+"""Admin forms that remember what they showed, so that no one overwrites a change they haven't seen (docs/rules.md)."""
 
 import json
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db.models import Model
-from django.utils.timezone import get_default_timezone, localtime
 from django.utils.translation import gettext_lazy as _
+
+from imagine.core.formatting import clock, short_date
 
 MAX_LENGTH_SHOWN = 200_000
 CHANGED = "changed"  # the code of each conflict error
 CHANGED_BY_OTHER = _(
-    "Somebody else saved while you had this open. Nothing is saved yet, and what you typed is still here."
+    "Someone else saved changes while you were editing. Your changes aren’t saved yet. Review both, then save again."
 )
 
 
 def conflict_messages(open_forms: Iterable[forms.BaseForm]) -> list[str]:
-    """Return the messages to show above forms that came back only because someone else changed something, so that
-    there is nothing to correct. Return [] if they didn't come back or have other errors."""
+    """Return the messages to show above forms that came back only because someone else changed something, and have
+    nothing to correct. Return [] if they didn't come back or have other errors."""
     came_back = [form for form in open_forms if form.is_bound and form.errors]
     errors = [error for form in came_back for each in form.errors.as_data().values() for error in each]
     if not errors or any(error.code != CHANGED for error in errors):
@@ -125,14 +126,16 @@ class ConcurrentEditForm(forms.ModelForm):
 
     def conflict_error(self, name: str, row: Model) -> tuple[str | None, *tuple[str, ...]]:
         """Return the field and the error messages for a field that both people changed."""
-        message = _("Somebody changed this to “%(value)s” while you had it open. Save once more to keep yours.")
+        message = _("Someone else changed this to “%(value)s” while you were editing. Save again to keep yours.")
         return name, message % {"value": self.in_words(row, name)}
 
     def in_words(self, row: Model, name: str) -> str:
         """Return a row's value the way the form shows it."""
         value = self.value(row, name)
         if isinstance(value, datetime):
-            return f"{localtime(value, get_default_timezone()):%Y-%m-%d %H:%M}"
+            return f"{short_date(value)}, {clock(value)}"
+        if isinstance(value, date):
+            return short_date(value)
         if isinstance(value, bool):
             return str(_("yes") if value else _("no"))
         display = getattr(row, f"get_{name}_display", None)

@@ -1,4 +1,4 @@
-"""What a deletion takes with it."""
+"""What a deletion takes along."""
 
 from django.apps import apps
 from django.contrib import admin
@@ -13,7 +13,7 @@ from imagine.core.security_events import record_event
 
 class DeletionAdmin(admin.ModelAdmin):
     """An admin whose delete pages don't list what only follows a row, such as its history and its emails: there can be
-    hundreds, and nobody may delete them by themselves. It records each deletion, unless a rule does that."""
+    hundreds, and no one may delete them on their own. It records each deletion, unless a rule does."""
 
     def delete_model(self, request, obj):
         record_event(SecurityEventKind.RECORD_DELETED, obj)

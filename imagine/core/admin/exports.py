@@ -40,7 +40,7 @@ class File(NamedTuple):
 class ExportAdmin(admin.ModelAdmin):
     files: list[File] = []
     show_facets = admin.ShowFacets.NEVER  # they would count every promise of every school
-    nothing = _("There is nothing to take away: no row is left under these filters.")
+    nothing = _("Nothing to export. No records match these filters.")
 
     def get_urls(self):
         take = self.admin_site.admin_view(require_safe(self.export))
@@ -96,7 +96,7 @@ def csv_and_xlsx(name: str, labels: dict[str, str], rows: Callable, export: Call
 def file_or_list(page: admin.ModelAdmin, request: HttpRequest, export: Export, file_format: str) -> HttpResponse:
     """Return the file, or redirect to the list with a message if it is longer than this user may export."""
     if export.row_count > MAX_ROWS and not request.user.has_perm(EXPORT_MANY):
-        error = _("This list has %(rows)s rows. Your role can export %(max)s at most. Use filters to narrow it down.")
+        error = _("This list has %(rows)s rows, and your role can export up to %(max)s. Use filters to narrow it down.")
         numbers = {"rows": f"{export.row_count:,}", "max": f"{MAX_ROWS:,}"}
         page.message_user(request, error % numbers, messages.ERROR)
         return redirect_to_list(page, request)

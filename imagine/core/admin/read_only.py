@@ -2,7 +2,7 @@ from django.http import HttpRequest
 
 
 class ReadOnlyMixin:
-    """Rows are looked at in the admin, and written elsewhere."""
+    """Show rows in the admin that are written elsewhere."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

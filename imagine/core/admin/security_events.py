@@ -1,10 +1,13 @@
 """The activity log in the admin: read-only, with filters by kind and date and a search by person and number."""
 
+from django.apps import apps
 from django.contrib import admin
 from django.contrib.contenttypes.models import ContentType
+from django.db.models import Model
 from django.utils.html import format_html_join
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from imagine.core.admin.read_only import ReadOnlyMixin
 from imagine.core.models import SecurityEvent
@@ -16,7 +19,7 @@ FACT_LABELS = {
     "columns": _("columns"),
     "count": _("number"),
     "factor": _("second step"),
-    "fields": _("fields"),
+    "fields": _("changes"),
     "file": _("file"),
     "filters": _("filters"),
     "language": _("language"),
@@ -25,15 +28,20 @@ FACT_LABELS = {
     "recipients": _("recipients"),
     "removed": _("removed"),
     "renamed": _("renamed"),
-    "role": _("role"),
+    "role": pgettext_lazy("staff", "role"),
     "rows": _("rows"),
-    "searched": _("searched by words"),
+    "searched": _("search used"),
     "selected": _("selected rows only"),
     "template": _("template"),
-    "unlisted": _("further failures from this network in this hour are not listed"),
+    "unlisted": _("more failures from this network in this hour, not listed"),
     "value": _("new value"),
 }
-CODES = {"totp": _("authenticator app"), "passkey": _("passkey")}
+CODES = {
+    "totp": _("authenticator app"),
+    "passkey": _("passkey"),
+    "added": _("added"),
+    "deleted": _("deleted"),
+}
 
 
 @admin.register(SecurityEvent)
@@ -46,7 +54,7 @@ class SecurityEventAdmin(ReadOnlyMixin, admin.ModelAdmin):
     ordering = ("-pk",)
     date_hierarchy = "created_at"
     search_fields = ("user_name",)
-    search_help_text = _("Looks for a staff member’s username, or a record’s number.")
+    search_help_text = _("Enter a staff member’s username or the number of an entry.")
     show_full_result_count = False
     actions = None
 
@@ -68,21 +76,35 @@ class SecurityEventAdmin(ReadOnlyMixin, admin.ModelAdmin):
 
     @admin.display(description=_("who"), ordering="user_name")
     def who(self, event: SecurityEvent) -> str:
-        return event.user_name or _("automatic, or not signed in")
+        return event.user_name or _("automatic or not signed in")
 
     @admin.display(description=_("about"))
     def subject(self, event: SecurityEvent) -> str:
-        """Return what the event is about, by kind and number: the log shows no names of guests."""
-        model = event.content_type_id and ContentType.objects.get_for_id(event.content_type_id).model_class()
+        """Return the kind and number of what the event is about. The log has no names of guests."""
+        model = model_of(event)
         return f"{capfirst(model._meta.verbose_name)} {event.object_id}" if model else ""
 
     @admin.display(description=_("details"))
     def details(self, event: SecurityEvent) -> str:
-        facts = [(FACT_LABELS.get(name, name), fact_in_words(value)) for name, value in event.facts.items()]
+        model = model_of(event)
+        facts = [
+            (FACT_LABELS.get(name, name), fact_in_words(name, value, model)) for name, value in event.facts.items()
+        ]
         return format_html_join("", "{}: {}<br>", facts)
 
 
-def fact_in_words(value) -> str:
+def model_of(event: SecurityEvent) -> type[Model] | None:
+    """Return the model of what the event is about, or None if it is about nothing or the model is gone."""
+    return ContentType.objects.get_for_id(event.content_type_id).model_class() if event.content_type_id else None
+
+
+def fact_in_words(name: str, value, model: type[Model] | None) -> str:
+    if name == "list":
+        return list_title(value)
+    if name == "fields":
+        return ", ".join(field_label(field, model) for field in value)
+    if name == "action":
+        return value.replace("_", " ")
     if isinstance(value, dict):
         return ", ".join(f"{name} = {each}" for name, each in value.items())
     if isinstance(value, list):
@@ -90,3 +112,16 @@ def fact_in_words(value) -> str:
     if isinstance(value, bool):
         return _("yes") if value else _("no")
     return str(CODES.get(value, value))
+
+
+def list_title(label: str) -> str:
+    """Return the plural name of a model, or its label if it no longer exists."""
+    try:
+        return str(apps.get_model(label)._meta.verbose_name_plural)
+    except (LookupError, ValueError):
+        return label
+
+
+def field_label(name: str, model: type[Model] | None) -> str:
+    fields = {field.name: field.verbose_name for field in model._meta.fields} if model else {}
+    return str(fields.get(name) or CODES.get(name, name))

@@ -20,17 +20,17 @@ ZONE = ZoneInfo(settings.TIME_ZONE)
 SEED = 2019
 FREE_SEATS = 3  # a party of three fits, and the next one is waitlisted
 PLACE = {"venue": "University of the Pacific", "address": "DeRosa University Center, Stockton, California"}
-ABOUT = """Leaders of Stockton’s businesses, nonprofits, congregations, unions and colleges, and parents, sit at one \
-table with the people who run its schools. Over breakfast you hear what students ask for, and choose what you can \
-promise them for the next school year.
+ABOUT = """Parents and leaders from Stockton’s businesses, nonprofits, congregations, unions, and colleges sit down at \
+one table with the people who run its schools. Over breakfast, you’ll hear what students ask for and choose what \
+you can promise them for the next school year.
 
-In early fall every partner is invited to a kick-off, and the year’s work with schools begins."""
-ABOUT_ES = """Líderes de empresas, organizaciones sin fines de lucro, congregaciones, sindicatos y universidades de \
-Stockton, y madres y padres de familia, se sientan a la misma mesa con quienes dirigen sus escuelas. Durante el \
-desayuno escuchan qué piden los estudiantes y eligen qué pueden prometerles para el próximo año escolar.
+In early fall, every partner is invited to a kickoff, and the year’s work with schools begins."""
+ABOUT_ES = """Familias y líderes de empresas, organizaciones sin fines de lucro, congregaciones, sindicatos y \
+universidades de Stockton se sientan a la misma mesa con quienes dirigen sus escuelas. Durante el desayuno, usted \
+escuchará qué piden los estudiantes y elegirá qué puede prometerles para el próximo año escolar.
 
-A principios del otoño se invita a todos los participantes a un encuentro inicial, y comienza el trabajo del año con \
-las escuelas."""
+A principios del otoño, invitamos a todos los aliados a una reunión de inicio, y comienza el trabajo del año con las \
+escuelas."""
 
 
 @transaction.atomic
@@ -86,7 +86,7 @@ def fill_coming_summit(people: People) -> None:
 
 
 def fill_past_summit(people: People) -> None:
-    """RSVP the guests of 2019 as if the event were still to come, then set its true date."""
+    """RSVP the guests of 2019 as if the event were upcoming, then set its true date."""
     event = create_summit(coming_summit_day(timezone.localdate()), slug="summit-2019", capacity=320, reserved_seats=30)
     parties = []
     while seats.available_seats(event) > 0:

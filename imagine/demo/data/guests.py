@@ -1,4 +1,4 @@
-"""Thousands of invented contacts for load runs, the same at every run, all at example.org, and an audience of them."""
+"""Thousands of made-up contacts for load tests, the same in every run, all at example.org, and an audience of them."""
 
 from itertools import islice
 
@@ -11,13 +11,13 @@ from summit.models import Audience, Rsvp
 
 SEED = 2020
 CONTACTS_PER_ORGANIZATION = 4  # contacts of one organization
-EXAMPLE_DOMAIN = r"[@.]example(\.(com|net|org))?$"  # RFC 2606: email to these reaches nobody
+EXAMPLE_DOMAIN = r"[@.]example(\.(com|net|org))?$"  # RFC 2606: email to these reaches no one
 BATCH_SIZE = 2000  # rows in one statement
 AUDIENCE = "Invented contacts"
 
 
 class RealPeople(Exception):
-    """There are addresses that a person might read, so no contacts are invented among them."""
+    """The database has addresses that real people might read, so no made-up contacts are added."""
 
 
 @transaction.atomic

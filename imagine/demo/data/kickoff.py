@@ -23,13 +23,13 @@ DAYS = 5  # since they were invited; the reminder goes out after seven
 ACCEPT, DECLINE = 0.4, 0.15
 REJECTION = "550 5.1.1 The e-mail account that you tried to reach does not exist."
 DECLINE_MESSAGES = {
-    "en": ["We count our stock in that week.", "I am away then. Please invite us to the next one.", "", ""],
+    "en": ["We take inventory that week.", "I’ll be out of town. Please invite us to the next one.", "", ""],
     "es": ["Esa semana hacemos inventario.", "Estaré de viaje. Nos vemos en el próximo.", ""],
 }
-ABOUT = """Every partner of the new school year meets the principals and teachers with whom the promises are kept. \
-You leave with a name, a school and a first date."""
-ABOUT_ES = """Cada participante del nuevo año escolar conoce a quienes dirigen y enseñan en las escuelas donde se \
-cumplen las promesas. Usted sale con un nombre, una escuela y una primera fecha."""
+ABOUT = """Meet the principals and teachers you’ll keep your promises with this school year. You’ll leave with a name, \
+a school, and a first date."""
+ABOUT_ES = """Conozca a quienes dirigen las escuelas y a los maestros con quienes cumplirá sus promesas este año \
+escolar. Saldrá con un nombre, una escuela y una primera fecha."""
 
 
 def fill_kickoff(school_year: int) -> None:
@@ -57,9 +57,9 @@ def create_kickoff(school_year: int) -> Event:
     return event_changes.save_event(
         Event(
             kind=Event.Kind.KICKOFF,
-            title="Partner Kick-off",
-            title_es="Encuentro inicial de participantes",
-            slug=f"kick-off-{school_year}",
+            title="Partner Kickoff",
+            title_es="Reunión de inicio de aliados",
+            slug=f"kickoff-{school_year}",
             school_year=school_year,
             starts_at=at(8, 30),
             ends_at=at(10, 30),

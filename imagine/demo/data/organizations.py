@@ -1,4 +1,4 @@
-"""Invented partners of a delta town: what they do, what their sector tends to promise, and duplicates to merge."""
+"""Made-up partners in a delta town: what they do, what their sector tends to promise, and duplicates to merge."""
 
 from imagine.demo.data.names import PARTNERS
 
@@ -28,32 +28,32 @@ DUPLICATES = [
 
 ABOUT = {
     "business": [
-        "A family firm in its third generation, with a workshop that smells of oil and coffee.",
+        "A third-generation family business, with a workshop that smells of oil and coffee.",
         "We buy from growers in the county and ship to nine states.",
         "Fourteen people, one counter, and customers we know by name.",
         "We repair what others throw away, and we like to show how.",
     ],
     "college": [
         "Certificates and degrees for people who work while they study.",
-        "Nine hundred students, most of them the first of their family at a college.",
+        "Nine hundred students, most of them the first in their family to go to college.",
     ],
     "labor": [
-        "We represent four hundred people in the county and train forty apprentices a year.",
-        "Paid apprenticeships, from the first week on.",
+        "We represent four hundred workers in the county and train forty apprentices a year.",
+        "Paid apprenticeships from the first week.",
     ],
     "nonprofit": [
-        "Volunteers who read, build and cook with children after school.",
+        "Volunteers who read, build, and cook with children after school.",
         "We keep the stories of the neighborhood and teach the young ones to tell them.",
-        "Free workshops every Saturday, open to everybody.",
+        "Free workshops every Saturday, open to everyone.",
     ],
     "faith": [
         "A congregation that has fed its neighbors every Wednesday for thirty years.",
-        "Our hall is open to homework, music and whoever needs a warm room.",
+        "Our hall is open for homework, music, and anyone who needs a warm room.",
     ],
-    "families": ["Parents of one neighborhood who meet on the first Tuesday of the month."],
+    "families": ["Parents from one neighborhood who meet on the first Tuesday of the month."],
     "public": [
-        "We keep the water clean, and we are glad to be asked how.",
-        "Public servants of the county, open to visitors all year.",
+        "We keep the water clean, and we’re happy to show you how.",
+        "We serve the county, and we welcome visitors all year.",
     ],
 }
 

@@ -19,7 +19,7 @@ class Migration(migrations.Migration):
                 ('erased_at', models.DateTimeField(verbose_name='erased')),
                 ('finished_at', models.DateTimeField(editable=False, null=True, verbose_name='finished')),
                 ('erased_by', models.CharField(blank=True, max_length=150, verbose_name='erased by')),
-                ('counts', models.JSONField(default=dict, help_text='How many rows of each table.', verbose_name='rows')),
+                ('counts', models.JSONField(default=dict, help_text='The number of records by table.', verbose_name='records')),
             ],
             options={
                 'verbose_name': 'erasure',
@@ -34,8 +34,8 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('email', models.EmailField(max_length=254, verbose_name='email')),
-                ('reason', models.CharField(help_text='Such as “Public records request 2027-014”.', max_length=200, verbose_name='reason')),
-                ('ends_on', models.DateField(help_text='The last day of the hold. You can extend it.', verbose_name='ends on')),
+                ('reason', models.CharField(help_text='For example, “Public records request 2027-014”.', max_length=200, verbose_name='reason')),
+                ('ends_on', models.DateField(help_text='You can change this later. To end the hold early, choose yesterday.', verbose_name='last day')),
                 ('created_by', models.CharField(editable=False, max_length=150, verbose_name='placed by')),
                 ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='placed')),
             ],

@@ -1,4 +1,4 @@
-"""Loads the state's list of schools: shows what it would do, asks, and does it."""
+"""Load the state's list of schools: show the changes, ask for confirmation, and make them."""
 
 from pathlib import Path
 
@@ -8,14 +8,14 @@ from partners import schools
 
 
 class Command(BaseCommand):
-    help = "Adds, renames and retires schools by a CSV file (cds_code, name, level, charter); deletes none."
+    help = "Adds, renames, and retires schools from a CSV file (cds_code, name, level, charter). Deletes none."
 
     def add_arguments(self, parser):
         parser.add_argument(
-            "file", nargs="?", type=Path, default=schools.DEFAULT_FILE, help="without it, the list of 2018"
+            "file", nargs="?", type=Path, default=schools.DEFAULT_FILE, help="by default, the list of 2018"
         )
-        parser.add_argument("--dry-run", action="store_true", help="only show what would be done")
-        parser.add_argument("--yes", action="store_true", help="do it without asking")
+        parser.add_argument("--dry-run", action="store_true", help="only show the changes")
+        parser.add_argument("--yes", action="store_true", help="make the changes without asking")
 
     def handle(self, *args, file: Path, dry_run: bool, yes: bool, **options):
         rows = self.read(file)
@@ -23,9 +23,9 @@ class Command(BaseCommand):
         for step in steps:
             self.stdout.write(str(step))
         if not steps:
-            self.stdout.write("The schools are as in the file; there is nothing to do.")
+            self.stdout.write("No changes. The schools already match the file.")
         elif dry_run:
-            self.stdout.write(f"Nothing was changed; {number(steps)} would be.")
+            self.stdout.write(f"Nothing was changed. {number(steps)} would change.")
         elif yes or self.agreed(steps):
             self.load(rows, steps)
         else:
@@ -35,22 +35,26 @@ class Command(BaseCommand):
         try:
             return schools.read_schools(file.read_bytes())
         except OSError as error:
-            raise CommandError(f"{file} cannot be read: {error.strerror}.") from None
+            raise CommandError(f"{file} can't be read: {error.strerror}.") from None
         except schools.SchoolFileInvalid as broken:
-            raise CommandError(f"{file} was rejected, and nothing was changed. {broken}") from None
+            raise CommandError(f"{file} has an error, so nothing was changed. {broken}") from None
 
     def agreed(self, steps: list[schools.SchoolChange]) -> bool:
         try:
-            return input(f"Do this to {number(steps)}? Type yes: ").strip().lower() == "yes"
+            return input(f"Change {number(steps)}? Type yes: ").strip().lower() == "yes"
         except EOFError:
-            raise CommandError("Nobody could be asked, so nothing was changed; --yes does it unasked.") from None
+            raise CommandError(
+                "There was no one to ask, so nothing was changed. Use --yes to skip the question."
+            ) from None
 
     def load(self, rows: list[schools.SchoolRow], steps: list[schools.SchoolChange]) -> None:
         try:
             schools.load_schools(rows, steps)
         except schools.SchoolsChanged:
-            raise CommandError("Somebody changed the schools meanwhile, so nothing was changed. Try again.") from None
-        self.stdout.write(f"Done: {number(steps)}.")
+            raise CommandError(
+                "Someone changed the schools in the meantime, so nothing was changed. Try again."
+            ) from None
+        self.stdout.write(f"{number(steps)} changed.")
 
 
 def number(steps: list[schools.SchoolChange]) -> str:

@@ -4,8 +4,8 @@ from imagine.access import roles
 
 
 class Command(BaseCommand):
-    help = f"Creates the roles {', '.join(roles.ROLES)}, and gives them what they lack. Safe to repeat."
+    help = f"Creates the staff roles ({', '.join(roles.ROLES)}) and adds the permissions they lack. Safe to repeat."
 
     def handle(self, **options):
         for name, given in roles.create_roles().items():
-            self.stdout.write(f"{name}: {given} permissions given")
+            self.stdout.write(f"{name}: {given} permissions added")

@@ -4,7 +4,7 @@ from imagine.core import translations
 
 
 class Command(BaseCommand):
-    help = "Updates the Spanish catalogue; --compile only compiles it, --check fails when it has gaps."
+    help = "Updates the Spanish catalogue. --compile only compiles it, and --check fails if it has gaps."
     requires_system_checks = ()
 
     def add_arguments(self, parser):

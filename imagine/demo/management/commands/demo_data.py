@@ -4,8 +4,8 @@ from imagine.demo.data import events as sample_events
 
 
 class Command(BaseCommand):
-    help = "Fills an empty database with invented events and guests; leaves any other as it is."
+    help = "Fills an empty database with made-up events, guests, and partners. Changes nothing if there is an event."
 
     def handle(self, *args, **options):
         filled = sample_events.fill_database()
-        self.stdout.write("The sample data is in." if filled else "There are events already; nothing was changed.")
+        self.stdout.write("Sample data created." if filled else "There are already events, so nothing was changed.")

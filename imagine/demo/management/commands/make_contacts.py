@@ -1,4 +1,4 @@
-"""Invent thousands of contacts, to see how a large mailing goes."""
+"""Create thousands of made-up contacts, to try a large mailing."""
 
 from argparse import ArgumentTypeError
 
@@ -16,14 +16,18 @@ def contact_count(text: str) -> int:
 
 
 class Command(BaseCommand):
-    help = f"Invents contacts at example.org and the audience “{guests.AUDIENCE}”, for load runs in the demo."
+    help = f"Creates made-up contacts at example.org, and the audience “{guests.AUDIENCE}”, for load tests in the demo."
 
     def add_arguments(self, parser):
-        parser.add_argument("number", type=contact_count, help="how many there are to be: 10000")
+        parser.add_argument(
+            "number", type=contact_count, help="how many contacts the audience should have, such as 10000"
+        )
 
     def handle(self, *args, number: int, **options):
         try:
             made = guests.invent_contacts(number)
         except guests.RealPeople:
-            raise CommandError("There are addresses beyond example.org here, so nobody was invented.") from None
-        self.stdout.write(f"{made} contacts were made; the audience “{guests.AUDIENCE}” has {number}.")
+            raise CommandError(
+                "This database has addresses outside example.org, so no contacts were created."
+            ) from None
+        self.stdout.write(f"{made} contacts created. The audience “{guests.AUDIENCE}” has {number}.")

@@ -1,4 +1,4 @@
-"""Exits with 1 when no task came through a queue lately; the containers' health check of worker and beat."""
+"""The health check of the worker and beat containers."""
 
 from django.core.management.base import BaseCommand, CommandError
 
@@ -6,7 +6,7 @@ from imagine.mail import health
 
 
 class Command(BaseCommand):
-    help = "Fails when no task came through the queue in the last seconds."
+    help = "Exits with 1 if no task has come through the queue recently."
 
     def add_arguments(self, parser):
         parser.add_argument("--queue", default="transactional")
@@ -15,7 +15,7 @@ class Command(BaseCommand):
     def handle(self, *args, queue, max_age, **options):
         age = health.seconds_since_heartbeat(queue)
         if age is None:
-            raise CommandError(f"No heartbeat has come through the queue {queue} yet.")
+            raise CommandError(f"The queue {queue} has had no heartbeat yet.")
         if age > max_age:
-            raise CommandError(f"The last heartbeat through the queue {queue} is {age:.0f} seconds old.")
-        self.stdout.write(f"The last heartbeat through the queue {queue} is {age:.0f} seconds old.")
+            raise CommandError(f"The last heartbeat of the queue {queue} was {age:.0f} seconds ago.")
+        self.stdout.write(f"The last heartbeat of the queue {queue} was {age:.0f} seconds ago.")

@@ -4,7 +4,10 @@ from imagine.privacy import erasing
 
 
 class Command(BaseCommand):
-    help = "Erases again who was erased before a backup was restored. Run it before the site is opened. Safe to repeat."
+    help = (
+        "Erases people again who came back with a restored backup. Run it after restoring a backup and before you open "
+        "the site. Safe to repeat."
+    )
 
     def handle(self, **options):
         self.stdout.write(f"People erased again: {erasing.finish_erasures()}")

@@ -1,0 +1,49 @@
+"""What every page of the admin has: its header, and the search box of lists."""
+
+import pytest
+from django.test import Client
+
+from tests import factories, web_client
+
+pytestmark = pytest.mark.django_db
+LIST = "/imagine/admin/summit/rsvp/?q=Reyes"
+
+
+@pytest.fixture
+def staff(admin_user) -> Client:
+    client = Client()
+    client.force_login(admin_user)
+    return client
+
+
+def test_view_site_leads_to_the_landing_page(staff):
+    assert '<a href="/imagine/">View site</a>' in web_client.page_html(staff.get("/imagine/admin/"))
+
+
+def test_header_switches_the_language_and_returns_to_the_page(staff):
+    page = web_client.page_html(staff.get(LIST))
+    assert '<button name="language" value="es" lang="es">Español</button>' in page
+    action = "/imagine/language/?next=/imagine/admin/summit/rsvp/%3Fq%3DReyes"
+    assert f'action="{action}"' in page
+    switched = staff.post(action, {"language": "es"})
+    assert switched["Location"] == LIST
+    page = web_client.page_html(staff.get(LIST))
+    assert '<html lang="es"' in page
+    assert '<button name="language" value="en" lang="en">English</button>' in page
+
+
+def test_only_pages_with_what_was_entered_ask_before_the_language_is_switched(staff):
+    event = factories.event()
+    address = f"/imagine/admin/summit/event/{event.pk}/change/"
+    opened = staff.get(address)
+    assert "data-unsaved" not in opened.content.decode()
+    came_back = staff.post(address, web_client.form_fields(opened) | {"venue": ""})
+    assert came_back.status_code == 200
+    assert "data-unsaved" in came_back.content.decode()
+
+
+def test_search_box_is_named_and_described(staff):
+    page = web_client.page_html(staff.get(LIST))
+    assert '<label class="visually-hidden" for="searchbar">Search</label>' in page
+    assert '<p class="search-help" id="searchbar-help">' in page
+    assert 'id="searchbar" aria-describedby="searchbar-help"' in page
