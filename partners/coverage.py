@@ -58,6 +58,16 @@ class Coverage:
     schools: list[SchoolCoverage]
 
     @property
+    def offered_schools(self) -> list[SchoolCoverage]:
+        """The schools that partners can choose. Retired ones are in the table only if they still have promises."""
+        return [row for row in self.schools if not row.school.is_retired]
+
+    @property
+    def open_schools(self) -> list[SchoolCoverage]:
+        """The schools without a promise in this school year."""
+        return [row for row in self.schools if not row.promises]
+
+    @property
     def promises(self) -> int:
         return sum(column.promises for column in self.promise_types)
 

@@ -10,7 +10,7 @@ from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Exists, FilteredRelation, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce
 from django.utils.text import capfirst
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext
 from django.utils.translation import gettext_lazy as _
 
 from imagine.core.formatting import district_date
@@ -24,7 +24,15 @@ CHUNK_SIZE = 500  # rows fetched at once
 
 PARTNER = (_("school year"), _("organization"), _("sector"), _("contact"), _("email"), _("phone"))
 SIGNED = (_("signed by"), _("signed on"))
-PROMISE = (_("kind"), _("quantity"), _("unit"), _("grades"), _("schools"), _("months"), _("clearance"))
+PROMISE = (
+    _("promise type"),
+    _("quantity"),
+    _("unit"),
+    _("grades"),
+    _("schools"),
+    _("months"),
+    _("volunteer clearance"),
+)
 BY_PROMISE = (*PARTNER, *PROMISE, *SIGNED, _("note"))
 BY_ORGANIZATION = (*PARTNER, *SIGNED)  # followed by the promise types
 
@@ -80,7 +88,7 @@ class ExportLabels:
     """The labels in the active language, looked up once per file."""
 
     def __init__(self):
-        clearance = {True: gettext("needed"), False: ""}
+        clearance = {True: pgettext("clearance", "Required"), False: ""}
         self.promise_types = {
             promise_type.pk: (
                 promise_type.localized_name,
@@ -212,18 +220,18 @@ def coverage_rows(coverage: Coverage) -> Iterator[tuple[Cell, ...]]:
 ORGANIZATION = (
     _("organization"),
     _("sector"),
-    _("what it does"),
+    _("description"),
     _("website"),
     _("phone"),
-    _("street and city"),
+    _("street address"),
     _("size"),
-    _("shown in public"),
+    _("directory status"),
     _("contact"),
     _("role"),
     _("email"),
-    _("contact’s phone"),
+    _("contact phone"),
     _("language"),
-    _("known since"),
+    _("added on"),
 )  # followed by the pledge of a year
 OF_ORGANIZATION = (
     "name",
@@ -261,7 +269,7 @@ def organization_rows(organizations: OrganizationQuerySet, year: PledgeYear | No
         "size": {value: str(label) for value, label in Organization.Size.choices} | {"": ""},
         "shown": {value: str(label) for value, label in Organization.ListingStatus.choices},
         "language": dict(settings.LANGUAGES) | {None: ""},
-        "pledge": {True: gettext("signed"), False: gettext("draft"), None: ""},
+        "pledge": {True: pgettext("pledge", "Signed"), False: pgettext("pledge", "Draft"), None: ""},
     }
     return map(partial(organization_row, labels), rows.values_list(*OF_ORGANIZATION).iterator(chunk_size=CHUNK_SIZE))
 

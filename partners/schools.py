@@ -22,7 +22,7 @@ class SchoolFileInvalid(RuleViolation):
     """The file has an error; the message names the line and the reason."""
 
     def __init__(self, line: int, reason: str):
-        super().__init__(f"Line {line}: {reason}")
+        super().__init__(f"Row {line}: {reason}")
 
 
 class SchoolsChanged(RuleViolation):
@@ -63,13 +63,13 @@ def read_schools(content: bytes) -> list[SchoolRow]:
         header = [name.strip() for name in next(lines, [])]
         if missing := [name for name in COLUMNS if header.count(name) != 1]:
             raise SchoolFileInvalid(
-                1, f"there must be one column {missing[0]}; the file's are: {', '.join(header) or 'none'}."
+                1, f"needs exactly one column {missing[0]}, but has: {', '.join(header) or 'none'}."
             )
         rows = list(parse_school_file(lines, header))
     except csv.Error as error:
-        raise SchoolFileInvalid(lines.line_num, f"this is no CSV: {error}.") from None
+        raise SchoolFileInvalid(lines.line_num, f"not valid CSV: {error}.") from None
     if not rows:
-        raise SchoolFileInvalid(lines.line_num or 1, "there is no school in the file.")
+        raise SchoolFileInvalid(lines.line_num or 1, "no schools in the file.")
     return rows
 
 
@@ -77,7 +77,9 @@ def decode(content: bytes) -> str:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise SchoolFileInvalid(content[: error.start].count(b"\n") + 1, "the file is not UTF-8.") from None
+        raise SchoolFileInvalid(
+            content[: error.start].count(b"\n") + 1, "the file isn't UTF-8. Save it as CSV UTF-8."
+        ) from None
 
 
 def parse_school_file(lines, header: list[str]) -> Iterator[SchoolRow]:
@@ -87,10 +89,10 @@ def parse_school_file(lines, header: list[str]) -> Iterator[SchoolRow]:
             continue
         line = lines.line_num
         if len(cells) != len(header):
-            raise SchoolFileInvalid(line, f"it has {len(cells)} cells, the first line {len(header)}.")
+            raise SchoolFileInvalid(line, f"has {len(cells)} cells, but the header has {len(header)}.")
         row = parse_school(line, {name: cell.strip() for name, cell in zip(header, cells, strict=True)})
         if row.code in seen:
-            raise SchoolFileInvalid(line, f"the code {row.code} stands in line {seen[row.code]} already.")
+            raise SchoolFileInvalid(line, f"row {seen[row.code]} already has the code {row.code}.")
         seen[row.code] = line
         yield row
 
@@ -98,13 +100,13 @@ def parse_school_file(lines, header: list[str]) -> Iterator[SchoolRow]:
 def parse_school(line: int, cell: dict[str, str]) -> SchoolRow:
     code, name, level, charter = (cell[name] for name in COLUMNS)
     if not (len(code) == 14 and code.isascii() and code.isdigit()):
-        raise SchoolFileInvalid(line, f"the code must have exactly 14 digits, and is “{code}”.")
+        raise SchoolFileInvalid(line, f"the code must have exactly 14 digits, but is “{code}.”")
     if not name or len(name) > MAX_LENGTH_NAME or "\0" in name:
-        raise SchoolFileInvalid(line, f"the name must have 1 to {MAX_LENGTH_NAME} letters.")
+        raise SchoolFileInvalid(line, f"the name must have 1 to {MAX_LENGTH_NAME} characters.")
     if level not in School.Level.values:
-        raise SchoolFileInvalid(line, f"the level must be {' or '.join(School.Level.values)}, and is “{level}”.")
+        raise SchoolFileInvalid(line, f"the level must be {' or '.join(School.Level.values)}, but is “{level}.”")
     if charter not in {"yes", "no"}:
-        raise SchoolFileInvalid(line, f"charter must be yes or no, and is “{charter}”.")
+        raise SchoolFileInvalid(line, f"charter must be yes or no, but is “{charter}.”")
     return SchoolRow(code, name, level, charter == "yes")
 
 

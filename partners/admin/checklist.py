@@ -4,7 +4,7 @@ from django.contrib import admin, messages
 from django.contrib.admin.widgets import AdminTextareaWidget, AdminTextInputWidget
 from django.db.models import Count, Q
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext_lazy
+from django.utils.translation import ngettext_lazy, pgettext
 
 from imagine.core import audit
 from imagine.core.admin.actions import ActionsAdmin, report_outcomes
@@ -51,15 +51,23 @@ class RowAdmin(ActionsAdmin):
 # Promise types and schools ---------------------------------------------------------------------------------------
 
 
-@admin.action(description=_("Retire: offer them no more"), permissions=["change"])
+@admin.action(description=_("Retire selected %(verbose_name_plural)s"), permissions=["change"])
 def retire_rows(page, request, rows):
-    done = ngettext_lazy("%(number)d is retired now.", "%(number)d are retired now.", "number")
+    done = ngettext_lazy(
+        "%(number)d retired. Partners can’t choose it anymore.",
+        "%(number)d retired. Partners can’t choose them anymore.",
+        "number",
+    )
     report_outcomes(page, request, [(row, outcome_of(checklist.retire, row, "is_retired")) for row in rows], done)
 
 
-@admin.action(description=_("Bring back: offer them again"), permissions=["change"])
+@admin.action(description=_("Offer selected %(verbose_name_plural)s again"), permissions=["change"])
 def unretire_rows(page, request, rows):
-    done = ngettext_lazy("%(number)d is offered again.", "%(number)d are offered again.", "number")
+    done = ngettext_lazy(
+        "%(number)d restored. Partners can choose it again.",
+        "%(number)d restored. Partners can choose them again.",
+        "number",
+    )
     report_outcomes(page, request, [(row, outcome_of(checklist.unretire, row, "is_retired")) for row in rows], done)
 
 
@@ -75,7 +83,7 @@ class PromiseTypeAdmin(RowAdmin):
     parts = [
         (None, {"fields": ["code", "order", "is_retired"]}),
         (
-            _("Words"),
+            _("Text"),
             {
                 "fields": [
                     *("name", "name_es", "tagline", "tagline_es"),
@@ -84,7 +92,7 @@ class PromiseTypeAdmin(RowAdmin):
             },
         ),
         (
-            _("What it takes"),
+            _("Requirements"),
             {
                 "fields": [
                     ("needs_clearance", "needs_insurance"),
@@ -114,9 +122,9 @@ class PromiseTypeAdmin(RowAdmin):
                 kwargs["widget"] = AdminTextareaWidget(attrs={"rows": 3})
         return super().formfield_for_dbfield(db_field, request, **kwargs)
 
-    @admin.display(description=_("clearance"), ordering="needs_clearance")
+    @admin.display(description=_("volunteer clearance"), ordering="needs_clearance")
     def clearance(self, promise_type: PromiseType) -> str:
-        return _("needed") if promise_type.needs_clearance else ""
+        return pgettext("clearance", "Required") if promise_type.needs_clearance else ""
 
     @admin.display(description=_("signed promises"), ordering="promise_count")
     def promised(self, promise_type: PromiseType) -> int:
@@ -153,30 +161,35 @@ class SchoolAdmin(RowAdmin):
 # School years ----------------------------------------------------------------------------------------------------
 
 
-@admin.action(description=_("Open now"), permissions=["change"])
+@admin.action(description=_("Open selected school years now"), permissions=["change"])
 def open_years(page, request, years):
-    done = ngettext_lazy("%(number)d school year is open now.", "%(number)d school years are open now.", "number")
+    done = ngettext_lazy("%(number)d school year opened.", "%(number)d school years opened.", "number")
     report_outcomes(page, request, [(year, outcome_of(checklist.open_year, year, "opens_on")) for year in years], done)
 
 
-@admin.action(description=_("Close: nothing signed can be changed any more"), permissions=["change"])
+@admin.action(description=_("Close selected school years"), permissions=["change"])
 def close_years(page, request, years):
-    done = ngettext_lazy("%(number)d school year is closed.", "%(number)d school years are closed.", "number")
+    done = ngettext_lazy(
+        "%(number)d school year closed. Its pledges can’t be changed or signed anymore.",
+        "%(number)d school years closed. Their pledges can’t be changed or signed anymore.",
+        "number",
+    )
     report_outcomes(
         page, request, [(year, outcome_of(pledge_years.close_year, year, "closed_at")) for year in years], done
     )
 
 
-@admin.action(description=_("Open a closed one again"), permissions=["change"])
+@admin.action(description=_("Reopen selected school years"), permissions=["change"])
 def reopen_years(page, request, years):
-    done = ngettext_lazy("%(number)d school year is open again.", "%(number)d school years are open again.", "number")
+    done = ngettext_lazy("%(number)d school year reopened.", "%(number)d school years reopened.", "number")
     report_outcomes(
         page, request, [(year, outcome_of(pledge_years.reopen_year, year, "closed_at")) for year in years], done
     )
     newest = PledgeYear.objects.current()
     if newest and any(year.pk < newest.pk for year in years):
         message = _(
-            "Partners’ links lead to %(year)s, the newest open school year. Close that one if it should not be."
+            "Partners’ links still open %(year)s, because it’s the newest open school year. To send partners to an "
+            "earlier one, close %(year)s."
         )
         page.message_user(request, message % {"year": newest.school_years}, messages.WARNING)
 
@@ -200,18 +213,18 @@ class PledgeYearAdmin(RowAdmin):
     def school_years(self, year: PledgeYear) -> str:
         return year.school_years
 
-    @admin.display(description=_("state"))
+    @admin.display(description=_("status"))
     def state(self, year: PledgeYear) -> str:
         if year.closed_at:
-            return _("closed")
+            return pgettext("school year", "Closed")
         if not year.opens_on:  # on the form to add a year
-            return "-"
-        return _("open") if year.is_open else _("not open yet")
+            return "–"
+        return pgettext("school year", "Open") if year.is_open else _("Not open yet")
 
     @admin.display(description=_("signed pledges"), ordering="signed_count")
     def signed(self, year: PledgeYear) -> int:
         return year.signed_count
 
-    @admin.display(description=_("unsigned drafts"), ordering="draft_count")
+    @admin.display(description=_("drafts"), ordering="draft_count")
     def drafts(self, year: PledgeYear) -> int:
         return year.draft_count

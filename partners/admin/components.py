@@ -13,7 +13,7 @@ from django.shortcuts import redirect
 from django.template.loader import render_to_string
 from django.utils.html import format_html_join
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext_lazy
+from django.utils.translation import ngettext_lazy, pgettext
 
 from imagine.core.admin.actions import Outcome, missing_rows_message
 from imagine.core.errors import RuleViolation
@@ -22,10 +22,10 @@ from partners.models import Grade, Pledge, Promise
 from partners.pledges.promises import localized_field, month_name, signed_amount
 
 MAX_EMAILS = 20  # emails shown on a page
-LINKS_SENT = ngettext_lazy("%(number)d link is on its way.", "%(number)d links are on their way.", "number")
+LINKS_SENT = ngettext_lazy("%(number)d personal link emailed.", "%(number)d personal links emailed.", "number")
 LINKS_SENT_RECENTLY = ngettext_lazy(
-    "%(number)d link was mailed in the last ten minutes and is not mailed again.",
-    "%(number)d links were mailed in the last ten minutes and are not mailed again.",
+    "%(number)d personal link was emailed in the last 10 minutes, so we didn’t send it again.",
+    "%(number)d personal links were emailed in the last 10 minutes, so we didn’t send them again.",
     "number",
 )
 
@@ -40,7 +40,7 @@ def outcome_of(act: Callable[[Model], Model], row: Model, field: str) -> Outcome
 
 def redirect_if_gone(page: ModelAdmin, request: HttpRequest) -> HttpResponse:
     """Redirect to the list, for a record that was merged or deleted in the meantime."""
-    message = _("It is not there any more: it was merged or erased meanwhile. Nothing was saved.")
+    message = _("This record was merged or deleted in the meantime. Nothing was saved.")
     page.message_user(request, message, messages.WARNING)
     return redirect(f"admin:{page.opts.app_label}_{page.opts.model_name}_changelist")
 
@@ -66,8 +66,8 @@ def anonymize_log(row: Model) -> None:
 def pledge_state(pledge: Pledge) -> str:
     """Return the label of a pledge's state, which depends on whether its year is closed."""
     if pledge.signed_at:
-        return _("signed")
-    return _("never signed") if pledge.year.closed_at else _("draft")
+        return pgettext("pledge", "Signed")
+    return pgettext("pledge", "Never signed") if pledge.year.closed_at else pgettext("pledge", "Draft")
 
 
 def promise_texts(promise: Promise) -> dict[str, str]:

@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.timezone import localdate
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext
 
 from imagine.core import audit
 from imagine.core.admin.actions import ActionsAdmin
@@ -25,7 +26,7 @@ from partners.organizations import contacts
 from partners.signals import contact_page_asked
 
 MAX_SEARCH_WORDS = 10
-DUPLICATE_EMAIL = _("This address is a contact already.")
+DUPLICATE_EMAIL = _("Another contact already has this email. Enter a different one.")
 
 
 def search_contacts(term: str) -> QuerySet[Contact]:
@@ -63,20 +64,20 @@ class ContactAdminForm(ConcurrentEditForm):
 
 
 class OwnerFilter(ChoiceFilter):
-    title, parameter_name = _("whose contact"), "of"
+    title, parameter_name = _("organization"), "of"
 
     def lookups(self, request, model_admin):
-        return [("partner", _("of an organization")), ("nobody", _("on their own"))]
+        return [("partner", _("With an organization")), ("nobody", pgettext("contact", "Independent"))]
 
     def narrow(self, queryset, value):
         return queryset.filter(organization__isnull=value == "nobody")
 
 
 class InvitationStatusFilter(ChoiceFilter):
-    title, parameter_name = _("mail"), "mail"
+    title, parameter_name = _("email status"), "mail"
 
     def lookups(self, request, model_admin):
-        return [("unsubscribed", _("wants no invitations")), ("suppressed", _("refuses mail"))]
+        return [("unsubscribed", _("Unsubscribed")), ("suppressed", _("Bouncing"))]
 
     def narrow(self, queryset, value):
         return (
@@ -96,7 +97,7 @@ class ContactAdmin(GuardedAdmin, ActionsAdmin):
     list_select_related = ("organization",)
     ordering = ("name", "pk")
     search_fields = ("name",)  # shows the search box; see get_search_results()
-    search_help_text = _("Looks for names, with or without accents, e-mail addresses and organizations.")
+    search_help_text = _("Search by name, email, or organization.")
     show_full_result_count = False
     readonly_fields = ("owner", "mail_status", "invitations", "history")
 
@@ -114,21 +115,21 @@ class ContactAdmin(GuardedAdmin, ActionsAdmin):
     @admin.display(description=_("organization"), ordering="organization__name")
     def owner(self, contact: Contact) -> str:
         if not contact.organization_id:
-            return _("on their own")
+            return pgettext("contact", "Independent")
         url = reverse("admin:partners_organization_change", args=[contact.organization_id])
         return format_html('<a href="{}">{}</a>', url, contact.organization)
 
-    @admin.display(description=_("place"), ordering="is_primary")
+    @admin.display(description=_("main contact"), ordering="is_primary")
     def primary_label(self, contact: Contact) -> str:
-        return _("main contact") if contact.is_primary else ""
+        return _("Yes") if contact.is_primary else ""
 
-    @admin.display(description=_("mail"))
+    @admin.display(description=_("email status"))
     def mail_problem(self, contact: Contact) -> str:
         """Return why the contact can't be invited, or nothing."""
         can_be_invited = contact.wants_invitations is not False and contact.suppressed_at is None
         return "" if can_be_invited else self.mail_status(contact)
 
-    @admin.display(description=_("mail"))
+    @admin.display(description=_("email status"))
     def mail_status(self, contact: Contact) -> str:
         """Return the invitation status, with a link to the address's preferences."""
         if not contact.preference_pk:
@@ -137,7 +138,7 @@ class ContactAdmin(GuardedAdmin, ActionsAdmin):
         status = invitation_status(contact.wants_invitations, contact.suppressed_at)
         return format_html('<a href="{}">{}</a>', url, status)
 
-    @admin.display(description=_("known since"), ordering="created_at")
+    @admin.display(description=_("added on"), ordering="created_at")
     def known_since(self, contact: Contact) -> date:
         return localdate(contact.created_at)
 
@@ -153,12 +154,14 @@ class ContactAdmin(GuardedAdmin, ActionsAdmin):
     def get_fieldsets(self, request, obj=None):
         person = ["name", "role", "email", "phone", "language"]
         if obj is None:
-            description = _("A person on their own. One of an organization is added on that organization’s page.")
+            description = _(
+                "This adds a contact without an organization. To add one to an organization, open the organization."
+            )
             return [(None, {"fields": person, "description": description})]
         primary = ["is_primary", "may_open_pledge"] if obj.organization_id else []
         return [
             (None, {"fields": ["owner", *person, *primary, "shown"]}),
-            (_("Mail"), {"fields": ["mail_status", "invitations"]}),
+            (_("Email"), {"fields": ["mail_status", "invitations"]}),
             (_("History"), {"fields": ["history"]}),
         ]
 

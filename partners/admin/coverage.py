@@ -14,9 +14,9 @@ from imagine.core.admin.exports import recorded_response
 from partners import coverage, exports
 from partners.admin.filters import NEEDED_MOST, latest_year
 from partners.coverage import Coverage, PromiseTypeCoverage, SchoolCoverage
-from partners.models import PledgeYear
+from partners.models import PledgeYear, School
 
-SOME, MANY = 5, 12  # numbers of promises from which cells are darker
+SOME, MANY = 5, 12  # promises from which a cell is darker
 
 
 def chosen_year(request: HttpRequest) -> tuple[list[PledgeYear], PledgeYear | None]:
@@ -55,12 +55,20 @@ def coverage_context(found: Coverage) -> dict:
     promises = f"{reverse('admin:partners_promise_changelist')}?{urlencode({'state': 'signed', 'year': found.year.pk})}"
     return {
         "promise_types": [promise_type_column(column, promises) for column in found.promise_types],
-        "rows": [school_row(school_coverage, found, promises) for school_coverage in found.schools],
+        "school_count": len(found.offered_schools),
+        "open_count": len(found.open_schools),
+        "open_schools": schools_by_level(found.open_schools),
+        "rows": [school_row(row, found, promises) for row in found.schools if row.promises],
         "anywhere": sum(column.anywhere for column in found.promise_types),
         "found": found,
         "promises": promises,
         "before": PledgeYear(school_year=found.year.pk - 1).school_years,
     }
+
+
+def schools_by_level(rows: list[SchoolCoverage]) -> list[tuple[str, list[SchoolCoverage]]]:
+    levels = ((label, [row for row in rows if row.school.level == level]) for level, label in School.Level.choices)
+    return [(str(label), of_level) for label, of_level in levels if of_level]
 
 
 def promise_type_column(column: PromiseTypeCoverage, promises: str) -> dict:
@@ -81,7 +89,13 @@ def school_row(school_coverage: SchoolCoverage, found: Coverage, promises: str) 
         "school_coverage": school_coverage,
         "url": url,
         "cells": [
-            (count, cell_shade(count), f"{url}&promise_type={column.promise_type.pk}") for column, count in counts
+            (
+                count,
+                cell_shade(count),
+                f"{url}&promise_type={column.promise_type.pk}",
+                column.promise_type.localized_name,
+            )
+            for column, count in counts
         ],
     }
 

@@ -7,6 +7,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext
 
 from partners.models import Organization, Pledge, PledgeYear, Promise, PromiseType, School, Sector
 
@@ -41,7 +42,7 @@ class ChoiceFilter(admin.SimpleListFilter):
 
 
 class ListingStatusFilter(ChoiceFilter):
-    title, parameter_name = _("shown in public"), "listing_status"
+    title, parameter_name = _("directory status"), "listing_status"
 
     def lookups(self, request, model_admin):
         return Organization.ListingStatus.choices
@@ -61,7 +62,11 @@ class ThisYearsPledgeFilter(ChoiceFilter):
             self.title = _("pledge for %(year)s") % {"year": year.school_years}
 
     def lookups(self, request, model_admin):
-        return [("signed", _("signed")), ("draft", _("draft")), ("none", _("none"))]
+        return [
+            ("signed", pgettext("pledge", "Signed")),
+            ("draft", pgettext("pledge", "Draft")),
+            ("none", _("No pledge")),
+        ]
 
     def narrow(self, queryset, value):
         """Filter by `pledge`, the alias of this year's pledge in the list."""
@@ -122,10 +127,14 @@ class YearFilter(ChoiceFilter):
 
 
 class StateFilter(ChoiceFilter):
-    title, parameter_name = _("state"), "state"
+    title, parameter_name = _("status"), "state"
 
     def lookups(self, request, model_admin):
-        return [("signed", _("signed")), ("draft", _("draft")), ("never", _("never signed"))]
+        return [
+            ("signed", pgettext("pledge", "Signed")),
+            ("draft", pgettext("pledge", "Draft")),
+            ("never", pgettext("pledge", "Never signed")),
+        ]
 
     def narrow(self, queryset, value):
         if value == "signed":
@@ -134,7 +143,7 @@ class StateFilter(ChoiceFilter):
 
 
 class PromiseTypeFilter(PromiseFilter):
-    title, parameter_name = _("kind"), "promise_type"
+    title, parameter_name = _("promise type"), "promise_type"
 
     def lookups(self, request, model_admin):
         return [(promise_type.pk, promise_type.localized_name) for promise_type in PromiseType.objects.all()]
@@ -144,10 +153,10 @@ class PromiseTypeFilter(PromiseFilter):
 
 
 class ClearanceFilter(PromiseFilter):
-    title, parameter_name = _("clearance"), "clearance"
+    title, parameter_name = _("volunteer clearance"), "clearance"
 
     def lookups(self, request, model_admin):
-        return [("needed", _("needed")), ("none", _("not needed"))]
+        return [("needed", pgettext("clearance", "Required")), ("none", pgettext("clearance", "Not required"))]
 
     def wanted(self, value):
         return Q(promise_type__needs_clearance=value == "needed")
@@ -161,7 +170,7 @@ class SchoolFilter(PromiseFilter):
 
     def lookups(self, request, model_admin):
         schools = [(pk, name) for pk, name in School.objects.values_list("pk", "name")]
-        return [(NEEDED_MOST, _("wherever it is needed most")), *schools] if schools else []
+        return [(NEEDED_MOST, _("Wherever it is needed most")), *schools] if schools else []
 
     def choices(self, changelist):
         """Set `others` to the other parameters, for the form to keep."""

@@ -28,12 +28,15 @@ from partners.models import Import, ImportedOrganization, MatchReason, Organizat
 ERRORS_PER_PAGE = 50
 QUESTIONS_PER_PAGE = 25
 State = Import.State
+DELIMITERS = {"comma": _("commas"), "semicolon": _("semicolons"), "tab": _("tabs"), "bar": _("vertical bars")}
 
 
 class FileForm(forms.Form):
     file = SpreadsheetField()
     year = forms.ModelChoiceField(
-        label=_("School year"), queryset=PledgeYear.objects.all(), help_text=_("What the file’s partners pledged for.")
+        label=_("School year"),
+        queryset=PledgeYear.objects.all(),
+        help_text=_("The school year these promises are for."),
     )
 
 
@@ -76,7 +79,7 @@ def upload_page(page: ImportAdmin, request: HttpRequest) -> HttpResponse:
             language=get_language(),
         )
         return redirect("admin:partners_import_change", run.pk)
-    context = import_context(page, request, _("Import a spreadsheet"))
+    context = import_context(page, request, _("Import promises"))
     context |= {"form": form, "has_years": PledgeYear.objects.exists()} | column_names()
     return render(request, "admin/partners/import/upload.html", context, status=422 if form.errors else 200)
 
@@ -94,6 +97,7 @@ def import_page(page: ImportAdmin, request: HttpRequest, pk: int) -> HttpRespons
         "run": run,
         "can_change": can_change,
         "columns": [(heading, column_label(field)) for heading, field in import_columns(run)],
+        "delimiter": DELIMITERS.get(run.format.get("delimiter", ""), run.format.get("delimiter", "")),
     }
     if run.state == State.CHECKED:
         context |= check_context(run, request)
@@ -209,9 +213,7 @@ def answer(request: HttpRequest, run: Import) -> str:
         if field and choice:
             answers[int(field[1])] = choice
     import_workflow.answer_questions(run, answers)
-    return ngettext("%(number)d answer was kept.", "%(number)d answers were kept.", len(answers)) % {
-        "number": len(answers)
-    }
+    return ngettext("%(number)d answer saved.", "%(number)d answers saved.", len(answers)) % {"number": len(answers)}
 
 
 def parse_choice(value: str) -> import_workflow.OrganizationChoice | None:
@@ -231,26 +233,26 @@ def confirm(request: HttpRequest, run: Import) -> str:
     import_workflow.confirm_import(run, skip_errors="skip_errors" in request.POST)
     run.refresh_from_db(fields=["state"])
     if run.state == State.DONE:
-        return str(_("The import is written."))
-    return str(_("The import is being written. Nothing is lost when you leave this page."))
+        return str(_("Import finished."))
+    return str(_("Import started. You can leave this page while it runs."))
 
 
 def discard(request: HttpRequest, run: Import) -> str:
     import_workflow.discard_import(run)
-    return str(_("The import was dropped. Nothing of it was written."))
+    return str(_("Import discarded. Nothing was imported."))
 
 
 def undo(request: HttpRequest, run: Import) -> str:
     if "confirmed" not in request.POST:
-        raise import_workflow.ImportRefused(_("Tick that you are sure to undo the import."))
+        raise import_workflow.ImportRefused(_("To undo this import, check the box first."))
     import_workflow.undo_import(run)
     run.refresh_from_db(fields=["state"])
-    return str(_("The import was undone.") if run.state == State.UNDONE else _("The import is being undone."))
+    return str(_("Import undone.") if run.state == State.UNDONE else _("Undoing the import. You can leave this page."))
 
 
 def retry(request: HttpRequest, run: Import) -> str:
     import_workflow.retry_import(run)
-    return str(_("It is tried once more."))
+    return str(_("Trying again. You can leave this page."))
 
 
 ACTIONS = {"answer": answer, "confirm": confirm, "discard": discard, "undo": undo, "retry": retry}

@@ -10,10 +10,11 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path, reverse
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.text import capfirst
 from django.utils.timezone import localtime
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext_lazy, pgettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -36,17 +37,17 @@ SMALL_BATCH = 1000  # organizations; fewer are compared in the request
 class DismissedFilter(admin.SimpleListFilter):
     """Show the open candidates by default, in place of all."""
 
-    title, parameter_name = _("what staff said"), "dismissed"
+    title, parameter_name = _("decision"), "dismissed"
 
     def lookups(self, request, model_admin):
-        return [("yes", _("these are two"))]
+        return [("yes", _("Not duplicates"))]
 
     def choices(self, changelist):
         default = {
             "selected": self.value() is None,
             "query_string": changelist.get_query_string(remove=[self.parameter_name]),
         }
-        return [default | {"display": _("nothing yet")}, *list(super().choices(changelist))[1:]]
+        return [default | {"display": _("Needs review")}, *list(super().choices(changelist))[1:]]
 
     def queryset(self, request, queryset):
         return queryset.filter(dismissed_at__isnull=False) if self.value() == "yes" else queryset.not_dismissed()
@@ -78,7 +79,7 @@ class DuplicateCandidateAdmin(ReadOnlyMixin, ActionsAdmin):
 
     def changelist_view(self, request, extra_context=None):
         context = {
-            "title": _("Organizations that may be one"),
+            "title": _("Possible duplicates"),
             "scan": DuplicateScan.objects.first(),
             "can_scan": self.has_dismiss_permission(request),
         }
@@ -89,26 +90,33 @@ class DuplicateCandidateAdmin(ReadOnlyMixin, ActionsAdmin):
         url = reverse("admin:partners_merge", args=[pair.organization_a_id, pair.organization_b_id])
         return format_html('<a href="{}">{}<br>{}</a>', url, pair.organization_a.name, pair.organization_b.name)
 
-    @admin.display(description=_("how likely"), ordering="score")
+    @admin.display(description=_("match"), ordering="score")
     def percentage(self, pair: DuplicateCandidate) -> str:
-        return f"{pair.score} %"
+        return f"{pair.score}%"
 
-    @admin.display(description=_("what speaks for it"))
+    @admin.display(description=_("why they match"))
     def reason_labels(self, pair: DuplicateCandidate) -> str:
         return ", ".join(str(MatchReason(reason).label) for reason in pair.reasons)
 
-    @admin.display(description=_("what staff said"))
+    @admin.display(description=_("decision"))
     def dismissal(self, pair: DuplicateCandidate) -> str:
         if not pair.dismissed_at:
             return NONE
-        message = gettext("two, by %(name)s on %(day)s")
-        return message % {"name": pair.dismissed_by, "day": f"{localtime(pair.dismissed_at):%Y-%m-%d}"}
+        message = gettext("Not duplicates, marked by %(name)s on %(day)s")
+        return message % {"name": pair.dismissed_by, "day": date_format(localtime(pair.dismissed_at))}
 
-    @admin.action(description=_("These are two: ask no more"), permissions=["dismiss"])
+    @admin.action(description=_("Mark as not duplicates"), permissions=["dismiss"])
     def dismiss(self, request: HttpRequest, queryset: QuerySet):
         pairs = queryset.select_related("organization_a", "organization_b")
         outcomes = [(pair, self.dismiss_pair(request, pair)) for pair in pairs]
-        report_outcomes(self, request, outcomes, _("%(number)d marked as two."))
+        report_outcomes(
+            self,
+            request,
+            outcomes,
+            ngettext_lazy(
+                "%(number)d pair marked as not duplicates.", "%(number)d pairs marked as not duplicates.", "number"
+            ),
+        )
 
     def dismiss_pair(self, request: HttpRequest, pair: DuplicateCandidate) -> bool:
         before, username = pair.dismissed_at, request.user.get_username()
@@ -135,10 +143,10 @@ class DuplicateCandidateAdmin(ReadOnlyMixin, ActionsAdmin):
             raise PermissionDenied
         if Organization.objects.count() <= SMALL_BATCH:
             duplicates.scan_organizations()
-            message = _("All organizations were compared.")
+            message = _("Check finished. We compared all organizations.")
         else:
             dispatch.send_task("partners.tasks.scan_for_duplicates")
-            message = _("All organizations are being compared. Look again in a minute.")
+            message = _("We’re comparing all organizations. Reload this page in a minute.")
         self.message_user(request, message, messages.SUCCESS)
         return redirect("admin:partners_duplicatecandidate_changelist")
 
@@ -158,14 +166,18 @@ class DuplicateCandidateAdmin(ReadOnlyMixin, ActionsAdmin):
 
     def merge_context(self, request: HttpRequest, plan: MergePlan) -> dict:
         kept, other = plan.both
+        fields, contacts = list(profile_lines(plan)), list(contact_lines(plan))
+        years = [year_lines(mine, theirs, plan) for mine, theirs in plan.years]
+        lines = [*fields, *contacts, *(line for year in years for line in year["lines"])]
         return {
             **self.admin_site.each_context(request),
             "title": _("Merge two organizations?"),
             "opts": self.opts,
             "plan": plan,
-            "fields": list(profile_lines(plan)),
-            "contacts": list(contact_lines(plan)),
-            "years": [year_lines(mine, theirs, plan) for mine, theirs in plan.years],
+            "fields": fields,
+            "contacts": contacts,
+            "years": years,
+            "dropped": [line.dropped for line in lines if line.dropped],
             "access": list(access_lines(plan)),
             "can_merge": can_merge(request),
             "can_dismiss": self.has_dismiss_permission(request),
@@ -180,7 +192,7 @@ class DuplicateCandidateAdmin(ReadOnlyMixin, ActionsAdmin):
             if not self.has_dismiss_permission(request):
                 raise PermissionDenied
             duplicates.dismiss_candidate(kept, other, by=request.user.get_username())
-            message = _("%(one)s and %(other)s are two. They are not shown as twins again.")
+            message = _("%(one)s and %(other)s are marked as not duplicates.")
             self.message_user(request, message % {"one": kept.name, "other": other.name}, messages.SUCCESS)
             return redirect("admin:partners_duplicatecandidate_changelist")
         if not can_merge(request):
@@ -191,7 +203,7 @@ class DuplicateCandidateAdmin(ReadOnlyMixin, ActionsAdmin):
         except merging.MergeRefused as error:
             self.message_user(request, str(error), messages.ERROR)
             return redirect("admin:partners_merge", kept.pk, other.pk)
-        message = _("%(other)s is now one with %(kept)s.") % {"kept": kept.name, "other": other.name}
+        message = _("%(other)s was merged into %(kept)s.") % {"kept": kept.name, "other": other.name}
         self.message_user(request, message, messages.SUCCESS)
         return redirect("admin:partners_organization_change", kept.pk)
 
@@ -201,13 +213,13 @@ def can_merge(request: HttpRequest) -> bool:
     return request.user.has_perms([f"partners.{permission}" for permission in permissions])
 
 
-@admin.action(description=_("Merge two …"), permissions=["merge"])
+@admin.action(description=_("Merge two organizations"), permissions=["merge"])
 def merge_two(page: admin.ModelAdmin, request: HttpRequest, queryset: QuerySet):
     """Go to the page that shows what a merge would do."""
     pks = sorted(queryset.order_by().values_list("pk", flat=True)[:3])
     if len(pks) == 2:
         return redirect("admin:partners_merge", *pks)
-    page.message_user(request, _("Tick two organizations to merge them."), messages.ERROR)
+    page.message_user(request, _("Select exactly two organizations to merge."), messages.ERROR)
     return None
 
 
@@ -219,6 +231,7 @@ class ComparisonLine(NamedTuple):
     kept: str
     other: str
     after: str
+    dropped: str = ""  # what the merge doesn't keep
 
 
 def profile_lines(plan: MergePlan) -> Iterator[ComparisonLine]:
@@ -226,17 +239,22 @@ def profile_lines(plan: MergePlan) -> Iterator[ComparisonLine]:
     for name in PROFILE_FIELDS:
         label = capfirst(str(Organization._meta.get_field(name).verbose_name))
         values = getattr(kept, name), getattr(other, name), plan.profile.get(name, getattr(kept, name))
-        yield ComparisonLine(label, *(value_in_words(Organization, name, value) for value in values))
+        mine, theirs, after = (value_in_words(Organization, name, value) for value in values)
+        is_dropped = name in plan.dropped_fields or (name == "name" and mine != theirs)
+        yield ComparisonLine(label, mine, theirs, after, f"{label}: {theirs}" if is_dropped else "")
     approved = [yes_or_no(row.approved_at) for row in plan.both]
-    yield ComparisonLine(gettext("Approved"), *approved, yes_or_no(plan.profile.get("approved_at", kept.approved_at)))
-    yield ComparisonLine(gettext("Logo"), *map(yes_or_no, plan.logos), logo_after(*plan.logos))
-    slugs = gettext("%(kept)s; the other address leads there") % {"kept": kept.slug}
+    yield ComparisonLine(
+        pgettext("profile", "Approved"), *approved, yes_or_no(plan.profile.get("approved_at", kept.approved_at))
+    )
+    dropped_logo = gettext("Logo of %(name)s") % {"name": other.name} if all(plan.logos) else ""
+    yield ComparisonLine(gettext("Logo"), *map(yes_or_no, plan.logos), logo_after(*plan.logos), dropped_logo)
+    slugs = gettext("%(kept)s (the old address redirects here)") % {"kept": kept.slug}
     yield ComparisonLine(gettext("Web address"), kept.slug, other.slug, slugs)
 
 
 def logo_after(mine: bool, theirs: bool) -> str:
     if mine and theirs:
-        return gettext("the kept one’s; the other is dropped")
+        return gettext("keeps its logo")
     return yes_or_no(mine or theirs)
 
 
@@ -250,14 +268,24 @@ def contact_lines(plan: MergePlan) -> Iterator[ComparisonLine]:
     others = {contact.pk: contact for contact in theirs}
     for contact in mine:
         duplicate = others.get(duplicate_of.get(contact.pk))
-        after = gettext("one contact, %(email)s") % {"email": contact.email} if duplicate else gettext("stays")
-        yield ComparisonLine("", contact_in_words(contact), contact_in_words(duplicate) if duplicate else NONE, after)
+        after = gettext("one contact: %(email)s") % {"email": contact.email} if duplicate else gettext("stays")
+        in_words = contact_in_words(duplicate) if duplicate else NONE
+        dropped = dropped_details(contact, duplicate) if duplicate else ""
+        yield ComparisonLine("", contact_in_words(contact), in_words, after, dropped)
     has_primary = any(contact.is_primary for contact in mine)
     for contact in theirs:
         if contact.pk not in plan.duplicate_contacts:
             loses_primary = contact.is_primary and has_primary
-            after = gettext("moves, no longer the main contact") if loses_primary else gettext("moves")
+            after = gettext("moves, but isn’t the main contact anymore") if loses_primary else gettext("moves")
             yield ComparisonLine("", NONE, contact_in_words(contact), after)
+
+
+def dropped_details(contact: Contact, duplicate: Contact) -> str:
+    """Return the details of a duplicate contact that differ from those of the contact that is kept."""
+    names = [name for name in ("name", "role", "phone") if getattr(contact, name) and getattr(duplicate, name)]
+    values = [getattr(duplicate, name) for name in names if getattr(contact, name) != getattr(duplicate, name)]
+    details = {"email": duplicate.email, "details": ", ".join(values)}
+    return gettext("Contact %(email)s: %(details)s") % details if values else ""
 
 
 def contact_in_words(contact: Contact) -> str:
@@ -269,9 +297,9 @@ def year_lines(mine: Pledge | None, theirs: Pledge | None, plan: MergePlan) -> d
     """Compare both pledges for a school year, promise by promise."""
     year = {"year": (mine or theirs).school_years, "states": [pledge_in_words(mine), pledge_in_words(theirs)]}
     if not (mine and theirs):
-        return year | {"after": gettext("moves as it is") if theirs else gettext("stays as it is"), "lines": []}
+        return year | {"after": gettext("moves unchanged") if theirs else gettext("stays unchanged"), "lines": []}
     merged = next(merged for merged in plan.pledge_merges if merged.leading.pk in (mine.pk, theirs.pk))
-    return year | {"after": merge_result(merged), "lines": list(promise_lines(merged, mine))}
+    return year | {"after": merge_result(merged), "lines": list(promise_lines(merged, mine, year["year"]))}
 
 
 def pledge_in_words(pledge: Pledge | None) -> str:
@@ -279,18 +307,18 @@ def pledge_in_words(pledge: Pledge | None) -> str:
         return NONE
     if not pledge.signed_at:
         return str(components.pledge_state(pledge))
-    return gettext("signed by %(name)s") % {"name": pledge.signed_by}
+    return gettext("Signed by %(name)s") % {"name": pledge.signed_by}
 
 
 def merge_result(merged: PledgeMerge) -> str:
     if merged.both_signed:
-        return gettext("one pledge, with a new version; every signed version of both is kept")
+        return gettext("one pledge with a new signed version; every earlier signed version is kept")
     if merged.leading.signed_at:
-        return gettext("the signed one stands; what only the draft says stays in history")
+        return gettext("the signed pledge; the draft is only in the change history")
     return gettext("one draft")
 
 
-def promise_lines(merged: PledgeMerge, mine: Pledge) -> Iterator[ComparisonLine]:
+def promise_lines(merged: PledgeMerge, mine: Pledge, year: str) -> Iterator[ComparisonLine]:
     checklist = Checklist.of([*merged.leading_promises, *merged.merged_promises])
     leading, others = by_promise_type(merged.leading_promises), by_promise_type(merged.merged_promises)
     result = by_promise_type(merged.result)
@@ -298,10 +326,13 @@ def promise_lines(merged: PledgeMerge, mine: Pledge) -> Iterator[ComparisonLine]
         columns = [promise_or_none(promises.get(pk), checklist) for promises in (leading, others)]
         if merged.leading is not mine:
             columns.reverse()
-        after = promise_or_none(result.get(pk), checklist) if pk in result else gettext("only in history")
+        after = promise_or_none(result.get(pk), checklist) if pk in result else gettext("only in the change history")
         if pk in result and pk in others and others[pk] != result[pk]:
-            after = gettext("%(words)s; the other stays in history") % {"words": after}
-        yield ComparisonLine(promise_type.localized_name, *columns, after)
+            after = gettext("%(words)s (the other is in the change history)") % {"words": after}
+        label, dropped = promise_type.localized_name, ""
+        if pk in others and others[pk] != result.get(pk):
+            dropped = f"{label}, {year}: {promise_in_words(others[pk], checklist)}"
+        yield ComparisonLine(label, *columns, after, dropped)
 
 
 def by_promise_type(promises: list[PromiseData]) -> dict[int, PromiseData]:

@@ -13,25 +13,27 @@ from partners.forms.pledge import LogoField
 from partners.models import Contact, Organization
 from partners.organizations import contacts, profiles
 
-TWICE = _("This address stands here twice.")
-STILL_USED = _("Another contact has this address now. Change that one and save, then enter it here.")
-TWO_MAIN = _("Only one contact is the main one.")
-OTHER_LOGO = _("Somebody changed the logo while you had this open. Look at it, and choose once more to replace it.")
-GONE = _("A contact was erased while you had it open. Nothing was saved: open the page again.")
+TWICE = _("This email is listed twice. Each contact needs a different one.")
+STILL_USED = _("Another contact still has this email. Change that contact’s email and save, then enter it here.")
+TWO_MAIN = _("Choose only one main contact.")
+OTHER_LOGO = _(
+    "Someone else changed the logo while you had this page open. Review it, then choose your file again to replace it."
+)
+GONE = _("A contact was deleted while you had this page open. Nothing was saved. Reload the page and try again.")
 
 
 class OrganizationAdminForm(ConcurrentEditForm):
     website = forms.URLField(
         label=_("Website"), max_length=200, required=False, assume_scheme="https", widget=AdminTextInputWidget
     )
-    description = TextField(label=_("What it does"), max_length=1000, required=False, widget=AdminTextareaWidget)
+    description = TextField(label=_("Description"), max_length=1000, required=False, widget=AdminTextareaWidget)
     new_logo = LogoField(
         label=_("New logo"),
         required=False,
-        help_text=_("A picture of up to 5 MB: PNG, JPEG, GIF or WebP."),
+        help_text=_("PNG, JPEG, GIF, or WebP, up to 5 MB."),
         widget=forms.FileInput(attrs={"accept": "image/png,image/jpeg,image/gif,image/webp"}),
     )
-    no_logo = forms.BooleanField(label=_("Take the logo away"), required=False)
+    no_logo = forms.BooleanField(label=_("Remove logo"), required=False)
     seen_logo = forms.CharField(widget=forms.HiddenInput, required=False)
 
     class Meta:

@@ -13,7 +13,7 @@ from django.urls import path, reverse
 from django.utils.html import format_html
 from django.utils.timezone import localdate
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext_lazy
+from django.utils.translation import ngettext_lazy, pgettext
 
 from imagine.core import audit
 from imagine.core.admin.actions import ActionsAdmin, report_outcomes
@@ -87,13 +87,13 @@ class OrganizationAdmin(ActionsAdmin, ExportAdmin):
     list_display = ("name", "sector", "contact", "pledge_state", "showing", "since")
     list_filter = (filters.ListingStatusFilter, filters.ThisYearsPledgeFilter, filters.SectorFilter)
     search_fields = ("name",)  # shows the search box; see get_search_results()
-    search_help_text = _("Looks for names, with or without accents, and for contacts’ names and e-mail addresses.")
+    search_help_text = _("Search by organization, contact name, or email.")
     show_full_result_count = False
     inlines = (ContactInline,)
     actions = ("approve", "hide", "begin_pledge", "begin_and_mail", merge_two)
     files = csv_and_xlsx(
         "organizations",
-        {"csv": _("Organizations as CSV"), "xlsx": _("Organizations as XLSX")},
+        {"csv": _("Download organizations (CSV)"), "xlsx": _("Download organizations (Excel)")},
         lambda organizations: organizations,
         export_organizations,
     )
@@ -120,13 +120,13 @@ class OrganizationAdmin(ActionsAdmin, ExportAdmin):
     def pledge_state(self, organization: Organization) -> str:
         if not organization.pledge_pk:
             return ""
-        return _("signed") if organization.pledge_signed_at else _("draft")
+        return pgettext("pledge", "Signed") if organization.pledge_signed_at else pgettext("pledge", "Draft")
 
-    @admin.display(description=_("shown in public"))
+    @admin.display(description=_("directory status"))
     def showing(self, organization: Organization) -> str:
         return organization.listing_status.label
 
-    @admin.display(description=_("known since"), ordering="created_at")
+    @admin.display(description=_("added on"), ordering="created_at")
     def since(self, organization: Organization) -> date:
         return localdate(organization.created_at)
 
@@ -140,19 +140,20 @@ class OrganizationAdmin(ActionsAdmin, ExportAdmin):
         logo += ["no_logo"] if logo and hasattr(obj, "logo") else []
         return [
             (None, {"fields": [*profile, "shown"]}),
-            (_("Shown in public"), {"fields": ["wants_listing", "listing_status", "picture", *logo]}),
-            (_("Pledges and mail"), {"fields": ["pledges", "mail"]}),
+            (_("Directory"), {"fields": ["wants_listing", "listing_status", "picture", *logo]}),
+            (_("Pledges and emails"), {"fields": ["pledges", "mail"]}),
             (_("History"), {"fields": ["history"]}),
         ]
 
-    @admin.display(description=_("state"))
+    @admin.display(description=_("directory status"))
     def listing_status(self, organization: Organization) -> str:
-        return render_to_string("admin/partners/organization/listing_status.html", {"organization": organization})
+        context = {"organization": organization, "has_signed_pledge": organization.pledges.signed().exists()}
+        return render_to_string("admin/partners/organization/listing_status.html", context)
 
     @admin.display(description=_("logo"))
     def picture(self, organization: Organization) -> str:
         if not hasattr(organization, "logo"):
-            return _("no logo")
+            return _("No logo")
         return format_html(
             '<img class="admin-logo" src="{}" alt="{}" width="{}" height="{}">',
             f"{reverse('admin:partners_organization_logo', args=[organization.pk])}",
@@ -167,7 +168,7 @@ class OrganizationAdmin(ActionsAdmin, ExportAdmin):
         rows = [{"pledge": pledge, "state": components.pledge_state(pledge)} for pledge in counted]
         return render_to_string("admin/partners/organization/pledges.html", {"rows": rows})
 
-    @admin.display(description=_("mail"))
+    @admin.display(description=_("emails"))
     def mail(self, organization: Organization) -> str:
         return components.recent_emails(organization.pledges.order_by())
 
@@ -214,7 +215,7 @@ class OrganizationAdmin(ActionsAdmin, ExportAdmin):
     def render_change_form(self, request, context, *args, **kwargs):
         """Ask to choose the logo again, because browsers don't keep a chosen file when the form is shown again."""
         if context.get("errors") and request.FILES.get("new_logo") and "new_logo" not in context["adminform"].errors:
-            message = _("Choose the picture once more, please: a browser does not keep it.")
+            message = _("Choose the logo file again. Your browser didn’t keep it.")
             self.message_user(request, message, messages.WARNING)
         return super().render_change_form(request, context, *args, **kwargs)
 
@@ -272,13 +273,11 @@ class OrganizationAdmin(ActionsAdmin, ExportAdmin):
     def has_begin_permission(self, request):
         return request.user.has_perms(["partners.change_organization", "partners.add_pledge"])
 
-    @admin.action(description=_("Begin their pledge for the open school year"), permissions=["begin"])
+    @admin.action(description=_("Start pledges for the open school year"), permissions=["begin"])
     def begin_pledge(self, request, queryset):
         return self.begin(request, queryset)
 
-    @admin.action(
-        description=_("Begin their pledge for the open school year, and mail the link"), permissions=["begin"]
-    )
+    @admin.action(description=_("Start pledges and email the personal links"), permissions=["begin"])
     def begin_and_mail(self, request, queryset):
         return self.begin(request, queryset, emails_link=True)
 
@@ -287,8 +286,10 @@ class OrganizationAdmin(ActionsAdmin, ExportAdmin):
         results = [
             (organization, start_pledge_or_error(organization, emails_link=emails_link)) for organization in queryset
         ]
-        done = ngettext_lazy("%(number)d pledge was begun.", "%(number)d pledges were begun.", "number")
-        same = ngettext_lazy("%(number)d was begun before.", "%(number)d were begun before.", "number")
+        done = ngettext_lazy("%(number)d pledge started.", "%(number)d pledges started.", "number")
+        same = ngettext_lazy(
+            "%(number)d organization already had a pledge.", "%(number)d organizations already had a pledge.", "number"
+        )
         report_outcomes(
             self,
             request,
@@ -311,7 +312,7 @@ class OrganizationAdmin(ActionsAdmin, ExportAdmin):
 
     # Approval --------------------------------------------------------------------------------------------------
 
-    @admin.action(description=_("Approve: let them be shown"), permissions=["change"])
+    @admin.action(description=_("Approve profiles"), permissions=["change"])
     def approve(self, request, queryset):
         """Show the profiles to confirm, then approve those that haven't changed since."""
         organizations = list(queryset.select_related("logo").defer("logo__png").order_by("name", "pk"))
@@ -324,7 +325,7 @@ class OrganizationAdmin(ActionsAdmin, ExportAdmin):
                 "action_checkbox_name": ACTION_CHECKBOX_NAME,
             }
             return render(request, "admin/partners/organization/approve.html", page)
-        done = ngettext_lazy("%(number)d profile was approved.", "%(number)d profiles were approved.", "number")
+        done = ngettext_lazy("%(number)d profile approved.", "%(number)d profiles approved.", "number")
 
         def approve(organization: Organization) -> Organization:
             seen = request.POST.get(f"seen-{organization.pk}", "")
@@ -335,9 +336,9 @@ class OrganizationAdmin(ActionsAdmin, ExportAdmin):
         )
         return None
 
-    @admin.action(description=_("Withdraw the approval"), permissions=["change"])
+    @admin.action(description=_("Withdraw approval"), permissions=["change"])
     def hide(self, request, queryset):
-        done = ngettext_lazy("%(number)d approval was withdrawn.", "%(number)d approvals were withdrawn.", "number")
+        done = ngettext_lazy("%(number)d approval withdrawn.", "%(number)d approvals withdrawn.", "number")
         report_outcomes(
             self,
             request,

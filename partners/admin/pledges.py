@@ -32,8 +32,8 @@ from partners.models import Organization, Pledge, Promise, Signature
 from partners.pledges import editing as pledge_editing
 from partners.pledges import links as pledge_links
 
-ROW_PER_PROMISE = {"csv": _("Pledge list as CSV"), "xlsx": _("Pledge list as XLSX")}
-ROW_PER_ORGANIZATION = {"csv": _("One row an organization, CSV"), "xlsx": _("One row an organization, XLSX")}
+ROW_PER_PROMISE = {"csv": _("Download promises (CSV)"), "xlsx": _("Download promises (Excel)")}
+ROW_PER_ORGANIZATION = {"csv": _("Download pledges (CSV)"), "xlsx": _("Download pledges (Excel)")}
 
 
 def export_promises(request: HttpRequest, promises: QuerySet[Promise]) -> Export:
@@ -62,7 +62,7 @@ class ReadAdmin(ActionsAdmin, ExportAdmin):
     view_on_site = False  # it would be the partner's personal link
     show_full_result_count = False
     search_fields = ("organization",)  # shows the search box; see get_search_results()
-    search_help_text = _("Looks for organizations, and for contacts’ names and e-mail addresses.")
+    search_help_text = _("Search by organization, contact name, or email.")
 
     def has_add_permission(self, request):
         return False
@@ -74,15 +74,15 @@ class ReadAdmin(ActionsAdmin, ExportAdmin):
 # Pledges ---------------------------------------------------------------------------------------------------------
 
 
-@admin.action(description=_("Mail the private link again"), permissions=["change"])
+@admin.action(description=_("Email personal link again"), permissions=["change"])
 def mail_links(page, request, rows):
     outcomes = [(pledge, outcome(pledge_links.resend_link, pledge)) for pledge in rows]
     report_outcomes(page, request, outcomes, components.LINKS_SENT, components.LINKS_SENT_RECENTLY)
 
 
-@admin.action(description=_("Replace a private link that others saw, and mail the new one"), permissions=["link"])
+@admin.action(description=_("Replace personal link and email the new one"), permissions=["link"])
 def replace_pledge_links(page, request, rows):
-    done = ngettext_lazy("%(number)d link was replaced.", "%(number)d links were replaced.", "number")
+    done = ngettext_lazy("%(number)d personal link replaced.", "%(number)d personal links replaced.", "number")
     report_outcomes(
         page, request, [(pledge, outcome(pledge_links.replace_pledge_link, pledge)) for pledge in rows], done
     )
@@ -125,9 +125,9 @@ class PledgeAdmin(GuardedAdmin, ReadAdmin):
                 ]
             },
         ),
-        (_("What is promised"), {"fields": ["promises"]}),
+        (_("Promises"), {"fields": ["promises"]}),
         (_("Signed versions"), {"fields": ["versions"]}),
-        (_("Mail and history"), {"fields": ["mail", "history"]}),
+        (_("Emails and history"), {"fields": ["mail", "history"]}),
     ]
 
     def get_queryset(self, request):
@@ -148,7 +148,7 @@ class PledgeAdmin(GuardedAdmin, ReadAdmin):
     def school_years(self, pledge: Pledge) -> str:
         return pledge.school_years
 
-    @admin.display(description=_("state"))
+    @admin.display(description=_("status"))
     def state(self, pledge: Pledge) -> str:
         return components.pledge_state(pledge)
 
@@ -156,7 +156,7 @@ class PledgeAdmin(GuardedAdmin, ReadAdmin):
     def promised(self, pledge: Pledge) -> int:
         return pledge.promise_count or 0
 
-    @admin.display(description=_("answered by"))
+    @admin.display(description=_("contact"))
     def holder(self, pledge: Pledge) -> str:
         return with_verification(pledge.contact.name if pledge.contact else "", pledge)
 
@@ -178,31 +178,31 @@ class PledgeAdmin(GuardedAdmin, ReadAdmin):
         url = reverse("admin:partners_organization_change", args=[pledge.organization_id])
         return format_html('<a href="{}">{}</a>', url, pledge.organization)
 
-    @admin.display(description=_("mail goes to"))
+    @admin.display(description=_("emails go to"))
     def mailed_to(self, pledge: Pledge) -> str:
         contact = pledge_emails.contact_for(pledge)
         if contact:
             return f"{contact.name}, {contact.email}"
         if pledge.requests.exists():
-            return _("no one yet, because the address isn’t verified")
-        return _("no one: give the organization a main contact")
+            return _("No one yet, because the address isn’t verified")
+        return _("No one. Add a main contact to the organization.")
 
     @admin.display(description=_("email address"))
     def verification(self, pledge: Pledge) -> str:
         addresses = sorted(pledge.requests.values_list("email", flat=True))  # of people who can't sign yet
         return ", ".join([*addresses, verification_status(pledge)])
 
-    @admin.display(description=_("signed"))
+    @admin.display(description=_("signature"))
     def signed(self, pledge: Pledge) -> str:
         return render_to_string("admin/partners/pledge/signature.html", {"by": pledge})
 
     @admin.display(description=_("promises"))
     def promises(self, pledge: Pledge) -> str:
         promises = pledge.promises.select_related("promise_type").prefetch_related("schools")
-        rows = {"promises": [components.promise_texts(promise) for promise in promises], "label": _("What is promised")}
+        rows = {"promises": [components.promise_texts(promise) for promise in promises], "label": _("Promises")}
         return render_to_string("admin/partners/pledge/promises.html", rows)
 
-    @admin.display(description=_("versions"))
+    @admin.display(description=_("signed versions"))
     def versions(self, pledge: Pledge) -> str:
         """Return the signed versions, newest first, with links to their certificates."""
         versions = [
@@ -218,7 +218,7 @@ class PledgeAdmin(GuardedAdmin, ReadAdmin):
         ]
         return render_to_string("admin/partners/pledge/versions.html", {"versions": versions})
 
-    @admin.display(description=_("mail"))
+    @admin.display(description=_("emails"))
     def mail(self, pledge: Pledge) -> str:
         return components.recent_emails([pledge])
 
@@ -313,11 +313,11 @@ class PromiseAdmin(ReadAdmin):
     def school_years(self, promise: Promise) -> str:
         return promise.pledge.school_years
 
-    @admin.display(description=_("state"))
+    @admin.display(description=_("status"))
     def state(self, promise: Promise) -> str:
         return components.pledge_state(promise.pledge)
 
-    @admin.display(description=_("kind"), ordering="promise_type__order")
+    @admin.display(description=_("promise type"), ordering="promise_type__order")
     def promise_type_label(self, promise: Promise) -> str:
         return promise.promise_type.localized_name
 

@@ -118,7 +118,7 @@ class RowParser:
         if not parsed.values["signed_by"]:
             parsed.values["signed_by"] = parsed.values["contact"]
         if not parsed.values["signed_by"]:
-            parsed.add_problem(_("Nobody signed: fill in who signed, or the contact."))
+            parsed.add_problem(_("Enter who signed, or a contact."))
         return parsed
 
     def parse_cell(self, name: str, cell: str) -> tuple:
@@ -148,8 +148,8 @@ class RowParser:
         promise_type = self.checklist.promise_types.get(parsed.values["promise_type"])
         if promise_type and cell and plain_text(cell) not in self.units[promise_type.pk]:
             parsed.add_problem(
-                _("“%(kind)s” is counted in %(units)s, not in “%(cell)s”."),
-                kind=promise_type.localized_name,
+                _("“%(promise_type)s” is counted in %(units)s. Convert the quantity from “%(cell)s” to %(units)s."),
+                promise_type=promise_type.localized_name,
                 units=promise_type.localized_units,
                 cell=cell,
             )
@@ -240,7 +240,9 @@ def text_parser(name: str, limit: int) -> Callable:
     def parse_text(parser: RowParser, cell: str, parsed: ParsedRow) -> str:
         cell = " ".join(cell.split()) if name != "note" else cell
         if len(cell) > limit:
-            parsed.add_problem(_("“%(cell)s…” is longer than %(most)d characters."), cell=cell[:30], most=limit)
+            parsed.add_problem(
+                _("“%(cell)s…” is too long. Use at most %(most)d characters."), cell=cell[:30], most=limit
+            )
         return cell[:limit]
 
     return parse_text
@@ -249,9 +251,9 @@ def text_parser(name: str, limit: int) -> Callable:
 def parse_organization(parser: RowParser, cell: str, parsed: ParsedRow) -> str:
     cell = text_parser("organization", max_length(Organization, "name"))(parser, cell, parsed)
     if not any(letter.isalnum() for letter in cell):
-        parsed.add_problem(_("The organization is missing."))
+        parsed.add_problem(_("Enter the organization’s name."))
     elif cell.startswith("="):
-        parsed.add_problem(_("“%(cell)s” looks like a formula, not like the name of an organization."), cell=cell)
+        parsed.add_problem(_("“%(cell)s” looks like a formula. Enter the organization’s name."), cell=cell)
     return cell
 
 
@@ -268,11 +270,13 @@ def parse_email_address(cell: str, parsed: ParsedRow) -> str:
     try:
         validate_email(address)
     except ValidationError:
-        parsed.add_problem(_("“%(cell)s” is no e-mail address."), cell=cell[:60])
+        parsed.add_problem(_("“%(cell)s” isn’t a valid email address. Use one like name@example.org."), cell=cell[:60])
         return ""
     if len(address) > max_length(Contact, "email"):
         parsed.add_problem(
-            _("“%(cell)s…” is longer than %(most)d characters."), cell=address[:30], most=max_length(Contact, "email")
+            _("“%(cell)s…” is too long. Use at most %(most)d characters."),
+            cell=address[:30],
+            most=max_length(Contact, "email"),
         )
         return ""
     return address
@@ -287,7 +291,9 @@ def parse_website(parser: RowParser, cell: str, parsed: ParsedRow) -> str:
     except ValidationError:
         address = ""
     if not address or len(address) > max_length(Organization, "website"):
-        parsed.add_problem(_("“%(cell)s” is no web address."), cell=cell[:60])
+        parsed.add_problem(
+            _("“%(cell)s” isn’t a valid web address. Use one like https://www.example.org."), cell=cell[:60]
+        )
         return ""
     return address
 
@@ -296,7 +302,9 @@ def parse_sector(parser: RowParser, cell: str, parsed: ParsedRow) -> str:
     found = parser.sectors.get(plain_text(cell), "") if cell else ""
     if cell and not found:
         known = ", ".join(str(label) for label in Sector.labels)
-        parsed.add_problem(_("“%(cell)s” is no sector. They are: %(known)s."), cell=cell[:60], known=known)
+        parsed.add_problem(
+            _("“%(cell)s” isn’t a sector we recognize. Use one of these: %(known)s."), cell=cell[:60], known=known
+        )
     return found
 
 
@@ -305,12 +313,14 @@ def parse_promise_type(parser: RowParser, cell: str, parsed: ParsedRow) -> int |
     cell = cell.replace("&", " and ")
     word = plain_text(cell)
     if not word:
-        parsed.add_problem(_("The kind of promise is missing."))
+        parsed.add_problem(_("Enter a promise type."))
         return None
     found = parser.promise_types.get(word) or (parser.promise_types_matching(cell) if len(word) >= 6 else set())
     if len(found) == 1:
         return next(iter(found))
-    parsed.add_problem(_("“%(cell)s” is no kind of promise that we know."), cell=cell[:60])
+    parsed.add_problem(
+        _("“%(cell)s” isn’t one of the promise types. Use a name from the list of promise types."), cell=cell[:60]
+    )
     return None
 
 
@@ -319,10 +329,12 @@ def parse_quantity(parser: RowParser, cell: str, parsed: ParsedRow) -> int:
     number = re.sub(r"(?<=\d),(?=\d{3}(\D|$))", "", cell)
     number = re.sub(r"\.0+$", "", number)
     if not cell:
-        parsed.add_problem(_("The quantity is missing."))
+        parsed.add_problem(_("Enter a quantity."))
     elif not (number.isascii() and number.isdigit()) or not 1 <= int(number[:9]) <= MAX_QUANTITY:
         most = f"{MAX_QUANTITY:,}"
-        parsed.add_problem(_("“%(cell)s” is no whole number from 1 to %(most)s."), cell=cell[:30], most=most)
+        parsed.add_problem(
+            _("“%(cell)s” isn’t a valid quantity. Use a whole number from 1 to %(most)s."), cell=cell[:30], most=most
+        )
     else:
         return int(number)
     return 0
@@ -333,7 +345,9 @@ def parse_year(parser: RowParser, cell: str, parsed: ParsedRow) -> str:
     begins = re.fullmatch(r"(\d{4})(\s*[-–/]\s*(\d{2}|\d{4}))?", cell)
     if cell and not (begins and int(begins[1]) == parser.year.pk):
         parsed.add_problem(
-            _("The row is of the school year %(cell)s, not of %(year)s."), cell=cell[:30], year=parser.year.school_years
+            _("This row is for %(cell)s, but you’re importing %(year)s. Correct the school year or delete the row."),
+            cell=cell[:30],
+            year=parser.year.school_years,
         )
     return ""
 
@@ -348,7 +362,9 @@ def parse_grades(parser: RowParser, cell: str, parsed: ParsedRow) -> list[str]:
         ends = [re.sub(r"(st|nd|rd|th|°|º)$", "", end) for end in ends]
         ends = [end for end in ends if end]
         if any(end not in order for end in ends) or len(ends) > 2:
-            parsed.add_problem(_("“%(cell)s” are no grades from TK to 12."), cell=cell[:60])
+            parsed.add_problem(
+                _("“%(cell)s” isn’t a valid grade range. Use grades from TK to 12, like 4–6."), cell=cell[:60]
+            )
             return []
         if ends:
             first, last = order[ends[0]], order[ends[-1]]
@@ -370,10 +386,10 @@ def parse_months(parser: RowParser, cell: str, parsed: ParsedRow) -> list[int]:
         ends = [plain_text(end) for end in re.split(r"-|–|—|\bto\b", part) if plain_text(end)]
         numbers = [parser.months[end] for end in ends if end in parser.months]
         if len(numbers) < len(ends) or len(numbers) > 2:
-            parsed.add_problem(_("“%(cell)s” are no months."), cell=cell[:60])
+            parsed.add_problem(_("“%(cell)s” isn’t a month. Use names or numbers, like October or 10."), cell=cell[:60])
             return []
         if any(number not in MONTHS for number in numbers):
-            parsed.add_problem(_("“%(cell)s”: a promise is for months from August to May."), cell=cell[:60])
+            parsed.add_problem(_("“%(cell)s” isn’t available. Use months from August to May."), cell=cell[:60])
             return []
         if numbers:
             begin, end = sorted(MONTHS.index(number) for number in (numbers[0], numbers[-1]))
@@ -393,7 +409,9 @@ def parse_schools(parser: RowParser, cell: str, parsed: ParsedRow) -> list[int]:
             pks = parser.schools.get(plain_text(name), set())
             if len(pks) != 1:
                 message = (
-                    _("“%(name)s” may be more than one school.") if pks else _("“%(name)s” is no school that we know.")
+                    _("“%(name)s” could be more than one school. Use the full name or the state code.")
+                    if pks
+                    else _("“%(name)s” isn’t one of the district’s schools. Check the spelling, or use the state code.")
                 )
                 parsed.add_problem(message, name=name.strip()[:60])
                 return []
@@ -424,7 +442,7 @@ def parse_signed_on(parser: RowParser, cell: str, parsed: ParsedRow) -> str:
             return found.isoformat()
         break
     parsed.add_problem(
-        _("“%(cell)s” is no day from 2018 until today. Write it as 2027-04-01 or 4/1/2027."), cell=cell[:30]
+        _("“%(cell)s” isn’t a valid date. Use a date from 2018 to today, in a format like 4/1/2027."), cell=cell[:30]
     )
     return ""
 

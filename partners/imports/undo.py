@@ -55,11 +55,11 @@ def undo_pledges(created: dict[int, str]) -> KeptRecords:
     existing = list(pledges.select_related("organization", "contact"))
     held = about_people_on_hold(existing)
     for pledge in existing:
-        label = _("Pledge of %(name)s") % {"name": pledge.organization.name}
+        label = _("Pledge by %(name)s") % {"name": pledge.organization.name}
         if current[pledge.pk] != created[pledge.pk]:
-            kept[pledge.pk] = [label, _("it was changed since")]
+            kept[pledge.pk] = [label, _("changed since the import")]
         elif pledge.pk in held:
-            kept[pledge.pk] = [label, _("a person is on hold")]
+            kept[pledge.pk] = [label, _("a person has a hold")]
     deleted = current.keys() - kept.keys()
     pledges.filter(pk__in=deleted).delete()
     return kept
@@ -80,7 +80,7 @@ def undo_contacts(created: dict[int, str]) -> KeptRecords:
 
 
 def contact_label(contact: Contact) -> str:
-    return _("Contact of %(name)s") % {"name": contact.organization}
+    return _("Contact at %(name)s") % {"name": contact.organization}
 
 
 def undo_organizations(created: dict[int, str]) -> KeptRecords:
@@ -88,7 +88,7 @@ def undo_organizations(created: dict[int, str]) -> KeptRecords:
     kept = records_to_keep(existing, created, fingerprints.organization_fingerprint, str)
     redirects = SlugRedirect.objects.filter(organization__in=existing.keys() - kept.keys())
     for redirect in redirects.select_related("organization"):
-        kept[redirect.organization_id] = [redirect.organization.name, _("another was merged into it")]
+        kept[redirect.organization_id] = [redirect.organization.name, _("another organization was merged into it")]
     deleted = existing.keys() - kept.keys()
     DuplicateCandidate.objects.of_organizations(deleted).lock()
     Organization.objects.filter(pk__in=deleted).delete()
@@ -102,11 +102,11 @@ def records_to_keep(
     kept = {}
     for pk, record in existing.items():
         if fingerprint(record) != created[pk]:
-            kept[pk] = [label(record), _("it was changed since")]
+            kept[pk] = [label(record), _("changed since the import")]
         elif pk in held:
-            kept[pk] = [label(record), _("a person is on hold")]
+            kept[pk] = [label(record), _("a person has a hold")]
         elif pk in dependent:
-            kept[pk] = [label(record), _("it has: %(what)s") % {"what": ", ".join(sorted(dependent[pk]))}]
+            kept[pk] = [label(record), _("still in use: %(what)s") % {"what": ", ".join(sorted(dependent[pk]))}]
     return kept
 
 

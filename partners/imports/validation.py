@@ -60,7 +60,7 @@ def read_rows(run: Import) -> None:
         ImportRow.objects.bulk_create(batch)
         run.row_count += len(batch)
     if not run.row_count:
-        raise Unreadable(_("There is no row below the headings."))
+        raise Unreadable(_("This file has headings, but no rows below them. Add at least one row."))
     ImportRow.objects.filter(run=run).exclude(name="").update(normalized_name=normalize_name(F("name")))
 
 
@@ -90,7 +90,7 @@ def find_columns(sheet: Sheet, run: Import, parser: RowParser) -> Columns:
     labels = dict(zip(imports_columns.FIELDS, map(str, exports.BY_PROMISE), strict=True)) | {"website": _("website")}
     missing = imports_columns.missing_columns(sheet.header)
     if missing and not (promise_types and missing == ["promise_type", "quantity"]):
-        message = _("There is no column for: %(missing)s. The headings found are: %(found)s.")
+        message = _("This file is missing these columns: %(missing)s. We found these headings: %(found)s.")
         found = ", ".join(cell for cell in sheet.header if cell)[:150]
         raise Unreadable(message % {"missing": ", ".join(labels[field] for field in missing), "found": found})
     used = [[sheet.header[number], field] for number, field in columns.items()]
@@ -123,11 +123,16 @@ def parse_import_rows(run: Import, sheet: Sheet, columns: Columns, parser: RowPa
         promises = list(columns.promises(cells))
         number += len(promises) or 1
         if number > MAX_ROWS:
-            message = _("It has more than %(most)s rows. Split it into files of fewer rows.")
+            message = _("This file has more than %(most)s rows. Split it into smaller files.")
             raise Unreadable(message % {"most": f"{MAX_ROWS:,}"})
         if not promises:
             name = next((cells[column] for column, field in columns.fields.items() if field == "organization"), "")
-            yield ImportRow(run=run, line=line, name=name, errors=[_("No promise stands in this line.")])
+            yield ImportRow(
+                run=run,
+                line=line,
+                name=name,
+                errors=[_("This row has no promises. Enter a quantity for at least one promise type.")],
+            )
         for row in promises:
             parsed = parser.parse(row)
             name = parsed.values["organization"]
@@ -143,7 +148,7 @@ def mark_duplicate_rows(run: Import) -> None:
     """Add an error to a second row with the same organization and promise type, because either may be meant."""
     lines: dict[tuple, int] = {}
     duplicate_rows = []
-    message = _("Doubled: line %(line)d has this kind of promise of this organization already.")
+    message = _("Row %(line)d already has this promise type for this organization. Combine the two rows.")
     for pk, line, *promise in rows_without_errors(run).values_list(
         "pk", "line", "normalized_name", "values__promise_type"
     ):

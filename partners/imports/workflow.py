@@ -85,12 +85,16 @@ def confirm_import(run: Import, *, skip_errors: bool = False) -> None:
     with transaction.atomic():
         run = lock_import_and_rivals(run, State.CHECKED)
         if Import.objects.filter(state__in=[State.WRITING, State.UNDOING]).exists():
-            raise ImportRefused(_("Another import is at work. Wait until it is done."))
+            raise ImportRefused(_("Another import is running. Wait until it’s finished, then try again."))
         steps = run.organizations.count()
         if not steps:
-            raise ImportRefused(_("There is no row that can be written."))
+            raise ImportRefused(
+                _("There’s nothing to import, because every row has an error. Fix the file and upload it again.")
+            )
         if run.error_count and not skip_errors:
-            raise ImportRefused(_("There are bad rows. Correct the file, or say that they are left out."))
+            raise ImportRefused(
+                _("Some rows have errors. Fix them in the file and upload it again, or check the box to skip them.")
+            )
         run.state, run.steps, run.steps_done = State.WRITING, steps, 0
         run.save(update_fields=["state", "steps", "steps_done"])
     start_work(run.pk, at_once=steps <= SMALL_BATCH)
@@ -109,9 +113,9 @@ def undo_import(run: Import) -> None:
     with transaction.atomic():
         run = lock_import_and_rivals(run, State.DONE)
         if Import.objects.last_written() != run:
-            raise ImportRefused(_("Only the last import can be undone."))
+            raise ImportRefused(_("You can only undo the most recent import."))
         if Import.objects.filter(state=State.WRITING).exists():
-            raise ImportRefused(_("Another import is at work. Wait until it is done."))
+            raise ImportRefused(_("Another import is running. Wait until it’s finished, then try again."))
         run.state, run.steps, run.steps_done, run.not_undone = State.UNDOING, run.created_records.count(), 0, []
         run.save(update_fields=["state", "steps", "steps_done", "not_undone"])
     start_work(run.pk, at_once=run.steps <= 3 * SMALL_BATCH)
@@ -135,7 +139,7 @@ def lock_import(run: Import, state: str) -> Import:
     """Lock an import. Raise ImportRefused unless it is in `state`."""
     run = Import.objects.select_for_update().get(pk=run.pk)
     if run.state != state:
-        message = _("This import is not as you saw it any more: %(state)s. Nothing was done.")
+        message = _("This import’s status changed to “%(state)s” in the meantime. Nothing was done.")
         raise ImportRefused(message % {"state": run.get_state_display()})
     return run
 
@@ -197,7 +201,13 @@ def resume_abandoned_imports() -> None:
     """Wake workers for abandoned imports, and give up files that can't be read."""
     Import.objects.filter(
         state=State.READING, attempts__gte=MAX_ATTEMPTS, last_step_at__lt=Now() - ABANDONED_AFTER
-    ).update(state=State.REJECTED, rejection_reason=_("Reading it failed again and again."), file=None)
+    ).update(
+        state=State.REJECTED,
+        rejection_reason=_(
+            "We tried several times and couldn’t read this file. Save it again as CSV or .xlsx, then upload it."
+        ),
+        file=None,
+    )
     abandoned = Import.objects.in_progress().filter(last_step_at__lt=Now() - ABANDONED_AFTER, attempts__lt=MAX_ATTEMPTS)
     for pk in abandoned.order_by("pk").values_list("pk", flat=True):
         dispatch.send_task("partners.tasks.run_import", pk)

@@ -35,9 +35,9 @@ class School(models.Model):
     """A school of the district, as in the state's list of schools."""
 
     class Level(models.TextChoices):
-        ELEMENTARY = "elementary", _("elementary, TK–8")
-        SECONDARY = "secondary", _("secondary, 7–12")
-        HIGH = "high", _("high, 9–12")
+        ELEMENTARY = "elementary", _("Elementary (TK–8)")
+        SECONDARY = "secondary", _("Secondary (7–12)")
+        HIGH = "high", _("High school (9–12)")
 
     GRADES = {
         Level.ELEMENTARY: [Grade.YOUNGEST, Grade.LOWER, Grade.MIDDLE, Grade.UPPER],
@@ -46,13 +46,18 @@ class School(models.Model):
     }
 
     code = models.CharField(
-        _("state code"), max_length=14, unique=True, validators=[RegexValidator(r"^\d{14}$", _("Exactly 14 digits."))]
+        _("state code"),
+        max_length=14,
+        unique=True,
+        validators=[RegexValidator(r"^\d{14}$", _("Enter the 14-digit state code."))],
     )
     name = models.CharField(_("name"), max_length=100)
     level = models.CharField(_("level"), max_length=10, choices=Level)
     is_charter = models.BooleanField(_("charter school"), default=False)
     is_retired = models.BooleanField(
-        _("retired"), default=False, help_text=_("Stays on old promises and is offered no more.")
+        _("retired"),
+        default=False,
+        help_text=_("Partners can’t choose it anymore. Existing promises keep it."),
     )
     audit_entries = GenericRelation(AuditEntry)
 
@@ -88,22 +93,28 @@ class PromiseType(models.Model):
     class WorkBasedLearning(models.TextChoices):
         """California's continuum of work-based learning."""
 
-        AWARENESS = "awareness", _("career awareness")
-        EXPLORATION = "exploration", _("career exploration")
-        PREPARATION = "preparation", _("career preparation")
-        TRAINING = "training", _("career training")
+        AWARENESS = "awareness", _("Career awareness")
+        EXPLORATION = "exploration", _("Career exploration")
+        PREPARATION = "preparation", _("Career preparation")
+        TRAINING = "training", _("Career training")
 
     # Annotated by PromiseTypeAdmin.
     promise_count: int
 
-    code = models.SlugField(_("code"), max_length=30, unique=True, help_text=_("A short word that never changes."))
+    code = models.SlugField(
+        _("code"),
+        max_length=30,
+        unique=True,
+        help_text=_("A short word. You can’t change it later."),
+        error_messages={"unique": _("Another promise type already has this code.")},
+    )
     order = models.PositiveSmallIntegerField(_("order"), default=100)
     name = models.CharField(
         _("name"),
         max_length=120,
         help_text=_(
-            "Begins with a verb, such as “Host tours and field trips”: the certificate says that the partner “will "
-            "host tours and field trips (6 visits)”."
+            "Start with a verb, like “Host tours and field trips.” The certificate will say that the partner “will "
+            "host tours and field trips (6 visits).”"
         ),
     )
     name_es = models.CharField(
@@ -111,41 +122,48 @@ class PromiseType(models.Model):
         max_length=120,
         blank=True,
         help_text=_(
-            "Begins with an infinitive, such as “Recibir visitas y excursiones”: the certificate says that the "
-            "partner “se compromete a recibir visitas y excursiones (6 visitas)”."
+            "Start with an infinitive, like “Recibir visitas y excursiones.” The certificate will say that the "
+            "partner “se compromete a recibir visitas y excursiones (6 visitas).”"
         ),
     )
-    tagline = models.CharField(_("sentence below the name"), max_length=200, blank=True)
-    tagline_es = models.CharField(_("that sentence in Spanish"), max_length=200, blank=True)
-    unit = models.CharField(_("unit, one"), max_length=40, help_text=_("What is counted: hour, visit, student."))
-    unit_plural = models.CharField(_("unit, several"), max_length=40)
-    unit_es = models.CharField(_("unit in Spanish, one"), max_length=40, blank=True)
-    unit_plural_es = models.CharField(_("unit in Spanish, several"), max_length=40, blank=True)
+    tagline = models.CharField(_("short description"), max_length=200, blank=True)
+    tagline_es = models.CharField(_("short description in Spanish"), max_length=200, blank=True)
+    unit = models.CharField(
+        _("unit (singular)"), max_length=40, help_text=_("What partners count, like hour, visit, or student.")
+    )
+    unit_plural = models.CharField(_("unit (plural)"), max_length=40)
+    unit_es = models.CharField(_("unit in Spanish (singular)"), max_length=40, blank=True)
+    unit_plural_es = models.CharField(_("unit in Spanish (plural)"), max_length=40, blank=True)
     example = models.CharField(_("example"), max_length=300, blank=True)
     example_es = models.CharField(_("example in Spanish"), max_length=300, blank=True)
     needs_clearance = models.BooleanField(_("needs volunteer clearance"), default=False)
     needs_insurance = models.BooleanField(_("needs a certificate of insurance"), default=False)
     requirements = models.TextField(
-        _("what that takes"), max_length=600, blank=True, help_text=_("And how long it lasts.")
+        _("requirements"),
+        max_length=600,
+        blank=True,
+        help_text=_("How to get the clearance or insurance, and how long it lasts."),
     )
-    requirements_es = models.TextField(_("what that takes, in Spanish"), max_length=600, blank=True)
+    requirements_es = models.TextField(_("requirements in Spanish"), max_length=600, blank=True)
     work_based_learning = models.CharField(
-        _("counts as"),
+        _("work-based learning stage"),
         max_length=12,
         choices=WorkBasedLearning,
         blank=True,
-        help_text=_("California’s work-based learning."),
+        help_text=_("On California’s work-based learning continuum."),
     )
     is_retired = models.BooleanField(
-        _("retired"), default=False, help_text=_("Stays on old pledges and is offered no more.")
+        _("retired"),
+        default=False,
+        help_text=_("Partners can’t choose it anymore. Existing promises keep it."),
     )
     audit_entries = GenericRelation(AuditEntry)
 
     objects = PromiseTypeQuerySet.as_manager()
 
     class Meta:
-        verbose_name = _("promise kind")
-        verbose_name_plural = _("promise kinds")
+        verbose_name = _("promise type")
+        verbose_name_plural = _("promise types")
         ordering = ["order", "pk"]
 
     def __str__(self):

@@ -16,8 +16,8 @@ class MatchReason(models.TextChoices):
 
     NAME = "name", _("same name")
     SIMILAR_NAME = "similar_name", _("similar name")
-    EMAIL = "email", _("same e-mail address")
-    EMAIL_DOMAIN = "email_domain", _("same mail domain")
+    EMAIL = "email", _("same email address")
+    EMAIL_DOMAIN = "email_domain", _("same email domain")
     WEBSITE = "website", _("same website")
 
 
@@ -40,20 +40,22 @@ class DuplicateCandidate(models.Model):
     """Two organizations that may be the same. A scan writes the score and reasons. If staff dismiss a candidate, later
     scans keep it dismissed."""
 
-    organization_a = models.ForeignKey(Organization, verbose_name=_("one"), on_delete=models.CASCADE, related_name="+")
-    organization_b = models.ForeignKey(
-        Organization, verbose_name=_("the other"), on_delete=models.CASCADE, related_name="+"
+    organization_a = models.ForeignKey(
+        Organization, verbose_name=_("first organization"), on_delete=models.CASCADE, related_name="+"
     )
-    score = models.PositiveSmallIntegerField(_("likelihood"), help_text=_("Of 100."))
-    reasons = ArrayField(models.CharField(max_length=12, choices=MatchReason), verbose_name=_("what speaks for it"))
-    dismissed_at = models.DateTimeField(_("said to be two"), null=True, blank=True)
-    dismissed_by = models.CharField(_("said by"), max_length=150, blank=True)
+    organization_b = models.ForeignKey(
+        Organization, verbose_name=_("second organization"), on_delete=models.CASCADE, related_name="+"
+    )
+    score = models.PositiveSmallIntegerField(_("match"), help_text=_("Out of 100."))
+    reasons = ArrayField(models.CharField(max_length=12, choices=MatchReason), verbose_name=_("why they match"))
+    dismissed_at = models.DateTimeField(_("marked not duplicates on"), null=True, blank=True)
+    dismissed_by = models.CharField(_("marked by"), max_length=150, blank=True)
 
     objects = DuplicateCandidateQuerySet.as_manager()
 
     class Meta:
-        verbose_name = _("likely twins")
-        verbose_name_plural = _("likely twins")
+        verbose_name = _("possible duplicate")
+        verbose_name_plural = _("possible duplicates")
         ordering = ["-score", "pk"]
         constraints = [
             models.UniqueConstraint(fields=["organization_a", "organization_b"], name="duplicatecandidate_once"),

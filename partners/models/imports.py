@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from partners.models.organizations import Organization
 from partners.models.pledges import PledgeYear
@@ -28,31 +29,31 @@ class Import(models.Model):
     and can be undone. The file is deleted once it is read, and its rows once they are written."""
 
     class State(models.TextChoices):
-        READING = "reading", _("being read")
-        REJECTED = "rejected", _("cannot be read")
-        CHECKED = "checked", _("checked, nothing written")
-        WRITING = "writing", _("being written")
-        DONE = "done", _("imported")
-        UNDOING = "undoing", _("being undone")
-        UNDONE = "undone", _("undone")
-        DISCARDED = "discarded", _("dropped")
+        READING = "reading", pgettext_lazy("import", "Reading file")
+        REJECTED = "rejected", pgettext_lazy("import", "Rejected")
+        CHECKED = "checked", pgettext_lazy("import", "Needs review")
+        WRITING = "writing", pgettext_lazy("import", "Importing")
+        DONE = "done", pgettext_lazy("import", "Imported")
+        UNDOING = "undoing", pgettext_lazy("import", "Undoing")
+        UNDONE = "undone", pgettext_lazy("import", "Undone")
+        DISCARDED = "discarded", pgettext_lazy("import", "Discarded")
 
     IN_PROGRESS = (State.READING, State.WRITING, State.UNDOING)
 
     year = models.ForeignKey(PledgeYear, verbose_name=_("school year"), on_delete=models.PROTECT, related_name="+")
     file_name = models.CharField(_("file"), max_length=200)
-    created_by = models.CharField(_("by"), max_length=150)
+    created_by = models.CharField(_("uploaded by"), max_length=150)
     language = models.CharField(max_length=5, choices=settings.LANGUAGES, default="en")
-    created_at = models.DateTimeField(_("begun"), db_default=Now())
-    last_step_at = models.DateTimeField(db_default=Now(), help_text="When a worker last did something for it.")
-    completed_at = models.DateTimeField(_("written on"), null=True)
-    state = models.CharField(_("state"), max_length=9, choices=State, default=State.READING)
+    created_at = models.DateTimeField(_("uploaded on"), db_default=Now())
+    last_step_at = models.DateTimeField(db_default=Now(), help_text="When a worker last worked on it.")
+    completed_at = models.DateTimeField(_("imported on"), null=True)
+    state = models.CharField(_("status"), max_length=9, choices=State, default=State.READING)
     attempts = models.PositiveSmallIntegerField(default=0, help_text="How often a worker has tried the current step.")
     file = models.BinaryField(null=True)
     rejection_reason = models.CharField(_("reason"), max_length=300, blank=True)
     format = models.JSONField(default=dict, help_text="How the file was read: kind, encoding, delimiter, columns.")
     row_count = models.PositiveIntegerField(_("rows"), default=0)
-    error_count = models.PositiveIntegerField(_("bad rows"), default=0, help_text="Rows with errors.")
+    error_count = models.PositiveIntegerField(_("rows with errors"), default=0)
     steps = models.PositiveIntegerField(default=0, help_text="Organizations to write, or records to undo.")
     steps_done = models.PositiveIntegerField(default=0)
     counts = models.JSONField(default=dict, help_text="How many records were created, matched, skipped or undone.")
@@ -94,7 +95,7 @@ class ImportedOrganization(models.Model):
     run = models.ForeignKey(Import, on_delete=models.CASCADE, related_name="organizations")
     normalized_name = models.TextField()
     name = models.CharField(_("organization"), max_length=120)
-    line = models.PositiveIntegerField(_("line"))
+    line = models.PositiveIntegerField(_("row"))
     existing_matches = models.JSONField(
         default=list, help_text="Existing organizations that it may be: primary key, score, reasons."
     )
@@ -122,7 +123,7 @@ class ImportRow(models.Model):
     """A row of the file: its values, or its errors."""
 
     run = models.ForeignKey(Import, on_delete=models.CASCADE, related_name="rows")
-    line = models.PositiveIntegerField(_("line"))
+    line = models.PositiveIntegerField(_("row"))
     name = models.TextField(_("organization"))
     normalized_name = models.TextField(default="")
     imported_organization = models.ForeignKey(

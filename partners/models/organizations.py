@@ -11,6 +11,7 @@ from django.db.models.functions import Coalesce, Lower, NullIf, Trim
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from imagine.core.models import AuditEntry
 
@@ -68,9 +69,9 @@ class Organization(models.Model):
     """A partner or possible partner."""
 
     class ListingStatus(models.TextChoices):
-        PENDING = "pending", _("waits for approval")
-        LISTED = "listed", _("shown")
-        UNLISTED = "unlisted", _("not shown")
+        PENDING = "pending", _("Pending approval")
+        LISTED = "listed", pgettext_lazy("profile", "Approved")
+        UNLISTED = "unlisted", pgettext_lazy("profile", "Not listed")
 
     class Size(models.TextChoices):
         FEW = "few", _("1 to 9 people")
@@ -85,25 +86,27 @@ class Organization(models.Model):
 
     name = models.CharField(_("name"), max_length=120)
     sector = models.CharField(_("sector"), max_length=12, choices=Sector, blank=True)
-    description = models.TextField(_("what it does"), max_length=1000, blank=True)
+    description = models.TextField(_("description"), max_length=1000, blank=True)
     website = models.URLField(_("website"), max_length=200, blank=True)
     phone = models.CharField(_("phone"), max_length=30, blank=True)
-    address = models.CharField(_("street and city"), max_length=200, blank=True)
+    address = models.CharField(_("street address"), max_length=200, blank=True)
     size = models.CharField(_("size"), max_length=8, choices=Size, blank=True)
     wants_listing = models.BooleanField(
-        _("wants to be shown"), default=False, help_text=_("On the public page of partners, once staff approved it.")
+        _("wants to be listed"),
+        default=False,
+        help_text=_("The profile appears in the public directory once it’s approved and a pledge is signed."),
     )
     approved_at = models.DateTimeField(_("approved"), null=True, blank=True, editable=False)
     approved_by = models.CharField(_("approved by"), max_length=150, blank=True, editable=False)
     # Pledge requests from before this open nothing of the organization.
     links_replaced_at = models.DateTimeField(null=True, editable=False)
     slug = models.SlugField(_("web address"), max_length=60, unique=True)
-    created_at = models.DateTimeField(_("known since"), default=timezone.now, editable=False)
+    created_at = models.DateTimeField(_("added on"), default=timezone.now, editable=False)
     normalized_name = models.GeneratedField(
         expression=normalize_name(F("name")),
         output_field=models.TextField(),
         db_persist=True,
-        verbose_name=_("folded name"),
+        verbose_name=_("name for matching"),
     )
     audit_entries = GenericRelation(AuditEntry)
 
@@ -119,7 +122,7 @@ class Organization(models.Model):
             models.CheckConstraint(
                 condition=Q(website="") | Q(website__iregex=r"^https?://[^\s]+$"),
                 name="organization_website_is_a_web_address",
-                violation_error_message=_("A web address begins with https:// or http://."),
+                violation_error_message=_("Enter a web address that starts with https:// or http://."),
             ),
             models.CheckConstraint(
                 condition=Q(approved_at__isnull=True, approved_by="") | Q(approved_at__isnull=False),
@@ -163,7 +166,7 @@ class Logo(models.Model):
     organization = models.OneToOneField(
         Organization, verbose_name=_("organization"), on_delete=models.CASCADE, related_name="logo", primary_key=True
     )
-    png = models.BinaryField(_("picture"))
+    png = models.BinaryField(_("image"))
     width = models.PositiveSmallIntegerField(_("width"))
     height = models.PositiveSmallIntegerField(_("height"))
     changed_at = models.DateTimeField(_("changed"), default=timezone.now)
@@ -209,12 +212,12 @@ class Contact(models.Model):
     language = models.CharField(_("language"), max_length=5, choices=settings.LANGUAGES, default="en")
     is_primary = models.BooleanField(_("main contact"), default=False)
     may_open_pledge = models.BooleanField(
-        _("may open the pledge"),
+        _("can open the pledge"),
         default=True,
         db_default=True,
-        help_text=_("Gets the personal link of the organization's pledge by email."),
+        help_text=_("Can get the organization’s personal pledge link by email."),
     )
-    created_at = models.DateTimeField(_("known since"), default=timezone.now, editable=False)
+    created_at = models.DateTimeField(_("added on"), default=timezone.now, editable=False)
     audit_entries = GenericRelation(AuditEntry)
 
     objects = ContactQuerySet.as_manager()
@@ -228,19 +231,21 @@ class Contact(models.Model):
                 F("organization"),
                 Lower("email"),
                 name="contact_one_per_email_and_organization",
-                violation_error_message=_("This address is a contact of this organization already."),
+                violation_error_message=_(
+                    "This organization already has a contact with this email. Enter a different one."
+                ),
             ),
             models.UniqueConstraint(
                 Lower("email"),
                 condition=Q(organization__isnull=True),
                 name="contact_one_per_email_on_their_own",
-                violation_error_message=_("This address is a contact already."),
+                violation_error_message=_("Another contact already has this email. Enter a different one."),
             ),
             models.UniqueConstraint(
                 fields=["organization"],
                 condition=Q(is_primary=True),
                 name="contact_one_primary_per_organization",
-                violation_error_message=_("This organization has a main contact already."),
+                violation_error_message=_("This organization already has a main contact."),
             ),
         ]
         indexes = [models.Index(Lower("email"), name="contact_by_email")]

@@ -10,6 +10,7 @@ from django.db.models.functions import Lower, Now
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from imagine.core.links import FormLink, PersonalLink
 from imagine.core.models import AuditEntry
@@ -44,23 +45,24 @@ class PledgeYear(models.Model):
         _("school year"),
         primary_key=True,
         validators=[MinValueValidator(2018), MaxValueValidator(2100)],
-        help_text=_("The year it begins in: 2019 for 2019–20."),
+        help_text=_("The year it starts: 2027 for 2027–28."),
+        error_messages={"unique": _("This school year already exists.")},
     )
     opens_on = models.DateField(_("opens on"))
     announced_deadline = models.DateField(
-        _("announced until"),
+        _("announced deadline"),
         null=True,
         blank=True,
-        help_text=_("What partners read. It stays open until you close it."),
+        help_text=_("The date partners see. The school year stays open until you close it."),
     )
-    closed_at = models.DateTimeField(_("closed"), null=True, blank=True, editable=False)
+    closed_at = models.DateTimeField(_("closed on"), null=True, blank=True, editable=False)
     audit_entries = GenericRelation(AuditEntry)
 
     objects = PledgeYearQuerySet.as_manager()
 
     class Meta:
-        verbose_name = _("pledge year")
-        verbose_name_plural = _("pledge years")
+        verbose_name = _("school year")
+        verbose_name_plural = _("school years")
         ordering = ["-school_year"]
         constraints = [
             models.CheckConstraint(
@@ -69,7 +71,7 @@ class PledgeYear(models.Model):
             models.CheckConstraint(
                 condition=Q(announced_deadline__isnull=True) | Q(announced_deadline__gte=F("opens_on")),
                 name="pledgeyear_deadline_after_opening",
-                violation_error_message=_("It closes after it opens."),
+                violation_error_message=_("Choose a deadline on or after the opening date."),
             ),
         ]
 
@@ -102,9 +104,9 @@ class Pledge(PersonalLink):
     """
 
     class State(models.TextChoices):
-        DRAFT = "draft", _("draft")
-        SIGNED = "signed", _("signed")
-        CLOSED = "closed", _("year closed")
+        DRAFT = "draft", pgettext_lazy("pledge", "Draft")
+        SIGNED = "signed", pgettext_lazy("pledge", "Signed")
+        CLOSED = "closed", _("Year closed")
 
     # Annotated by PledgeAdmin and OrganizationAdmin.
     promise_count: int | None
@@ -117,21 +119,21 @@ class Pledge(PersonalLink):
     )
     contact = models.ForeignKey(
         Contact,
-        verbose_name=_("answered by"),
+        verbose_name=_("contact"),
         on_delete=models.SET_NULL,
         null=True,
         blank=True,
         related_name="pledges",
-        help_text=_("Who has its link."),
+        help_text=_("The person who has the personal link."),
     )
     language = models.CharField(_("language"), max_length=5, choices=settings.LANGUAGES, default="en")
     version = models.PositiveIntegerField(_("version"), default=1, editable=False)
     signed_by = models.CharField(_("signed by"), max_length=100, blank=True, editable=False)
-    signed_role = models.CharField(_("role of who signed"), max_length=100, blank=True, editable=False)
-    signed_at = models.DateTimeField(_("signed"), null=True, blank=True, editable=False)
-    created_at = models.DateTimeField(_("begun"), default=timezone.now, editable=False)
+    signed_role = models.CharField(_("signer’s role"), max_length=100, blank=True, editable=False)
+    signed_at = models.DateTimeField(_("signed on"), null=True, blank=True, editable=False)
+    created_at = models.DateTimeField(_("started on"), default=timezone.now, editable=False)
     changed_at = models.DateTimeField(_("changed"), default=timezone.now, editable=False)
-    reminded_at = models.DateTimeField(_("reminded"), null=True, blank=True, editable=False)
+    reminded_at = models.DateTimeField(_("reminded on"), null=True, blank=True, editable=False)
     audit_entries = GenericRelation(AuditEntry)
     messages = GenericRelation(Message)
 
@@ -145,7 +147,7 @@ class Pledge(PersonalLink):
             models.UniqueConstraint(
                 fields=["organization", "year"],
                 name="pledge_one_per_organization_and_year",
-                violation_error_message=_("This organization has a pledge for this school year already."),
+                violation_error_message=_("This organization already has a pledge for this school year."),
             ),
             models.CheckConstraint(
                 condition=Q(signed_at__isnull=True, signed_by="", signed_role="")
@@ -191,7 +193,7 @@ class Promise(models.Model):
 
     pledge = models.ForeignKey(Pledge, verbose_name=_("pledge"), on_delete=models.CASCADE, related_name="promises")
     promise_type = models.ForeignKey(
-        PromiseType, verbose_name=_("kind"), on_delete=models.PROTECT, related_name="promises"
+        PromiseType, verbose_name=_("promise type"), on_delete=models.PROTECT, related_name="promises"
     )
     quantity = models.PositiveIntegerField(
         _("quantity"), validators=[MinValueValidator(1), MaxValueValidator(MAX_QUANTITY)]
@@ -211,7 +213,7 @@ class Promise(models.Model):
             models.UniqueConstraint(
                 fields=["pledge", "promise_type"],
                 name="promise_one_per_pledge_and_type",
-                violation_error_message=_("This pledge has a promise of this kind already."),
+                violation_error_message=_("This pledge already has a promise of this type."),
             ),
             models.CheckConstraint(
                 condition=Q(quantity__gte=1, quantity__lte=MAX_QUANTITY), name="promise_quantity_in_bounds"
@@ -235,9 +237,9 @@ class Signature(models.Model):
     pledge = models.ForeignKey(Pledge, verbose_name=_("pledge"), on_delete=models.CASCADE, related_name="signatures")
     number = models.PositiveIntegerField(_("number"))
     signed_by = models.CharField(_("signed by"), max_length=100)
-    signed_role = models.CharField(_("role of who signed"), max_length=100, blank=True)
-    signed_at = models.DateTimeField(_("signed"), default=timezone.now)
-    content = models.JSONField(_("what was signed"))
+    signed_role = models.CharField(_("signer’s role"), max_length=100, blank=True)
+    signed_at = models.DateTimeField(_("signed on"), default=timezone.now)
+    content = models.JSONField(_("signed content"))
 
     class Meta:
         verbose_name = _("signed version")

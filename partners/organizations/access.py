@@ -42,7 +42,7 @@ def domain_of_contact(contact: Contact) -> str:
 def proofs_of(contact: Contact) -> list[str]:
     """Say which emailed links the contact has used, and when."""
     proofs: list[str] = [
-        _("used the link of the pledge for %(year)s on %(day)s")
+        _("used the %(year)s pledge link on %(day)s")
         % {"year": pledge.school_years, "day": short_date(pledge.verified_at)}
         for pledge in contact.pledges.exclude(verified_at=None).order_by("-verified_at")
     ]

@@ -57,21 +57,21 @@ class MergeRefused(RuleViolation):
 
 class SameOrganization(MergeRefused):
     def __init__(self):
-        super().__init__(_("This is one organization. Choose another to merge it with."))
+        super().__init__(_("You can’t merge an organization with itself. Choose a different one."))
 
 
 class OrganizationGone(MergeRefused):
     def __init__(self):
-        super().__init__(
-            _("One of the two is not there any more: it was merged or erased meanwhile. Nothing was done.")
-        )
+        super().__init__(_("One of these organizations was merged or deleted in the meantime. Nothing was merged."))
 
 
 class MergePlanOutdated(MergeRefused):
     """The merge would do something else than what staff reviewed."""
 
     def __init__(self):
-        super().__init__(_("One of the two was changed meanwhile. Nothing was done: look once more."))
+        super().__init__(
+            _("One of these organizations changed after you opened this page. Nothing was merged. Review them again.")
+        )
 
 
 class MergeConflict(MergeRefused):
@@ -420,7 +420,7 @@ def move_references(other: models.Model, kept: models.Model) -> None:
             with transaction.atomic():
                 model._base_manager.filter(**{field: other}).update(**{field: kept})
         except IntegrityError as error:
-            message = _("Both have one of these, and there may be only one: %(what)s. Delete one of them first.")
+            message = _("Only one of the two organizations can have this: %(what)s. Delete one first.")
             raise MergeConflict(message % {"what": model._meta.verbose_name}) from error
 
 

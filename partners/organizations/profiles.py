@@ -123,7 +123,7 @@ def approve_listing(organization: Organization, *, by: str, seen: str | None = N
     organization = lock_organization(organization.pk)
     if not organization.approved_at:
         if seen is not None and seen != profile_fingerprint(organization):
-            raise ProfileChanged(_("The profile was changed since you read it. Read it again before you approve it."))
+            raise ProfileChanged(_("This profile changed after you opened it. Review it again, then approve it."))
         organization.approved_at, organization.approved_by = timezone.now(), by
         organization.save(update_fields=["approved_at", "approved_by"])
         audit.log_change(organization, {"approved_at": False}, {"approved_at": True})

@@ -67,7 +67,7 @@ def test_two_organizations_are_merged_without_scripts(visit, staff):
     page.click(f"a[href$='/{kept.pk}/{other.pk}/']")
     expect(page.locator("#content")).to_contain_text("12 students; wherever it is needed most")
     page.click("[name=merge]")
-    expect(page.locator(".messagelist")).to_contain_text("is now one with")
+    expect(page.locator(".messagelist")).to_contain_text("was merged into")
     assert Organization.objects.get() == kept
     assert Pledge.objects.get().promises.count() == 3
 

@@ -92,13 +92,13 @@ def test_profile_is_approved_without_scripts(visit, staff):
     pledge = district()
     page = visit(scripts=False)
     sign_in(page)
-    page.get_by_role("link", name="1 profile to approve").click()
+    page.get_by_role("link", name="1 profile pending approval").click()
     page.get_by_role("link", name="Fundación Nuestra Señora").click()
     page.get_by_role("button", name="Approve").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Approve these profiles?")
     expect(page.locator(".admin-logo")).not_to_have_js_property("naturalWidth", 0)  # loads after the heading
     page.get_by_role("button", name="Approve").click()
-    expect(page.locator(".messagelist")).to_have_text("1 profile was approved.")
+    expect(page.locator(".messagelist")).to_have_text("1 profile approved.")
     assert Organization.objects.get(pk=pledge.organization_id).approved_by == "staff"
 
 
@@ -148,7 +148,7 @@ def test_school_promises_are_reached_by_filter_and_coverage_without_scripts(visi
     assert page.url.endswith(f"promise/?year=2027&school={school.pk}")
     expect(page.locator("#result_list tbody tr")).to_have_count(2)
     page.goto("/imagine/admin/")
-    page.get_by_role("link", name="Coverage: what is promised where").click()
+    page.get_by_role("link", name="Coverage: promises by school").click()
     row = page.get_by_role("row", name="Weber Institute")
     row.get_by_role("link").first.click()
     expect(page.locator("#result_list tbody tr")).to_have_count(2)
@@ -158,7 +158,10 @@ def test_year_is_closed_and_opened_again_on_its_page(visit, staff):
     factories.signed_pledge()
     page = visit()
     sign_in(page)
-    for button, message in (("Close this school year", "is closed."), ("Open it again", "is open again.")):
+    for button, message in (
+        ("Close this school year", "school year closed."),
+        ("Reopen this school year", "school year reopened."),
+    ):
         page.goto(f"{BASE}pledgeyear/2027/change/")
         page.get_by_role("button", name=button).click()
         expect(page.locator(".messagelist .success")).to_contain_text(message)

@@ -127,7 +127,7 @@ def test_without_a_known_heading_the_first_row_is_the_header():
 
 @pytest.mark.parametrize("text", ['Name,Note\nA,"b\nC,d\n', 'Name,Note\n"A"x,b\n'])
 def test_unbalanced_quotation_mark_error_names_the_line(text):
-    assert read_error(text) == "Line 2 cannot be read: its quotation marks do not match."
+    assert read_error(text) == "Row 2 can’t be read. Make sure that each quotation mark in it has a match."
 
 
 def test_formulas_are_read_as_text():
@@ -198,15 +198,15 @@ def test_exported_datetime_is_read_back_as_a_date():
 
 # Invalid files ---------------------------------------------------------------------------------------------------
 
-NOT_A_SPREADSHEET = "This is neither a CSV nor an XLSX file."
-DAMAGED = "This XLSX file is damaged, or another kind of file under its name."
-TOO_LARGE_UNPACKED = "This XLSX file unpacks to more than can be read. Save the sheet as CSV."
-TOO_MANY_COLUMNS = "The table has more than 100 columns. Delete the ones you don’t need."
+NOT_A_SPREADSHEET = "This isn’t a CSV or Excel (.xlsx) file. Save your spreadsheet as one of those."
+DAMAGED = "This file is damaged, or isn’t really an Excel (.xlsx) file. Open it in Excel and save it again."
+TOO_LARGE_UNPACKED = "This Excel file is too large to read. Save the sheet as CSV instead."
+TOO_MANY_COLUMNS = "This file has more than 100 columns. Delete the ones you don’t need."
 
 
 @pytest.mark.parametrize("content", [b"", b"  \r\n \n"])
 def test_empty_file_is_refused(content):
-    assert read_error(content) == "The file is empty."
+    assert read_error(content) == "This file is empty. Choose another one."
 
 
 @pytest.mark.parametrize(
@@ -225,7 +225,7 @@ def test_other_file_types_are_refused(content):
 
 
 def test_old_or_encrypted_excel_file_is_refused():
-    assert "Save it as XLSX without a password, or as CSV" in read_error(
+    assert "Save it as .xlsx without a password, or as CSV" in read_error(
         b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 99
     )
 
@@ -382,7 +382,7 @@ def test_xml_entities_are_refused():
 def test_file_larger_than_the_limit_is_refused():
     text = io.StringIO()
     csv.writer(text).writerows([["Name", "Note"]] + [["A", "x" * 1000]] * 11_000)
-    assert read_error(text.getvalue()) == "The file is larger than 10 MB."
+    assert read_error(text.getvalue()) == "This file is larger than 10 MB. Split it into smaller files."
 
 
 @pytest.mark.slow

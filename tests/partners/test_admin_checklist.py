@@ -83,7 +83,9 @@ def test_promise_type_form_changes_every_field_except_code(staff):
     [entry] = AuditEntry.objects.about(promise_type)
     assert entry.actor_name == "staff"
     assert (entry.changes["unit_es"], entry.changes["is_retired"]) == (["visita", "día"], [False, True])
-    assert "unit in Spanish, one: visita → día" in web_client.page_text(staff.get(f"{KINDS}{promise_type.pk}/change/"))
+    assert "unit in Spanish (singular): visita → día" in web_client.page_text(
+        staff.get(f"{KINDS}{promise_type.pk}/change/")
+    )
 
 
 def test_new_promise_type_is_sorted_by_its_order(staff):
@@ -96,7 +98,7 @@ def test_new_promise_type_is_sorted_by_its_order(staff):
 @pytest.mark.parametrize(
     ("fields", "sentence"),
     [
-        ({"code": "tours"}, "Promise kind with this Code already exists."),
+        ({"code": "tours"}, "Another promise type already has this code."),
         ({"code": "two words"}, "Enter a valid “slug”"),
         ({"name": ""}, "This field is required."),
         ({"unit_plural": ""}, "This field is required."),
@@ -130,13 +132,17 @@ def test_concurrent_promise_type_edits_are_not_overwritten_silently(staff):
 def test_retired_promise_type_stays_on_pledges_but_is_not_offered(staff):
     pledge = factories.signed_pledge()
     promise_type = tours()
-    assert shown_messages(run_action(staff, KINDS, "retire_rows", promise_type)) == ["1 is retired now."]
+    assert shown_messages(run_action(staff, KINDS, "retire_rows", promise_type)) == [
+        "1 retired. Partners can’t choose it anymore."
+    ]
     assert snapshots.promised_amounts(pledge) == {"tours": 6}
     assert not PromiseType.objects.active().filter(pk=promise_type.pk).exists()
     before = snapshots.tables(exclude=IGNORED_TABLES)
     assert shown_messages(run_action(staff, KINDS, "retire_rows", promise_type)) == [ALREADY_DONE]
     assert snapshots.tables(exclude=IGNORED_TABLES) == before
-    assert shown_messages(run_action(staff, KINDS, "unretire_rows", promise_type)) == ["1 is offered again."]
+    assert shown_messages(run_action(staff, KINDS, "unretire_rows", promise_type)) == [
+        "1 restored. Partners can choose it again."
+    ]
     assert shown_messages(run_action(staff, KINDS, "unretire_rows", promise_type)) == [ALREADY_DONE]
     assert [change.actor_name for change in AuditEntry.objects.about(promise_type)] == [
         "staff",
@@ -165,8 +171,13 @@ def test_school_can_only_be_retired_and_brought_back(staff):
     assert change(staff, SCHOOLS, school, is_retired="on", name="Mine", code="1" * 14).status_code == 302
     school.refresh_from_db()
     assert (school.is_retired, school.name) == (True, "Cesar Chavez High")
-    assert shown_messages(run_action(staff, SCHOOLS, "unretire_rows", school))[-1] == "1 is offered again."
-    assert shown_messages(run_action(staff, SCHOOLS, "retire_rows", school)) == ["1 is retired now."]
+    assert (
+        shown_messages(run_action(staff, SCHOOLS, "unretire_rows", school))[-1]
+        == "1 restored. Partners can choose it again."
+    )
+    assert shown_messages(run_action(staff, SCHOOLS, "retire_rows", school)) == [
+        "1 retired. Partners can’t choose it anymore."
+    ]
     assert shown_messages(run_action(staff, SCHOOLS, "retire_rows", school)) == [ALREADY_DONE]
     assert snapshots.changes(school) == [
         {"is_retired": [False, True]},
@@ -210,7 +221,7 @@ def test_added_school_year_is_not_open_before_its_opening_date(staff):
     assert add(staff, YEARS, **typed).status_code == 302
     year = PledgeYear.objects.get()
     assert (year.pk, year.opens_on, year.announced_deadline, year.is_open) == (2028, today(30), today(60), False)
-    assert "not open yet" in web_client.page_text(staff.get(YEARS))
+    assert "Not open yet" in web_client.page_text(staff.get(YEARS))
     assert snapshots.changes(PledgeYear(pk=2028))[0]["opens_on"] == ["", today(30).isoformat()]
 
 
@@ -218,12 +229,15 @@ def test_added_school_year_is_not_open_before_its_opening_date(staff):
 @pytest.mark.parametrize(
     ("fields", "sentence"),
     [
-        ({"school_year": "2027"}, "Pledge year with this School year already exists."),
+        ({"school_year": "2027"}, "This school year already exists."),
         ({"school_year": "2017"}, "greater than or equal to 2018"),
         ({"school_year": "x"}, "Enter a whole number."),
         ({"opens_on": ""}, "This field is required."),
         ({"opens_on": "soon"}, "Enter a valid date."),
-        ({"opens_on": "2028-05-02", "announced_deadline": "2028-05-01"}, "It closes after it opens."),
+        (
+            {"opens_on": "2028-05-02", "announced_deadline": "2028-05-01"},
+            "Choose a deadline on or after the opening date.",
+        ),
     ],
 )
 def test_invalid_school_year_shows_an_error_and_saves_nothing(staff, fields, sentence):
@@ -261,9 +275,9 @@ def test_concurrent_school_year_edits_are_not_overwritten_silently(staff):
 def test_opening_closing_and_reopening_a_school_year_are_idempotent(staff):
     year = factories.pledge_year(2028, opens_on=today(30))
     for action, sentence, is_open in (
-        ("open_years", "1 school year is open now.", True),
-        ("close_years", "1 school year is closed.", False),
-        ("reopen_years", "1 school year is open again.", True),
+        ("open_years", "1 school year opened.", True),
+        ("close_years", "1 school year closed. Its pledges can’t be changed or signed anymore.", False),
+        ("reopen_years", "1 school year reopened.", True),
     ):
         assert shown_messages(run_action(staff, YEARS, action, year)) == [sentence]
         year.refresh_from_db()
@@ -308,8 +322,9 @@ def test_reopening_an_older_school_year_warns_that_links_lead_to_the_newest(staf
     factories.pledge_signed_last_year()
     before = PledgeYear.objects.get(pk=2026)
     assert shown_messages(run_action(staff, YEARS, "reopen_years", before)) == [
-        "1 school year is open again.",
-        "Partners’ links lead to 2027–28, the newest open school year. Close that one if it should not be.",
+        "1 school year reopened.",
+        "Partners’ links still open 2027–28, because it’s the newest open school year. To send partners to an earlier "
+        "one, close 2027–28.",
     ]
 
 

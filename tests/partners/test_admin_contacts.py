@@ -73,8 +73,8 @@ def test_contact_list_shows_organization_and_email_preferences(staff):
     preferences.set_topics(preferences.get_preference("alma@example.org"), invitations=False)
     page = web_client.page_text(staff.get(LIST))
     assert "Port Gate Logistics ALMA@example.org English" in page
-    assert "Inés Peña on their own ines@example.org" in page
-    assert "English main contact Unsubscribed" in page
+    assert "Inés Peña Independent ines@example.org" in page
+    assert "English Yes Unsubscribed" in page
 
 
 @pytest.mark.slow
@@ -100,7 +100,7 @@ def test_contact_without_an_organization_is_added_once(staff):
         (None, "Inés Peña", "ines@example.org", "es", False)
     ]
     page = add(staff, email="INES@example.org")
-    assert "This address is a contact already." in web_client.page_text(page)
+    assert "Another contact already has this email. Enter a different one." in web_client.page_text(page)
     assert Contact.objects.count() == 1
 
 
@@ -122,11 +122,13 @@ def test_contact_without_an_organization_is_corrected(staff):
 
 def test_email_already_used_by_another_contact_is_refused(staff):
     person, other = individual(), individual("ben@example.org", "Ben")
-    assert "This address is a contact already." in web_client.page_text(change(staff, person, email="BEN@example.org"))
+    assert "Another contact already has this email. Enter a different one." in web_client.page_text(
+        change(staff, person, email="BEN@example.org")
+    )
     organization = factories.organization()
     own_contact = factories.contact(organization)
     factories.contact(organization, "chue@example.org", "Chue")
-    assert "This address is a contact already." in web_client.page_text(
+    assert "Another contact already has this email. Enter a different one." in web_client.page_text(
         change(staff, own_contact, email="chue@example.org")
     )
     assert change(staff, own_contact, email=other.email).status_code == 302

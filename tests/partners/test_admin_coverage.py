@@ -42,45 +42,97 @@ def district(db) -> dict[str, School]:
     return {"high": high, "primary": primary}
 
 
-def test_schools_with_fewest_promises_are_listed_first_and_anywhere_last(staff, district):
+def open_schools(response) -> str:
+    """Return the text of the part about schools without promises."""
+    found = re.search(r'<section aria-labelledby="open-schools">(.*?)</section>', response.content.decode(), re.S)
+    return " ".join(re.sub(r"<[^>]+>", " ", found[1]).split()) if found else ""
+
+
+def test_page_starts_with_the_schools_without_promises_by_level(staff, district):
+    factories.school("Stagg High")
+    factories.school("Adams", "elementary")
+    retired = factories.school("Closed Elementary", "elementary")
+    School.objects.filter(pk=retired.pk).update(is_retired=True)
+    assert open_schools(staff.get(PAGE)) == (
+        "3 of 4 schools have no promises for 2027–28 yet "
+        "Elementary (TK–8) Adams; Fillmore (1 in 2026–27) High school (9–12) Stagg High "
+        "Schools with promises in 2026–27 show how many they had."
+    )
+    text = web_client.page_text(staff.get(PAGE))
+    assert text.index("3 of 4 schools") < text.index("Promises by school, 2027–28")
+
+
+def test_page_says_when_one_school_or_none_is_without_promises(staff, district):
+    assert open_schools(staff.get(PAGE)).startswith("1 of 2 schools has no promises for 2027–28 yet")
+    factories.signed_pledge("Two", "two@example.org", [factories.promise_data(schools=(district["primary"],))])
+    assert open_schools(staff.get(PAGE)) == "Every school has promises for 2027–28"
+
+
+def test_page_without_schools_shows_no_part_about_them(staff):
+    factories.signed_pledge()
+    response = staff.get(PAGE)
+    assert response.status_code == 200
+    assert open_schools(response) == ""
+
+
+def test_table_lists_schools_with_promises_fewest_first_and_anywhere_last(staff, district):
+    busy = factories.school("Adams", "elementary")
+    for name in ("Two", "Three"):
+        factories.signed_pledge(name, f"{name}@example.org", [factories.promise_data("mentors", schools=(busy,))])
+    header, *rows = table(staff.get(PAGE), 0)
+    tours, mentors = (header.index(name) for name in ("Host tours and field trips", "Be mentors and role models"))
+    assert [[*row[:3], row[tours], row[mentors]] for row in rows] == [
+        ["Edison High High school (9–12)", "1", "1", "1", ""],
+        ["Adams Elementary (TK–8)", "2", "", "", "2"],
+        ["Wherever it is needed most", "1", "", "", "1"],
+    ]
+
+
+def test_tables_show_schools_and_promise_types_with_blanks_for_zeros(staff, district):
     response = staff.get(PAGE)
     header, *rows = table(response, 0)
     assert header[:3] == ["School", "Promises", "2026–27"]
     tours, mentors = (header.index(name) for name in ("Host tours and field trips", "Be mentors and role models"))
     assert [[*row[:3], row[tours], row[mentors]] for row in rows] == [
-        ["Fillmore elementary, TK–8", "none yet", "1", "0", "0"],
-        ["Edison High high, 9–12", "1", "1", "1", "0"],
-        ["Wherever it is needed most", "1", "", "0", "1"],
+        ["Edison High High school (9–12)", "1", "1", "1", ""],
+        ["Wherever it is needed most", "1", "", "", "1"],
     ]
     assert [row for row in table(response, 1) if row[1] != "0"] == [
-        ["Kind", "Promises", "2026–27", "Quantity", "2026–27", "More or less"],
+        ["Promise type", "Promises", "2026–27", "Quantity", "2026–27", "Change"],
         ["Host tours and field trips", "1", "1", "6 visits", "9 visits", "−3"],
         ["Be mentors and role models", "1", "0", "2 students", "0 students", "+2"],
-        ["Together", "2", "1", "", "", ""],
+        ["Total", "2", "1", "", "", ""],
     ]
 
 
 @pytest.mark.slow
 def test_every_number_links_to_the_promises_it_counts(staff, district):
     page = staff.get(PAGE).content.decode()
-    links = re.findall(rf'<a href="({PROMISES}\?[^"]*)">(\d+)</a>', page)
-    assert len(links) == 6
-    for address, number in links:
+    links = re.findall(rf'<a\s+href="({PROMISES}\?[^"]*)"\s+aria-label="([^"]*)"\s*>(\d+)</a>', page)
+    assert [name for _address, name, _number in links] == [
+        "1: Edison High",
+        "1: Edison High, Host tours and field trips",
+        "1: Be mentors and role models",
+        "1: Host tours and field trips",
+        "1: Be mentors and role models",
+        "2: Total",
+    ]
+    for address, _name, number in links:
         response = staff.get(address.replace("&amp;", "&"))
         assert response.context["cl"].result_count == int(number), address
 
 
 def test_year_link_shows_coverage_of_another_school_year(staff, district):
     response = staff.get(f"{PAGE}?year=2026")
-    assert "Where it is promised, 2026–27" in web_client.page_text(response)
+    assert "Promises by school, 2026–27" in web_client.page_text(response)
     assert '<a href="?year=2026" aria-current="page">2026–27</a>' in web_client.page_html(response)
-    assert [row[1:3] for row in table(response, 0)[1:3]] == [["1", "0"], ["1", "0"]]
+    assert [row[1:3] for row in table(response, 0)[1:3]] == [["1", ""], ["1", ""]]
     for query in ("?year=x", "?year=2019", ""):
-        assert "Where it is promised, 2027–28" in web_client.page_text(staff.get(PAGE + query))
+        assert "Promises by school, 2027–28" in web_client.page_text(staff.get(PAGE + query))
 
 
 def test_coverage_before_any_school_year_is_opened(staff):
-    assert "No school year was opened for pledges yet." in web_client.page_text(staff.get(PAGE))
+    assert "No school year has opened for pledges yet." in web_client.page_text(staff.get(PAGE))
     assert staff.get(f"{PROMISES}coverage.csv")["Location"] == PAGE
 
 
@@ -121,15 +173,15 @@ def test_promise_list_links_to_coverage(staff, district):
 
 def waiting_counts(response) -> str:
     text = web_client.page_text(response)
-    return text[text.index("Partners and promises") : text.index("Mail ")]
+    return text[text.index("Partners and promises") : text.index("Email ")]
 
 
 def test_start_page_shows_pending_work_with_links(staff, district):
     factories.organization("Waiting", wants_listing=True)
     profiles.approve_listing(factories.organization("Shown", wants_listing=True), by="anna")
     response = staff.get(START)
-    assert waiting_counts(response).startswith("Partners and promises pledges signed for 2027–28 1 unsigned drafts 1")
-    assert "1 profile to approve" in waiting_counts(response)
+    assert waiting_counts(response).startswith("Partners and promises pledges signed for 2027–28 1 drafts 1")
+    assert "1 profile pending approval" in waiting_counts(response)
     page = response.content.decode()
     for address, names in {
         "partners/organization/?listing_status=pending": ["Waiting"],
@@ -145,17 +197,17 @@ def test_start_page_counts_likely_duplicates(staff, district):
     one, other = factories.organization("Port Gate"), factories.organization("Port Gate, Inc.")
     pair = DuplicateCandidate.objects.create(organization_a=one, organization_b=other, score=95, reasons=["name"])
     response = staff.get(START)
-    assert "1 pair that may be one organization" in waiting_counts(response)
+    assert "1 pair of possible duplicates" in waiting_counts(response)
     assert f'<a href="{START}partners/duplicatecandidate/">' in response.content.decode()
     DuplicateCandidate.objects.filter(pk=pair.pk).update(dismissed_at=timezone.now())
-    assert "may be one organization" not in waiting_counts(staff.get(START))
+    assert "possible duplicates" not in waiting_counts(staff.get(START))
 
 
 def test_start_page_when_nothing_is_pending(staff):
-    assert "No profile waits for approval. No school year was opened" in waiting_counts(staff.get(START))
+    assert "No profiles are pending approval. No school year has opened" in waiting_counts(staff.get(START))
     factories.signed_pledge()
     factories.close_year()
-    assert "pledges signed for 2027–28 1 unsigned drafts 0" in waiting_counts(staff.get(START))
+    assert "pledges signed for 2027–28 1 drafts 0" in waiting_counts(staff.get(START))
 
 
 def test_start_page_shows_only_what_the_user_has_permission_to_view(district):
@@ -167,7 +219,7 @@ def test_start_page_shows_only_what_the_user_has_permission_to_view(district):
     user.user_permissions.set(Permission.objects.filter(codename="view_pledge"))
     text = web_client.page_text(client.get(START))
     assert "pledges signed for 2027–28 1" in text
-    assert "to approve" not in text
+    assert "pending approval" not in text
     assert "Coverage" not in text
 
 

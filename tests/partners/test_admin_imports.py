@@ -4,6 +4,8 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+from django.utils.formats import date_format
 
 from imagine.core.spreadsheets.reader import MAX_BYTES
 from partners.admin import imports as admin_imports
@@ -54,28 +56,28 @@ def test_import_from_uploaded_file_to_saved_pledges(staff):
     page = web_client.page_text(response)
     for expected in (
         "Import of Partners 2026.xlsx",
-        "For 2027–28, sent by staff:",
+        f"Uploaded by staff on {date_format(timezone.localdate())}, for 2027–28.",
         "2 rows.",
-        "good rows 2 bad rows 0 new organizations 1 that are there 0 that you are asked about 0",
-        "XLSX, sheet “Partners”.",
+        "rows without errors 2 rows with errors 0 new organizations 1 existing organizations 0 need your answer 0",
+        "Excel file, sheet “Partners”",
         "Organization organization Sector sector",
-        "Write 2 rows",
+        "Import 2 rows",
     ):
         assert expected in page, expected
     assert not Organization.objects.exists()
     response = press_button(staff, run, "confirm")
-    assert shown_messages(response) == ["The import is written."]
-    assert "organizations made 1 contacts made 1 pledges made 1 promises made 2" in web_client.page_text(response)
+    assert shown_messages(response) == ["Import finished."]
+    assert "organizations added 1 contacts added 1 pledges added 1 promises added 2" in web_client.page_text(response)
     assert snapshots.promised_amounts(Pledge.objects.get()) == {"tours": 6, "mentors": 12}
 
 
 def test_upload_page_lists_the_columns_that_are_read(staff):
     page = web_client.page_text(staff.get(f"{LIST}add/"))
-    assert "Needed are: organization, kind, quantity." in page
-    assert "Read as well, where they are there: school year, sector, contact" in page
+    assert "Required: organization, promise type, quantity." in page
+    assert "Optional: school year, sector, contact" in page
     PledgeYear.objects.all().delete()
     page = web_client.page_text(staff.get(f"{LIST}add/"))
-    assert "There is no school year yet that the promises could belong to. Add one first" in page
+    assert "Promises belong to a school year, and there isn’t one yet. Add a school year" in page
 
 
 @pytest.mark.slow
@@ -108,17 +110,17 @@ def test_oversized_request_body_is_refused(staff):
 @pytest.mark.parametrize(
     ("content", "name", "expected"),
     [
-        (b"MZ\x90\0" + b"\0" * 999, "partners.xlsx", "This is neither a CSV nor an XLSX file."),
-        (as_xlsx(table([row()]))[:500], "partners.xlsx", "This XLSX file is damaged"),
-        (as_csv([["Organization", "Kind"], ["A", "tours"]]), "x.csv", "There is no column for: quantity."),
-        (as_csv([HEADER]), "x.csv", "There is no row below the headings."),
+        (b"MZ\x90\0" + b"\0" * 999, "partners.xlsx", "This isn’t a CSV or Excel (.xlsx) file."),
+        (as_xlsx(table([row()]))[:500], "partners.xlsx", "This file is damaged, or isn’t really an Excel"),
+        (as_csv([["Organization", "Kind"], ["A", "tours"]]), "x.csv", "This file is missing these columns: quantity."),
+        (as_csv([HEADER]), "x.csv", "This file has headings, but no rows below them."),
     ],
 )
 def test_unreadable_file_shows_the_reason_on_its_page(staff, content, name, expected):
     page = web_client.page_text(send(staff, content, name))
-    assert "Cannot be read" in page
+    assert "Rejected" in page
     assert expected in page
-    assert "Send another file" in page
+    assert "Upload another file" in page
 
 
 @pytest.mark.slow
@@ -127,7 +129,7 @@ def test_file_with_a_hundred_thousand_rows_is_rejected(staff):
     send(staff, content)
     run = Import.objects.get()
     import_workflow.run_steps(run.pk)
-    assert "It has more than 20,000 rows. Split it into files of fewer rows." in web_client.page_text(
+    assert "This file has more than 20,000 rows. Split it into smaller files." in web_client.page_text(
         staff.get(change_url(run))
     )
 
@@ -138,10 +140,15 @@ def test_file_with_a_hundred_thousand_rows_is_rejected(staff):
 @pytest.mark.slow
 def test_bad_rows_are_shown_and_skipped_only_when_confirmed(staff):
     run = checked_import(staff, row(), row(organization="Zeta <b>Freight</b>", quantity="many", e_mail="z@"))
-    page = web_client.page_text(staff.get(change_url(run)))
-    assert "bad rows 1" in page
-    assert "3 Zeta <b>Freight</b> “z@” is no e-mail address. “many” is no whole number from 1 to 100,000." in page
-    error_messages = ["There are bad rows. Correct the file, or say that they are left out."]
+    response = staff.get(change_url(run))
+    page, html = web_client.page_text(response), web_client.page_html(response)
+    assert "rows with errors 1" in page
+    assert (
+        "3 Zeta <b>Freight</b> “z@” isn’t a valid email address. Use one like name@example.org. "
+        "“many” isn’t a valid quantity. Use a whole number from 1 to 100,000."
+    ) in page
+    assert '<input type="checkbox" name="skip_errors" value="1" required>' in html
+    error_messages = ["Some rows have errors. Fix them in the file and upload it again, or check the box to skip them."]
     assert shown_messages(press_button(staff, run, "confirm")) == error_messages
     assert Organization.objects.count() == 0
     press_button(staff, run, "confirm", skip_errors="1")
@@ -151,8 +158,8 @@ def test_bad_rows_are_shown_and_skipped_only_when_confirmed(staff):
 def test_import_with_only_bad_rows_cannot_be_confirmed(staff):
     run = checked_import(staff, row(quantity="many"))
     page = web_client.page_text(staff.get(change_url(run)))
-    assert "Drop this import" in page
-    assert "Write 0 rows" not in page
+    assert "Discard import" in page
+    assert "Import 0 rows" not in page
 
 
 def test_answer_about_a_possible_duplicate_is_saved_and_used(staff):
@@ -160,11 +167,11 @@ def test_answer_about_a_possible_duplicate_is_saved_and_used(staff):
     run = checked_import(staff, row())
     [imported] = run.organizations.all()
     page = web_client.page_text(staff.get(change_url(run)))
-    assert "that you are asked about 1" in page
-    assert "Port Gate Logistics line 2 It is Port Gate Logistic Group similar name A new one" in page
+    assert "need your answer 1" in page
+    assert "Port Gate Logistics row 2 Same as Port Gate Logistic Group similar name New organization" in page
     assert web_client.form_fields(staff.get(change_url(run)))[f"organization-{imported.pk}"] == "new"
     response = press_button(staff, run, "answer", query="?errors=1", **{f"organization-{imported.pk}": existing.pk})
-    assert shown_messages(response) == ["1 answer was kept."]
+    assert shown_messages(response) == ["1 answer saved."]
     assert response.redirect_chain[-1][0] == f"{change_url(run)}?errors=1"
     assert web_client.form_fields(response)[f"organization-{imported.pk}"] == str(existing.pk)
     press_button(staff, run, "confirm")
@@ -179,15 +186,14 @@ def test_possible_duplicate_in_the_file_is_shown_and_answered(staff):
     )
     [imported] = run.organizations.filter(needs_review=True)
     expected_text = (
-        "Port Gate Logistic line 3 It is Port Gate Logistics of line 2 similar name, same mail domain A new one"
+        "Port Gate Logistic row 3 Same as Port Gate Logistics in row 2 similar name, same email domain New organization"
     )
     assert expected_text in web_client.page_text(staff.get(change_url(run)))
     assert web_client.form_fields(staff.get(change_url(run)))[f"organization-{imported.pk}"] == "new"
     response = press_button(staff, run, "answer", **{f"organization-{imported.pk}": "line-2"})
     assert web_client.form_fields(response)[f"organization-{imported.pk}"] == "line-2"
-    assert (
-        "new organizations 1 that are there 0 that stand there twice 1 that you are asked about 1"
-        in web_client.page_text(response)
+    assert "new organizations 1 existing organizations 0 listed twice 1 need your answer 1" in web_client.page_text(
+        response
     )
     press_button(staff, run, "confirm")
     assert Organization.objects.get().name == "Port Gate Logistics"
@@ -210,19 +216,23 @@ def test_organizations_that_already_have_a_pledge_are_counted(staff):
     factories.signed_pledge(GATE)
     run = checked_import(staff, row())
     page = web_client.page_text(staff.get(change_url(run)))
-    assert "1 of them has a pledge for 2027–28 already: it stays as it is, and its rows are left out." in page
+    assert (
+        "1 organization already has a pledge for 2027–28. That pledge stays as it is, and the organization’s rows are "
+        "skipped."
+    ) in page
     page = web_client.page_text(press_button(staff, run, "confirm"))
     assert (
-        "1 organization was left as it is: it has a pledge for 2027–28, or stands twice in the file. Port Gate" in page
+        "Rows of 1 organization were skipped: it already had a pledge for 2027–28, or the file lists a promise type "
+        "for it twice. Port Gate" in page
     )
 
 
 def test_discarded_import_writes_nothing(staff):
     run = checked_import(staff, row())
     response = press_button(staff, run, "discard")
-    assert shown_messages(response) == ["The import was dropped. Nothing of it was written."]
-    assert "Dropped Nothing of it was written." in web_client.page_text(response)
-    error_messages = ["This import is not as you saw it any more: dropped. Nothing was done."]
+    assert shown_messages(response) == ["Import discarded. Nothing was imported."]
+    assert "Discarded Nothing was imported." in web_client.page_text(response)
+    error_messages = ["This import’s status changed to “Discarded” in the meantime. Nothing was done."]
     assert shown_messages(press_button(staff, run, "confirm")) == error_messages
     assert not Organization.objects.exists()
 
@@ -258,11 +268,12 @@ def test_large_import_shows_its_progress(staff, monkeypatch):
     monkeypatch.setattr(import_workflow.writing, "BATCH_SIZE", 2)
     run = checked_import(staff, *[row(organization=f"Partner {number}") for number in range(5)])
     response = press_button(staff, run, "confirm")
-    assert shown_messages(response) == ["The import is being written. Nothing is lost when you leave this page."]
-    assert "Being written 0 of 5" in web_client.page_text(response)
+    assert shown_messages(response) == ["Import started. You can leave this page while it runs."]
+    assert "Importing 0 of 5" in web_client.page_text(response)
     import_workflow.run_step(run.pk)
     page = staff.get(change_url(run))
-    assert "2 of 5 A worker is at it. You may leave this page. Look again" in web_client.page_text(page)
+    text = web_client.page_text(page)
+    assert "2 of 5 done This is running in the background. You can leave this page. Refresh" in text
     assert '<progress id="bar" max="5" value="2">' in page.content.decode()
     assert "js/progress.js" in page.content.decode()
     import_workflow.run_steps(run.pk)
@@ -274,11 +285,10 @@ def test_failed_import_shows_the_error_and_can_be_retried(staff, monkeypatch):
     monkeypatch.setattr(import_workflow.writing, "create_pledges", lambda *_all: 1 / 0)
     press_button(staff, run, "confirm")
     Import.objects.update(attempts=import_workflow.MAX_ATTEMPTS)
-    assert "It stopped because of an error. What was done stays; nothing is done twice." in web_client.page_text(
-        staff.get(change_url(run))
-    )
+    text = web_client.page_text(staff.get(change_url(run)))
+    assert "This stopped because of an error. What’s done is kept, and trying again won’t repeat it." in text
     monkeypatch.undo()
-    assert shown_messages(press_button(staff, run, "retry")) == ["It is tried once more."]
+    assert shown_messages(press_button(staff, run, "retry")) == ["Trying again. You can leave this page."]
     import_workflow.run_steps(run.pk)
     assert (Import.objects.get().state, Pledge.objects.count()) == ("done", 1)
 
@@ -289,11 +299,12 @@ def test_undoing_an_import_lists_what_stays(staff):
     zeta = Organization.objects.get(name="Zeta Freight")
     zeta.description = "Moves freight."
     zeta.save()
-    assert shown_messages(press_button(staff, run, "undo")) == ["Tick that you are sure to undo the import."]
+    assert shown_messages(press_button(staff, run, "undo")) == ["To undo this import, check the box first."]
     response = press_button(staff, run, "undo", confirmed="1")
-    assert shown_messages(response) == ["The import was undone."]
-    assert "5 things that it made were taken back. 1 stays: Zeta Freight: it was changed since" in web_client.page_text(
-        response
+    assert shown_messages(response) == ["Import undone."]
+    assert (
+        "5 records that this import added were deleted. 1 was kept: Zeta Freight: changed since the import"
+        in web_client.page_text(response)
     )
     assert (snapshots.organizations(), Promise.objects.count()) == (["Zeta Freight"], 0)
 
@@ -304,9 +315,11 @@ def test_only_the_last_import_can_be_undone(staff):
     press_button(staff, first, "confirm")
     second = checked_import(staff, row(organization="Zeta Freight"))
     press_button(staff, second, "confirm")
-    assert "Undo this import" not in web_client.page_text(staff.get(change_url(first)))
-    assert "Undo this import" in web_client.page_text(staff.get(change_url(second)))
-    assert shown_messages(press_button(staff, first, "undo", confirmed="1")) == ["Only the last import can be undone."]
+    assert "Undo import" not in web_client.page_text(staff.get(change_url(first)))
+    assert "Undo import" in web_client.page_text(staff.get(change_url(second)))
+    assert shown_messages(press_button(staff, first, "undo", confirmed="1")) == [
+        "You can only undo the most recent import."
+    ]
 
 
 @pytest.mark.slow
@@ -320,7 +333,7 @@ def test_import_confirmed_twice_is_written_once(staff):
     run = checked_import(staff, row())
     press_button(staff, run, "confirm")
     assert shown_messages(press_button(staff, run, "confirm"))[0].startswith(
-        "This import is not as you saw it any more: imported."
+        "This import’s status changed to “Imported” in the meantime."
     )
     assert Pledge.objects.count() == 1
 
@@ -331,7 +344,7 @@ def test_import_confirmed_twice_is_written_once(staff):
 def test_list_of_imports(staff):
     checked_import(staff, row())
     page = staff.get(LIST)
-    assert "list.csv 2027–28 checked, nothing written 1 staff" in web_client.page_text(page)
+    assert "list.csv 2027–28 Needs review 1 staff" in web_client.page_text(page)
     assert "Select all" not in web_client.page_text(page)
     run = Import.objects.get()
     assert staff.get(f"{LIST}{run.pk}/delete/").status_code == 403
@@ -354,8 +367,8 @@ def test_view_only_staff_can_only_view_imports(staff):
     run = checked_import(staff, row())
     viewer = staff_client("view_import")
     page = web_client.page_text(viewer.get(change_url(run)))
-    assert "good rows 1" in page
-    assert "Write 1 row" not in page
+    assert "rows without errors 1" in page
+    assert "Import 1 row" not in page
     assert viewer.post(change_url(run), {"confirm": "1"}).status_code == 403
     assert viewer.get(f"{LIST}add/").status_code == 403
     assert viewer.post(f"{LIST}add/", {"year": 2027}).status_code == 403
@@ -379,7 +392,7 @@ def test_messy_file_is_imported_through_the_admin_pages(staff):
     run = Import.objects.get()
     import_workflow.run_steps(run.pk)
     page = web_client.page_text(staff.get(change_url(run)))
-    assert f"good rows {len(lines) - 1 - len(invalid_rows)} bad rows {len(invalid_rows)}" in page
+    assert f"rows without errors {len(lines) - 1 - len(invalid_rows)} rows with errors {len(invalid_rows)}" in page
     press_button(staff, run, "confirm", skip_errors="1")
     import_workflow.run_steps(run.pk)
     assert Promise.objects.count() == len(lines) - 1 - len(invalid_rows)

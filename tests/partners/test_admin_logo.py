@@ -73,7 +73,7 @@ def test_invalid_logo_shows_a_field_error_and_keeps_the_other_input(subtests, st
 @pytest.mark.slow
 def test_valid_logo_must_be_chosen_again_when_another_field_is_invalid(staff):
     response = change(staff, factories.organization(), name="", new_logo=file(picture()))
-    assert "Choose the picture once more, please" in web_client.page_text(response)
+    assert "Choose the logo file again." in web_client.page_text(response)
     assert Logo.objects.count() == 0
 
 

@@ -7,7 +7,7 @@ from django.test.utils import CaptureQueriesContext
 
 from imagine.mail.models import Message
 from partners.admin import merging as pages
-from partners.models import Contact, DuplicateCandidate, Organization, Pledge
+from partners.models import Contact, DuplicateCandidate, Logo, Organization, Pledge
 from partners.organizations import duplicates, merging, profiles
 from partners.organizations.merging import MergePlan
 from partners.pledges import links as pledge_links
@@ -50,15 +50,15 @@ def test_list_shows_the_likeliest_duplicates_first_with_reasons(staff, both):
     factories.organization("Zeta Freight Forwarding")
     factories.organization("Zeta Freight Forwarders")
     page = web_client.page_text(staff.get(LIST))
-    assert "They were not compared yet." in page
-    assert shown_messages(staff.post(f"{LIST}scan/", follow=True)) == ["All organizations were compared."]
+    assert "Organizations haven’t been checked yet." in page
+    assert shown_messages(staff.post(f"{LIST}scan/", follow=True)) == ["Check finished. We compared all organizations."]
     assert listed_pairs(staff) == [
         ("Port Gate Logistics", "Port Gate Logistics Inc"),
         ("Zeta Freight Forwarding", "Zeta Freight Forwarders"),
     ]
     page = web_client.page_text(staff.get(LIST))
-    assert "Last compared:" in page
-    assert "95 % same name –" in page
+    assert "Last checked on " in page
+    assert "95% same name –" in page
     assert "similar name" in page
     assert f'href="{change_url(*both)}"' in staff.get(LIST).content.decode()
 
@@ -83,12 +83,12 @@ def test_dismissed_pair_is_listed_only_with_the_dismissed_filter(staff, both):
     duplicates.scan_organizations()
     pair = DuplicateCandidate.objects.get()
     data = {"action": "dismiss", "_selected_action": [pair.pk]}
-    assert shown_messages(staff.post(LIST, data, follow=True)) == ["1 marked as two."]
+    assert shown_messages(staff.post(LIST, data, follow=True)) == ["1 pair marked as not duplicates."]
     assert (listed_pairs(staff), listed_pairs(staff, "?dismissed=yes")) == (
         [],
         [("Port Gate Logistics", "Port Gate Logistics Inc")],
     )
-    assert "two, by staff on" in web_client.page_text(staff.get(f"{LIST}?dismissed=yes"))
+    assert "Not duplicates, marked by staff on" in web_client.page_text(staff.get(f"{LIST}?dismissed=yes"))
     assert (listed_pairs(staff, "?dismissed=yes&q=zeta"), len(listed_pairs(staff, "?dismissed=yes&q=gate"))) == ([], 1)
 
 
@@ -105,16 +105,16 @@ def test_merge_page_shows_both_organizations_and_the_result(staff):
     factories.contact(other, "alma@example.org", "A. Reyes")
     page = web_client.page_text(staff.get(change_url(kept, other)))
     for expected in (
-        "Nothing is done yet.",
+        "If you merge these organizations, Port Gate Logistics is kept and Zeta Freight becomes part of it.",
         "Website – https://zeta.example https://zeta.example",
-        "Alma Reyes, alma@example.org, main contact A. Reyes, alma@example.org one contact, alma@example.org",
-        "Alma Reyes, zeta@example.org, main contact moves, no longer the main contact",
-        "Zeta Freight: signed by Alma Reyes. Afterwards: one pledge, with a new version;",
+        "Alma Reyes, alma@example.org, main contact A. Reyes, alma@example.org one contact: alma@example.org",
+        "Alma Reyes, zeta@example.org, main contact moves, but isn’t the main contact anymore",
+        "Zeta Freight: Signed by Alma Reyes. After the merge: one pledge with a new signed version;",
         "Host tours and field trips 6 visits; wherever it is needed most 2 visits; wherever it is needed most "
-        "6 visits; wherever it is needed most; the other stays in history",
+        "6 visits; wherever it is needed most (the other is in the change history)",
         "Be mentors and role models – 12 students; wherever it is needed most 12 students; wherever it is needed most",
-        "port-gate-logistics; the other address leads there",
-        "A merge cannot be undone.",
+        "port-gate-logistics (the old address redirects here)",
+        "You can’t undo a merge.",
     ):
         assert expected in page, expected
     assert Organization.objects.count() == 2
@@ -126,14 +126,48 @@ def test_merge_page_shows_that_a_signed_pledge_replaces_a_draft(staff):
         factories.signed_pledge("Zeta", "zeta@example.org"),
     )
     page = web_client.page_text(staff.get(change_url(kept_pledge.organization, other_pledge.organization)))
-    assert "Be mentors and role models 3 students; wherever it is needed most – only in history" in page
-    assert "Port Gate Logistics: draft. Zeta: signed by Alma Reyes. Afterwards: the signed one stands;" in page
+    assert "Be mentors and role models 3 students; wherever it is needed most – only in the change history" in page
+    assert "Port Gate Logistics: Draft. Zeta: Signed by Alma Reyes. After the merge: the signed pledge;" in page
+
+
+def test_merge_page_warns_about_values_that_are_not_kept(staff):
+    kept_pledge = factories.signed_pledge(promises=(factories.promise_data("tours", 6),))
+    other_pledge = factories.signed_pledge(
+        "Zeta Freight", "zeta@example.org", (factories.promise_data("tours", 2), factories.promise_data("mentors", 12))
+    )
+    kept, other = kept_pledge.organization, other_pledge.organization
+    profiles.change_organization(kept, website="https://gate.example")
+    profiles.change_organization(other, website="https://zeta.example", description="Moves freight.")
+    factories.contact(other, "alma@example.org", "A. Reyes")
+    for organization in (kept, other):
+        Logo.objects.create(organization=organization, png=b"", width=1, height=1)
+    assert (
+        "These values won’t be kept. The change history will mention them: "
+        "Name: Zeta Freight Website: https://zeta.example Logo of Zeta Freight "
+        "Contact alma@example.org: A. Reyes "
+        "Host tours and field trips, 2027–28: 2 visits; wherever it is needed most "
+        "You can’t undo a merge."
+    ) in web_client.page_text(staff.get(change_url(kept, other)))
+
+
+def test_merge_page_warns_about_promises_of_a_draft_that_are_not_kept(staff):
+    draft = factories.draft_pledge(promises=(factories.promise_data("mentors", 3),)).organization
+    signed = factories.signed_pledge("Zeta", "zeta@example.org").organization
+    page = web_client.page_text(staff.get(change_url(draft, signed)))
+    assert "Be mentors and role models, 2027–28: 3 students; wherever it is needed most You can’t undo a merge." in page
+
+
+def test_merge_page_warns_of_nothing_when_everything_is_kept(staff):
+    kept, other = factories.organization(), factories.organization()
+    page = web_client.page_text(staff.get(change_url(kept, other)))
+    assert "won’t be kept" not in page
+    assert "You can’t undo a merge." in page
 
 
 def test_merging_redirects_to_the_kept_organization(staff, both):
     response = press_button(staff, *both)
     assert response.redirect_chain[-1][0] == f"{ORGANIZATIONS}{both[0].pk}/change/"
-    assert shown_messages(response) == ["Port Gate Logistics Inc is now one with Port Gate Logistics."]
+    assert shown_messages(response) == ["Port Gate Logistics Inc was merged into Port Gate Logistics."]
     assert Organization.objects.get() == both[0]
     assert "merged record" in web_client.page_text(response)
     assert snapshots.changes(both[0])[-1]["merged"][1].startswith("Port Gate Logistics Inc (")
@@ -171,7 +205,7 @@ def test_outdated_merge_plan_is_refused_and_shown_again(staff, both):
     assert Organization.objects.count() == 2
     fields = web_client.form_fields(response) | {"merge": "x"}
     assert shown_messages(staff.post(change_url(kept, other), fields, follow=True))[0].startswith(
-        "Port Gate Logistics Inc is now"
+        "Port Gate Logistics Inc was merged"
     )
 
 
@@ -198,11 +232,9 @@ def test_missing_or_same_organization_redirects_with_a_message(staff, both, meth
 def test_dismissed_pair_is_not_merged_and_not_listed_again(staff, both):
     duplicates.scan_organizations()
     response = press_button(staff, *both, button="dismiss")
-    assert shown_messages(response) == [
-        "Port Gate Logistics and Port Gate Logistics Inc are two. They are not shown as twins again."
-    ]
+    assert shown_messages(response) == ["Port Gate Logistics and Port Gate Logistics Inc are marked as not duplicates."]
     assert (listed_pairs(staff), Organization.objects.count()) == ([], 2)
-    assert "staff said on" in web_client.page_text(staff.get(change_url(*both)))
+    assert "staff marked these as not duplicates on" in web_client.page_text(staff.get(change_url(*both)))
 
 
 @pytest.mark.slow
@@ -214,7 +246,7 @@ def test_closed_pledges_are_merged_too(staff):
     assert page_state.load_page_state(Pledge.objects.get().token).pledge.pk == kept_pledge.pk
 
 
-# Who may open the pledge afterwards ------------------------------------------------------------------------------
+# Who can open the pledge after the merge ------------------------------------------------------------------------------
 
 
 def test_merge_page_shows_who_gets_the_link_and_where_emails_were_verified(staff):
@@ -232,7 +264,7 @@ def test_merge_page_shows_who_gets_the_link_and_where_emails_were_verified(staff
     selected_emails = {Contact.objects.get(pk=pk).email for pk in web_client.form_fields(page)["may_open"]}
     assert selected_emails == {"dean@pacificslope.example", "help@gmail.com", "provost@PacificSlope.example"}
     expected = web_client.page_text(page)
-    assert "used the link of the pledge for 2027–28 on February 3, 2027" in expected
+    assert "used the 2027–28 pledge link on February 3, 2027" in expected
     assert "Pacific Slope Univ.; used the link of an RSVP on February 4, 2027" in expected
     assert "stranger@gmail.com, Stranger Pacific Slope Univ.; address not verified" in expected
 
@@ -268,7 +300,9 @@ def test_merge_action_requires_exactly_two_selected_organizations(staff, both):
     assert staff.post(ORGANIZATIONS, data).headers["Location"] == change_url(*both)
     for organizations in (both[:1], [*both, factories.organization("Zeta")]):
         data["_selected_action"] = [row.pk for row in organizations]
-        assert shown_messages(staff.post(ORGANIZATIONS, data, follow=True)) == ["Tick two organizations to merge them."]
+        assert shown_messages(staff.post(ORGANIZATIONS, data, follow=True)) == [
+            "Select exactly two organizations to merge."
+        ]
 
 
 @pytest.mark.slow
@@ -277,7 +311,7 @@ def test_view_only_staff_cannot_merge_dismiss_or_scan(both):
     duplicates.scan_organizations()
     assert len(listed_pairs(viewer)) == 1
     page = viewer.get(change_url(*both))
-    assert "A merge cannot be undone" not in web_client.page_text(page)
+    assert "You can’t undo a merge" not in web_client.page_text(page)
     for button in ("merge", "dismiss"):
         assert viewer.post(change_url(*both), {button: "x", "shown": MergePlan(*both).fingerprint}).status_code == 403
     assert viewer.post(f"{LIST}scan/").status_code == 403
@@ -306,7 +340,7 @@ def test_scan_of_many_organizations_runs_in_a_worker(staff, both, monkeypatch):
     monkeypatch.setattr(pages, "SMALL_BATCH", 1)
     monkeypatch.setattr("imagine.mail.dispatch.send_task", sent_tasks.append)
     response = staff.post(f"{LIST}scan/", follow=True)
-    assert shown_messages(response) == ["All organizations are being compared. Look again in a minute."]
+    assert shown_messages(response) == ["We’re comparing all organizations. Reload this page in a minute."]
     assert (sent_tasks, listed_pairs(staff)) == (["partners.tasks.scan_for_duplicates"], [])
 
 

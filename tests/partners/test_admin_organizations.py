@@ -108,7 +108,7 @@ def test_list_shows_the_school_year_and_each_status(staff):
     factories.signed_pledge("Signed", "signed@example.org")
     text = web_client.page_text(staff.get(LIST))
     assert "By pledge for 2027–28" in text
-    assert "Signed - Alma Reyes signed not shown" in text
+    assert "Signed - Alma Reyes Signed Not listed" in text
     factories.close_year()
     assert listed_names(staff, "?pledge=signed") == ["Signed"]  # the latest past year, since none is open
 
@@ -153,17 +153,27 @@ def test_page_shows_logo_pledges_emails_and_history(staff):
     response = staff.get(change_url(organization))
     page, text = web_client.page_html(response), web_client.page_text(response)
     assert f'src="{LIST}{organization.pk}/logo.png"' in page
-    for each, state in ((pledge, "signed"), (renewed, "draft")):
+    for each, state in ((pledge, "Signed"), (renewed, "Draft")):
         assert f'<a href="/imagine/admin/partners/pledge/{each.pk}/change/">{each.school_years}</a>: {state}' in page
     assert "1 promise" in text
     message = pledge.messages.filter(kind="pledge_signed").get()
     assert f'<a href="/imagine/admin/mail/message/{message.pk}/change/">{message.subject}</a>: Queued' in page
-    assert "wants to be shown: no → yes" in text
+    assert "wants to be listed: no → yes" in text
     assert "Alma Reyes role: – → Owner" in text
-    assert "Shown. Approved by anna on" in text
-    assert f'<a href="{organization.get_absolute_url()}">Its public page</a>' in page
+    assert "Directory status: Approved by anna on" in text
+    assert f'<a href="{organization.get_absolute_url()}">View public page</a>' in page
     for link in (pledge, renewed):
         assert link.token not in page
+
+
+def test_page_says_what_an_approved_organization_needs_to_appear_in_the_directory(staff):
+    organization = factories.organization(wants_listing=True)
+    assert "Pending approval." in web_client.page_text(staff.get(change_url(organization)))
+    profiles.approve_listing(organization, by="anna")
+    response = staff.get(change_url(organization))
+    assert "It will appear in the directory once a pledge is signed." in web_client.page_text(response)
+    assert "View public page" not in web_client.page_text(response)
+    assert Client().get(organization.get_absolute_url()).status_code == 404
 
 
 def test_logo_is_shown_only_to_staff_with_permission(staff):
@@ -211,11 +221,11 @@ def test_invalid_organization_shows_an_error_and_saves_nothing(subtests, staff):
     before = snapshots.tables(exclude=IGNORED_TABLES)
     for fields, sentence in [
         ({"name": ""}, "This field is required."),
-        ({"website": "ftp://example.org"}, "A web address begins with https:// or http://."),
+        ({"website": "ftp://example.org"}, "Enter a web address that starts with https:// or http://."),
         ({"website": "no address"}, "Enter a valid URL."),
         ({"contacts-0-email": "alma"}, "Enter a valid email address."),
-        ({"contacts-1-email": "ALMA@example.org"}, "This address"),
-        ({"contacts-1-is_primary": "on"}, "Only one contact is the main one."),
+        ({"contacts-1-email": "ALMA@example.org"}, "This email is listed twice."),
+        ({"contacts-1-is_primary": "on"}, "Choose only one main contact."),
     ]:
         with subtests.test(fields=fields, sentence=sentence):
             response = change(staff, organization, **fields)
@@ -232,7 +242,7 @@ def test_two_new_contacts_with_the_same_email_are_refused(staff):
         new |= {f"contacts-{number}-name": "Alma", f"contacts-{number}-email": "Alma@example.org"}
         new |= {f"contacts-{number}-language": "en"}
     response = change(staff, organization, **new)
-    assert "This address stands here twice." in web_client.page_text(response)
+    assert "This email is listed twice. Each contact needs a different one." in web_client.page_text(response)
     assert not Contact.objects.exists()
 
 
@@ -243,7 +253,7 @@ def test_contact_cannot_take_the_email_another_contact_still_has(staff):
     alma, ben = factories.contact(organization), factories.contact(organization, "ben@example.org", "Ben")
     for address in ("new@example.org", "alma@example.org"):
         response = change(staff, organization, **{"contacts-0-email": "Ben@example.org", "contacts-1-email": address})
-        assert "Another contact has this address now." in web_client.page_text(response)
+        assert "Another contact still has this email." in web_client.page_text(response)
     assert set(organization.contacts.values_list("email", flat=True)) == {"alma@example.org", "ben@example.org"}
     change(staff, organization, **{"contacts-0-email": "Ben@example.org", "contacts-1-DELETE": "on"})
     assert organization.contacts.get() == alma
@@ -372,7 +382,7 @@ def test_saving_with_a_concurrently_deleted_contact_changes_nothing(staff):
     before = snapshots.tables(exclude=IGNORED_TABLES)
     response = staff.post(change_url(organization), opened | {"phone": "2"})
     assert response.status_code == 200
-    assert "A contact was erased while you had it open." in web_client.page_text(response)
+    assert "A contact was deleted while you had this page open." in web_client.page_text(response)
     assert snapshots.tables(exclude=IGNORED_TABLES) == before
 
 
@@ -404,7 +414,7 @@ def test_approve_action_shows_the_profiles_before_approving(staff):
     text = web_client.page_text(response)
     assert "Approve these profiles?" in text
     assert "Port Gate Logistics – We ship. https://example.org" in text
-    assert "It does not want to be shown." in text
+    assert "This organization hasn’t asked to be listed, so it won’t appear in the directory yet." in text
     assert f"{LIST}{organization.pk}/logo.png" in response.content.decode()
     assert not Organization.objects.filter(approved_at__isnull=False).exists()
 
@@ -412,7 +422,7 @@ def test_approve_action_shows_the_profiles_before_approving(staff):
 def test_approving_a_profile_is_idempotent(staff):
     organization = factories.organization(wants_listing=True)
     data = approval_data(staff, organization)
-    assert shown_messages(run_action(staff, "approve", organization, **data)) == ["1 profile was approved."]
+    assert shown_messages(run_action(staff, "approve", organization, **data)) == ["1 profile approved."]
     organization.refresh_from_db()
     assert (organization.is_listed, organization.approved_by) == (True, "staff")
     last = AuditEntry.objects.latest("pk")
@@ -434,9 +444,9 @@ def test_profile_that_changed_since_it_was_read_is_not_approved(staff):
     )
     data = approval_data(staff, organization, other)
     change_profile(organization, description="Something else")
-    unseen = "Port Gate Logistics: The profile was changed since you read it. Read it again before you approve it."
+    unseen = "Port Gate Logistics: This profile changed after you opened it. Review it again, then approve it."
     assert shown_messages(run_action(staff, "approve", organization, other, **data)) == [
-        "1 profile was approved.",
+        "1 profile approved.",
         unseen,
     ]
     assert Organization.objects.get(approved_at__isnull=False) == other
@@ -445,7 +455,7 @@ def test_profile_that_changed_since_it_was_read_is_not_approved(staff):
 def test_approval_without_seeing_the_profile_is_refused(staff):
     organization = factories.organization(wants_listing=True)
     [sentence] = shown_messages(run_action(staff, "approve", organization, sure="yes"))
-    assert "Read it again" in sentence
+    assert "Review it again" in sentence
     assert Organization.objects.listed().count() == 0
 
 
@@ -461,7 +471,7 @@ def test_approve_confirmation_takes_the_same_number_of_queries_for_1_and_10(staf
 
 def test_withdrawing_approval_is_idempotent(staff):
     organization = profiles.approve_listing(factories.organization(wants_listing=True), by="anna")
-    assert shown_messages(run_action(staff, "hide", organization)) == ["1 approval was withdrawn."]
+    assert shown_messages(run_action(staff, "hide", organization)) == ["1 approval withdrawn."]
     organization.refresh_from_db()
     assert (organization.approved_at, organization.approved_by) == (None, "")
     assert snapshots.changes(organization)[-1] == {"approved_at": [True, False]}

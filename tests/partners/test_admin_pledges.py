@@ -20,7 +20,7 @@ from tests.summit.test_admin_actions import GONE, IGNORED_TABLES, shown_messages
 pytestmark = pytest.mark.django_db
 
 LIST, PROMISES = "/imagine/admin/partners/pledge/", "/imagine/admin/partners/promise/"
-ALREADY_EMAILED = "1 link was mailed in the last ten minutes and is not mailed again."
+ALREADY_EMAILED = "1 personal link was emailed in the last 10 minutes, so we didn’t send it again."
 
 
 def change_url(pledge: Pledge) -> str:
@@ -111,7 +111,7 @@ def test_draft_of_a_closed_school_year_is_shown_as_never_signed(staff, four_pled
     factories.close_year()
     assert listed_rows(staff, "?state=never") == ["Clinic"]
     assert listed_rows(staff, "?state=draft") == []
-    assert "never signed" in web_client.page_text(staff.get(f"{LIST}?q=clinic"))
+    assert "Never signed" in web_client.page_text(staff.get(f"{LIST}?q=clinic"))
 
 
 @pytest.mark.slow
@@ -149,7 +149,7 @@ def test_promise_list_shows_all_details_and_links_to_the_pledge(staff):
     pledge = factories.signed_pledge(promises=[tours])
     response = staff.get(PROMISES)
     text = web_client.page_text(response)
-    expected = "2027–28 signed Host tours and field trips 12 visits 9–12 Oct, Mar Cesar Chavez High"
+    expected = "2027–28 Signed Host tours and field trips 12 visits 9–12 Oct, Mar Cesar Chavez High"
     assert f"Port Gate Logistics {expected}" in text
     assert f'<a href="{change_url(pledge)}">Port Gate Logistics</a>' in response.content.decode()
 
@@ -191,7 +191,7 @@ def test_page_shows_current_promises_and_every_signed_version(staff):
     PromiseType.objects.filter(code="tours").update(name="Another name")
     response = staff.get(change_url(pledge))
     text, page = web_client.page_text(response), response.content.decode()
-    assert "By Ben Ochoa on" in text
+    assert "Signature: Signed by Ben Ochoa on" in text
     assert "Be mentors and role models 1 student – wherever it is needed most – –" in text
     second, first = text.index("Version 2, signed by Ben Ochoa"), text.index("Version 1, signed by Alma Reyes")
     assert second < first
@@ -302,7 +302,7 @@ def test_page_takes_the_same_number_of_queries_for_1_and_8_promises(staff, djang
 
 def test_link_is_emailed_again_but_not_twice_in_ten_minutes(staff):
     pledge = factories.signed_pledge()
-    assert shown_messages(run_action(staff, "mail_links", pledge)) == ["1 link is on its way."]
+    assert shown_messages(run_action(staff, "mail_links", pledge)) == ["1 personal link emailed."]
     assert snapshots.emails_to()[-1] == "link 1 alma@example.org"
     before = snapshots.tables(exclude=IGNORED_TABLES)
     assert shown_messages(run_action(staff, "mail_links", pledge)) == [ALREADY_EMAILED]
@@ -314,7 +314,7 @@ def test_emailing_the_link_of_a_pledge_without_a_contact_shows_a_message(staff):
     pledge, other = factories.signed_pledge(), factories.signed_pledge("Other", "other@example.org")
     contacts.delete_contact(pledge.contact)
     assert shown_messages(run_action(staff, "mail_links", pledge, other)) == [
-        "1 link is on its way.",
+        "1 personal link emailed.",
         "Port Gate Logistics, 2027–28: This pledge has no contact who can open it. Give its organization one first.",
     ]
 
@@ -323,7 +323,7 @@ def test_replace_links_action_replaces_the_link_every_time(staff):
     pledge = factories.signed_pledge()
     earlier_tokens = {pledge.token}
     for number in (1, 2):
-        assert shown_messages(run_action(staff, "replace_pledge_links", pledge)) == ["1 link was replaced."]
+        assert shown_messages(run_action(staff, "replace_pledge_links", pledge)) == ["1 personal link replaced."]
         assert Pledge.objects.get().token in Message.objects.get(kind="pledge_new_link").body_text
         earlier_tokens.add(Pledge.objects.get().token)
         assert AuditEntry.objects.about(pledge).filter(actor_name="staff").count() == number
@@ -343,7 +343,7 @@ def test_list_and_page_show_that_an_email_is_not_verified(staff):
     assert text.count("Address not verified") == 1
     page = web_client.page_text(staff.get(change_url(unverified)))
     assert "vic@example.org, Address not verified" in page
-    assert "no one yet, because the address isn’t verified" in page
+    assert "No one yet, because the address isn’t verified" in page
     assert "Address verified on" in web_client.page_text(staff.get(change_url(verified)))
 
 

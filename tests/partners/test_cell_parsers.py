@@ -100,15 +100,17 @@ def test_promise_type(cell, expected):
 
 @pytest.mark.parametrize("cell", ["Donate a bus", "host", "collaborate with the teachers' union", "visit"])
 def test_unknown_promise_type(cell):
-    assert problem(promise_type=cell) == f"“{cell}” is no kind of promise that we know."
+    assert problem(promise_type=cell) == (
+        f"“{cell}” isn’t one of the promise types. Use a name from the list of promise types."
+    )
 
 
 def test_missing_required_cells_are_reported_together():
     error = parse_errors(promise_type="", organization=" - ", quantity="")
     assert error.problems == [
-        "The organization is missing.",
-        "The kind of promise is missing.",
-        "The quantity is missing.",
+        "Enter the organization’s name.",
+        "Enter a promise type.",
+        "Enter a quantity.",
     ]
 
 
@@ -122,12 +124,12 @@ def test_quantity(cell, number):
 
 @pytest.mark.parametrize("cell", ["0", "-3", "100,001", "1.5", "twelve", "1.200", "6-8", "²", "9" * 40, "=2*6", "1,20"])
 def test_bad_quantity(cell):
-    assert problem(quantity=cell) == f"“{cell[:30]}” is no whole number from 1 to 100,000."
+    assert problem(quantity=cell) == (f"“{cell[:30]}” isn’t a valid quantity. Use a whole number from 1 to 100,000.")
 
 
 def test_unit_of_another_promise_type_is_refused():
     assert parse_errors(unit="Visits").problems == parse_errors(unit="visita").problems == []
-    wrong = "“Host tours and field trips” is counted in visits, not in “hours”."
+    wrong = "“Host tours and field trips” is counted in visits. Convert the quantity from “hours” to visits."
     assert problem(unit="hours") == problem(quantity="6 hours") == wrong
     assert parse_errors(promise_type="curriculum", unit="hrs").problems == []
 
@@ -153,7 +155,9 @@ def test_sector(cell, expected):
 
 
 def test_unknown_sector_error_lists_the_known_sectors():
-    assert problem(sector="Circus").startswith("“Circus” is no sector. They are: Business and industry, College")
+    assert problem(sector="Circus").startswith(
+        "“Circus” isn’t a sector we recognize. Use one of these: Business and industry, College"
+    )
 
 
 # Grades, months, schools -----------------------------------------------------------------------------------------
@@ -182,7 +186,7 @@ def test_unknown_grades(cell):
     if cell == "K-":
         assert value("grades", cell) == ["TK-K"]
     else:
-        assert problem(grades=cell) == f"“{cell}” are no grades from TK to 12."
+        assert problem(grades=cell) == f"“{cell}” isn’t a valid grade range. Use grades from TK to 12, like 4–6."
 
 
 @pytest.mark.parametrize(
@@ -203,8 +207,8 @@ def test_months(cell, numbers):
 
 
 def test_months_outside_the_school_year_and_unknown_months_are_refused():
-    assert problem(months="June") == "“June”: a promise is for months from August to May."
-    assert problem(months="spring") == "“spring” are no months."
+    assert problem(months="June") == "“June” isn’t available. Use months from August to May."
+    assert problem(months="spring") == "“spring” isn’t a month. Use names or numbers, like October or 10."
 
 
 def names(cell: str) -> list[str]:
@@ -234,9 +238,11 @@ def test_schools(chavez):
 
 
 def test_unknown_and_ambiguous_schools_are_refused(chavez):
-    assert problem(schools="Adams, Hogwarts") == "“Hogwarts” is no school that we know."
+    assert problem(schools="Adams, Hogwarts") == (
+        "“Hogwarts” isn’t one of the district’s schools. Check the spelling, or use the state code."
+    )
     factories.school("Adams High")
-    assert problem(schools="Adams") == "“Adams” may be more than one school."
+    assert problem(schools="Adams") == ("“Adams” could be more than one school. Use the full name or the state code.")
 
 
 def test_school_that_does_not_teach_the_grades_is_refused(chavez):
@@ -270,14 +276,20 @@ def test_bad_email(cell):
 def test_website():
     assert value("website", "www.example.org") == "https://www.example.org"
     assert value("website", "http://example.org/a") == "http://example.org/a"
-    assert problem(website="javascript:alert(1)") == "“javascript:alert(1)” is no web address."
+    assert problem(website="javascript:alert(1)") == (
+        "“javascript:alert(1)” isn’t a valid web address. Use one like https://www.example.org."
+    )
 
 
 def test_school_year_other_than_the_imported_one_is_refused():
     for cell in ("2027", "2027–28", "2027-2028", "2027/28", ""):
         assert parse_errors(year=cell).problems == []
-    assert problem(year="2026–27") == "The row is of the school year 2026–27, not of 2027–28."
-    assert problem(year="this one") == "The row is of the school year this one, not of 2027–28."
+    assert problem(year="2026–27") == (
+        "This row is for 2026–27, but you’re importing 2027–28. Correct the school year or delete the row."
+    )
+    assert problem(year="this one") == (
+        "This row is for this one, but you’re importing 2027–28. Correct the school year or delete the row."
+    )
 
 
 @pytest.mark.parametrize(
@@ -291,24 +303,26 @@ def test_signed_on_date_formats(typed_date):
 def test_bad_signed_on_date(cell):
     if cell == "tomorrow":
         cell = (timezone.localdate() + timedelta(days=1)).isoformat()
-    assert problem(signed_on=cell) == f"“{cell}” is no day from 2018 until today. Write it as 2027-04-01 or 4/1/2027."
+    assert problem(signed_on=cell) == (
+        f"“{cell}” isn’t a valid date. Use a date from 2018 to today, in a format like 4/1/2027."
+    )
 
 
 def test_signer_defaults_to_the_contact_and_is_required():
     assert parse_errors().values["signed_by"] == "Alma Reyes"
     assert parse_errors(signed_by="Ben Ochoa").values["signed_by"] == "Ben Ochoa"
-    assert problem(contact="") == "Nobody signed: fill in who signed, or the contact."
+    assert problem(contact="") == "Enter who signed, or a contact."
 
 
 def test_cells_that_are_too_long_are_refused():
     for name, max_length in {"organization": 120, "contact": 100, "phone": 30, "note": 500, "signed_by": 100}.items():
         assert parse_errors(**{name: "x" * max_length}).problems == []
-        assert problem(**{name: "x" * (max_length + 1)}).endswith(f"is longer than {max_length} characters.")
+        assert problem(**{name: "x" * (max_length + 1)}).endswith(f"is too long. Use at most {max_length} characters.")
 
 
 def test_formula_is_refused_as_organization_name_and_is_text_elsewhere():
     cell = "=cmd|' /C calc'!A0"
-    assert problem(organization=cell) == f"“{cell}” looks like a formula, not like the name of an organization."
+    assert problem(organization=cell) == f"“{cell}” looks like a formula. Enter the organization’s name."
     assert value("note", cell) == value("contact", cell) == cell
     assert value("organization", "@Home Care") == "@Home Care"
 

@@ -162,7 +162,7 @@ def test_profile_changed_since_staff_read_it_is_not_approved(changed):
     fingerprint = profiles.profile_fingerprint(here)
     with audit.as_actor(audit.GUEST):
         profiles.change_organization(profiles.lock_organization(here.pk), **{changed: "https://example.org"})
-    with pytest.raises(profiles.ProfileChanged, match="Read it again"):
+    with pytest.raises(profiles.ProfileChanged, match="Review it again"):
         profiles.approve_listing(here, by="anna", seen=fingerprint)
     here.refresh_from_db()
     assert here.approved_at is None

@@ -57,8 +57,8 @@ def district(db) -> list[list[str]]:
     note = "First line\nsecond, “line”; @noon"
     return [
         [*who, touring, "1200", "visits", "4–6, 9–12", schools, "Oct, Mar", "", by, "2027-06-30", ""],
-        [*who, mentoring, "1", "student", "", anywhere, "", "needed", by, "2027-06-30", note],
-        ["2027–28", *nunez, mentoring, "3", "students", "", anywhere, "Aug, May", "needed", "", "", ""],
+        [*who, mentoring, "1", "student", "", anywhere, "", "Required", by, "2027-06-30", note],
+        ["2027–28", *nunez, mentoring, "3", "students", "", anywhere, "Aug, May", "Required", "", "", ""],
         ["2026–27", *nunez, touring, "1", "visit", "", anywhere, "", "", by, "2026-12-31", ""],
     ]
 
@@ -71,8 +71,9 @@ def test_csv_export_has_one_row_per_promise(staff, district, url):
     header, *rows = read_rows(staff.get(f"{url}promises.csv"))
     assert rows == district
     assert header == [
-        *("School year", "Organization", "Sector", "Contact", "Email", "Phone", "Kind", "Quantity", "Unit", "Grades"),
-        *("Schools", "Months", "Clearance", "Signed by", "Signed on", "Note"),
+        *("School year", "Organization", "Sector", "Contact", "Email", "Phone"),
+        *("Promise type", "Quantity", "Unit", "Grades"),
+        *("Schools", "Months", "Volunteer clearance", "Signed by", "Signed on", "Note"),
     ]
 
 
@@ -153,28 +154,28 @@ def test_organizations_export_has_main_contact_and_this_years_pledge(staff, dist
     today = f"{timezone.localdate():%Y-%m-%d}"
     header, *rows = read_rows(staff.get(f"{ORGANIZATIONS}.csv"))
     assert header == [
-        *("Organization", "Sector", "What it does", "Website", "Phone", "Street and city", "Size", "Shown in public"),
-        *("Contact", "Role", "Email", "Contact’s phone", "Language", "Known since", "Pledge for 2027–28"),
+        *("Organization", "Sector", "Description", "Website", "Phone", "Street address", "Size", "Directory status"),
+        *("Contact", "Role", "Email", "Contact phone", "Language", "Added on", "Pledge for 2027–28"),
     ]
     assert rows == [
         [
             *("'=Bread; “Rye”", "Business and industry", "We bake.", "", "", "", "10 to 49 people"),
             *(
-                "waits for approval",
+                "Pending approval",
                 "Sokha ចាន់",
                 "",
                 "bread@example.org",
                 "'+1 209 555 0100",
                 "English",
                 today,
-                "signed",
+                "Signed",
             ),
         ],
         [
-            *("Núñez & Hijos", "", "", "", "", "", "", "not shown"),
-            *("Alma Reyes", "", "inés@example.org", "", "English", today, "draft"),
+            *("Núñez & Hijos", "", "", "", "", "", "", "Not listed"),
+            *("Alma Reyes", "", "inés@example.org", "", "English", today, "Draft"),
         ],
-        ["Zinc", "", "", "https://www.example.org", "", "", "", "not shown", "", "", "", "", "", today, ""],
+        ["Zinc", "", "", "https://www.example.org", "", "", "", "Not listed", "", "", "", "", "", today, ""],
     ]
     assert read_rows(staff.get(f"{ORGANIZATIONS}.xlsx"))[1:] == [
         [cell.removeprefix("'") for cell in row] for row in rows
@@ -213,8 +214,8 @@ def test_coverage_as_csv(staff):
     assert header[:4] == ["School", "Level", "Contribute to curriculum development", "Host tours and field trips"]
     assert header[-2:] == ["Promises", "Promises in 2026–27"]
     assert [[row[0], row[1], row[3], row[6], *row[-2:]] for row in rows] == [
-        ["Año Nuevo Elementary", "elementary, TK–8", "1", "0", "1", "0"],
-        ["Edison High", "high, 9–12", "2", "0", "2", "0"],
+        ["Año Nuevo Elementary", "Elementary (TK–8)", "1", "0", "1", "0"],
+        ["Edison High", "High school (9–12)", "2", "0", "2", "0"],
         ["Wherever it is needed most", "", "0", "1", "1", ""],
         ["All promises", "", "2", "1", "3", "0"],
         ["Quantity", "", "7", "2", "", ""],
@@ -328,8 +329,8 @@ def test_export_includes_rows_beyond_the_shown_page(staff):
 def test_export_links_keep_the_list_filters(staff, mixed_pledges):
     for query, kept_query in {"?q=bak&state=signed&p=1": "?q=bak&amp;state=signed", "": ""}.items():
         page = staff.get(PROMISES + query).content.decode()
-        assert f'<a href="{PROMISES}promises.csv{kept_query}">Pledge list as CSV</a>' in page
-        assert f'<a href="{PROMISES}organizations.xlsx{kept_query}">One row an organization, XLSX</a>' in page
+        assert f'<a href="{PROMISES}promises.csv{kept_query}">Download promises (CSV)</a>' in page
+        assert f'<a href="{PROMISES}organizations.xlsx{kept_query}">Download pledges (Excel)</a>' in page
 
 
 # What is refused -------------------------------------------------------------------------------------------------

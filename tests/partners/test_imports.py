@@ -141,16 +141,22 @@ def test_columns_are_matched_by_name_and_shown(year):
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"", "The file is empty."),
-        (as_csv([HEADER]), "There is no row below the headings."),
+        (b"", "This file is empty. Choose another one."),
+        (as_csv([HEADER]), "This file has headings, but no rows below them."),
         (
             as_csv([["Organization", "Promise"], ["A", "tours"]]),
-            "There is no column for: quantity. The headings found are: ",
+            "This file is missing these columns: quantity. We found these headings: ",
         ),
-        (as_csv([["a", "b"], ["1", "2"]]), "There is no column for: organization, kind, quantity. The headings found"),
-        (b"MZ\x90\0" + b"\0" * 99, "This is neither a CSV nor an XLSX file."),
-        (as_xlsx(table([row()]))[:300], "This XLSX file is damaged, or another kind of file under its name."),
-        (b'Organization,Kind,Quantity\nA,"tours,1\n', "Line 2 cannot be read: its quotation marks do not match."),
+        (
+            as_csv([["a", "b"], ["1", "2"]]),
+            "This file is missing these columns: organization, promise type, quantity. We found these headings",
+        ),
+        (b"MZ\x90\0" + b"\0" * 99, "This isn’t a CSV or Excel (.xlsx) file."),
+        (as_xlsx(table([row()]))[:300], "This file is damaged, or isn’t really an Excel (.xlsx) file."),
+        (
+            b'Organization,Kind,Quantity\nA,"tours,1\n',
+            "Row 2 can’t be read. Make sure that each quotation mark in it has a match.",
+        ),
     ],
 )
 def test_unreadable_file_is_rejected_with_a_reason(year, content, reason):
@@ -161,7 +167,7 @@ def test_unreadable_file_is_rejected_with_a_reason(year, content, reason):
 
 def test_rejection_reason_is_in_the_language_of_the_sender(year):
     with translation.override("es"):
-        expected = translation.gettext("The file is empty.")
+        expected = translation.gettext("This file is empty. Choose another one.")
     assert check_file(content=b"", language="es").rejection_reason == expected
 
 
@@ -178,12 +184,12 @@ def test_each_bad_row_is_reported_with_its_line_and_all_errors(year):
     errors = problems(run)
     assert list(errors) == [3, 4, 6, 7, 8]
     assert errors[3] == [
-        "“z@” is no e-mail address.",
-        "“bus” is no kind of promise that we know.",
-        "“0” is no whole number from 1 to 100,000.",
+        "“z@” isn’t a valid email address. Use one like name@example.org.",
+        "“bus” isn’t one of the promise types. Use a name from the list of promise types.",
+        "“0” isn’t a valid quantity. Use a whole number from 1 to 100,000.",
     ]
-    assert errors[4][0].startswith("“Circus” is no sector.")
-    duplicate_error = ["Doubled: line 2 has this kind of promise of this organization already."]
+    assert errors[4][0].startswith("“Circus” isn’t a sector we recognize.")
+    duplicate_error = ["Row 2 already has this promise type for this organization. Combine the two rows."]
     assert errors[6] == errors[7] == duplicate_error
     assert "looks like a formula" in errors[8][0]
     assert (run.row_count, run.error_count) == (6, 5)
@@ -192,13 +198,15 @@ def test_each_bad_row_is_reported_with_its_line_and_all_errors(year):
 def test_file_with_too_many_rows_is_rejected(year, monkeypatch):
     monkeypatch.setattr(validation, "MAX_ROWS", 3)
     run = check_file(*[row(organization=f"Partner {number}") for number in range(4)])
-    assert run.rejection_reason == "It has more than 3 rows. Split it into files of fewer rows."
+    assert run.rejection_reason == "This file has more than 3 rows. Split it into smaller files."
     assert (run.state, ImportRow.objects.count()) == ("rejected", 0)
 
 
 def test_row_of_another_school_year_is_an_error(year):
     run = check_file(row(school_year="2027–28"), row(organization="Zeta", school_year="2025"))
-    assert problems(run) == {3: ["The row is of the school year 2025, not of 2027–28."]}
+    assert problems(run) == {
+        3: ["This row is for 2025, but you’re importing 2027–28. Correct the school year or delete the row."]
+    }
 
 
 # Which organization ----------------------------------------------------------------------------------------------
@@ -459,7 +467,7 @@ def test_history_shows_who_imported_what(year):
 
 def test_bad_rows_are_skipped_only_when_staff_confirm(year):
     run = check_file(row(), row(organization="Zeta", quantity="0"))
-    with pytest.raises(import_workflow.ImportRefused, match="There are bad rows"):
+    with pytest.raises(import_workflow.ImportRefused, match="Some rows have errors"):
         import_workflow.confirm_import(run)
     assert all_rows() == ([], [], [], [], 0)
     write(run, skip_errors=True)
@@ -468,7 +476,7 @@ def test_bad_rows_are_skipped_only_when_staff_confirm(year):
 
 def test_import_with_only_bad_rows_is_refused(year):
     run = check_file(row(quantity="0"))
-    with pytest.raises(import_workflow.ImportRefused, match="no row that can be written"):
+    with pytest.raises(import_workflow.ImportRefused, match="nothing to import, because every row has an error"):
         import_workflow.confirm_import(run, skip_errors=True)
 
 
@@ -484,7 +492,7 @@ def test_discarded_import_writes_nothing_and_keeps_no_rows(year):
     import_workflow.discard_import(run)
     assert (Import.objects.get().state, ImportRow.objects.count(), all_rows()[0]) == ("discarded", 0, [])
     for function in (import_workflow.confirm_import, import_workflow.discard_import, import_workflow.undo_import):
-        with pytest.raises(import_workflow.ImportRefused, match="not as you saw it any more: dropped"):
+        with pytest.raises(import_workflow.ImportRefused, match="status changed to “Discarded” in the meantime"):
             function(run)
 
 
@@ -637,9 +645,9 @@ def test_file_with_one_column_per_promise_type_is_read(year):
 def test_bad_promise_type_cells_are_reported_and_empty_ones_are_no_promise(year):
     run = check_file(content=wide_csv(["Alpha", "Alma", "few", "0"], ["Beta", "Ben", "0", "–"], ["", "Chue", "1"]))
     assert problems(run) == {
-        2: ["“few” is no whole number from 1 to 100,000."],
-        3: ["No promise stands in this line."],
-        4: ["The organization is missing."],
+        2: ["“few” isn’t a valid quantity. Use a whole number from 1 to 100,000."],
+        3: ["This row has no promises. Enter a quantity for at least one promise type."],
+        4: ["Enter the organization’s name."],
     }
 
 
@@ -647,12 +655,14 @@ def test_promise_type_column_in_another_unit_is_an_error(year):
     run = check_file(
         content=wide_csv(["Alpha", "Alma", "6", ""], kinds=("Host tours and field trips (hours)", "mentors"))
     )
-    assert problems(run) == {2: ["“Host tours and field trips” is counted in visits, not in “hours”."]}
+    assert problems(run) == {
+        2: ["“Host tours and field trips” is counted in visits. Convert the quantity from “hours” to visits."]
+    }
 
 
 def test_file_without_promise_types_or_their_columns_is_rejected(year):
     run = check_file(content=wide_csv(["Alpha", "Alma", "6", "7"], kinds=("Cakes", "Pies")))
-    assert run.rejection_reason.startswith("There is no column for: kind, quantity.")
+    assert run.rejection_reason.startswith("This file is missing these columns: promise type, quantity.")
 
 
 @pytest.mark.slow
@@ -694,12 +704,12 @@ def test_undo_keeps_and_reports_what_was_changed_since(year):
     profiles.change_contact(gamma.contacts.get(), role="Owner")
     run = undo(run)
     assert run.not_undone == [
-        ["Pledge of Beta", "it was changed since"],
-        ["Contact of Beta", "it has: pledges"],
-        ["Contact of Gamma", "it was changed since"],
-        ["Alpha", "it was changed since"],
-        ["Beta", "it has: contacts, pledges"],
-        ["Gamma", "it has: contacts"],
+        ["Pledge by Beta", "changed since the import"],
+        ["Contact at Beta", "still in use: pledges"],
+        ["Contact at Gamma", "changed since the import"],
+        ["Alpha", "changed since the import"],
+        ["Beta", "still in use: contacts, pledges"],
+        ["Gamma", "still in use: contacts"],
     ]
     assert sorted(snapshots.organizations()) == ["Alpha", "Beta", "Gamma"]
     assert snapshots.promised_amounts(beta.pledges.get()) == {"tours": 9}
@@ -712,7 +722,7 @@ def test_undo_keeps_what_was_merged_since(year):
     signed_content, other = Organization.objects.order_by("pk")
     merging.merge_organizations(signed_content, other)
     run = undo(run)
-    assert run.not_undone[0] == [f"Pledge of {GATE}", "it was changed since"]
+    assert run.not_undone[0] == [f"Pledge by {GATE}", "changed since the import"]
     assert run.not_undone[-1][0] == GATE
     assert (snapshots.organizations(), Pledge.objects.count()) == ([GATE], 1)
 
@@ -729,12 +739,12 @@ def test_undo_ignores_what_was_already_deleted(year):
 @pytest.mark.slow
 def test_only_the_last_import_can_be_undone_then_the_one_before(year):
     first, second = (write(check_file(row(organization=name))) for name in ("Alpha", "Beta"))
-    with pytest.raises(import_workflow.ImportRefused, match="Only the last import can be undone"):
+    with pytest.raises(import_workflow.ImportRefused, match="You can only undo the most recent import"):
         import_workflow.undo_import(first)
     undo(second)
     undo(first)
     assert snapshots.organizations() == []
-    with pytest.raises(import_workflow.ImportRefused, match="not as you saw it any more: undone"):
+    with pytest.raises(import_workflow.ImportRefused, match="status changed to “Undone” in the meantime"):
         import_workflow.undo_import(first)
 
 
@@ -788,7 +798,8 @@ def test_file_that_repeatedly_fails_to_be_read_is_rejected(year, monkeypatch):
     Import.objects.update(last_step_at=timezone.now() - 2 * import_workflow.ABANDONED_AFTER)
     import_workflow.resume_abandoned_imports()
     run.refresh_from_db()
-    assert (run.state, run.rejection_reason, run.file) == ("rejected", "Reading it failed again and again.", None)
+    reason = "We tried several times and couldn’t read this file. Save it again as CSV or .xlsx, then upload it."
+    assert (run.state, run.rejection_reason, run.file) == ("rejected", reason, None)
 
 
 def test_large_import_runs_in_a_worker(year, monkeypatch):
@@ -814,7 +825,7 @@ def test_checked_import_is_discarded_after_its_lifetime(year):
 def test_import_is_refused_while_another_is_being_written(year):
     one, other = check_file(row()), check_file(row())
     Import.objects.filter(pk=one.pk).update(state="writing")
-    with pytest.raises(import_workflow.ImportRefused, match="Another import is at work"):
+    with pytest.raises(import_workflow.ImportRefused, match="Another import is running"):
         import_workflow.confirm_import(other)
 
 

@@ -484,7 +484,7 @@ def test_integrity_error_while_merging_raises_merge_conflict(both, monkeypatch):
         raise IntegrityError("duplicate key value violates unique constraint")
 
     monkeypatch.setattr("django.db.models.query.QuerySet.update", update)
-    with pytest.raises(merging.MergeConflict, match="Both have one of these, and there may be only one"):
+    with pytest.raises(merging.MergeConflict, match="Only one of the two organizations can have this"):
         merging.move_references(both[1], both[0])
 
 

@@ -34,7 +34,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 PLEDGES_OF = 'INNER JOIN "partners_pledgeyear"'  # of the query of an organization's pledges
 ROW_LOCK = "FOR (NO KEY )?UPDATE"
 PLEDGES = "/imagine/admin/partners/pledge/"
-GONE = "It is not there any more: it was merged or erased meanwhile. Nothing was saved."
+GONE = "This record was merged or deleted in the meantime. Nothing was saved."
 
 
 @pytest.fixture

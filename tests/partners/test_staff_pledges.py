@@ -135,12 +135,12 @@ def test_admin_buttons_start_a_pledge_and_redirect_to_it(staff, port):
     response = run_action(staff, "begin_and_mail", port)
     pledge = Pledge.objects.get()
     assert response.redirect_chain[-1][0] == f"/imagine/admin/partners/pledge/{pledge.pk}/change/"
-    assert shown_messages(response) == ["1 pledge was begun.", "1 link is on its way."]
+    assert shown_messages(response) == ["1 pledge started.", "1 personal link emailed."]
     response = run_action(staff, "begin_and_mail", port)
     assert response.redirect_chain[-1][0] == f"/imagine/admin/partners/pledge/{pledge.pk}/change/"
     assert shown_messages(response) == [
-        "1 was begun before.",
-        "1 link was mailed in the last ten minutes and is not mailed again.",
+        "1 organization already had a pledge.",
+        "1 personal link was emailed in the last 10 minutes, so we didn’t send it again.",
     ]
     assert pledge.token not in response.content.decode()
 
@@ -149,7 +149,7 @@ def test_bulk_start_counts_new_pledges_and_names_refusals(staff, port):
     without_contact = factories.organization("Alone")
     response = run_action(staff, "begin_pledge", port, without_contact)
     assert shown_messages(response) == [
-        "1 pledge was begun.",
+        "1 pledge started.",
         "Alone: This organization has no main contact. Add one first.",
     ]
     assert response.redirect_chain[-1][0] == LIST

@@ -609,10 +609,10 @@ def test_undoing_an_import_keeps_people_on_hold():
     run.refresh_from_db()
     workflow.undo_import(run)
     run.refresh_from_db()
-    reason = "a person is on hold"
+    reason = "a person has a hold"
     assert run.not_undone == [
-        [f"Pledge of {organization}", reason],
-        [f"Contact of {organization}", reason],
+        [f"Pledge by {organization}", reason],
+        [f"Contact at {organization}", reason],
         [str(organization), reason],
     ]
     assert list(Organization.objects.all()) == [organization]

@@ -210,7 +210,7 @@ def test_bad_rows_are_listed_and_skipped_only_on_confirmation(staff):
     preferences.set_topics(preferences.get_preference("no@example.org"), invitations=False)
     text = web_client.page_text(upload(staff, audience, LIST_WITH_ERRORS))
     assert "New people 2 Rows with errors 1 Listed twice 1 Unsubscribed or bouncing 1" in text
-    assert "4 broken@ “broken@” is no e-mail address." in text
+    assert "4 broken@ “broken@” isn’t a valid email address. Use one like name@example.org." in text
     assert "5 ALMA@example.org Same address as row 2." in text
     assert "6 no@example.org Unsubscribed or bouncing" in text
     page = staff.post(upload_url(audience), review(audience) | {"put_in": "1"}, follow=True)
@@ -238,8 +238,8 @@ def test_list_with_no_one_to_add_has_no_button(staff):
     [
         (b"", "The submitted file is empty."),
         (b"Name\nAlma\n", "This file has no “Email” column."),
-        (b"%PDF-1.7", "This is neither a CSV nor an XLSX file."),
-        (b'E-mail\n"alma@example.org\n', "its quotation marks do not match"),
+        (b"%PDF-1.7", "This isn’t a CSV or Excel (.xlsx) file."),
+        (b'E-mail\n"alma@example.org\n', "Make sure that each quotation mark in it has a match"),
     ],
 )
 def test_unreadable_file_is_refused_with_an_error(staff, content, errors):

@@ -97,9 +97,11 @@ def test_title_lines_and_empty_lines_are_skipped():
 
 
 def test_invalid_emails_are_reported():
-    assert row_error("jun at example.org", "Jun") == "“jun at example.org” is no e-mail address."
+    assert row_error("jun at example.org", "Jun") == (
+        "“jun at example.org” isn’t a valid email address. Use one like name@example.org."
+    )
     assert row_error("", "Jun") == "The email address is missing."
-    assert row_error("x" * 250 + "@example.org") == f"“{'x' * 30}…” is longer than 254 characters."
+    assert row_error("x" * 250 + "@example.org") == f"“{'x' * 30}…” is too long. Use at most 254 characters."
 
 
 def test_all_errors_of_a_row_are_reported_with_its_line():
@@ -110,15 +112,16 @@ def test_all_errors_of_a_row_are_reported_with_its_line():
         SkippedRow(
             3,
             "nobody",
-            "“nobody” is no e-mail address. “=1+1” looks like a formula, not a name. "
+            "“nobody” isn’t a valid email address. Use one like name@example.org. "
+            "“=1+1” looks like a formula, not a name. "
             "“Klingon” isn’t a language we use. Use one of these: English, Español.",
         )
     ]
 
 
 def test_too_long_names_are_reported():
-    assert row_error("jun@example.org", "x" * 101) == f"“{'x' * 30}…” is longer than 100 characters."
-    assert row_error("jun@example.org", "Jun", "x" * 121) == f"“{'x' * 30}…” is longer than 120 characters."
+    assert row_error("jun@example.org", "x" * 101) == f"“{'x' * 30}…” is too long. Use at most 100 characters."
+    assert row_error("jun@example.org", "Jun", "x" * 121) == f"“{'x' * 30}…” is too long. Use at most 120 characters."
 
 
 def test_row_without_email_is_identified_by_its_name():
@@ -145,14 +148,14 @@ def test_unsubscribed_and_suppressed_emails_are_not_accepted():
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        (b"", "The file is empty."),
-        (b"%PDF-1.4", "This is neither a CSV nor an XLSX file."),
+        (b"", "This file is empty. Choose another one."),
+        (b"%PDF-1.4", "This isn’t a CSV or Excel (.xlsx) file. Save your spreadsheet as one of those."),
         (csv(("Jun",), header=("Name",)), "This file has no “Email” column. Its headings are: Name."),
         (
             b"jun@example.org\nmai@example.org\n",
             "This file has no “Email” column. Its headings are: jun@example.org.",
         ),
-        (b'email\n"jun@example.org\n', "Line 2 cannot be read: its quotation marks do not match."),
+        (b'email\n"jun@example.org\n', "Row 2 can’t be read. Make sure that each quotation mark in it has a match."),
     ],
 )
 def test_unusable_file_is_refused(content, expected):

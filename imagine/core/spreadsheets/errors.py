@@ -10,5 +10,5 @@ class Unreadable(RuleViolation):
 
 
 def too_wide() -> Unreadable:
-    message = _("The table has more than %(most)d columns. Delete the ones you don’t need.")
+    message = _("This file has more than %(most)d columns. Delete the ones you don’t need.")
     return Unreadable(message % {"most": MAX_COLUMNS})

@@ -31,10 +31,12 @@ def check_package(content: bytes) -> dict[str, int]:
     try:
         archive = zipfile.ZipFile(io.BytesIO(content))
     except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
-        raise Unreadable(_("This XLSX file is damaged, or another kind of file under its name.")) from error
+        raise Unreadable(
+            _("This file is damaged, or isn’t really an Excel (.xlsx) file. Open it in Excel and save it again.")
+        ) from error
     parts = archive.infolist()
     if "xl/workbook.xml" not in {part.filename for part in parts}:
-        raise Unreadable(_("This is neither a CSV nor an XLSX file."))
+        raise Unreadable(_("This isn’t a CSV or Excel (.xlsx) file. Save your spreadsheet as one of those."))
     if len(parts) > MAX_PARTS or sum(part.file_size for part in parts) > MAX_UNPACKED:
         raise too_large()
     counter = ElementCounter()
@@ -42,7 +44,7 @@ def check_package(content: bytes) -> dict[str, int]:
 
 
 def too_large() -> Unreadable:
-    return Unreadable(_("This XLSX file unpacks to more than can be read. Save the sheet as CSV."))
+    return Unreadable(_("This Excel file is too large to read. Save the sheet as CSV instead."))
 
 
 @dataclass

@@ -48,13 +48,17 @@ def read_sheet(content: bytes, count_known: Callable[[list[str]], int]) -> Sheet
     """Return the table in a file. `known` counts the known headings in a row's cells. Raise Unreadable, also while the
     rows are read."""
     if not content.strip():
-        raise Unreadable(_("The file is empty."))
+        raise Unreadable(_("This file is empty. Choose another one."))
     if len(content) > MAX_BYTES:
-        raise Unreadable(_("The file is larger than %(most)d MB.") % {"most": MAX_BYTES // 2**20})
+        raise Unreadable(
+            _("This file is larger than %(most)d MB. Split it into smaller files.") % {"most": MAX_BYTES // 2**20}
+        )
     if content.startswith(b"PK\x03\x04"):
         return read_xlsx(content, count_known)
     if content.startswith(b"\xd0\xcf\x11\xe0"):
-        raise Unreadable(_("This is an old or a locked Excel file. Save it as XLSX without a password, or as CSV."))
+        raise Unreadable(
+            _("This Excel file has a password or an old format. Save it as .xlsx without a password, or as CSV.")
+        )
     return read_csv(content, count_known)
 
 
@@ -77,7 +81,7 @@ def decode_csv(content: bytes) -> tuple[str, str]:
     marks = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
     marked = next((encoding for mark, encoding in marks.items() if content.startswith(mark)), None)
     if not marked and b"\0" in content:
-        raise Unreadable(_("This is neither a CSV nor an XLSX file."))
+        raise Unreadable(_("This isn’t a CSV or Excel (.xlsx) file. Save your spreadsheet as one of those."))
     for encoding in [marked] if marked else ["utf-8", "cp1252", "latin-1"]:
         try:
             text = content.decode(encoding)
@@ -86,7 +90,7 @@ def decode_csv(content: bytes) -> tuple[str, str]:
         if looks_like_text(text):
             return text, {"utf-8-sig": "UTF-8", "utf-16": "UTF-16", "utf-8": "UTF-8"}.get(encoding, "Windows-1252")
         break
-    raise Unreadable(_("This is neither a CSV nor an XLSX file."))
+    raise Unreadable(_("This isn’t a CSV or Excel (.xlsx) file. Save your spreadsheet as one of those."))
 
 
 def looks_like_text(text: str) -> bool:
@@ -116,7 +120,7 @@ def csv_rows(text: str, delimiter: str, *, refuse_wide: bool = False) -> Iterato
             yield line, clean_cells(cells[:MAX_COLUMNS])
             line = reader.line_num + 1
     except csv.Error:
-        message = _("Line %(line)d cannot be read: its quotation marks do not match.")
+        message = _("Row %(line)d can’t be read. Make sure that each quotation mark in it has a match.")
         raise Unreadable(message % {"line": line}) from None
 
 
@@ -130,7 +134,7 @@ def read_xlsx(content: bytes, count_known: Callable) -> Sheet:
     from imagine.core.spreadsheets.package import check_package
 
     last_lines = check_package(content)
-    damaged = _("This XLSX file is damaged, or another kind of file under its name.")
+    damaged = _("This file is damaged, or isn’t really an Excel (.xlsx) file. Open it in Excel and save it again.")
     try:
         with warnings.catch_warnings(action="ignore"):  # about features that we don't read
             book = load_workbook(io.BytesIO(content), read_only=True, data_only=True, keep_links=False)
@@ -141,7 +145,9 @@ def read_xlsx(content: bytes, count_known: Callable) -> Sheet:
     except Exception as error:  # openpyxl raises all kinds of errors on a damaged file
         raise Unreadable(damaged) from error
     if not found:
-        raise Unreadable(_("This XLSX file has no sheet that can be seen."))
+        raise Unreadable(
+            _("Every sheet in this Excel file is hidden. Unhide the one you want to use, then save the file.")
+        )
     sheet, _score, line, cells = max(found, key=lambda one: one[1])
     rows = (row for row in undamaged(xlsx_rows(sheet, last_lines), damaged) if row[0] > line)
     return Sheet("xlsx", cells, rows, {"sheet": sheet.title})
