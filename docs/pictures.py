@@ -1,4 +1,4 @@
-"""`make pictures`: takes those of the README and of the office's guide, of the demo's data on servers of its own."""
+"""`make pictures`: take the pictures of the README and the staff guide, of the demo's data on servers of its own."""
 
 import io
 import json
@@ -16,10 +16,10 @@ from tests.servers import prepare_environment
 
 HERE = Path(__file__).parent
 PASSWORD = "only for these pictures"  # noqa: S105  its account ends with the program
-PATIENCE = 180  # seconds in which the worker has sent the demo's mail
+PATIENCE = 180  # seconds in which the worker has sent the demo's emails
 ADMIN, SAVE = "/imagine/admin/", "[name=_save]"
 
-MAILS = 25  # a second, so that a mailing can be seen on its way
+MAX_RATE = 25  # emails per second, so that the mailing takes long enough to be seen
 PAGES = [
     ("promises", "partners/promise/?state=signed", 760),
     ("coverage", "partners/promise/coverage/", 620),
@@ -50,7 +50,7 @@ def main() -> None:
 
 
 def fill() -> None:
-    """The demo's district, and a member of staff."""
+    """Create the demo's data and a member of staff."""
     from django.core.management import call_command
 
     from imagine.demo.prepare import staff_account
@@ -69,8 +69,8 @@ def party_of_three() -> dict[str, str]:
 
 
 def what_happens() -> dict[str, str]:
-    """What an office meets: a full room, a party that is passed over, one that moves up, a refused mail. Returns the
-    addresses of the pages that show it."""
+    """Fill the event: a skipped party, one that moves off the waitlist, and an email that bounced. Return the URLs of
+    the pages that show it."""
     from imagine.mail.models import Message
     from summit import seats
     from summit.models import Event, Guest, Rsvp
@@ -101,7 +101,7 @@ def what_happens() -> dict[str, str]:
 
 
 def doubts() -> dict[str, str]:
-    """What an office is asked about partners: one that stands there twice, names that guests typed, a spreadsheet."""
+    """Create what staff decide about: a possible duplicate, names that guests typed, and a spreadsheet."""
     from django.db import transaction
 
     from partners.imports import workflow as import_workflow
@@ -135,7 +135,7 @@ def doubts() -> dict[str, str]:
 
 
 def last_years_partners(known: str, similar: str) -> bytes:
-    """A spreadsheet with names that raise questions, and two bad rows."""
+    """Return a spreadsheet with names that need an answer, and two rows with errors."""
     from tests.partners.import_files import as_csv, row, table
 
     rows = [
@@ -150,7 +150,7 @@ def last_years_partners(known: str, similar: str) -> bytes:
 
 
 def logo() -> bytes:
-    """A sun over a field."""
+    """Return a picture of a sun over a field."""
     from PIL import Image, ImageDraw
 
     file, picture = io.BytesIO(), Image.new("RGB", (320, 120), "#e6f1ef")
@@ -162,7 +162,7 @@ def logo() -> bytes:
 
 
 def certificate() -> None:
-    """One as it hangs on a wall, drawn by the program itself."""
+    """Draw a certificate with the program itself."""
     from django.utils import translation
 
     from partners import certificates
@@ -177,7 +177,7 @@ def certificate() -> None:
 
 
 def who_is_invited() -> dict[str, str]:
-    """The kick-off, and the guests of the first summit who are to be asked as well."""
+    """Create an audience of the first summit's guests, to invite to the kickoff."""
     from summit.models import Audience, Event
 
     event = Event.objects.filter(kind=Event.Kind.KICKOFF).latest("pk")
@@ -213,11 +213,11 @@ def signed_in(browser: Browser, address: str) -> Page:
 
 
 def inviting(browser: Browser, address: str, pages: dict[str, str]) -> None:
-    """The number is typed, and the mailing seen on its way."""
+    """Type the number, and show the mailing in progress."""
     from imagine.mail.bulk import send_rate
     from imagine.mail.models import Mailing, Message
 
-    send_rate.set_send_rate(MAILS)
+    send_rate.set_send_rate(MAX_RATE)
     page = signed_in(browser, address)
     page.goto(pages["invite"])
     keep(page, "guide-invite", height=900)
@@ -254,7 +254,7 @@ def office(browser: Browser, address: str, pages: dict[str, str]) -> None:
 
 
 def moving(page: Page, event: str) -> Page:
-    """The question before an event moves; its answer is not given."""
+    """Open the question before an event moves, and leave it unanswered."""
     page.goto(event)
     page.fill("#id_venue", "Weber Point Events Center")
     page.click(SAVE)
@@ -262,7 +262,7 @@ def moving(page: Page, event: str) -> Page:
 
 
 def two_editors(page: Page, rsvp: str) -> Page:
-    """A page on which a colleague saved first."""
+    """Open a page that a colleague saves first."""
     colleague = page.context.new_page()
     for each in (page, colleague):
         each.goto(rsvp)

@@ -99,6 +99,13 @@ def known_labels() -> set[str]:
     return {str(words).lower() for words in messages | buttons | names_of_roles}
 
 
+@pytest.mark.parametrize("name", ["README.md", "docs/staff-guide.md"])
+def test_buttons_and_fields_exist(name):
+    labels = labels_in((ROOT / name).read_text())
+    assert len(labels) > 5
+    assert sorted(label for label in labels if label.lower() not in known_labels()) == []
+
+
 def test_label_in_italics_is_found():
     assert labels_in("Press *Save\n  and go*, **not** `*this*`, 2 * 3 * 4.") == {"Save and go"}
 
