@@ -79,7 +79,7 @@ def start_pledge(alma: Partner) -> str:
     alma.fill("#id_name", "Alma Reyes")
     alma.fill("#id_email", alma.address)
     alma.send("main form button")
-    alma.expect_heading("Look at your mail")
+    alma.expect_heading("Check your email")
     _message, link = alma.expect_email("Your link to make a promise for %(year)s", year="2027–28")
     return link
 

@@ -96,7 +96,7 @@ def begin_closed() -> Place:
 
 
 def sent() -> Place:
-    return Place(f"{BEGIN}sent/", lambda: _("Look at your mail"))
+    return Place(f"{BEGIN}sent/", lambda: _("Check your email"))
 
 
 # The page ----------------------------------------------------------------------------------------------------------
@@ -238,7 +238,7 @@ def known() -> Place:
         page.click(SAVE)
 
     steps = iter([prepare_page, again])
-    return Place(address, lambda: _("Look at your mail"), open=lambda page: next(steps)(page), status=409)
+    return Place(address, lambda: _("Check your email"), open=lambda page: next(steps)(page), status=409)
 
 
 PLACES = [
