@@ -19,7 +19,7 @@ from imagine.demo.supervisor import Program, Supervisor, print_line
 LOGS = VAR / "log"
 RUN = VAR / "run"
 PREPARED = VAR / "prepared"  # exists once the first start has created all data
-FIRST_START = "Setting up the demo: database, sample data, style sheets. This takes a few minutes, but only once ..."
+FIRST_START = "Setting up the demo: database, sample data, style sheets. This takes a minute or two, but only once ..."
 
 
 def main() -> None:
