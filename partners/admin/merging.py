@@ -10,16 +10,15 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path, reverse
-from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.text import capfirst
-from django.utils.timezone import localtime
 from django.utils.translation import gettext, ngettext_lazy, pgettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from imagine.core.admin.actions import ActionsAdmin, report_outcomes
 from imagine.core.admin.read_only import ReadOnlyMixin
+from imagine.core.formatting import short_date
 from imagine.mail import dispatch
 from partners.admin import components
 from partners.models import Contact, DuplicateCandidate, DuplicateScan, MatchReason, Organization, Pledge
@@ -103,7 +102,7 @@ class DuplicateCandidateAdmin(ReadOnlyMixin, ActionsAdmin):
         if not pair.dismissed_at:
             return NONE
         message = gettext("Not duplicates, marked by %(name)s on %(day)s")
-        return message % {"name": pair.dismissed_by, "day": date_format(localtime(pair.dismissed_at))}
+        return message % {"name": pair.dismissed_by, "day": short_date(pair.dismissed_at)}
 
     @admin.action(description=_("Mark as not duplicates"), permissions=["dismiss"])
     def dismiss(self, request: HttpRequest, queryset: QuerySet):

@@ -5,8 +5,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
-from django.utils.formats import date_format
 
+from imagine.core.formatting import short_date
 from imagine.core.spreadsheets.reader import MAX_BYTES
 from partners.admin import imports as admin_imports
 from partners.imports import workflow as import_workflow
@@ -56,7 +56,7 @@ def test_import_from_uploaded_file_to_saved_pledges(staff):
     page = web_client.page_text(response)
     for expected in (
         "Import of Partners 2026.xlsx",
-        f"Uploaded by staff on {date_format(timezone.localdate())}, for 2027–28.",
+        f"Uploaded by staff on {short_date(timezone.localdate())}, for 2027–28.",
         "2 rows.",
         "rows without errors 2 rows with errors 0 new organizations 1 existing organizations 0 need your answer 0",
         "Excel file, sheet “Partners”",
@@ -217,13 +217,13 @@ def test_organizations_that_already_have_a_pledge_are_counted(staff):
     run = checked_import(staff, row())
     page = web_client.page_text(staff.get(change_url(run)))
     assert (
-        "1 organization already has a pledge for 2027–28. That pledge stays as it is, and the organization’s rows are "
-        "skipped."
+        "1 organization already has a pledge for 2027–28. That pledge stays as it is, and the organization’s promises "
+        "in this file are skipped."
     ) in page
     page = web_client.page_text(press_button(staff, run, "confirm"))
     assert (
-        "Rows of 1 organization were skipped: it already had a pledge for 2027–28, or the file lists a promise type "
-        "for it twice. Port Gate" in page
+        "Promises of 1 organization were skipped: it already had a pledge for 2027–28, or the file lists a promise "
+        "type for it twice. Port Gate" in page
     )
 
 
