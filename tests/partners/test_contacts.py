@@ -131,7 +131,7 @@ def test_deleting_a_contact_removes_emails_and_history_but_keeps_the_pledge():
 def test_link_of_a_pledge_without_a_contact_is_not_emailed():
     pledge = factories.signed_pledge()
     contacts.delete_contact(pledge.contact)
-    with pytest.raises(pledge_links.NoContact, match="main contact"):
+    with pytest.raises(pledge_links.NoContact, match="no contact who can open it"):
         pledge_links.resend_link(pledge)
     assert pledge_links.email_link(pledge) is False
 

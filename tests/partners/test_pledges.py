@@ -391,7 +391,7 @@ def test_differences_are_in_the_active_language():
     with translation.override("es"), pytest.raises(PledgeChanged) as error:
         pledge_editing.save_draft(pledge.token, **page)
     assert error.value.differences == [
-        ("quiere aparecer", "no", "sí"),
+        ("quiere aparecer en el directorio", "no", "sí"),
         (
             "Recibir visitas y excursiones",
             "8 visitas; donde más haga falta",

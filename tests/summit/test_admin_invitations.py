@@ -99,7 +99,7 @@ def test_page_shows_answer_and_message_state_without_the_token(staff, answered_e
 @pytest.mark.parametrize(
     ("language", "expected_texts"),
     [
-        ("en", ("answer: Not answered → Accepted", "answer: Accepted → Declined", "private link: – → replaced")),
+        ("en", ("answer: Not answered → Accepted", "answer: Accepted → Declined", "personal link: – → replaced")),
         ("es", ("respuesta: Sin respuesta → Aceptada", "respuesta: Aceptada → Rechazada", "– → reemplazado")),
     ],
 )
@@ -160,7 +160,7 @@ def test_csv_and_xlsx_exports_have_the_same_values(staff, answered_event):
 
 def test_empty_export_shows_message(staff, kickoff):
     page = staff.get(f"{LIST}list.csv", follow=True)
-    assert "There is nothing to take away" in web_client.page_text(page)
+    assert "Nothing to export. No records match these filters." in web_client.page_text(page)
 
 
 def test_export_escapes_spreadsheet_formulas(staff, kickoff):
