@@ -1,4 +1,4 @@
-"""The guests' forms. They check shape; seats.py decides whether there are seats."""
+"""The guests' forms. They check shape; seats.py decides who gets seats."""
 
 from functools import lru_cache
 
@@ -16,8 +16,8 @@ from imagine.core.forms import AddressField, LineField, NameField, TextField
 from partners.models import Sector
 from summit.models import MAX_PARTY_SIZE, Event, Guest, Invitation, Rsvp
 
-NO_STUDENTS = _("Please don't name students.")
-LATER = _("You can name them later, from your link. Please don't name students.")
+NO_STUDENTS = _("Please don’t name students.")
+LATER = _("You can add names later from your personal link. Please don’t name students.")
 
 
 def companion_field(number: int) -> NameField:
@@ -39,14 +39,14 @@ class RsvpForm(forms.Form):
         label=_("Your name"),
         max_length=100,
         widget=forms.TextInput(attrs={"autocomplete": "name"}),
-        error_messages={"required": _("Write your name, so that we can greet you.")},
+        error_messages={"required": _("Enter your name.")},
     )
     email = AddressField(
         label=_("Email"),
         max_length=254,
-        help_text=_("Your confirmation and your private link go here."),
+        help_text=_("We’ll send your confirmation and personal link here."),
         widget=forms.EmailInput(attrs={"autocomplete": "email"}),
-        error_messages={"required": _("Write your e-mail address: your confirmation goes there.")},
+        error_messages={"required": _("Enter your email, like name@example.org.")},
     )
     organization_name = NameField(
         label=_("Organization"),
@@ -58,16 +58,16 @@ class RsvpForm(forms.Form):
         label=_("What kind of organization?"), choices=[("", _("Choose one")), *Sector.choices], required=False
     )
     size = forms.TypedChoiceField(
-        label=_("How many people, counting you?"), coerce=int, initial=1, widget=forms.RadioSelect
+        label=_("How many people, including you?"), coerce=int, initial=1, widget=forms.RadioSelect
     )
     accepts_partial = forms.TypedChoiceField(
-        label=_("If there are not enough seats"),
+        label=_("If there aren’t enough seats"),
         coerce=lambda value: value == "fewer",
         empty_value=False,
         required=False,
         choices=[
-            ("wait", _("Wait until there is room for all of us")),
-            ("fewer", _("Take the seats there are and wait for the rest")),
+            ("wait", _("Wait until there’s room for all of us")),
+            ("fewer", _("Take the available seats and wait for the rest")),
         ],
         initial="wait",
         widget=forms.RadioSelect,
@@ -108,7 +108,9 @@ class RsvpForm(forms.Form):
     def set_max_party_size(self, most: int) -> None:
         size = self.fields["size"]
         size.choices = [(number, str(number)) for number in range(1, most + 1)]
-        message = ngettext("Choose 1: a party here is one person.", "Choose a number from 1 to %(most)d.", most)
+        message = ngettext(
+            "Choose 1. Each RSVP for this event is for one person.", "Choose a number from 1 to %(most)d.", most
+        )
         size.error_messages = dict.fromkeys(("required", "invalid_choice", "invalid"), message % {"most": most})
         self.fields |= {f"guest_{number}": companion_field(number) for number in range(2, most + 1)}
         self.order_fields(self.field_order)
@@ -122,9 +124,9 @@ class RsvpForm(forms.Form):
             "sector",
             Chips("size"),
             Radios("accepts_partial"),
-            *([Collapsible(_("Who comes with you?"), *companions, hint=LATER)] if companions else []),
+            *([Collapsible(_("Who’s coming with you?"), *companions, hint=LATER)] if companions else []),
             Collapsible(_("Food, access or language needs"), "dietary_needs", "accessibility_needs", hint=NO_STUDENTS),
-            Collapsible(_("Phone, or a note for us"), "phone", "note", hint=NO_STUDENTS),
+            Collapsible(_("Phone or a note for us"), "phone", "note", hint=NO_STUDENTS),
         )
 
     def clean(self):
@@ -132,8 +134,8 @@ class RsvpForm(forms.Form):
         named = len(self.companions())
         if cleaned_data.get("size") and named >= cleaned_data["size"]:
             message = ngettext_lazy(
-                "You named %(number)d guest beside you. Choose how many you are, or take a name out.",
-                "You named %(number)d guests beside you. Choose how many you are, or take a name out.",
+                "You named %(number)d guest besides yourself. Change the number of people or remove a name.",
+                "You named %(number)d guests besides yourself. Change the number of people or remove a name.",
                 named,
             )
             self.add_error("size", message % {"number": named})
@@ -204,11 +206,11 @@ class DeclineForm(forms.Form):
     """Decline, with a message or without."""
 
     decline_message = TextField(
-        label=_("A word to us"),
+        label=_("Message for us"),
         max_length=Invitation._meta.get_field("decline_message").max_length,
         required=False,
         widget=forms.Textarea(attrs={"rows": 2}),
-        help_text=_("Staff of Community Relations read it. Please don't name students."),
+        help_text=_("Community Relations staff will read it. Please don’t name students."),
     )
 
     helper = form_helper("decline_message")
@@ -245,14 +247,14 @@ class GuestForm(forms.ModelForm):
         self.guest, self.is_contact = guest, guest.position == 1
         if self.is_contact:
             self.fields["name"].required = True
-            self.fields["name"].error_messages["required"] = _("Write your name, so that we can greet you.")
+            self.fields["name"].error_messages["required"] = _("Enter your name.")
         for name, field in self.fields.items():
             field.show_hidden_initial = True  # what the page showed, so that corrections by staff aren't overwritten
             field.widget.attrs["autocomplete"] = "name" if self.is_contact and name == "name" else "off"
 
     @cached_property
     def helper(self) -> FormHelper:
-        note = _("(you)") if self.is_contact else "" if self.guest.name else _("(not named yet)")
+        note = _("(you)") if self.is_contact else "" if self.guest.name else _("(no name yet)")
         return form_helper(
             Field("name", label_note=note),
             *([] if self.is_contact else [Include("summit/_remove_guest.html")]),
@@ -271,7 +273,7 @@ class GuestForm(forms.ModelForm):
 class ReinstateForm(forms.Form):
     """How many seats a canceled party asks for, by default as many as it had."""
 
-    size = forms.ChoiceField(label=_("How many people, counting you?"), widget=forms.RadioSelect)
+    size = forms.ChoiceField(label=_("How many people, including you?"), widget=forms.RadioSelect)
 
     helper = form_helper(Chips("size"))
 
@@ -286,9 +288,9 @@ class FindForm(forms.Form):
     email = AddressField(
         label=_("Email"),
         max_length=254,
-        help_text=_("The address that you gave when you saved your seats."),
+        help_text=_("The email you used to RSVP."),
         widget=forms.EmailInput(attrs={"autocomplete": "email"}),
-        error_messages={"required": _("Write the e-mail address that you gave.")},
+        error_messages={"required": _("Enter the email you used to RSVP, like name@example.org.")},
     )
 
     helper = form_helper("email")

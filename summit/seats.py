@@ -54,14 +54,14 @@ class RsvpClosed(RuleViolation):
 
 
 class PartyOutOfBounds(RuleViolation):
-    """A party of nobody, or larger than the event allows."""
+    """A party without people, or larger than the event allows."""
 
 
 class DuplicateRsvp(RuleViolation):
     """The email address already has an RSVP for this event: `rsvp`."""
 
     def __init__(self, rsvp: Rsvp):
-        super().__init__(_("This address has an RSVP for this event already."))
+        super().__init__(_("This email already has an RSVP for this event."))
         self.rsvp = rsvp
 
 
@@ -79,7 +79,7 @@ def available_seats(event: Event) -> int:
 
 
 def split_seats(size: int, available: int, *, accepts_partial: bool) -> tuple[int, int]:
-    """Rule 2: how many of `size` seats are held at once and how many are waitlisted."""
+    """Rule 2: how many of `size` seats are held right away and how many are waitlisted."""
     if size <= available:
         return size, 0
     held = max(available, 0) if accepts_partial else 0
@@ -238,31 +238,35 @@ def check_size(event: Event, size: int, *, grows: bool = True) -> None:
     """A party that shrinks may still be larger than a maximum that was lowered since."""
     if size < 1 or (grows and size > event.max_party_size):
         raise PartyOutOfBounds(
-            ngettext("A party here is one person.", "A party here is one to %(most)d people.", event.max_party_size)
+            ngettext(
+                "Each RSVP for this event is for one person.",
+                "A party can have 1 to %(most)d people.",
+                event.max_party_size,
+            )
             % {"most": event.max_party_size}
         )
 
 
 def check_open(event: Event, *, by_staff: bool = False) -> None:
-    """Guests can ask for seats while RSVP is open, staff until the event ends."""
+    """Guests can ask for seats while RSVPs are open, staff until the event ends."""
     if not (event.accepts_rsvps or (by_staff and event.is_editable)):
-        raise RsvpClosed(_("This event does not take RSVPs now."))
+        raise RsvpClosed(_("This event isn’t taking RSVPs right now."))
 
 
 def check_invited(rsvp: Rsvp, *, by_staff: bool) -> None:
     if rsvp.event.invitation_only and rsvp.source != Rsvp.Source.INVITATION and not by_staff:
-        raise RsvpClosed(_("This event is for invited partners. To answer, use the link in your invitation."))
+        raise RsvpClosed(_("This event is by invitation. To RSVP, use the link in your invitation."))
 
 
 def check_editable(event: Event) -> None:
     if not event.is_editable:
-        raise RsvpClosed(_("This event is over or was cancelled, so nothing can be changed now."))
+        raise RsvpClosed(_("This event is over or was canceled, so nothing can be changed."))
 
 
 def check_active(rsvp: Rsvp) -> None:
     check_editable(rsvp.event)
     if rsvp.canceled_at:
-        raise RsvpClosed(_("This RSVP is cancelled."))
+        raise RsvpClosed(_("This RSVP is canceled."))
 
 
 # Reserving -------------------------------------------------------------------------------------------------------
@@ -272,7 +276,8 @@ def check_active(rsvp: Rsvp) -> None:
 def reserve(
     rsvp: Rsvp, *, size: int, guests: Sequence[Guest] = (), by_staff: bool = False, override_reason: str = ""
 ) -> Rsvp:
-    """Save a new RSVP for a party of `size`: its seats are held if they are available, else waitlisted (rule 2).
+    """Save a new RSVP for a party of `size`: its seats are held if enough are available, or else waitlisted
+    (rule 2).
 
     `rsvp` is unsaved, with its event and contact; `guests` are unsaved, the contact first, and the rest of the party
     stays unnamed. With `override_reason` staff seat the party over capacity: flagged, counted and logged (rule 7).
@@ -342,14 +347,14 @@ def change_party_size(rsvp: Rsvp, *, size: int, by_staff: bool = False) -> None:
     """A party that grows keeps its seats and asks for the difference; one that shrinks gives up waitlisted seats first
     (rule 4).
 
-    Raise PartyOutOfBounds, or RsvpClosed, also if a guest wants to grow while RSVP isn't open.
+    Raise PartyOutOfBounds, or RsvpClosed, also if a guest wants to grow while RSVPs aren't open.
     """
     set_party_size(rsvp, size, by_staff=by_staff)
 
 
 @promotes_waitlist
 def grow_party(rsvp: Rsvp, *, size: int) -> None:
-    """The guest's button "Bring one more". A party that is that large already, because the button was pressed twice or
+    """The guest's button "Add a guest". A party that is already that large, because the button was pressed twice or
     staff were quicker, stays as it is. Raise RsvpClosed or PartyOutOfBounds."""
     if size > rsvp.party_size:
         set_party_size(rsvp, size)
@@ -442,7 +447,8 @@ def update_contact(rsvp: Rsvp, **fields: str) -> None:
 
 @promotes_waitlist
 def set_accepts_partial(rsvp: Rsvp, accepts_partial: bool) -> None:
-    """A waitlisted party says whether fewer seats than it asked for are fine; available ones are its at once."""
+    """A waitlisted party says whether fewer seats than it asked for are fine; if so, it gets the available ones
+    right away."""
     check_editable(rsvp.event)
     if rsvp.accepts_partial != accepts_partial:
         rsvp.accepts_partial = accepts_partial
@@ -459,7 +465,7 @@ def cancel(rsvp: Rsvp) -> None:
     if rsvp.canceled_at:
         return
     if rsvp.event.is_over:
-        raise RsvpClosed(_("This event is over, so nothing can be changed now."))
+        raise RsvpClosed(_("This event is over, so nothing can be changed."))
     had_seats = rsvp.held_seats > 0
     release_seats(rsvp, rsvp.party_size)
     rsvp.canceled_at = timezone.now()
@@ -488,7 +494,7 @@ def reinstate(rsvp: Rsvp, *, size: int | None = None, guests: Sequence[Guest] = 
 
 
 def overwrite_guests(rsvp: Rsvp, guests: Sequence[Guest]) -> None:
-    """Replace names and needs with those typed anew, the contact first; an empty name keeps the guest as it is."""
+    """Replace names and needs with those typed again, the contact first; an empty name keeps the guest as it is."""
     typed = {position: guest for position, guest in enumerate(guests, start=1) if guest.name}
     changed = list(rsvp.guests.filter(position__in=typed))
     for guest in changed:
@@ -534,10 +540,10 @@ def promote_by_staff(rsvp: Rsvp, *, override_reason: str = "") -> None:
 
 def too_few_seats(rsvp: Rsvp, available: int) -> str:
     if available <= 0:
-        return _("No seat is free right now.")
+        return _("No seats are available right now.")
     text = ngettext(
-        "Only %(free)d seat is free, and this party waits for %(waiting)d.",
-        "Only %(free)d seats are free, and this party waits for %(waiting)d.",
+        "Only %(free)d seat is available, and this party is waiting for %(waiting)d.",
+        "Only %(free)d seats are available, and this party is waiting for %(waiting)d.",
         available,
     )
     return text % {"free": available, "waiting": rsvp.waitlisted_seats}
@@ -549,12 +555,12 @@ def take_available_seats(rsvp: Rsvp) -> None:
     new RSVP would (rules 2 and 7). Raise NotEnoughSeats or RsvpClosed."""
     check_active(rsvp)
     if rsvp.event.waitlist_is_open:
-        raise RsvpClosed(_("The waiting list moves by itself: you need not ask."))
+        raise RsvpClosed(_("We’re still filling seats from the waitlist, so you don’t need to ask."))
     if not rsvp.waitlisted_seats:
         return
     seats = claimable_seats(rsvp)
     if not seats:
-        raise NotEnoughSeats(_("No seat is free right now."))
+        raise NotEnoughSeats(_("No seats are available right now."))
     promote_party(rsvp, seats)
 
 

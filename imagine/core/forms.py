@@ -33,13 +33,13 @@ def check_characters(value: str) -> None:
     """Reject what no keyboard types: control and private-use characters, lone surrogates, and the replacement character
     for bytes that weren't UTF-8. CharField itself rejects NUL."""
     if any(c == "\ufffd" or (unicodedata.category(c) in {"Cc", "Co", "Cs"} and c not in "\r\n\t\0") for c in value):
-        raise ValidationError(_("This holds a character that cannot be read. Please type it again."), code="characters")
+        raise ValidationError(_("This has a character we can’t read. Please type it again."), code="characters")
 
 
 def check_one_line(value: str) -> None:
     check_characters(value)
     if any(character in value for character in "\r\n\u2028\u2029"):
-        raise ValidationError(_("Please write this on one line."), code="lines")
+        raise ValidationError(_("Enter this on one line."), code="lines")
 
 
 def check_no_link(value: str) -> None:
@@ -50,7 +50,7 @@ def check_no_link(value: str) -> None:
     plain = "".join(character for character in plain if unicodedata.category(character) != "Cf")
     if LINK.search(plain):
         raise ValidationError(
-            _("Leave out web and email addresses, and put a space after each period, as in “J. R. Reyes”."), code="link"
+            _("Remove any web or email address, and put a space after each period, as in “J. R. Reyes”."), code="link"
         )
 
 
@@ -84,9 +84,9 @@ class AddressField(forms.EmailField):
 
     default_validators = []
     default_error_messages = {
-        "at": _("An address has one @ sign. It looks like name@example.org."),
-        "dot": _("This address has no dot after the @ sign. An address looks like name@example.org."),
-        "invalid": _("This address is not complete. An address looks like name@example.org."),
+        "at": _("Enter an email address with one @ sign, like name@example.org."),
+        "dot": _("Enter an email address with a dot after the @ sign, like name@example.org."),
+        "invalid": _("Enter a complete email address, like name@example.org."),
     }
 
     def clean(self, value: str) -> str:
@@ -114,11 +114,11 @@ class SpreadsheetField(forms.FileField):
     """A CSV or XLSX file for imagine.core.spreadsheets.reader. The error for a large file says how large it is."""
 
     def __init__(self, **kwargs):
-        super().__init__(label=_("File"), help_text=_("CSV or XLSX, at most 10 MB and 20,000 rows."), **kwargs)
+        super().__init__(label=_("File"), help_text=_("CSV or XLSX, up to 10 MB and 20,000 rows."), **kwargs)
 
     def clean(self, data, initial=None):
         file = super().clean(data, initial)
         if file and file.size > MAX_BYTES:
-            message = _("This file has %(size)d MB, and at most %(most)d can be read. Split it, or save it as CSV.")
+            message = _("This file is %(size)d MB, and the limit is %(most)d MB. Split it or save it as CSV.")
             raise ValidationError(message % {"size": file.size // MEGABYTE, "most": MAX_BYTES // MEGABYTE})
         return file

@@ -107,7 +107,7 @@ def respond_to_duplicate(request: HttpRequest, rsvp: Rsvp, form: RsvpForm) -> Ht
         if form.differs_from(rsvp):
             messages.warning(
                 request,
-                _("You've already RSVP'd with this email. What you just sent wasn't saved; here's what we have."),
+                _("You’ve already RSVP’d with this email. What you just sent wasn’t saved; here’s what we have."),
             )
         return redirect("rsvp", rsvp.browser_token)
     if seconds := rate_limit.wait_for_visitor(request, "known", most=MAX_KNOWN_ADDRESSES, minutes=10):
@@ -117,7 +117,7 @@ def respond_to_duplicate(request: HttpRequest, rsvp: Rsvp, form: RsvpForm) -> Ht
 
 
 def is_own_browser(request: HttpRequest, rsvp: Rsvp) -> bool:
-    """Whether this browser made the RSVP within the hour, so that nobody else sits in front of it, and the emailed link
+    """Whether this browser made the RSVP within the hour, so that no one else sits in front of it, and the emailed link
     hasn't been used since."""
     browser_hash = browser_hash_of(request)
     is_same = bool(browser_hash) and constant_time_compare(rsvp.browser_hash, browser_hash)

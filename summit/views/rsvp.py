@@ -10,6 +10,7 @@ from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
 from imagine.core import links, rate_limit
@@ -98,7 +99,7 @@ def change_party(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
     try:
         with transaction.atomic():
             seats.update_guests(rsvp, {form.guest.pk: form.typed() for form in submitted})
-            message = BUTTONS[pressed](rsvp, request.POST[pressed]) if pressed else _("Names and needs were saved.")
+            message = BUTTONS[pressed](rsvp, request.POST[pressed]) if pressed else _("Names and needs saved.")
     except RuleViolation as error:
         messages.error(request, str(error))
     else:
@@ -108,27 +109,28 @@ def change_party(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
 
 def handle_grow(rsvp: Rsvp, size: str) -> str:
     seats.grow_party(rsvp, size=parse_number(size))
-    return _("Your party was changed.")
+    return _("Your party was updated.")
 
 
 def handle_remove(rsvp: Rsvp, guest: str) -> str:
     seats.remove_guest(rsvp, parse_number(guest))
-    return _("The guest was removed.")
+    return _("Guest removed.")
 
 
 def handle_stop(rsvp: Rsvp, _value: str) -> str:
     seats.leave_waitlist(rsvp)
-    return _("You keep your seats and wait no more.")
+    return _("You’re off the waitlist and keep your seats.")
 
 
 def handle_fewer(rsvp: Rsvp, fewer: str) -> str:
     seats.set_accepts_partial(rsvp, fewer == "1")
-    return _("Saved.")
+    return _("Your waitlist choice was saved.")
 
 
 def handle_take(rsvp: Rsvp, _value: str) -> str:
-    held = seats.take_available_seats(rsvp).held_seats
-    return _("The free seats are yours.") if held > rsvp.held_seats else _("Saved.")
+    taken = seats.take_available_seats(rsvp).held_seats - rsvp.held_seats
+    message = ngettext("%(number)d more seat is yours.", "%(number)d more seats are yours.", taken)
+    return message % {"number": taken} if taken > 0 else _("You already have all your seats.")
 
 
 BUTTONS = {
@@ -161,7 +163,9 @@ def cancel_rsvp(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
     if request.method != "POST":
         if rsvp.canceled_at or not rsvp.event.is_editable:
             return redirect(rsvp)
-        return render(request, "summit/cancel.html", {"rsvp": rsvp, "event": rsvp.event})
+        event = rsvp.event
+        others_wait = event.waitlist_is_open and event.rsvps.waitlist().exclude(pk=rsvp.pk).exists()
+        return render(request, "summit/cancel.html", {"rsvp": rsvp, "event": event, "others_wait": others_wait})
     wait_for_rsvp_email(rsvp)  # counts it; canceling is never refused
     try:
         seats.cancel(rsvp)
@@ -204,7 +208,7 @@ def promise_from_rsvp(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
         return redirect(rsvp)
     if pledge_request is None:
         messages.success(
-            request, _("This address is a partner’s already. Its link to the promises is on the way by mail.")
+            request, _("This email already belongs to a partner. We’re emailing it the link to its promises.")
         )
     if pledge_request is None:
         return redirect(rsvp)

@@ -32,8 +32,8 @@ def summary_links(page: Page) -> list[str]:
 @pytest.mark.parametrize(
     ("language", "title", "expected"),
     [
-        ("en", "Error: Imagine Promise Summit, Save your seats", "Two answers need another look"),
-        ("es", "Error: Cumbre Imagine Promise, Reserve sus lugares", "Revise dos respuestas"),
+        ("en", "Error: Imagine Promise Summit, Save your seats", "There’s a problem with 2 answers"),
+        ("es", "Error: Cumbre Imagine Promise, Reserve sus lugares", "Hay un problema con 2 respuestas"),
     ],
 )
 def test_error_summary_links_to_the_fields(visit, language, title, expected, scripts):
@@ -108,7 +108,7 @@ def test_party_form_with_an_empty_name_shows_an_error(visit):
         page.click("ol.party ~ .actions .btn-primary")
     assert page.title() == "Error: You have 2 seats"
     expect(page.locator(".error-summary")).to_be_focused()
-    expect(page.locator(".error-summary h2")).to_have_text("One answer needs another look")
+    expect(page.locator(".error-summary h2")).to_have_text("There’s a problem with 1 answer")
     page.locator(".error-summary a").click()
     assert page.evaluate("document.activeElement.name") == f"guest-{rsvp.guests.get(position=1).pk}-name"
     expect(second).to_have_value("María Thạch")

@@ -46,26 +46,24 @@ def place_of(invitation: Invitation, title) -> Place:
 
 
 def invitation_open() -> Place:
-    return place_of(invite(event(description="Doors open at 7:30.")), lambda: _("You are invited to breakfast"))
+    return place_of(invite(event(description="Doors open at 7:30.")), lambda: _("You’re invited to breakfast"))
 
 
 def invitation_full() -> Place:
-    return place_of(invite(full_event(meal="lunch")), lambda: _("You are invited to lunch"))
+    return place_of(invite(full_event(meal="lunch")), lambda: _("You’re invited to lunch"))
 
 
 def invitation_soon() -> Place:
     upcoming = event(rsvp_opens_at=timezone.now() + timedelta(days=9), meal="")
-    return place_of(
-        invite(upcoming), lambda: _("You can answer from %(date)s on") % {"date": day(upcoming.rsvp_opens_at)}
-    )
+    return place_of(invite(upcoming), lambda: _("RSVPs open on %(date)s") % {"date": day(upcoming.rsvp_opens_at)})
 
 
 def invitation_closed() -> Place:
-    return place_of(invite(event(rsvp_closes_at=timezone.now() - timedelta(hours=1))), lambda: _("Answers are closed"))
+    return place_of(invite(event(rsvp_closes_at=timezone.now() - timedelta(hours=1))), lambda: _("RSVPs are closed"))
 
 
 def invitation_canceled() -> Place:
-    return place_of(invite(event_changes.cancel_event(event())), lambda: _("This event will not take place"))
+    return place_of(invite(event_changes.cancel_event(event())), lambda: _("This event is canceled"))
 
 
 def invitation_past() -> Place:
@@ -73,7 +71,7 @@ def invitation_past() -> Place:
 
 
 def invitation_hidden() -> Place:
-    return place_of(invite(event(is_published=False)), lambda: _("This invitation takes no answer now"))
+    return place_of(invite(event(is_published=False)), lambda: _("You can’t RSVP right now"))
 
 
 def invitation_accepted() -> Place:
@@ -86,7 +84,7 @@ def invitation_waiting() -> Place:
 
 def invitation_declined() -> Place:
     declined = responses.decline_invitation(invite(), "Estamos en cosecha. " * 20)
-    return place_of(declined, lambda: _("You cannot come this time"))
+    return place_of(declined, lambda: _("You told us you can’t come"))
 
 
 def invitation_errors() -> Place:
@@ -98,7 +96,7 @@ def invitation_errors() -> Place:
         page.click("form[action$='/accept/'] > div > button")
 
     title = f"{invitation.get_absolute_url()}accept/"
-    return Place(title, lambda: f"{_('Error:')} {_('You are invited to breakfast')}", submit, 422)
+    return Place(title, lambda: f"{_('Error:')} {_('You’re invited to breakfast')}", submit, 422)
 
 
 def invitation_only() -> Place:
@@ -146,11 +144,11 @@ def events() -> Place:
     full_event(title="Winter gathering", title_es="Encuentro de invierno")
     event_changes.cancel_event(event(title="Mentors meet mentors", starts_at=timezone.now() + timedelta(days=99)))
     event(starts_at=timezone.now() - timedelta(days=9), school_year=2090)
-    return Place("/imagine/events/", lambda: _("Events of the year"))
+    return Place("/imagine/events/", lambda: _("This year’s events"))
 
 
 def events_none() -> Place:
-    return Place("/imagine/events/", lambda: _("Events of the year"))
+    return Place("/imagine/events/", lambda: _("This year’s events"))
 
 
 def partner_year() -> Place:

@@ -116,7 +116,7 @@ def form_errors() -> Place:
 
 
 def form_errors_full() -> Place:
-    return form_with_errors(full_event(), lambda: _("Join the waiting list"))
+    return form_with_errors(full_event(), lambda: _("Join the waitlist"))
 
 
 # An RSVP's own page --------------------------------------------------------------------------------------------
@@ -194,13 +194,13 @@ def canceled_rsvp() -> Rsvp:
 
 
 def rsvp_canceled() -> Place:
-    return place_of(canceled_rsvp(), lambda: _("Your RSVP is cancelled"))
+    return place_of(canceled_rsvp(), lambda: _("Your RSVP is canceled"))
 
 
 def rsvp_canceled_for_good() -> Place:
     rsvp = canceled_rsvp()
     Event.objects.update(rsvp_closes_at=timezone.now())
-    return place_of(rsvp, lambda: _("Your RSVP is cancelled"))
+    return place_of(rsvp, lambda: _("Your RSVP is canceled"))
 
 
 def rsvp_past() -> Place:
@@ -213,7 +213,7 @@ def rsvp_past() -> Place:
 def rsvp_event_canceled() -> Place:
     rsvp = factories.rsvp(factories.event(), size=2)
     event_changes.cancel_event(rsvp.event)
-    return place_of(rsvp, lambda: _("This event will not take place"))
+    return place_of(rsvp, lambda: _("This event is canceled"))
 
 
 def rsvp_errors() -> Place:
@@ -243,12 +243,11 @@ def rsvp_change_saved() -> Place:
 
 def cancel() -> Place:
     rsvp = factories.rsvp(factories.event(), size=3)
-    title = "Cancel your seat?", "Cancel all %(seats)s seats?"
-    return Place(f"{rsvp.get_absolute_url()}cancel/", lambda: ngettext(*title, 3) % {"seats": 3})
+    return Place(f"{rsvp.get_absolute_url()}cancel/", lambda: _("Cancel your RSVP?"))
 
 
 def cancel_waiting() -> Place:
-    return Place(f"{factories.rsvp(full_event()).get_absolute_url()}cancel/", lambda: _("Leave the waiting list?"))
+    return Place(f"{factories.rsvp(full_event()).get_absolute_url()}cancel/", lambda: _("Leave the waitlist?"))
 
 
 # Lost links ----------------------------------------------------------------------------------------------------
@@ -272,7 +271,7 @@ def find_errors() -> Place:
 
 
 def found() -> Place:
-    return Place("/imagine/rsvp/found/", lambda: _("Look at your mail"), send_find("nobody@example.org"))
+    return Place("/imagine/rsvp/found/", lambda: _("Check your email"), send_find("nobody@example.org"))
 
 
 def known() -> Place:
@@ -285,7 +284,7 @@ def known() -> Place:
         page.fill("#id_email", "Alma@example.org")
         page.click(SEND)
 
-    return Place(event.get_absolute_url(), lambda: _("This address has an RSVP already"), go, 409)
+    return Place(event.get_absolute_url(), lambda: _("This email already has an RSVP"), go, 409)
 
 
 # Statements and refusals ---------------------------------------------------------------------------------------
@@ -361,7 +360,7 @@ def error_429() -> Place:
         RateLimitCount.objects.update(count=300)
         send_find("nobody@example.org")(page)
 
-    return Place(FIND, lambda: _("Please wait a moment"), go, 429)
+    return Place(FIND, lambda: _("Please try again later"), go, 429)
 
 
 def error_500() -> Place:

@@ -21,10 +21,10 @@ HEADINGS = {
         "three": "You have 3 seats",
         "four": "You have 4 seats",
         "waits": "You’re on the waitlist for 2 seats",
-        "sure": "Cancel all 3 seats?",
-        "cancelled": "Your RSVP is cancelled",
+        "sure": "Cancel your RSVP?",
+        "cancelled": "Your RSVP is canceled",
         "lost": "Lost your link?",
-        "look": "Look at your mail",
+        "look": "Check your email",
     },
     "es": {
         "poster": "Venga a desayunar. Cumpla una promesa todo el año.",
@@ -32,7 +32,7 @@ HEADINGS = {
         "three": "Tiene 3 lugares reservados",
         "four": "Tiene 4 lugares reservados",
         "waits": "Está en la lista de espera para 2 lugares",
-        "sure": "¿Cancelar los 3 lugares?",
+        "sure": "¿Cancelar su reservación?",
         "cancelled": "Su reservación está cancelada",
         "lost": "¿Perdió su enlace?",
         "look": "Revise su correo",
@@ -80,7 +80,10 @@ class Guest(Visitor):
         self.page.goto("/imagine/")
         if self.language == "es":
             self.send("button[name=language][value=es]")
-        self.expect_heading("poster")
+        heading = self.page.locator("h1")
+        with translation.override(self.language):
+            expect(heading).to_contain_text(Event.objects.get().localized_title)
+        expect(heading).to_contain_text(HEADINGS[self.language]["poster"])
 
     def reserve(self, size: int) -> None:
         self.open_landing_page()

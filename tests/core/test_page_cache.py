@@ -115,7 +115,7 @@ def test_refused_post_uses_the_cached_page_with_its_own_status(client):
     shown, head = client.get(event.get_absolute_url()), client.head(event.get_absolute_url())
     assert [each.status_code for each in (posted, shown, head)] == [409, 200, 200]
     assert len(page_cache.cached_pages) == 1
-    assert "RSVP is closed" in shown.content.decode()
+    assert "RSVPs are closed" in shown.content.decode()
 
 
 def test_cache_size_is_bounded(client, monkeypatch):

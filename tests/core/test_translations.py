@@ -307,9 +307,9 @@ def event_canceled() -> Rsvp:
         (confirmed, "Tiene 3 lugares reservados"),
         (partly_confirmed, "Tiene 1 lugar reservado y está en espera de 2 más"),
         (waitlisted, "Está en la lista de espera para 3 lugares"),
-        (waitlist_closed, "Quedan 2 lugares libres: son de quien los pida primero."),
+        (waitlist_closed, "Ahora hay 2 lugares disponibles, para quien los pida primero."),
         (canceled, "Su reservación está cancelada"),
-        (event_canceled, "Este evento no se realizará"),
+        (event_canceled, "Este evento está cancelado"),
     ],
 )
 def test_rsvp_page_is_spanish(reader, create_rsvp, status_text):
@@ -321,7 +321,7 @@ def test_rsvp_page_is_spanish(reader, create_rsvp, status_text):
 @pytest.mark.django_db
 def test_cancel_page_is_spanish(reader):
     page = english_on_page(reader, reverse("cancel_rsvp", args=[confirmed().token]))
-    assert "¿Cancelar los 3 lugares?" in page
+    assert "¿Cancelar su reservación?" in page
     assert english_strings_in(page) == []
 
 
@@ -330,10 +330,10 @@ def test_errors_are_spanish(reader):
     event = factories.event()
     typed = {"name": "", "email": "alma@example", "size": "99", "phone": "\x01", "note": "a" * 1001}
     page = reader.post(event.get_absolute_url(), typed).content.decode()
-    assert "Revise cinco respuestas" in page
-    assert "A esta dirección le falta un punto después de la @. Por ejemplo: nombre@example.org." in page
+    assert "Hay un problema con 5 respuestas" in page
+    assert "Escriba un correo electrónico con un punto después de la @, como nombre@example.org." in page
     assert "Elija un número del 1 al 6." in page
-    assert "Hay un carácter que no se puede leer." in page
+    assert "Hay un carácter que no podemos leer." in page
     assert english_strings_in(page) == []
 
 
@@ -342,8 +342,8 @@ def test_messages_after_a_change_are_spanish(reader):
     rsvp = confirmed()
     address = reverse("change_party", args=[rsvp.token])
     changed, refused = (reader.post(address, {"grow": size}, follow=True).content.decode() for size in ("2", "7"))
-    assert "Su grupo cambió." in changed
-    assert "Aquí cada grupo es de 1 a 6 personas." in refused
+    assert "Se actualizó su grupo." in changed
+    assert "Un grupo puede ser de 1 a 6 personas." in refused
 
 
 @pytest.mark.django_db

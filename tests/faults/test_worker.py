@@ -105,7 +105,7 @@ def test_emails_are_sent_when_a_stopped_worker_starts(stack):
     stack.worker.start()
     wait_for(lambda: stack.all_sent(3), FOLLOWS, "every mail is sent")
     assert stack.smtp.recipients() == [address(name) for name in ("one", "three", "two")]
-    assert f"We wrote to {address('one')}." in stack.request("GET", answers[0].location).page
+    assert f"We emailed {address('one')}." in stack.request("GET", answers[0].location).page
 
 
 def connections(stack) -> set[int]:

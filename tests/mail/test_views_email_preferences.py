@@ -41,7 +41,7 @@ def test_preferences_page_shows_the_current_choices(client):
     assert web_client.form_fields(page).keys() >= {"invitations", "reminders"}
     assert "news" not in web_client.form_fields(page)
     assert "Email preferences for alma@example.org" in web_client.page_text(page)
-    assert "What comes in any case" in web_client.page_text(page)
+    assert "What you’ll always get" in web_client.page_text(page)
 
 
 def test_preferences_are_saved_and_saving_again_changes_nothing(client):

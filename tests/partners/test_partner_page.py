@@ -126,7 +126,7 @@ def test_preview_has_the_logo_when_it_is_large_enough(client, width, is_shared):
     page = html(client)
     assert (f'<meta property="og:image" content="{SITE}{PAGE}logo.png">' in page) is is_shared
     assert (f'<meta property="og:image:width" content="{width}">' in page) is is_shared
-    assert ('content="The logo of Port Gate Logistics"' in page) is is_shared
+    assert ('content="Port Gate Logistics logo"' in page) is is_shared
     assert ("art/share.png" in page) is not is_shared
     assert "logo" not in page.partition("<body>")[2]  # a bakery and a bank look alike
 

@@ -100,7 +100,7 @@ def test_tampered_field_values_are_refused(subtests, token):
         ("schools", ["x"], "Choose schools from the list."),
         ("schools", ["9" * 30], "Choose schools from the list."),
         ("note", "x" * 501, "at most 500 characters"),
-        ("note", "bell \x07", "cannot be read"),
+        ("note", "bell \x07", "can’t read"),
         ("note", "nul \x00", "Null characters are not allowed."),
     ]:
         with subtests.test(field=field, value=value, error=error):
@@ -160,18 +160,18 @@ def test_invalid_profile_contact_and_signature_are_refused(subtests, token):
     for field, value, error in [
         ("name", "", "Enter your organization’s name."),
         ("name", "x" * 121, "at most 120 characters"),
-        ("name", "Buy at www.example.com", "Leave out web and email addresses"),
+        ("name", "Buy at www.example.com", "Remove any web or email address"),
         ("sector", "pirates", "Select a valid choice."),
         ("size", "9", "Select a valid choice."),
         ("description", "x" * 1001, "at most 1000 characters"),
         ("phone", "2" * 31, "at most 30 characters"),
         ("address", "a\nb", "on one line"),
-        ("address", "\ufffd", "cannot be read"),
+        ("address", "\ufffd", "can’t read"),
         ("contact-name", "", "Enter the contact person’s name."),
         ("contact-role", "x" * 101, "at most 100 characters"),
         ("contact-phone", "a\x00", "Null characters are not allowed."),
         ("contact-language", "fr", "Select a valid choice."),
-        ("sign-name", "see www.example.com", "Leave out web and email addresses"),
+        ("sign-name", "see www.example.com", "Remove any web or email address"),
         ("sign-name", "x" * 101, "at most 100 characters"),
     ]:
         with subtests.test(field=field, value=value, error=error):
@@ -185,7 +185,7 @@ def test_all_errors_are_shown_together(token):
     )
     response = submit(token, wrong)
     resent_form = check_errors(response, "at most 500 characters", "Enter your name to sign.")
-    assert "6 answers need another look" in web_client.page_text(response)
+    assert "There’s a problem with 6 answers" in web_client.page_text(response)
     assert web_client.page_text(response).count(HOW_MANY) == 4
     assert resent_form["website"] == "x"
 

@@ -74,12 +74,12 @@ def test_signup_submitted_twice_saves_two_requests():
     [
         ("organization", "", "Enter your organization’s name."),
         ("organization", "x" * 121, "at most 120 characters"),
-        ("organization", "Buy at www.example.com", "Leave out web and email addresses"),
+        ("organization", "Buy at www.example.com", "Remove any web or email address"),
         ("organization", "A\nB", "on one line"),
         ("name", " ", "Enter your name."),
         ("name", "Al\x00ma", "Null characters are not allowed."),
         ("email", "", "Enter your email address."),
-        ("email", "alma@example", "This address has no dot after the @ sign."),
+        ("email", "alma@example", "Enter an email address with a dot after the @ sign"),
         ("email", "alma@example.org\nBcc: ben@example.com", "on one line"),
     ],
 )
@@ -88,7 +88,7 @@ def test_invalid_signup_shows_the_error_and_keeps_other_answers(field, typed, er
     page = response.content.decode()
     assert response.status_code == 422
     assert web_client.page_text(response).count(error) == 2  # at the field, and in the summary
-    assert "One answer needs another look" in page
+    assert "There’s a problem with 1 answer" in page
     assert f'href="#id_{field}"' in page
     for name, value in DATA.items():
         assert name == field or f'value="{value}"' in page

@@ -29,7 +29,7 @@ def test_forms_ask_not_to_name_students(language):
     rsvp = factories.rsvp(event, size=2)
     invitation = factories.invite(event, factories.person("Ina Vite"))
     request = factories.pledge_request()
-    request_text = {"en": "don't name students", "es": "no escriba nombres de estudiantes"}[language]
+    request_text = {"en": "don’t name students", "es": "no escriba nombres de estudiantes"}[language]
     pages = {
         event.get_absolute_url(): 3,
         rsvp.get_absolute_url(): 1,

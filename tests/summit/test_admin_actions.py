@@ -57,7 +57,7 @@ def waitlisted_without_seats(event: Event) -> Rsvp:
 
 REASON = {"reason": "The superintendent asked"}
 ALREADY_EMAILED = "1 personal link was emailed in the last 10 minutes, so we didn’t send it again."
-EVENT_OVER = "This event is over or was cancelled, so nothing can be changed now."
+EVENT_OVER = "This event is over or was canceled, so nothing can be changed."
 # Action, row, data, message, seats afterward, newest email, message when repeated, message when the event is over.
 CASES = [
     (
@@ -78,7 +78,7 @@ CASES = [
         (2, 0),
         "confirmed",
         ALREADY_DONE,
-        "This event does not take RSVPs",
+        "This event isn’t taking RSVPs",
     ),
     (
         "promote_rsvps",
@@ -193,7 +193,7 @@ def test_action_still_applies_to_other_rows_when_one_was_deleted(
     [
         ("cancel_rsvps", ALREADY_DONE),
         ("promote_rsvps", ALREADY_DONE),
-        ("move_rsvps_to_waitlist", "This RSVP is cancelled."),
+        ("move_rsvps_to_waitlist", "This RSVP is canceled."),
     ],
 )
 def test_action_on_rsvp_canceled_in_the_meantime_changes_nothing(staff, action, expected_message):
@@ -255,7 +255,7 @@ def test_promoting_names_the_party_that_did_not_fit(staff):
     factories.save_event(event)
     assert shown_messages(run_action(staff, "promote_rsvps", large, fits)) == [
         "Seats confirmed for 1 RSVP.",
-        f"RSVP {large.code}: Only 1 seat is free, and this party waits for 3.",
+        f"RSVP {large.code}: Only 1 seat is available, and this party is waiting for 3.",
     ]
     assert snapshots.seats(event) == [("Seated", 1, 0), ("Fits", 1, 0), ("Large", 0, 3)]
 
@@ -329,7 +329,7 @@ def test_refusals_for_the_same_reason_share_one_message(staff):
     factories.end_event(event)
     names = ", ".join(str(rsvp) for rsvp in rsvps[:MAX_NAMES])
     assert shown_messages(run_action(staff, "cancel_rsvps", *rsvps)) == [
-        f"{names} and {30 - MAX_NAMES} more: This event is over, so nothing can be changed now."
+        f"{names} and {30 - MAX_NAMES} more: This event is over, so nothing can be changed."
     ]
 
 
@@ -380,7 +380,7 @@ def test_concurrent_promotions_give_the_last_seat_once():
         ]
     )
     left_out = event.rsvps.get(waitlisted_seats=1)
-    for sentence in ("Seats confirmed for 1 RSVP.", f"RSVP {left_out.code}: No seat is free right now."):
+    for sentence in ("Seats confirmed for 1 RSVP.", f"RSVP {left_out.code}: No seats are available right now."):
         assert sum(sentence in page for page in pages) == 1
     assert sorted(row[1:] for row in snapshots.seats(event)) == [(0, 0), (0, 1), (1, 0)]
     assert sum(email.startswith("promoted") for email in snapshots.emails()) == 1

@@ -71,7 +71,7 @@ def test_adding_is_allowed_after_rsvp_closes_but_not_after_the_event(staff):
     factories.end_event(event)
     response = add(staff, event, email="late@example.org")
     assert response.status_code == 200
-    assert "This event does not take RSVPs now." in web_client.page_text(response)
+    assert "This event isn’t taking RSVPs right now." in web_client.page_text(response)
     assert Rsvp.objects.count() == 1
 
 
@@ -80,8 +80,8 @@ def test_adding_is_allowed_after_rsvp_closes_but_not_after_the_event(staff):
     ("fields", "error"),
     [
         ({"email": "ALMA.REYES@example.org"}, "This email already has an RSVP for this event."),
-        ({"email": "alma"}, "An address has one @ sign."),
-        ({"size": "7"}, "A party here is one to 6 people."),
+        ({"email": "alma"}, "Enter an email address with one @ sign"),
+        ({"size": "7"}, "A party can have 1 to 6 people."),
         ({"size": "0"}, "greater than or equal to 1"),
         ({"size": "1.5"}, "Enter a whole number."),
         ({"size": "9" * 5000}, "Enter a whole number."),
@@ -182,7 +182,7 @@ def test_size_change_after_the_event_is_refused(staff):
     factories.end_event(event)
     response = change(staff, rsvp, size="1")
     assert response.status_code == 200
-    assert "This event does not take RSVPs now." in web_client.page_text(response)
+    assert "This event isn’t taking RSVPs right now." in web_client.page_text(response)
     assert snapshots.seats(event) == [("Alma Reyes", 2, 0)]
 
 

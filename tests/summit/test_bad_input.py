@@ -53,11 +53,11 @@ def test_invalid_party_size_is_refused(client, event, size):
     check_error(send(client, event, size=size), "Choose a number from 1 to 6.")
 
 
-ONE_AT, NO_DOT = "An address has one @ sign.", "This address has no dot after the @ sign."
-HALF, ONE_LINE, UNREADABLE = "This address is not complete.", "Please write this on one line.", "cannot be read"
+ONE_AT, NO_DOT = "Enter an email address with one @ sign", "Enter an email address with a dot after the @ sign"
+HALF, ONE_LINE, UNREADABLE = "Enter a complete email address", "Enter this on one line.", "can’t read"
 LONG = "Ensure this value has at most 254 characters"
 EMAILS = {
-    "empty": ("", "Write your e-mail address"),
+    "empty": ("", "Enter your email, like name@example.org."),
     "no at": ("alma", ONE_AT),
     "two ats": ("alma@home@example.org", ONE_AT),
     "two addresses": ("alma@example.org,ben@example.org", ONE_AT),
@@ -146,7 +146,7 @@ def test_empty_form_reports_missing_answers(client, event):
     response = send_raw(client, event, "")
     page = web_client.page_text(response)
     assert response.status_code == 422
-    assert "Three answers need another look" in page
+    assert "There’s a problem with 3 answers" in page
     assert Rsvp.objects.count() == 0
 
 
@@ -286,7 +286,7 @@ def test_too_many_fields_get_400(client, event):
 
 def test_file_in_place_of_a_text_field_counts_as_missing(client, event):
     fields = web_client.rsvp_form() | {"name": SimpleUploadedFile("a.txt", b"x")}
-    check_error(client.post(event.get_absolute_url(), fields), "Write your name, so that we can greet you.")
+    check_error(client.post(event.get_absolute_url(), fields), "Enter your name.")
 
 
 # Around the form --------------------------------------------------------------------------------------------------

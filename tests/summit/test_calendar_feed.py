@@ -73,16 +73,16 @@ def test_events_page_shows_rsvp_status_of_each_event(client):
     page = web_client.page_text(client.get(PAGE))
     for expected in (
         "7 seats left.",
-        "Every seat is taken: there is a waiting list.",
-        "RSVP opens on March 5.",
-        "RSVP is closed.",
-        "This event will not take place.",
+        "Every seat is taken, but you can join the waitlist.",
+        "RSVPs open on March 5.",
+        "RSVPs are closed.",
+        "This event is canceled.",
     ):
         assert page.count(expected) == 1, expected
 
 
 def test_events_page_without_events_says_so(client):
-    assert "No event has a date yet." in web_client.page_text(client.get(PAGE))
+    assert "No events are scheduled yet." in web_client.page_text(client.get(PAGE))
 
 
 def test_events_page_links_to_feed_and_home_page_links_to_events_page(client, settings):

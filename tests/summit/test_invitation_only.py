@@ -27,7 +27,7 @@ def test_page_shows_the_event_without_form_or_capacity_and_is_noindex(client):
     assert "For invited partners." in page
     assert "Partner kick-off" in page
     assert "University of the Pacific" in page
-    assert "The mail that invites you has a link of your own." in page
+    assert "Your invitation email has a personal link." in page
     assert "7771" not in page
     assert 'name="email"' not in response.content.decode()
     assert 'content="noindex"' in response.content.decode()
@@ -36,9 +36,9 @@ def test_page_shows_the_event_without_form_or_capacity_and_is_noindex(client):
 @pytest.mark.parametrize(
     ("fields", "text"),
     [
-        ({"rsvp_opens_at": NOW + timedelta(days=2)}, "Answers open on "),
-        ({"rsvp_closes_at": NOW - timedelta(days=1)}, "Answers are closed."),
-        ({"canceled_at": NOW}, "This gathering will not take place"),
+        ({"rsvp_opens_at": NOW + timedelta(days=2)}, "RSVPs open on "),
+        ({"rsvp_closes_at": NOW - timedelta(days=1)}, "RSVPs are closed."),
+        ({"canceled_at": NOW}, "This event is canceled"),
     ],
     ids=["soon", "closed", "cancelled"],
 )
@@ -48,9 +48,9 @@ def test_page_says_if_rsvp_is_upcoming_or_closed_or_the_event_is_canceled(client
 
 def test_cached_page_is_not_served_after_rsvp_closes(client):
     event = invitation_only_event()
-    assert "Answers are closed." not in web_client.page_text(client.get(event.get_absolute_url()))
+    assert "RSVPs are closed." not in web_client.page_text(client.get(event.get_absolute_url()))
     factories.close_rsvp(event)
-    assert "Answers are closed." in web_client.page_text(client.get(event.get_absolute_url()))
+    assert "RSVPs are closed." in web_client.page_text(client.get(event.get_absolute_url()))
 
 
 def test_rsvp_on_the_public_page_is_refused_and_changes_nothing(client):
@@ -60,7 +60,7 @@ def test_rsvp_on_the_public_page_is_refused_and_changes_nothing(client):
     for email in ("new@example.org", "alma.reyes@example.org"):
         response = client.post(event.get_absolute_url(), web_client.rsvp_form(email=email))
         assert response.status_code == 409
-        assert "How to answer" in web_client.page_text(response)
+        assert "How to RSVP" in web_client.page_text(response)
     assert snapshots.tables(exclude=IGNORED_TABLES) == before
 
 

@@ -88,12 +88,12 @@ def test_accepting_for_a_full_event_waitlists_the_party(invited):
 
 @pytest.mark.parametrize("size", [0, 7])
 def test_accepting_with_an_invalid_party_size_is_refused(invited, size):
-    assert rule_error(accept, invited, size=size) == "A party here is one to 6 people."
+    assert rule_error(accept, invited, size=size) == "A party can have 1 to 6 people."
 
 
 def test_accepting_after_rsvp_closes_is_refused(invited):
     factories.close_rsvp(invited.event)
-    assert rule_error(accept, invited) == "This event does not take RSVPs now."
+    assert rule_error(accept, invited) == "This event isn’t taking RSVPs right now."
 
 
 def test_accepting_again_after_rsvp_closes_returns_the_same_rsvp(invited):
@@ -147,7 +147,7 @@ def test_accepted_rsvp_keeps_the_contacts_organization_despite_a_typed_name(invi
 
 
 def test_reserving_without_an_invitation_at_invitation_only_event_is_refused(invited):
-    expected = "This event is for invited partners. To answer, use the link in your invitation."
+    expected = "This event is by invitation. To RSVP, use the link in your invitation."
     assert rule_error(seats.reserve, factories.unsaved_rsvp(invited.event, "Stranger"), size=1) == expected
 
 
@@ -199,7 +199,7 @@ def test_decline_message_is_truncated_to_500_characters(invited):
 @pytest.mark.parametrize("change", [factories.close_rsvp, factories.mark_event_canceled, factories.end_event])
 def test_declining_after_rsvp_closes_or_event_is_canceled_or_over_is_refused(invited, change):
     change(invited.event)
-    assert rule_error(responses.decline_invitation, invited, "No.") == "This event does not take RSVPs now."
+    assert rule_error(responses.decline_invitation, invited, "No.") == "This event isn’t taking RSVPs right now."
 
 
 # Change of mind --------------------------------------------------------------------------------------------------
@@ -243,7 +243,7 @@ def test_accepting_again_after_declining_is_refused_once_rsvp_closes(invited):
     accept(invited)
     responses.decline_invitation(invited)
     factories.close_rsvp(invited.event)
-    assert rule_error(accept, invited) == "This event does not take RSVPs now."
+    assert rule_error(accept, invited) == "This event isn’t taking RSVPs right now."
 
 
 def test_accepted_guest_can_decline_after_rsvp_closes(invited):
@@ -258,7 +258,7 @@ def test_accepted_guest_can_decline_after_rsvp_closes(invited):
 def test_accepted_guest_cannot_decline_once_the_event_is_over_or_canceled(invited, change):
     accept(invited)
     change(invited.event)
-    expected = "This event is over or was cancelled, so nothing can be changed now."
+    expected = "This event is over or was canceled, so nothing can be changed."
     assert rule_error(responses.decline_invitation, invited) == expected
 
 

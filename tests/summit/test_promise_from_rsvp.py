@@ -59,7 +59,7 @@ def test_known_partner_sees_that_the_link_was_emailed_but_not_the_link(rsvp, cli
     assert (response.status_code, response["Location"]) == (302, rsvp.get_absolute_url())
     rsvp_page = client.get(rsvp.get_absolute_url())
     assert (
-        "This address is a partner’s already. Its link to the promises is on the way by mail."
+        "This email already belongs to a partner. We’re emailing it the link to its promises."
         in web_client.page_text(rsvp_page)
     )
     for start in PledgeRequest.objects.all():

@@ -101,13 +101,13 @@ def test_reserve_does_not_use_reserved_seats():
 @pytest.mark.parametrize("size", [0, -1, 7, 10**30])
 def test_reserve_with_an_invalid_party_size_is_refused(size):
     event = factories.event(max_party_size=6)
-    with pytest.raises(seats.PartyOutOfBounds, match=r"^A party here is one to 6 people\.$"):
+    with pytest.raises(seats.PartyOutOfBounds, match=r"^A party can have 1 to 6 people\.$"):
         factories.rsvp(event, size=size)
     assert (Rsvp.objects.count(), Guest.objects.count(), snapshots.emails()) == (0, 0, [])
 
 
 def test_reserve_for_two_is_refused_when_max_party_size_is_one():
-    with pytest.raises(seats.PartyOutOfBounds, match=r"^A party here is one person\.$"):
+    with pytest.raises(seats.PartyOutOfBounds, match=r"^Each RSVP for this event is for one person\.$"):
         factories.rsvp(factories.event(max_party_size=1), size=2)
 
 
@@ -206,7 +206,7 @@ CLOSED = {
 @pytest.mark.parametrize("fields", CLOSED.values(), ids=CLOSED)
 def test_reserve_is_refused_when_the_event_takes_no_rsvps(fields):
     event = factories.event(**fields)
-    with pytest.raises(seats.RsvpClosed, match=r"^This event does not take RSVPs now\.$"):
+    with pytest.raises(seats.RsvpClosed, match=r"^This event isn’t taking RSVPs right now\.$"):
         factories.rsvp(event)
     assert (Rsvp.objects.count(), snapshots.emails()) == (0, [])
 

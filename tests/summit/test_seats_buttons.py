@@ -15,7 +15,7 @@ BUTTONS = {
 }
 
 
-# Bring one more -----------------------------------------------------------------------------------------------------
+# Add a guest --------------------------------------------------------------------------------------------------------
 
 
 def test_grow_party_twice_grows_it_once():
@@ -101,7 +101,7 @@ def test_take_available_seats_takes_some_and_keeps_waiting_for_the_rest():
 def test_take_available_seats_is_refused_when_no_seat_is_free():
     _event, waitlisted = waitlist_closed(2, free=0)
     before = snapshots.tables()
-    with pytest.raises(seats.NotEnoughSeats, match=r"^No seat is free right now\.$"):
+    with pytest.raises(seats.NotEnoughSeats, match=r"^No seats are available right now\.$"):
         seats.take_available_seats(waitlisted)
     assert snapshots.tables() == before
 
@@ -110,7 +110,7 @@ def test_take_available_seats_is_refused_while_the_waitlist_is_open():
     event = factories.event(capacity=2)
     factories.rsvp(event, "First", size=4)
     second = factories.rsvp(event, "Second", size=3)
-    with pytest.raises(seats.RsvpClosed, match="moves by itself"):
+    with pytest.raises(seats.RsvpClosed, match="still filling seats from the waitlist"):
         seats.take_available_seats(second)
     assert snapshots.seats(event) == [("First", 0, 4), ("Second", 0, 3)]
 

@@ -101,7 +101,7 @@ def test_reinstate_with_an_invalid_party_size_or_after_closing_is_refused():
 def test_canceled_rsvp_cannot_be_changed(change):
     rsvp = seats.cancel(factories.rsvp(factories.event()))
     before = snapshots.tables()
-    with pytest.raises(seats.RsvpClosed, match=r"^This RSVP is cancelled\.$"):
+    with pytest.raises(seats.RsvpClosed, match=r"^This RSVP is canceled\.$"):
         change(rsvp)
     assert snapshots.tables() == before
 

@@ -134,7 +134,7 @@ def test_nothing_changes_once_the_event_is_over_or_canceled(stop):
         lambda: seats.update_guests(rsvp, {guest.pk: {"name": "Late"}}),
         lambda: seats.promote_by_staff(rsvp),
     ):
-        with pytest.raises(seats.RsvpClosed, match=r"over or was cancelled"):
+        with pytest.raises(seats.RsvpClosed, match=r"over or was canceled"):
             change()
     assert snapshots.tables() == before
 

@@ -167,7 +167,7 @@ def test_promoting_by_staff_without_enough_seats_is_refused():
     event = factories.event(capacity=1)
     waitlisted = factories.rsvp(event, "Waits", size=2)
     before = snapshots.tables()
-    with pytest.raises(seats.NotEnoughSeats, match=r"^Only 1 seat is free, and this party waits for 2\.$"):
+    with pytest.raises(seats.NotEnoughSeats, match=r"^Only 1 seat is available, and this party is waiting for 2\.$"):
         seats.promote_by_staff(waitlisted)
     assert snapshots.tables() == before
 
@@ -263,11 +263,11 @@ def test_overbooked_seats_that_are_waitlisted_are_not_overbooked_any_more():
 def test_moving_is_refused_for_canceled_rsvps_and_past_or_canceled_events():
     event, other = factories.event(), factories.event()
     rsvp, canceled_rsvps = factories.rsvp(event), seats.cancel(factories.rsvp(other))
-    with pytest.raises(seats.RsvpClosed, match="This RSVP is cancelled"):
+    with pytest.raises(seats.RsvpClosed, match="This RSVP is canceled"):
         seats.move_to_waitlist(canceled_rsvps)
     for end in (factories.end_event, factories.mark_event_canceled):
         end(event)
-        with pytest.raises(seats.RsvpClosed, match="This event is over or was cancelled"):
+        with pytest.raises(seats.RsvpClosed, match="This event is over or was canceled"):
             seats.move_to_waitlist(rsvp)
     assert snapshots.seats(event) == [("Alma Reyes", 1, 0)]
 

@@ -68,10 +68,10 @@ def test_year_shows_the_pledge_in_each_state(pledge):
     draft = factories.draft_pledge("Delta Growers", "delta@example.org")
     assert "Draft Your promises for 2027–28 This is a draft." in page(draft)
     factories.close_year()
-    assert "This school year is closed: what you signed stands as it is." in page(pledge)
-    assert "Closed Nothing can be promised now" in page(draft)
+    assert "This school year is closed. Your signed promises stay as they are." in page(pledge)
+    assert "Closed You can’t make promises right now" in page(draft)
     factories.pledge_year(2028)
-    assert "Not promised yet Your promises for 2028–29" in page(pledge)
+    assert "Not started Your promises for 2028–29" in page(pledge)
 
 
 def test_year_shows_each_contacts_answer(pledge):
@@ -83,11 +83,11 @@ def test_year_shows_each_contacts_answer(pledge):
     seats.cancel(accept(invite(event, dee)))
     text = page(pledge)
     for expected in (
-        "Alma Reyes Invited, not answered yet",
+        "Alma Reyes Invited, no answer yet",
         "Ben Ochoa Confirmed, 3 seats",
-        "Cleo Cannot come",
+        "Cleo Can’t come",
         "Dee Canceled",
-        "Mail me my invitation",
+        "Email me my invitation",
     ):
         assert expected in text, expected
     assert "A private word" not in text
@@ -97,11 +97,11 @@ def test_year_shows_coming_public_events_with_an_rsvp_link(pledge):
     factories.event(title="Open gathering")
     text = page(pledge)
     assert "Open gathering" in text
-    assert "Save your seats (Open gathering)" in text
+    assert "Save my seats (Open gathering)" in text
     factories.rsvp(Event.objects.get(), email="ALMA@example.org", size=2)
     text = page(pledge)
     assert "Alma Reyes Confirmed, 2 seats" in text
-    assert "Save your seats" not in text
+    assert "Save my seats" not in text
 
 
 def test_year_shows_an_invitation_answered_by_an_rsvp_made_elsewhere(pledge):
@@ -110,7 +110,7 @@ def test_year_shows_an_invitation_answered_by_an_rsvp_made_elsewhere(pledge):
     factories.rsvp(event, email="alma@example.org", size=2)
     text = page(pledge)
     assert "Alma Reyes Confirmed, 2 seats" in text
-    assert "not answered yet" not in text
+    assert "no answer yet" not in text
 
 
 def test_year_lists_their_past_events_of_this_school_year(pledge):
@@ -124,7 +124,7 @@ def test_year_lists_their_past_events_of_this_school_year(pledge):
     assert "Earlier this school year" in text
     assert "Fall breakfast" in text
     assert "Alma Reyes 2 seats" in text
-    for other in ("Years ago", "Not theirs", "Mail me my link"):
+    for other in ("Years ago", "Not theirs", "Email me my link"):
         assert other not in text
 
 
@@ -146,7 +146,7 @@ def test_year_shows_no_data_of_others_and_no_other_links(pledge):
 
 
 def test_year_without_events_says_so(pledge):
-    assert "No event has a date yet. Invitations come by mail." in page(pledge)
+    assert "No events are scheduled yet. Invitations come by email." in page(pledge)
 
 
 def test_year_is_linked_from_the_pledge_and_its_thank_you_page(client, pledge):

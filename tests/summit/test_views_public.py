@@ -52,15 +52,15 @@ def test_landing_full_shows_how_many_wait_and_offers_the_waitlist(client):
     factories.rsvp(event)
     factories.rsvp(event, "Waits", size=3)
     page = landing(client)
-    assert "All taken 3 people are waiting for a seat." in page
+    assert "All taken 3 people are on the waitlist." in page
     assert "Every seat is taken right now." in page
-    assert "Put us on the list" in page
+    assert page.count("Join the waitlist") == 3  # in the hero, over the form and on its button
 
 
 def test_page_of_a_past_summit_links_to_the_coming_one(client):
     past, upcoming = factories.event(**PAST), factories.event()
     page = client.get(past.get_absolute_url()).content.decode()
-    assert "The next summit has a date already." in page
+    assert "the next summit is already on the calendar." in page
     assert f'href="{upcoming.get_absolute_url()}"' in page
     factories.mark_event_canceled(upcoming)
     assert upcoming.get_absolute_url() not in client.get(past.get_absolute_url()).content.decode()
@@ -69,12 +69,12 @@ def test_page_of_a_past_summit_links_to_the_coming_one(client):
 @pytest.mark.parametrize(
     ("fields", "expected"),
     [
-        ({"rsvp_opens_at": NOW + HOUR}, "RSVP is not open yet"),
-        ({"rsvp_closes_at": NOW - HOUR}, "RSVP is closed"),
+        ({"rsvp_opens_at": NOW + HOUR}, "RSVPs aren’t open yet"),
+        ({"rsvp_closes_at": NOW - HOUR}, "RSVPs are closed"),
         (PAST, "Thank you for coming."),
-        ({"canceled_at": NOW}, "This gathering will not take place"),
-        ({"is_published": False}, "The next summit has no date yet."),
-        ({"kind": "gathering"}, "The next summit has no date yet."),
+        ({"canceled_at": NOW}, "This event is canceled"),
+        ({"is_published": False}, "The next summit doesn’t have a date yet"),
+        ({"kind": "gathering"}, "The next summit doesn’t have a date yet"),
     ],
     ids=["soon", "closed", "past", "cancelled", "hidden", "other kind"],
 )
@@ -83,13 +83,13 @@ def test_landing_without_open_rsvps_says_so_and_shows_no_form(client, fields, ex
     page = landing(client)
     assert expected in page
     assert "Save my seats" not in page
-    assert "Put us on the list" not in page
+    assert "Join the waitlist" not in page
     assert 'name="email"' not in client.get("/imagine/").content.decode()
     assert 'name="email"' not in client.get("/imagine/").content.decode()
 
 
 def test_landing_without_any_event(client):
-    assert "The next summit has no date yet." in landing(client)
+    assert "The next summit doesn’t have a date yet" in landing(client)
 
 
 def test_landing_shows_a_canceled_summit_only_if_there_is_no_other(client):
@@ -162,7 +162,7 @@ def test_find_rsvp_answers_the_same_for_known_and_unknown_addresses(client, djan
         unknown = find_rsvp(client, "nobody@example.org")
     assert known_response["Location"] == unknown["Location"] == "/imagine/rsvp/found/"
     assert (known_response.status_code, known_response.content) == (unknown.status_code, unknown.content) == (302, b"")
-    assert "If this address has an RSVP, its link is on the way." in web_client.page_text(
+    assert "If you have an RSVP for an upcoming event, its link is on its way." in web_client.page_text(
         client.get("/imagine/rsvp/found/")
     )
 
@@ -212,11 +212,11 @@ def test_find_rsvp_request_answered_twice_emails_once(client):
 @pytest.mark.parametrize(
     ("email", "expected"),
     [
-        ("", "Write the e-mail address that you gave."),
-        ("alma", "An address has one @ sign."),
-        ("alma@example", "no dot after the @ sign"),
-        ("alma@-", "no dot after the @ sign"),
-        ("@example.org", "This address is not complete."),
+        ("", "Enter the email you used to RSVP, like name@example.org."),
+        ("alma", "Enter an email address with one @ sign"),
+        ("alma@example", "Enter an email address with a dot after the @ sign"),
+        ("alma@-", "Enter an email address with a dot after the @ sign"),
+        ("@example.org", "Enter a complete email address"),
     ],
 )
 def test_find_rsvp_with_an_incomplete_address_says_what_is_missing(client, email, expected):

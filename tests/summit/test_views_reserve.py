@@ -62,7 +62,7 @@ def test_rsvp_page_says_that_the_email_may_take_a_while():
     response = web_client.visitor(event).post(event.get_absolute_url(), web_client.rsvp_form(), follow=True)
     page = web_client.page_text(response)
     assert "You have 1 seat" in page
-    assert "A mail to alma@example.org is on its way. It may take a while; what this page says counts already." in page
+    assert "An email to alma@example.org is on its way. This page is already up to date." in page
 
 
 def test_rsvp_repeated_in_the_same_browser_saves_one_and_sends_one_email():
@@ -100,7 +100,7 @@ def test_duplicate_rsvp_from_another_browser_only_emails_the_link(other):
             event.get_absolute_url(), web_client.rsvp_form(name="Eve", email="aLmA@Example.org", size="4")
         )
         assert response.status_code == 409
-        assert "This address has an RSVP already" in web_client.page_text(response)
+        assert "This email already has an RSVP" in web_client.page_text(response)
         assert rsvp.token not in response.content.decode()
     assert snapshots.tables(exclude=("mail.Message", "core.RateLimitCount")) == before
     link = Message.objects.get(kind="rsvp_link")
@@ -122,7 +122,7 @@ def test_browser_is_redirected_to_the_rsvp_it_made_for_an_hour():
 def test_repeated_rsvp_with_different_data_says_it_was_not_saved():
     event = factories.event()
     browser = web_client.visitor(event)
-    notice = "What you just sent wasn't saved; here's what we have."
+    notice = "What you just sent wasn’t saved; here’s what we have."
     for changed, shows_notice in (({}, False), ({}, False), ({"size": "2"}, True), ({"name": "Alma R."}, True)):
         page = browser.post(event.get_absolute_url(), web_client.rsvp_form(**changed), follow=True)
         assert (notice in web_client.page_text(page)) == shows_notice
@@ -172,7 +172,7 @@ def test_more_guest_names_than_the_party_size_is_an_error():
     event = factories.event()
     response = web_client.visitor(event).post(event.get_absolute_url(), web_client.rsvp_form(size="1", guest_2="Ben"))
     assert response.status_code == 422
-    assert "You named 1 guest beside you. Choose how many you are, or take a name out." in web_client.page_text(
+    assert "You named 1 guest besides yourself. Change the number of people or remove a name." in web_client.page_text(
         response
     )
     assert not Rsvp.objects.exists()
@@ -202,9 +202,9 @@ def test_rsvp_in_spanish_is_answered_in_spanish():
 @pytest.mark.parametrize(
     ("fields", "expected"),
     [
-        ({"rsvp_closes_at": timezone.now() - HOUR}, "RSVP is closed"),
-        ({"rsvp_opens_at": timezone.now() + HOUR}, "RSVP is not open yet"),
-        ({"canceled_at": timezone.now()}, "This gathering will not take place"),
+        ({"rsvp_closes_at": timezone.now() - HOUR}, "RSVPs are closed"),
+        ({"rsvp_opens_at": timezone.now() + HOUR}, "RSVPs aren’t open yet"),
+        ({"canceled_at": timezone.now()}, "This event is canceled"),
     ],
     ids=["closed", "soon", "cancelled"],
 )
@@ -230,7 +230,7 @@ def test_rsvp_with_invalid_input_keeps_the_input_and_links_to_the_errors():
     response = web_client.visitor(event).post(event.get_absolute_url(), fields)
     page = response.content.decode()
     assert response.status_code == 422
-    assert "Two answers need another look" in page
+    assert "There’s a problem with 2 answers" in page
     assert '<a href="#id_email">' in page
     assert '<a href="#id_size_0">' in page
     for data in ('value="Alma Reyes"', 'value="alma"', 'value="Delta &lt;Bakery&gt;"', 'value="Ben"'):

@@ -35,17 +35,17 @@ def test_rsvp_page_in_each_state(client):
     waitlisted_rsvp = factories.rsvp(event, "Cleo", size=2)
     canceled = seats.cancel(factories.rsvp(event, "Dee"))
     assert "Confirmed You have 2 seats" in page(client, confirmed)
-    assert "Waiting list You have 1 seat and are waiting for 2 more" in page(client, partly_confirmed)
-    assert "Waiting list You’re on the waitlist for 2 seats" in page(client, waitlisted_rsvp)
-    assert "Cancelled Your RSVP is cancelled" in page(client, canceled)
-    assert "You can come back" in page(client, canceled)
+    assert "Partly confirmed You have 1 seat and are waiting for 2 more" in page(client, partly_confirmed)
+    assert "Waitlisted You’re on the waitlist for 2 seats" in page(client, waitlisted_rsvp)
+    assert "Canceled Your RSVP is canceled" in page(client, canceled)
+    assert "You can RSVP again" in page(client, canceled)
     factories.mark_event_canceled(event)
-    assert "Cancelled This event will not take place" in page(client, confirmed)
+    assert "Canceled This event is canceled" in page(client, confirmed)
     Event.objects.update(canceled_at=None)
     factories.end_event(event)
     assert "Thank you This event is over" in page(client, confirmed)
     for rsvp in (confirmed, waitlisted_rsvp, canceled):
-        assert "Save names" not in page(client, rsvp)
+        assert "Save changes" not in page(client, rsvp)
 
 
 def test_rsvp_page_shows_only_its_own_party(client):
@@ -65,9 +65,9 @@ def test_rsvp_page_shows_only_its_own_party(client):
     ("state", "expected"),
     [
         ("queued", "is on its way"),
-        ("sent", "We wrote to alma.reyes@example.org."),
-        ("rejected", "Our mail to alma.reyes@example.org was refused."),
-        ("failed", "Our mail to alma.reyes@example.org was refused."),
+        ("sent", "We emailed alma.reyes@example.org."),
+        ("rejected", "Our email to alma.reyes@example.org didn’t go through."),
+        ("failed", "Our email to alma.reyes@example.org didn’t go through."),
     ],
 )
 def test_rsvp_page_shows_the_state_of_the_newest_email(client, state, expected):
@@ -95,7 +95,7 @@ def test_change_party_saves_names_and_needs_and_can_be_repeated(client):
         ("Ben", "no nuts", "interpreter"),
     ]
     assert snapshots.emails() == ["confirmed 1 REQUEST"]
-    assert "Names and needs were saved." in page(client, rsvp)
+    assert "Names and needs saved." in page(client, rsvp)
 
 
 def test_change_party_with_invalid_input_saves_nothing_and_keeps_the_input(client):
@@ -110,7 +110,7 @@ def test_change_party_with_invalid_input_saves_nothing_and_keeps_the_input(clien
     response = post(client, "change_party", rsvp, **fields, grow="3")
     html = response.content.decode()
     assert response.status_code == 422
-    assert "Write your name, so that we can greet you." in html
+    assert "Enter your name." in html
     assert 'value="Ben"' in html
     assert "x" * 201 in html
     assert snapshots.tables(exclude=IGNORED_TABLES) == before
@@ -191,7 +191,7 @@ def test_growing_past_max_party_size_shows_an_error(client):
     rsvp = factories.rsvp(factories.event(), size=2)
     before = snapshots.tables(exclude=IGNORED_TABLES)
     post(client, "change_party", rsvp, grow="7")
-    assert "A party here is one to 6 people." in page(client, rsvp)
+    assert "A party can have 1 to 6 people." in page(client, rsvp)
     assert snapshots.tables(exclude=IGNORED_TABLES) == before
 
 
@@ -213,7 +213,7 @@ def test_renaming_the_contact_renames_the_rsvp(client):
     post(client, "change_party", rsvp, **{f"guest-{rsvp.guests.get().pk}-name": "Alma López"})
     rsvp.refresh_from_db()
     assert rsvp.name == "Alma López"
-    assert "At the door, say Alma López" in page(client, rsvp)
+    assert "At check-in, give Alma López" in page(client, rsvp)
 
 
 def test_available_seats_can_be_taken_after_the_waitlist_has_closed(client):
@@ -224,15 +224,15 @@ def test_available_seats_can_be_taken_after_the_waitlist_has_closed(client):
         factories.rsvp(event, "Two"),
     )
     factories.stop_promotion(event)
-    assert "The waiting list does not move by itself any more." in page(client, first)
+    assert "We’ve stopped filling seats from the waitlist." in page(client, first)
     assert "Take the" not in page(client, first)
     seats.cancel(seated)
-    assert "Take the 2 free seats" in page(client, first)
+    assert "Take the 2 available seats" in page(client, first)
     for _twice in range(2):
         post(client, "change_party", first, take="1")
     assert snapshots.seats(event) == [("Seated", 0, 0), ("First", 2, 1), ("Two", 0, 1)]
     post(client, "change_party", second, take="1")
-    assert "No seat is free right now." in page(client, second)
+    assert "No seats are available right now." in page(client, second)
 
 
 @pytest.mark.slow
@@ -258,7 +258,9 @@ def test_cancel_asks_for_confirmation_and_cancels_once(client):
     rsvp, waitlisted = factories.rsvp(event, size=2), factories.rsvp(event, "Waits")
     address = reverse("cancel_rsvp", args=[rsvp.token])
     before = snapshots.tables()
-    assert "Yes, cancel all 2 seats" in web_client.page_text(client.get(address))
+    text = web_client.page_text(client.get(address))
+    for expected in ("Cancel your RSVP?", "You’ll give up your 2 seats.", "People on the waitlist may get your place"):
+        assert expected in text
     assert snapshots.tables() == before
     for _twice in range(2):
         post(client, "cancel_rsvp", rsvp)
@@ -266,6 +268,42 @@ def test_cancel_asks_for_confirmation_and_cancels_once(client):
     assert snapshots.emails(rsvp) == ["confirmed 1 REQUEST", "canceled 2 CANCEL"]
     assert snapshots.emails(waitlisted) == ["waitlisted 1", "promoted 2 REQUEST"]
     assert client.get(address)["Location"] == rsvp.get_absolute_url()
+
+
+def test_cancel_page_says_only_what_is_so(client):
+    event = factories.event(capacity=3)
+    alone = factories.rsvp(event)
+    address = reverse("cancel_rsvp", args=[alone.token])
+    text = web_client.page_text(client.get(address))
+    assert "You’ll give up your seat." in text
+    assert "People on the waitlist" not in text  # no one is waiting
+    assert "you’ll join the end of the waitlist" in text
+    waitlisted = factories.rsvp(event, "Waits", size=3)
+    assert "People on the waitlist may get your place" in web_client.page_text(client.get(address))
+    waitlist_address = reverse("cancel_rsvp", args=[waitlisted.token])
+    text = web_client.page_text(client.get(waitlist_address))
+    assert "Leave the waitlist? " in text
+    assert "You’ll give up your place on the waitlist." in text
+    assert "People on the waitlist" not in text
+    factories.stop_promotion(event)
+    factories.close_rsvp(event)
+    text = web_client.page_text(client.get(address))
+    assert "People on the waitlist" not in text  # seats aren't filled from it anymore
+    assert "RSVPs are closed, so you won’t be able to RSVP again." in text
+
+
+def test_page_of_a_party_of_one_on_the_waitlist_does_not_speak_of_several(client):
+    event = factories.event(capacity=1)
+    factories.rsvp(event)
+    one, two = factories.rsvp(event, "One"), factories.rsvp(event, "Two", size=2)
+    choices = (
+        "Take seats as they open up",
+        "once there’s room for everyone you’re waiting for",
+        "Add your guests’ names",
+    )
+    assert [choice in page(client, one) for choice in choices] == [False, False, False]
+    assert "Don’t want to wait?" in page(client, one)
+    assert [choice in page(client, two) for choice in choices] == [True, True, True]
 
 
 def test_reinstate_clicked_twice_reinstates_once(client):
@@ -287,7 +325,7 @@ def test_reinstate_without_a_number_gets_400(client, size):
 def test_reinstate_with_an_invalid_party_size_shows_an_error(client, size):
     rsvp = seats.cancel(factories.rsvp(factories.event()))
     post(client, "reinstate_rsvp", rsvp, size=size)
-    assert "A party here is one to 6 people." in page(client, rsvp)
+    assert "A party can have 1 to 6 people." in page(client, rsvp)
     rsvp.refresh_from_db()
     assert rsvp.status == "canceled"
 
@@ -315,9 +353,9 @@ def test_growing_after_rsvps_close_is_refused_but_shrinking_works(client):
     event = factories.event()
     rsvp = factories.rsvp(event, size=2)
     factories.close_rsvp(event)
-    assert "Bring one more" not in page(client, rsvp)
+    assert "Add a guest" not in page(client, rsvp)
     post(client, "change_party", rsvp, grow="3")
-    assert "This event does not take RSVPs now." in page(client, rsvp)
+    assert "This event isn’t taking RSVPs right now." in page(client, rsvp)
     post(client, "change_party", rsvp, remove=str(rsvp.guests.last().pk))
     assert snapshots.seats(event) == [("Alma Reyes", 1, 0)]
 

@@ -277,7 +277,7 @@ def test_rate_limited_requests_get_429_with_retry_after(client, scope, limit, se
     response = send(client, rsvp)
     assert response.status_code == 429
     assert 600 <= int(response["Retry-After"]) <= 630
-    assert "Please wait a moment" in web_client.page_text(response)
+    assert "Please try again later" in web_client.page_text(response)
     assert snapshots.tables(exclude=("core.RateLimitCount",)) == before
     other = Client(REMOTE_ADDR="192.0.2.9")
     assert send(other, rsvp).status_code != 429
