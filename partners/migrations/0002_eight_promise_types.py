@@ -2,8 +2,8 @@ from django.db import migrations
 
 CLEARANCE = {
     "needs_clearance": True,
-    "requirements": "Everyone who meets students alone needs a Be a Mentor account, fingerprints and a TB test. We will guide you; the badge lasts one school year.",
-    "requirements_es": "Quien se reúne a solas con estudiantes necesita una cuenta de Be a Mentor, huellas digitales y una prueba de tuberculosis. Le guiamos; la credencial dura un año escolar.",
+    "requirements": "Everyone who meets with students alone needs a Be A Mentor account, fingerprints, and a TB test. We’ll guide you through it. The badge lasts one school year.",
+    "requirements_es": "Quien se reúne a solas con estudiantes necesita una cuenta de Be A Mentor, huellas digitales y una prueba de tuberculosis. Le ayudamos con el trámite. La credencial dura un año escolar.",
 }
 
 # Community Relations' checklist, in its order. `work_based_learning` is the stage on California's continuum of work-based

@@ -38,7 +38,7 @@ def test_second_editor_sees_both_changes_and_who_made_them(pledge):
     submit(pledge.token, selected("tours", "8"), signature("Ben Ochoa"))
     text, page = conflict_page(post(pledge, second, selected("tours", "9", note="Ask us")))
     assert "Someone else saved changes while you were editing" in text
-    assert "Saved by Ben Ochoa on " in text
+    assert "m., Ben Ochoa saved changes." in text
     expected = "Theirs: 8 visits; wherever it is needed most Yours: 9 visits; wherever it is needed most; Ask us"
     assert f"You both changed these. The page below shows your version. Host tours and field trips {expected}" in text
     assert (page[f"{field_prefix('tours')}-quantity"], page[f"{field_prefix('tours')}-note"]) == ("9", "Ask us")
@@ -73,7 +73,7 @@ def test_changes_made_only_by_the_first_editor_are_kept(pledge):
     assert "You both changed these" not in text
     assert "Collaborate with teachers : 12 hours; 1–3, 4–6" in text
     assert "Be mentors and role models : not promised" in text
-    assert "phone : 209 555 0100" in text
+    assert "Phone : 209 555 0100" in text
     assert (page["website"], page["wants_listing"], page["contact-phone"]) == (
         *("https://example.org", "on"),
         "209 555 0100",
@@ -89,8 +89,8 @@ def test_profile_changed_by_both_editors_shows_both_values(pledge):
     second = untouched(pledge.token)
     submit(pledge.token, name="Port Gate, Inc.", sector="labor")
     text, page = conflict_page(post(pledge, second, {"name": "Port Gate LLC", "sector": "nonprofit"}))
-    assert "name Theirs: Port Gate, Inc. Yours: Port Gate LLC" in text
-    assert "sector Theirs: Labor Yours: Nonprofit" in text
+    assert "Name Theirs: Port Gate, Inc. Yours: Port Gate LLC" in text
+    assert "Sector Theirs: Labor Yours: Nonprofit" in text
     assert (page["name"], page["sector"]) == ("Port Gate LLC", "nonprofit")
 
 
@@ -116,7 +116,7 @@ def test_profile_changed_by_staff_shows_the_conflict_page(pledge, staff):
     form = web_client.form_fields(staff.get(edit)) | {"phone": "209 555 0199", "_save": "Save"}
     assert staff.post(edit, form).status_code == 302
     text, page = conflict_page(post(pledge, second, selected("tours", "9")))
-    assert "Saved by our staff on " in text
+    assert "m., our staff saved changes." in text
     assert page["phone"] == "209 555 0199"
 
 
