@@ -71,7 +71,7 @@ def test_new_pledge_page_is_filled_in_and_offers_the_eight_promise_types():
 def test_types_that_need_clearance_show_the_requirements():
     page = text(factories.pledge_request().token)
     assert page.count("Requires volunteer clearance.") == 2
-    assert page.count("the badge lasts one school year.") == 2
+    assert page.count("The badge lasts one school year.") == 2
 
 
 def test_type_that_needs_insurance_says_so():
