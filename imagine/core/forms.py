@@ -1,5 +1,6 @@
 """Form fields for what people type."""
 
+import math
 import re
 import unicodedata
 
@@ -120,5 +121,6 @@ class SpreadsheetField(forms.FileField):
         file = super().clean(data, initial)
         if file and file.size > MAX_BYTES:
             message = _("This file is %(size)d MB, and the limit is %(most)d MB. Split it or save it as CSV.")
-            raise ValidationError(message % {"size": file.size // MEGABYTE, "most": MAX_BYTES // MEGABYTE})
+            size = math.ceil(file.size / MEGABYTE)
+            raise ValidationError(message % {"size": size, "most": MAX_BYTES // MEGABYTE})
         return file

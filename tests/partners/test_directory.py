@@ -417,7 +417,7 @@ def test_home_page_links_to_the_partner_list_and_the_pledge_page(client):
     page = web_client.page_html(client.get("/imagine/"))
     assert f'<a href="{DIRECTORY}">Partners</a>' in page
     assert '<a href="/imagine/promise/">Make a promise</a>' in page
-    assert f'<a href="{DIRECTORY}">See who promised what</a>' in page
+    assert f'<a href="{DIRECTORY}">See what our partners promised</a>' in page
     assert f'<a href="{DIRECTORY}" aria-current="page">Partners</a>' in html(client)
 
 

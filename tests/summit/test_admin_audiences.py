@@ -254,7 +254,7 @@ def test_file_that_is_too_large_is_refused(staff):
     audience = factories.audience()
     page = upload(staff, audience, b"E-mail\n" + b"a" * (10 * 2**20))
     assert page.status_code == 422
-    assert "at most 10 can be read" in web_client.page_text(page)
+    assert "This file is 11 MB, and the limit is 10 MB." in web_client.page_text(page)
 
 
 def test_upload_without_a_file_is_refused(staff):
