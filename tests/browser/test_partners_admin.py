@@ -144,7 +144,7 @@ def test_school_promises_are_reached_by_filter_and_coverage_without_scripts(visi
     sign_in(page)
     page.goto(f"{BASE}promise/?year=2027")
     page.get_by_label("School", exact=True).select_option("Weber Institute")
-    page.get_by_role("button", name="Show").click()
+    page.get_by_role("button", name="Apply filter").click()
     assert page.url.endswith(f"promise/?year=2027&school={school.pk}")
     expect(page.locator("#result_list tbody tr")).to_have_count(2)
     page.goto("/imagine/admin/")
