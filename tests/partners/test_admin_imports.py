@@ -85,7 +85,7 @@ def test_upload_page_lists_the_columns_that_are_read(staff):
     ("content", "name", "expected"),
     [
         (b"", "list.csv", "The submitted file is empty."),
-        (b"x" * (MAX_BYTES + 1), "list.csv", "This file is 10 MB, and the limit is 10 MB."),
+        (b"x" * (MAX_BYTES + 1), "list.csv", "This file is 11 MB, and the limit is 10 MB."),
     ],
 )
 def test_empty_or_oversized_file_is_refused(staff, content, name, expected):

@@ -288,5 +288,5 @@ def test_resending_a_reminder_while_the_partner_signs_is_refused():
     def sign():
         pledge_editing.sign_pledge(pledge.token, **data, name="Alma Reyes")
 
-    with run_before_query(sign, pattern=ROW_LOCK), pytest.raises(CannotResend, match="signed since"):
+    with run_before_query(sign, pattern=ROW_LOCK), pytest.raises(CannotResend, match="already signed"):
         queue.resend(message)
