@@ -25,7 +25,7 @@ PAGES = [
     ("coverage", "partners/promise/coverage/", 620),
     ("words", "mail/templateoverride/reminder_week/", 886),
 ]
-DOUBTS = [("merge", 1180), ("match", 700), ("import", 1085), ("organization", 1190)]
+DOUBTS = [("merge", 1430), ("match", 700), ("import", 1180), ("organization", 1190)]
 
 
 def main() -> None:
