@@ -62,6 +62,18 @@ def notifies_guests(before: Event, event: Event) -> bool:
 
 
 @transaction.atomic
+def publish_event(event: Event) -> bool:
+    """Make the event's page public. Return False if it is already."""
+    event = seats.lock_event(event.pk)
+    if event.is_published:
+        return False
+    event.is_published = True
+    event.save(update_fields=["is_published"])
+    audit.log_change(event, {"is_published": False}, {"is_published": True})
+    return True
+
+
+@transaction.atomic
 def cancel_event(event: Event) -> Event:
     """Cancel the event and notify every party. Unsent invitations and reminders are deleted. RSVPs stay as they are, as
     a record. Raise seats.RsvpClosed if the event is over. Safe to repeat."""

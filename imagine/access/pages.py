@@ -217,6 +217,7 @@ PAGES: dict[str, Access] = {
     "admin:summit_audience_history": Access(READERS, READERS),
     "admin:summit_audience_delete": Access(OFFICE, OFFICE),
     "admin:summit_audience_change": Access(READERS, OFFICE),
+    "admin:summit_event_preview": Access(READERS, NOBODY),
     "admin:summit_event_invite": Access(READERS, OFFICE),
     "admin:summit_event_invite_audience": Access(READERS, OFFICE),
     "admin:summit_event_changelist": Access(READERS, READERS),

@@ -6,13 +6,15 @@ from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.utils import unquote
 from django.contrib.admin.widgets import AdminSplitDateTime
+from django.core.exceptions import PermissionDenied
 from django.db import models, transaction
-from django.shortcuts import render
-from django.urls import reverse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext, ngettext_lazy
+from django.views.decorators.http import require_safe
 
 from imagine.core import audit
 from imagine.core.admin.actions import ActionsAdmin, Outcome, report_outcomes
@@ -25,6 +27,7 @@ from summit.emails import change_notice as change_notice_emails
 from summit.emails import rsvp as rsvp_emails
 from summit.invitations import change_notices
 from summit.models import Event, Rsvp
+from summit.views.public import event_context
 
 
 class DateAndTime(AdminSplitDateTime):
@@ -63,6 +66,13 @@ def invited_preview(event: Event) -> dict:
     return {"invited": invitations.count(), "notices": change_notice_emails.preview_change_notice(first)}
 
 
+def publication_outcome(event: Event) -> Outcome:
+    try:
+        return event_changes.publish_event(event)
+    except Event.DoesNotExist as error:
+        return error
+
+
 def cancellation_outcome(event: Event) -> Outcome:
     try:
         return event_changes.cancel_event(event).canceled_at != event.canceled_at
@@ -90,7 +100,7 @@ class EventAdmin(ActionsAdmin):
     date_hierarchy = "starts_at"
     prepopulated_fields = {"slug": ("title",)}
     readonly_fields = ("held_seats", "waitlisted_seats", "available_seats", "canceled_at", "history")
-    actions = ("cancel_events",)
+    actions = ("publish_events", "cancel_events")
     fieldsets = [
         (
             None,
@@ -142,8 +152,7 @@ class EventAdmin(ActionsAdmin):
         elif obj and obj.pk and not context["errors"]:  # errors are shown instead
             context["overview"] = event_page.event_overview(obj, request.user)
         if obj and obj.pk:
-            context["invite"] = self.invite(request, obj)
-            context["next_spring"] = self.next_spring(request, Event.objects.get(pk=obj.pk))  # without unsaved changes
+            context |= self.page_actions(request, Event.objects.get(pk=obj.pk))  # without unsaved changes
         context["copied"] = add and self.copied(request)
         return super().render_change_form(request, context, add, change, form_url, obj)
 
@@ -181,8 +190,35 @@ class EventAdmin(ActionsAdmin):
         }
         return render(request, "admin/summit/event/reschedule.html", page)
 
+    def page_actions(self, request, event: Event) -> dict:
+        """Return what the buttons above the form can do: URLs, or "" if the user may not or the event doesn't allow
+        it."""
+        may_change = self.has_change_permission(request, event)
+        guests = f"{reverse('admin:guests_xlsx')}?event__id__exact={event.pk}"
+        phone_rsvp = f"{reverse('admin:summit_rsvp_add')}?event={event.pk}"
+        return {
+            "preview": "" if event.is_published else reverse("admin:summit_event_preview", args=[event.pk]),
+            "may_publish": may_change and not event.is_published,
+            "may_cancel": may_change and event.is_editable,
+            "invite": self.invite(request, event),
+            "phone_rsvp": phone_rsvp if event.is_editable and request.user.has_perm("summit.add_rsvp") else "",
+            "guests": guests if request.user.has_perm("summit.view_rsvp") else "",
+            "next_spring": self.next_spring(request, event),
+        }
+
     def get_urls(self):
-        return [*invite_wizard.invite_urls(self), *super().get_urls()]
+        preview = self.admin_site.admin_view(require_safe(self.preview))
+        own = [path("<int:pk>/preview/", preview, name="summit_event_preview")]
+        return [*own, *invite_wizard.invite_urls(self), *super().get_urls()]
+
+    def preview(self, request, pk):
+        """Show the public page of an event that isn't published yet."""
+        event = get_object_or_404(self.get_queryset(request), pk=pk)
+        if not self.has_view_permission(request, event):
+            raise PermissionDenied
+        if event.is_published:
+            return redirect(event)
+        return render(request, "summit/preview.html", event_context(event) | {"is_preview": True})
 
     def invite(self, request, event: Event) -> str:
         """Return the URL of the invite page, or "" if the user may not open it."""
@@ -246,6 +282,18 @@ class EventAdmin(ActionsAdmin):
                 over,
             )
             self.message_user(request, message % {"n": over}, messages.WARNING)
+
+    @admin.action(description=_("Publish event"), permissions=["change"])
+    def publish_events(self, request, queryset):
+        outcomes = [(event, publication_outcome(event)) for event in queryset]
+        done = ngettext_lazy("%(number)d event published.", "%(number)d events published.", "number")
+        same = ngettext_lazy(
+            "%(number)d event was already published.", "%(number)d events were already published.", "number"
+        )
+        report_outcomes(self, request, outcomes, done, same)
+        if len(outcomes) == 1:
+            return redirect("admin:summit_event_change", outcomes[0][0].pk)
+        return None
 
     @admin.action(description=_("Cancel event and notify guests"), permissions=["change"])
     def cancel_events(self, request, queryset):

@@ -48,17 +48,21 @@ def get_published_event(events, slug: str) -> Event:
 
 
 def show_event(request: HttpRequest, event: Event | None, status: int = 200) -> HttpResponse:
+    page = event_context(event)
+    by_clock = event and (event.is_over, event.waitlist_is_open, event.accepts_rsvps, event.rsvp_is_closed)
+    facts = (page["state"], values_of(event), values_of(page["coming"]), by_clock)
+    return render_cached(request, "summit/landing.html", page, facts=facts, status=status)
+
+
+def event_context(event: Event | None) -> dict:
+    """Return what an event's public page shows."""
     state = page_state(event)
-    coming = Event.objects.public().coming_summit() if state in {"past", "canceled"} else None
-    page = {
+    return {
         "event": event,
         "state": state,
         "fields": empty_fields(get_language(), event.max_party_size) if state in {"open", "few", "full"} else None,
-        "coming": coming,
+        "coming": Event.objects.public().coming_summit() if state in {"past", "canceled"} else None,
     }
-    by_clock = event and (event.is_over, event.waitlist_is_open, event.accepts_rsvps, event.rsvp_is_closed)
-    facts = (state, values_of(event), values_of(coming), by_clock)
-    return render_cached(request, "summit/landing.html", page, facts=facts, status=status)
 
 
 def page_state(event: Event | None) -> str:

@@ -1,7 +1,10 @@
 """Editing events in the admin."""
 
+import re
+
 import pytest
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils.html import escape
 
@@ -166,6 +169,70 @@ def test_canceling_asks_for_confirmation_then_notifies_each_party_once(staff):
     factories.notify_guests()
     assert snapshots.emails(seated) == ["confirmed 1 REQUEST", "event_canceled 2 CANCEL"]
     assert snapshots.emails(waitlisted) == ["waitlisted 1", "event_canceled 2"]
+
+
+def button_labels(page) -> set[str]:
+    html = page.content.decode().partition('class="admin-actions"')[2].partition("</div>")[0]
+    return {text.strip() for text in re.findall(r"<(?:a|button)[^>]*>([^<]*)<", html)}
+
+
+def test_buttons_of_the_event_page_depend_on_the_event_and_the_role(staff):
+    event = factories.event(is_published=False)
+    always = {"Invite people", "Download guest list (Excel)", "Set up next spring’s summit"}
+    open_to_change = {"Add phone RSVP", "Cancel event"}
+    assert button_labels(staff.get(change_url(event))) == always | open_to_change | {"Preview", "Publish event"}
+    Event.objects.update(is_published=True)
+    assert button_labels(staff.get(change_url(event))) == always | open_to_change
+    factories.end_event(event)
+    assert button_labels(staff.get(change_url(event))) == always
+    reader = web_client.staff_client("view_event")
+    Event.objects.update(is_published=False)
+    assert button_labels(reader.get(change_url(event))) == {"Preview"}
+
+
+def test_event_is_published_by_its_button(staff):
+    event = factories.event(is_published=False)
+    press = {"action": "publish_events", "_selected_action": [event.pk]}
+    page = staff.post(LIST, press, follow=True)
+    assert page.redirect_chain == [(change_url(event), 302)]
+    assert "1 event published." in web_client.page_text(page)
+    assert Client().get(event.get_absolute_url()).status_code == 200
+    assert snapshots.changes(event) == [{"is_published": [False, True]}]
+    assert "1 event was already published." in web_client.page_text(staff.post(LIST, press, follow=True))
+    assert len(snapshots.changes(event)) == 1
+
+
+def test_event_is_canceled_from_its_page(staff):
+    event = factories.event()
+    page = staff.get(change_url(event)).content.decode()
+    form = page.partition('value="cancel_events"')[0].rpartition("<form")[2]
+    assert f'action="{LIST}"' in form
+    assert "Cancel this event?" in web_client.page_text(cancel_events(staff, event))
+
+
+@pytest.mark.parametrize("language", ["en", "es"])
+def test_unpublished_event_is_previewed_by_staff_only(staff, language):
+    event = factories.event(is_published=False)
+    url = f"{LIST}{event.pk}/preview/"
+    page = staff.get(url, headers={"accept-language": language})
+    band = {
+        "en": "This event isn’t published, so only staff can see this page. No one can RSVP yet.",
+        "es": "Este evento no está publicado: solo el personal puede ver esta página y todavía no se puede reservar.",
+    }
+    assert band[language].replace("’", "'") in web_client.page_text(page).replace("’", "'")
+    assert re.search(r'<button class="btn btn-primary btn-lg btn-wide"\s+disabled', page.content.decode())
+    assert 'content="noindex"' in page.content.decode()
+    assert "no-cache" in page["Cache-Control"]
+    assert staff.post(url).status_code == 405
+    assert Client().get(event.get_absolute_url()).status_code == 404
+    assert Client().get(url).status_code == 302
+    assert web_client.staff_client("view_rsvp").get(url).status_code == 403
+    assert staff.get(f"{LIST}999/preview/").status_code == 404
+
+
+def test_preview_of_a_published_event_leads_to_its_page(staff):
+    event = factories.event()
+    assert staff.get(f"{LIST}{event.pk}/preview/")["Location"] == event.get_absolute_url()
 
 
 def test_canceling_past_event_is_refused(staff):

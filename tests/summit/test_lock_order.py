@@ -75,6 +75,7 @@ ORDER = [
 def world() -> SimpleNamespace:
     """Two events and two organizations that share people, with some of everything."""
     world_data = SimpleNamespace(event=factories.event(slug="one", capacity=2), other_event=factories.event(slug="two"))
+    world_data.hidden = factories.event(slug="hidden", is_published=False)
     make_partners(world_data)
     make_guests(world_data)
     make_invitations(world_data)
@@ -272,6 +273,7 @@ RULES_BY_ROW: dict[str, dict[str, Callable[[SimpleNamespace], object]]] = {
     },
     "change or cancel an event": {
         "move an event": save_event,
+        "publish an event": lambda world_data: event_changes.publish_event(world_data.hidden),
         "cancel an event": lambda world_data: event_changes.cancel_event(world_data.moved),
     },
     "write pending notices": {
