@@ -218,6 +218,7 @@ class EventAdmin(ActionsAdmin):
             raise PermissionDenied
         if event.is_published:
             return redirect(event)
+        event.is_published = True  # not saved: the page says what it will say then
         return render(request, "summit/preview.html", event_context(event) | {"is_preview": True})
 
     def invite(self, request, event: Event) -> str:
