@@ -124,7 +124,7 @@ def test_new_user_sets_up_a_passkey_and_signs_in_with_it(visit, site, newcomer, 
 
 
 def test_session_timeout_warns_and_keeps_typed_text(visit, newcomer):
-    page = visit("en", 390)
+    page = visit("en", 390, cold=True)  # a clock stays in its tab
     page.clock.install()
     sign_in(page, newcomer)
     page.goto("/imagine/admin/privacy/hold/add/")
@@ -160,7 +160,7 @@ def test_session_timeout_warns_and_keeps_typed_text(visit, newcomer):
 
 
 def test_expired_page_stays_locked_when_a_colleague_signs_in(visit, newcomer):
-    page = visit("en", 1280)
+    page = visit("en", 1280, cold=True)
     page.clock.install()
     sign_in(page, newcomer)
     page.goto("/imagine/admin/privacy/hold/add/")
