@@ -1,6 +1,6 @@
 # Commands for people. `make demo` needs Python 3.11 or newer and a package index, nothing else.
 #   make demo [PORT=8001]   run the whole product on this machine   make demo-reset   start over with fresh demo data
-#   make test               run every test                          make quick        try each rule and page once
+#   make test               run the tests                           make quick        try each rule and page once
 #   make lint               check style, types, layout, settings    make bench        measure speed beside bare Django
 #   make pictures           retake the documents' pictures          make migrations   rewrite each 0001_initial
 #   make quick-image        run the fast tests on the image's Python    make test-bench   try each benchmark once

@@ -30,15 +30,15 @@ class Line:
 LINES = {
     line.key: line
     for line in (
-        Line("posts", "RSVP POSTs a second, 8 at once", "bare view", 0.4, 0.6, more_is_better=True),
+        Line("posts", "RSVP POSTs per second, 8 at once", "bare view", 0.4, 0.6, more_is_better=True),
         Line("tail", "their 99th percentile, 32 at once", "bare view", 2.5, 2.0),
         Line("many_rsvps", "RSVP POST with 2,000 RSVPs on the event", "the same with 20", 1.2, 1.05),
         Line("guards", "RSVP POST with limits, activity log and headers", "the same without", 1.05, 1.02),
         Line("race", "600 tries for 300 seats, 32 at once, exact: wall time", "bare view that sums", 2.5, 2.0),
-        Line("landing", "landing pages a second", "bare page, one read", 0.6, 0.7, more_is_better=True),
-        Line("directory", "pages of the partner list a second", "bare page, one read", 0.5, 0.6, more_is_better=True),
-        Line("partner", "partners' own pages a second", "bare page, one read", 0.5, 0.6, more_is_better=True),
-        Line("pledge", "pledges with eight promises saved a second", "bare view", 0.2, 0.4, more_is_better=True),
+        Line("landing", "landing pages per second", "bare page, one read", 0.6, 0.7, more_is_better=True),
+        Line("directory", "pages of the partner list per second", "bare page, one read", 0.5, 0.6, more_is_better=True),
+        Line("partner", "partners' own pages per second", "bare page, one read", 0.5, 0.6, more_is_better=True),
+        Line("pledge", "pledges with eight promises saved per second", "bare view", 0.2, 0.4, more_is_better=True),
         Line("csv", "guest list, 100,000 rows as CSV: time", "csv.writer over a cursor", 2.5, 2.0),
         Line("csv_memory", "guest list as CSV: memory growth", "", 8, 2, unit="MB"),
         Line("xlsx", "guest list, 100,000 rows as XLSX: time", "the CSV above", 10, 6),
@@ -52,8 +52,8 @@ LINES = {
         Line("import_memory", "import of 10,000 rows: memory growth", "", 150, 75, unit="MB"),
         Line("preview", "preview of an audience of 10,000: time of the page", "", 500, 250, unit="ms"),
         Line("person", "everything about a person among 100,000 emails: time of page and JSON", "", 5, 2, unit="s"),
-        Line("mail", "confirmations a minute through the worker", "bare Celery task", 0.5, 0.7, more_is_better=True),
-        Line("delay", "commit to the mail server's yes, 95%, 20 RSVPs a second", "", 1.0, 0.3, unit="s"),
+        Line("mail", "confirmations per minute through the worker", "bare Celery task", 0.5, 0.7, more_is_better=True),
+        Line("delay", "commit to the mail server's yes, 95%, 20 RSVPs per second", "", 1.0, 0.3, unit="s"),
         Line(
             "invitations",
             "10,000 invitations, emails per minute",

@@ -100,13 +100,13 @@ def parse_school_file(lines, header: list[str]) -> Iterator[SchoolRow]:
 def parse_school(line: int, cell: dict[str, str]) -> SchoolRow:
     code, name, level, charter = (cell[name] for name in COLUMNS)
     if not (len(code) == 14 and code.isascii() and code.isdigit()):
-        raise SchoolFileInvalid(line, f"the code must have exactly 14 digits, but is “{code}.”")
+        raise SchoolFileInvalid(line, f"the code must have exactly 14 digits, but is “{code}”.")
     if not name or len(name) > MAX_LENGTH_NAME or "\0" in name:
         raise SchoolFileInvalid(line, f"the name must have 1 to {MAX_LENGTH_NAME} characters.")
     if level not in School.Level.values:
-        raise SchoolFileInvalid(line, f"the level must be {' or '.join(School.Level.values)}, but is “{level}.”")
+        raise SchoolFileInvalid(line, f"the level must be {' or '.join(School.Level.values)}, but is “{level}”.")
     if charter not in {"yes", "no"}:
-        raise SchoolFileInvalid(line, f"charter must be yes or no, but is “{charter}.”")
+        raise SchoolFileInvalid(line, f"charter must be yes or no, but is “{charter}”.")
     return SchoolRow(code, name, level, charter == "yes")
 
 

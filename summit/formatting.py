@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from django.utils.translation import get_language, ngettext, pgettext
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
 from imagine.core.formatting import day, format_in_district, half_of_day, to_district_time
@@ -64,12 +64,7 @@ def hours(event: Event) -> str:
 
 def status_label(rsvp: Rsvp) -> str:
     """Return the status in a word or two: Confirmed"""
-    return {
-        Rsvp.Status.CONFIRMED: pgettext("RSVP", "Confirmed"),
-        Rsvp.Status.PARTIALLY_CONFIRMED: pgettext("RSVP", "Partly confirmed"),
-        Rsvp.Status.WAITLISTED: pgettext("RSVP", "Waitlisted"),
-        Rsvp.Status.CANCELED: pgettext("RSVP", "Canceled"),
-    }[Rsvp.Status(rsvp.status)]
+    return str(Rsvp.Status(rsvp.status).label)
 
 
 def seats_sentence(rsvp: Rsvp) -> str:

@@ -53,7 +53,7 @@ def mail_link_by_staff(rsvp: Rsvp) -> bool:
     """Email the link of an RSVP for staff. Raise seats.RsvpClosed if the event is over."""
     rsvp = seats.lock_rsvp(rsvp)
     if rsvp.event.is_over:
-        raise seats.RsvpClosed(_("This event is over, so its links can’t be emailed again."))
+        raise seats.RsvpClosed(_("This event is over, so we can’t resend its links."))
     is_emailed = mail_rsvp_link(rsvp, by_staff=True)
     if is_emailed:
         record_event(MailEventKind.EMAIL_RESENT, rsvp)

@@ -43,9 +43,8 @@ TRUE_BECAUSE: dict[str, list[str]] = {
         "When it’s your turn, the seat is yours and we email you right away.",
         "When it’s your turn, we’ll give you the seats that open up and email you right away.",
         "We’ll email you as soon as you have a seat.",
-        "You’ll get seats as they open up, even if it’s not all of them at once.",
-        "You’ll get your seats once there’s room for everyone you’re waiting for.",
-        "People on the waitlist may get your place right away.",
+        "People on the waitlist may get your seat right away.",
+        "People on the waitlist may get your seats right away.",
     ],
     "summit.seats.promotes_waitlist": [
         "After %(moment)s, we no longer fill seats from the waitlist.",
@@ -131,7 +130,7 @@ TRUE_BECAUSE: dict[str, list[str]] = {
         "New events and changes show up automatically.",
     ],
     "summit.partner_year.mail_own_link": [
-        "It shows your colleagues’ names and answers, but each person’s own link only goes to their own email.",
+        "Each person’s own link goes only to their own email.",
         "Yours goes to %(email)s.",
         "We’re emailing you your link.",
         "We emailed you this link not long ago.",

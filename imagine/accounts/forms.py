@@ -117,8 +117,8 @@ class AccountForm(forms.ModelForm):
         empty_label=None,
         widget=forms.RadioSelect,
         help_text=_(
-            "Community Relations can do everything except manage accounts. Viewer can view, and export up to 500 rows, "
-            "but can’t see food and access needs or sent email. Check-in desk has no pages yet."
+            "Community Relations can do everything except manage accounts. Viewer can view records and export up to "
+            "500 rows, but can’t see food and access needs or sent email. Check-in desk has no pages yet."
         ),
         error_messages={"required": _("Choose a role.")},
     )

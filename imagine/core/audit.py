@@ -137,9 +137,13 @@ def row_for_display(entry: AuditEntry, obj: Model, value_labels: dict) -> list[t
 def change_for_display(field: str, before, after, obj: Model, value_labels: dict) -> tuple[str, str, str]:
     """Return a field's label, its old and its new value. A field that no longer exists keeps its name."""
     fields = {known.name: known for known in obj._meta.fields}
-    label = fields[field].verbose_name if field in fields else EXTRA_LABELS.get(field, field)
     choices = dict(fields[field].flatchoices) if field in fields else value_labels.get(field, {})
-    return str(label), display_value(before, choices), display_value(after, choices)
+    return field_label(field, type(obj)), display_value(before, choices), display_value(after, choices)
+
+
+def field_label(name: str, model: type[Model]) -> str:
+    labels = {field.name: field.verbose_name for field in model._meta.fields}
+    return str(labels.get(name, EXTRA_LABELS.get(name, name)))
 
 
 def display_value(value, choices: dict) -> str:

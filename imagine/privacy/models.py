@@ -41,7 +41,7 @@ class Hold(models.Model):
         ]
 
     def __str__(self):
-        """Leave out the address, because Django's admin stores this in its log and in a cookie."""
+        """Leave out the address, because Django's admin stores this in its log and in messages."""
         return str(_("hold %(number)s")) % {"number": self.pk}
 
 

@@ -28,9 +28,9 @@ class RowAdmin(ActionsAdmin):
     parts = []  # the fieldsets without the change history
 
     def get_fieldsets(self, request, obj=None):
-        return [*self.parts, (_("History"), {"fields": ["history", "shown"]})] if obj else self.parts
+        return [*self.parts, (_("Change history"), {"fields": ["history", "shown"]})] if obj else self.parts
 
-    @admin.display(description=_("history"))
+    @admin.display(description=_("change history"))
     def history(self, row: checklist.Row) -> str:
         return audit.history_table(row)
 

@@ -147,7 +147,7 @@ class ContactAdmin(GuardedAdmin, ActionsAdmin):
         pages = [page for _receiver, page in contact_page_asked.send(Contact, contact=contact)]
         return format_html_join(" ", '<a href="{}">{}</a>', pages)
 
-    @admin.display(description=_("history"))
+    @admin.display(description=_("change history"))
     def history(self, contact: Contact) -> str:
         return audit.history_table(contact)
 
@@ -162,7 +162,7 @@ class ContactAdmin(GuardedAdmin, ActionsAdmin):
         return [
             (None, {"fields": ["owner", *person, *primary, "shown"]}),
             (_("Email"), {"fields": ["mail_status", "invitations"]}),
-            (_("History"), {"fields": ["history"]}),
+            (_("Change history"), {"fields": ["history"]}),
         ]
 
     def render_change_form(self, request, context, *args, **kwargs):

@@ -55,13 +55,12 @@ def coverage_context(found: Coverage) -> dict:
     promises = f"{reverse('admin:partners_promise_changelist')}?{urlencode({'state': 'signed', 'year': found.year.pk})}"
     return {
         "promise_types": [promise_type_column(column, promises) for column in found.promise_types],
-        "school_count": len(found.offered_schools),
-        "open_count": len(found.open_schools),
         "open_schools": schools_by_level(found.open_schools),
         "rows": [school_row(row, found, promises) for row in found.schools if row.promises],
         "anywhere": sum(column.anywhere for column in found.promise_types),
         "found": found,
         "promises": promises,
+        "open_had_promises": any(row.before for row in found.open_schools),
         "before": PledgeYear(school_year=found.year.pk - 1).school_years,
     }
 

@@ -93,11 +93,12 @@ def import_page(page: ImportAdmin, request: HttpRequest, pk: int) -> HttpRespons
         return handle_import_post(page, request, run)
     can_change = page.has_add_permission(request)
     context = import_context(page, request, _("Import of %(file)s") % {"file": run.file_name})
+    delimiter = run.format.get("delimiter", "")
     context |= {
         "run": run,
         "can_change": can_change,
         "columns": [(heading, column_label(field)) for heading, field in import_columns(run)],
-        "delimiter": DELIMITERS.get(run.format.get("delimiter", ""), run.format.get("delimiter", "")),
+        "delimiter": DELIMITERS.get(delimiter, delimiter),
     }
     if run.state == State.CHECKED:
         context |= check_context(run, request)

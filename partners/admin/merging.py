@@ -267,10 +267,12 @@ def contact_lines(plan: MergePlan) -> Iterator[ComparisonLine]:
     others = {contact.pk: contact for contact in theirs}
     for contact in mine:
         duplicate = others.get(duplicate_of.get(contact.pk))
-        after = gettext("one contact: %(email)s") % {"email": contact.email} if duplicate else gettext("stays")
-        in_words = contact_in_words(duplicate) if duplicate else NONE
-        dropped = dropped_details(contact, duplicate) if duplicate else ""
-        yield ComparisonLine("", contact_in_words(contact), in_words, after, dropped)
+        if duplicate is None:
+            yield ComparisonLine("", contact_in_words(contact), NONE, gettext("stays"))
+            continue
+        after = gettext("one contact: %(email)s") % {"email": contact.email}
+        dropped = dropped_details(contact, duplicate)
+        yield ComparisonLine("", contact_in_words(contact), contact_in_words(duplicate), after, dropped)
     has_primary = any(contact.is_primary for contact in mine)
     for contact in theirs:
         if contact.pk not in plan.duplicate_contacts:
@@ -298,7 +300,7 @@ def year_lines(mine: Pledge | None, theirs: Pledge | None, plan: MergePlan) -> d
     if not (mine and theirs):
         return year | {"after": gettext("moves unchanged") if theirs else gettext("stays unchanged"), "lines": []}
     merged = next(merged for merged in plan.pledge_merges if merged.leading.pk in (mine.pk, theirs.pk))
-    return year | {"after": merge_result(merged), "lines": list(promise_lines(merged, mine, year["year"]))}
+    return year | {"after": merge_result(merged), "lines": list(promise_lines(merged, mine))}
 
 
 def pledge_in_words(pledge: Pledge | None) -> str:
@@ -317,7 +319,7 @@ def merge_result(merged: PledgeMerge) -> str:
     return gettext("one draft")
 
 
-def promise_lines(merged: PledgeMerge, mine: Pledge, year: str) -> Iterator[ComparisonLine]:
+def promise_lines(merged: PledgeMerge, mine: Pledge) -> Iterator[ComparisonLine]:
     checklist = Checklist.of([*merged.leading_promises, *merged.merged_promises])
     leading, others = by_promise_type(merged.leading_promises), by_promise_type(merged.merged_promises)
     result = by_promise_type(merged.result)
@@ -326,11 +328,11 @@ def promise_lines(merged: PledgeMerge, mine: Pledge, year: str) -> Iterator[Comp
         if merged.leading is not mine:
             columns.reverse()
         after = promise_or_none(result.get(pk), checklist) if pk in result else gettext("only in the change history")
-        if pk in result and pk in others and others[pk] != result[pk]:
-            after = gettext("%(words)s (the other is in the change history)") % {"words": after}
         label, dropped = promise_type.localized_name, ""
         if pk in others and others[pk] != result.get(pk):
-            dropped = f"{label}, {year}: {promise_in_words(others[pk], checklist)}"
+            dropped = f"{label}, {mine.school_years}: {promise_in_words(others[pk], checklist)}"
+            if pk in result:
+                after = gettext("%(words)s (the other is in the change history)") % {"words": after}
         yield ComparisonLine(label, *columns, after, dropped)
 
 

@@ -142,7 +142,7 @@ class OrganizationAdmin(ActionsAdmin, ExportAdmin):
             (None, {"fields": [*profile, "shown"]}),
             (_("Directory"), {"fields": ["wants_listing", "listing_status", "picture", *logo]}),
             (_("Pledges and emails"), {"fields": ["pledges", "mail"]}),
-            (_("History"), {"fields": ["history"]}),
+            (_("Change history"), {"fields": ["history"]}),
         ]
 
     @admin.display(description=_("directory status"))
@@ -172,7 +172,7 @@ class OrganizationAdmin(ActionsAdmin, ExportAdmin):
     def mail(self, organization: Organization) -> str:
         return components.recent_emails(organization.pledges.order_by())
 
-    @admin.display(description=_("history"))
+    @admin.display(description=_("change history"))
     def history(self, organization: Organization) -> str:
         """Return the change history, including that of the contacts."""
         contacts = organization.contacts.all()

@@ -127,7 +127,7 @@ class PledgeAdmin(GuardedAdmin, ReadAdmin):
         ),
         (_("Promises"), {"fields": ["promises"]}),
         (_("Signed versions"), {"fields": ["versions"]}),
-        (_("Emails and history"), {"fields": ["mail", "history"]}),
+        (_("Emails and change history"), {"fields": ["mail", "history"]}),
     ]
 
     def get_queryset(self, request):
@@ -222,7 +222,7 @@ class PledgeAdmin(GuardedAdmin, ReadAdmin):
     def mail(self, pledge: Pledge) -> str:
         return components.recent_emails([pledge])
 
-    @admin.display(description=_("history"))
+    @admin.display(description=_("change history"))
     def history(self, pledge: Pledge) -> str:
         return audit.history_table(pledge)
 

@@ -251,5 +251,5 @@ class Contact(models.Model):
         indexes = [models.Index(Lower("email"), name="contact_by_email")]
 
     def __str__(self):
-        """Return no personal data, because the admin stores this in its log and in a cookie."""
+        """Return no personal data, because the admin stores this in its log and in messages."""
         return str(_("contact %(number)s")) % {"number": self.pk}

@@ -1,5 +1,5 @@
 // Refreshes the progress of a mailing or an import while a worker is busy. Without scripts there is a link for it.
-// If the page has a status line for screen readers, the progress is read out at most every 10 seconds.
+// The status line, for screen readers, says the progress at most every 10 seconds.
 const REFRESH_MS = 2000;
 const ANNOUNCE_MS = 10000;
 const section = document.getElementById("progress");
@@ -7,8 +7,9 @@ const announcement = document.getElementById("progress-status");
 let announcedAt = Date.now();
 
 const announce = () => {
-  if (!announcement || Date.now() - announcedAt < ANNOUNCE_MS) return;
-  announcement.textContent = section.querySelector("label").textContent.trim().replace(/\s+/g, " ");
+  if (Date.now() - announcedAt < ANNOUNCE_MS) return;
+  const label = section.querySelector("label"); // an import has none before it is counted
+  announcement.textContent = label ? label.textContent.trim().replace(/\s+/g, " ") : "";
   announcedAt = Date.now();
 };
 

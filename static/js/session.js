@@ -13,9 +13,9 @@
     const response = await fetch(dialog.dataset.url, {method, headers});
     if (!response.ok) throw new Error(response.status);
     const {seconds, user, token} = await response.json();
-    const isSame = user === dialog.dataset.user; // a colleague who signed in meanwhile neither sees nor sends this page
+    const isSame = user === dialog.dataset.user; // a colleague who signed in since neither sees nor sends this page
     endsAt = Date.now() + (isSame ? seconds * 1000 : 0);
-    for (const input of isSame ? tokens : []) input.value = token; // signing in anew changed it
+    for (const input of isSame ? tokens : []) input.value = token; // signing in again changed it
   };
 
   const show = (state) => {
@@ -37,7 +37,7 @@
     if (left > 0) timer = setTimeout(check, left > WARNING ? left - WARNING : left + 500);
   };
 
-  // Another tab may have been used meanwhile, so the server is asked first.
+  // Another tab may have been used in the meantime, so the server is asked first.
   const check = async () => {
     try {
       await ask("GET");

@@ -53,7 +53,7 @@ class EventAdminForm(ConcurrentEditForm):
         elif ends and "ends_at" in self.changed_data and self.leaves_guests_behind(ends):
             self.add_error(
                 "ends_at",
-                _("This time has passed, and guests have RSVP’d. To notify them, cancel the event in the event list."),
+                _("This time has passed, and guests have RSVP’d. To notify them, use “Cancel event” above."),
             )
         if opens and closes and closes <= opens:
             self.add_error("rsvp_closes_at", _("Choose a closing time after RSVPs open."))

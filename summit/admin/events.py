@@ -11,7 +11,6 @@ from django.db import models, transaction
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path, reverse
 from django.utils import timezone
-from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext, ngettext_lazy
 from django.views.decorators.http import require_safe
@@ -23,6 +22,7 @@ from imagine.core.errors import RuleViolation
 from summit import event_changes, school_year, seats
 from summit.admin import event_page, invite_wizard
 from summit.admin.event_form import NOTHING_SAVED, EventAdminForm
+from summit.admin.rsvp_actions import apply_one_by_one
 from summit.emails import change_notice as change_notice_emails
 from summit.emails import rsvp as rsvp_emails
 from summit.invitations import change_notices
@@ -38,7 +38,7 @@ class DateAndTime(AdminSplitDateTime):
 
     def label_inputs(self, field: str) -> None:
         for widget, label in zip(self.widgets, (_("%(field)s, date"), _("%(field)s, time")), strict=True):
-            widget.attrs["aria-label"] = label % {"field": capfirst(field)}
+            widget.attrs["aria-label"] = label % {"field": field}
 
 
 def cancellation_preview(event: Event) -> dict:
@@ -64,13 +64,6 @@ def invited_preview(event: Event) -> dict:
         return {"invited": 0}
     first.event = event
     return {"invited": invitations.count(), "notices": change_notice_emails.preview_change_notice(first)}
-
-
-def publication_outcome(event: Event) -> Outcome:
-    try:
-        return event_changes.publish_event(event)
-    except Event.DoesNotExist as error:
-        return error
 
 
 def cancellation_outcome(event: Event) -> Outcome:
@@ -191,8 +184,8 @@ class EventAdmin(ActionsAdmin):
         return render(request, "admin/summit/event/reschedule.html", page)
 
     def page_actions(self, request, event: Event) -> dict:
-        """Return what the buttons above the form can do: URLs, or "" if the user may not or the event doesn't allow
-        it."""
+        """Return what the buttons above the form do: URLs, "" for those not shown, and whether the user may publish or
+        cancel the event."""
         may_change = self.has_change_permission(request, event)
         guests = f"{reverse('admin:guests_xlsx')}?event__id__exact={event.pk}"
         phone_rsvp = f"{reverse('admin:summit_rsvp_add')}?event={event.pk}"
@@ -218,7 +211,7 @@ class EventAdmin(ActionsAdmin):
             raise PermissionDenied
         if event.is_published:
             return redirect(event)
-        event.is_published = True  # not saved: the page says what it will say then
+        event.is_published = True  # not saved, so that the page shows what it will show once published
         return render(request, "summit/preview.html", event_context(event) | {"is_preview": True})
 
     def invite(self, request, event: Event) -> str:
@@ -286,7 +279,7 @@ class EventAdmin(ActionsAdmin):
 
     @admin.action(description=_("Publish event"), permissions=["change"])
     def publish_events(self, request, queryset):
-        outcomes = [(event, publication_outcome(event)) for event in queryset]
+        outcomes = list(apply_one_by_one(event_changes.publish_event, queryset))
         done = ngettext_lazy("%(number)d event published.", "%(number)d events published.", "number")
         same = ngettext_lazy(
             "%(number)d event was already published.", "%(number)d events were already published.", "number"

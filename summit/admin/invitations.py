@@ -178,6 +178,6 @@ class InvitationAdmin(ReadOnlyMixin, GuardedAdmin, ActionsAdmin, ExportAdmin):
         mails = invitation.messages.defer("body_text", "body_html", "ics")
         return render_to_string("admin/partners/recent_emails.html", {"mails": mails})
 
-    @admin.display(description=_("changes"))
+    @admin.display(description=_("change history"))
     def history(self, invitation: Invitation) -> str:
         return audit.history_table(invitation, value_labels={"answer": dict(Answer.choices)})

@@ -1,16 +1,19 @@
 """Admin actions on RSVPs. Each goes through the rules and reports the outcome per RSVP."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 from django.contrib import admin, messages
+from django.core.exceptions import ObjectDoesNotExist
+from django.db.models import Model
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext_lazy
 
 from imagine.core.admin.actions import Outcome, report_outcomes
 from imagine.core.audit import MAX_LENGTH_REASON
 from imagine.core.errors import RuleViolation
+from partners.admin.components import LINKS_SENT, LINKS_SENT_RECENTLY
 from summit import attendance, rsvp_links, seats
-from summit.models import Rsvp
 
 
 @admin.action(description=_("Cancel RSVPs"), permissions=["change"])
@@ -52,13 +55,8 @@ def move_rsvps_to_waitlist(page, request, rsvps):
 
 @admin.action(description=_("Email personal link again"), permissions=["change"])
 def resend_links(page, request, rsvps):
-    done = ngettext_lazy("%(number)d personal link emailed.", "%(number)d personal links emailed.", "number")
-    same = ngettext_lazy(
-        "%(number)d personal link was emailed in the last 10 minutes, so we didn’t send it again.",
-        "%(number)d personal links were emailed in the last 10 minutes, so we didn’t send them again.",
-        "number",
-    )
-    report_outcomes(page, request, apply_one_by_one(rsvp_links.mail_link_by_staff, rsvps), done, same)
+    outcomes = apply_one_by_one(rsvp_links.mail_link_by_staff, rsvps)
+    report_outcomes(page, request, outcomes, LINKS_SENT, LINKS_SENT_RECENTLY)
 
 
 @admin.action(description=_("Replace personal link and email the new one"), permissions=["link"])
@@ -79,14 +77,14 @@ def mark_no_shows(page, request, rsvps):
     report_outcomes(page, request, apply_one_by_one(attendance.mark_no_show, rsvps), done)
 
 
-def apply_one_by_one(action: Callable[[Rsvp], object], rsvps: Iterable[Rsvp]) -> Iterable[tuple[Rsvp, Outcome]]:
+def apply_one_by_one(action: Callable[[Any], object], rows: Iterable[Model]) -> Iterator[tuple[Model, Outcome]]:
     """Like seats.apply_to_many, for actions that free no seats."""
-    for rsvp in rsvps:
+    for row in rows:
         try:
-            outcome = action(rsvp) is not False
-        except (RuleViolation, Rsvp.DoesNotExist) as error:
+            outcome = action(row) is not False
+        except (RuleViolation, ObjectDoesNotExist) as error:
             outcome = error
-        yield rsvp, outcome
+        yield row, outcome
 
 
 ACTIONS = (

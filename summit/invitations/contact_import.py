@@ -139,7 +139,7 @@ def contact_rows(sheet: Sheet, rejected: list[SkippedRow]) -> Iterator[ContactRo
             continue
         number += 1
         if number > MAX_ROWS:
-            message = _("The file has more than %(most)s rows. Split it into smaller files.")
+            message = _("This file has more than %(most)s rows. Split it into smaller files.")
             raise Unreadable(message % {"most": f"{MAX_ROWS:,}"})
         parsed = ParsedRow()
         values = parse_contact({name: row[column] for column, name in columns.items() if column < len(row)}, parsed)

@@ -194,7 +194,7 @@ class Invitation(PersonalLink):
         ]
 
     def __str__(self):
-        """Without name or address: Django's admin keeps it in its log and in a cookie."""
+        """Leave out name and address, because Django's admin stores this in its log and in messages."""
         return str(_("Invitation %(number)s")) % {"number": self.pk}
 
     def get_absolute_url(self):

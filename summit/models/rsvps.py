@@ -179,7 +179,7 @@ class Rsvp(FormLink):
         ]
 
     def __str__(self):
-        """Without name or address: Django's admin keeps it in its log and in a cookie."""
+        """Leave out name and address, because Django's admin stores this in its log and in messages."""
         return f"RSVP {self.code}"
 
     def get_absolute_url(self):

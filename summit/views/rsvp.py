@@ -164,7 +164,7 @@ def cancel_rsvp(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
         if rsvp.canceled_at or not rsvp.event.is_editable:
             return redirect(rsvp)
         event = rsvp.event
-        others_wait = event.waitlist_is_open and event.rsvps.waitlist().exclude(pk=rsvp.pk).exists()
+        others_wait = rsvp.held_seats and event.waitlist_is_open and event.rsvps.waitlist().exclude(pk=rsvp.pk).exists()
         return render(request, "summit/cancel.html", {"rsvp": rsvp, "event": event, "others_wait": others_wait})
     wait_for_rsvp_email(rsvp)  # counts it; canceling is never refused
     try:
@@ -210,7 +210,6 @@ def promise_from_rsvp(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
         messages.success(
             request, _("This email already belongs to a partner. We’re emailing it the link to its promises.")
         )
-    if pledge_request is None:
         return redirect(rsvp)
     return redirect("pledge", pledge_request.browser_token)
 

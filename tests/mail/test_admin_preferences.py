@@ -107,7 +107,7 @@ def test_suppression_is_cleared_from_page_and_list(staff):
     action_data = {"action": "clear_bounces", "_selected_action": [one.pk, other.pk]}
     page = web_client.page_text(staff.post(LIST, action_data, follow=True))
     assert "1 address marked as working." in page
-    assert "1 was already done." in page
+    assert "1 needed no change." in page
     assert not EmailPreference.objects.filter(suppressed_at__isnull=False).exists()
     assert EmailPreference.objects.get(pk=one.pk).suppression_reason == ""
 
@@ -121,7 +121,7 @@ def test_address_is_marked_as_bouncing_from_page_and_list(staff):
     action_data = {"action": "mark_bounces", "_selected_action": [one.pk, other.pk]}
     text = web_client.page_text(staff.post(LIST, action_data, follow=True))
     assert "1 address marked as bouncing" in text
-    assert "1 was already done" in text
+    assert "1 needed no change" in text
     reasons = set(EmailPreference.objects.values_list("suppression_reason", flat=True))
     assert reasons == {"marked by staff"}
 

@@ -17,7 +17,7 @@ from partners.pledges import editing as pledge_editing
 from partners.pledges import page_state, promises
 from partners.pledges import years as pledge_years
 from tests import factories, snapshots, web_client
-from tests.summit.test_admin_actions import ALREADY_DONE, GONE, IGNORED_TABLES, shown_messages
+from tests.summit.test_admin_actions import GONE, IGNORED_TABLES, NEEDED_NO_CHANGE, shown_messages
 
 pytestmark = pytest.mark.django_db
 
@@ -138,12 +138,12 @@ def test_retired_promise_type_stays_on_pledges_but_is_not_offered(staff):
     assert snapshots.promised_amounts(pledge) == {"tours": 6}
     assert not PromiseType.objects.active().filter(pk=promise_type.pk).exists()
     before = snapshots.tables(exclude=IGNORED_TABLES)
-    assert shown_messages(run_action(staff, KINDS, "retire_rows", promise_type)) == [ALREADY_DONE]
+    assert shown_messages(run_action(staff, KINDS, "retire_rows", promise_type)) == [NEEDED_NO_CHANGE]
     assert snapshots.tables(exclude=IGNORED_TABLES) == before
     assert shown_messages(run_action(staff, KINDS, "unretire_rows", promise_type)) == [
         "1 restored. Partners can choose it again."
     ]
-    assert shown_messages(run_action(staff, KINDS, "unretire_rows", promise_type)) == [ALREADY_DONE]
+    assert shown_messages(run_action(staff, KINDS, "unretire_rows", promise_type)) == [NEEDED_NO_CHANGE]
     assert [change.actor_name for change in AuditEntry.objects.about(promise_type)] == [
         "staff",
         "staff",
@@ -178,7 +178,7 @@ def test_school_can_only_be_retired_and_brought_back(staff):
     assert shown_messages(run_action(staff, SCHOOLS, "retire_rows", school)) == [
         "1 retired. Partners can’t choose it anymore."
     ]
-    assert shown_messages(run_action(staff, SCHOOLS, "retire_rows", school)) == [ALREADY_DONE]
+    assert shown_messages(run_action(staff, SCHOOLS, "retire_rows", school)) == [NEEDED_NO_CHANGE]
     assert snapshots.changes(school) == [
         {"is_retired": [False, True]},
         {"is_retired": [True, False]},
@@ -283,7 +283,7 @@ def test_opening_closing_and_reopening_a_school_year_are_idempotent(staff):
         year.refresh_from_db()
         assert year.is_open is is_open
         before = snapshots.tables(exclude=IGNORED_TABLES)
-        assert shown_messages(run_action(staff, YEARS, action, year)) == [ALREADY_DONE]
+        assert shown_messages(run_action(staff, YEARS, action, year)) == [NEEDED_NO_CHANGE]
         assert snapshots.tables(exclude=IGNORED_TABLES) == before
     assert snapshots.changes(PledgeYear(pk=2028)) == [
         {"opens_on": [today(30).isoformat(), today().isoformat()]},

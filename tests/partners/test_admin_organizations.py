@@ -13,7 +13,7 @@ from partners.models import Contact, DuplicateCandidate, Logo, Organization
 from partners.organizations import contacts, profiles
 from partners.pledges import editing as pledge_editing
 from tests import factories, snapshots, web_client
-from tests.summit.test_admin_actions import ALREADY_DONE, GONE, IGNORED_TABLES, shown_messages
+from tests.summit.test_admin_actions import GONE, IGNORED_TABLES, NEEDED_NO_CHANGE, shown_messages
 
 pytestmark = pytest.mark.django_db
 
@@ -432,7 +432,7 @@ def test_approving_a_profile_is_idempotent(staff):
         {"approved_at": [False, True]},
     )
     before = snapshots.tables(exclude=IGNORED_TABLES)
-    assert shown_messages(run_action(staff, "approve", organization, **data)) == [ALREADY_DONE]
+    assert shown_messages(run_action(staff, "approve", organization, **data)) == [NEEDED_NO_CHANGE]
     assert snapshots.tables(exclude=IGNORED_TABLES) == before
 
 
@@ -476,7 +476,7 @@ def test_withdrawing_approval_is_idempotent(staff):
     assert (organization.approved_at, organization.approved_by) == (None, "")
     assert snapshots.changes(organization)[-1] == {"approved_at": [True, False]}
     before = snapshots.tables(exclude=IGNORED_TABLES)
-    assert shown_messages(run_action(staff, "hide", organization)) == [ALREADY_DONE]
+    assert shown_messages(run_action(staff, "hide", organization)) == [NEEDED_NO_CHANGE]
     assert snapshots.tables(exclude=IGNORED_TABLES) == before
 
 

@@ -122,18 +122,18 @@ def test_command_without_input_fails_and_changes_nothing(load, monkeypatch):
         (HEADER_LINE + EDISON + CALAVERAS + EDISON, "Row 4: row 2 already has the code 39686760000001."),
         (
             HEADER_LINE + "3968676000001,A,high,no\n",
-            "Row 2: the code must have exactly 14 digits, but is “3968676000001.”",
+            "Row 2: the code must have exactly 14 digits, but is “3968676000001”.",
         ),
         (
             HEADER_LINE + "3.96868E+13,A,high,no\n",
-            "Row 2: the code must have exactly 14 digits, but is “3.96868E+13.”",
+            "Row 2: the code must have exactly 14 digits, but is “3.96868E+13”.",
         ),
         (HEADER_LINE + "٣٩٦٨٦٧٦٠٠٠٠٠٠١,A,high,no\n", "Row 2: the code must have exactly 14 digits"),
         (
             HEADER_LINE + EDISON + "\n39686760000002,B,middle,no\n",
             "Row 4: the level must be elementary or secondary or high",
         ),
-        (HEADER_LINE + "39686760000001,A,high,maybe\n", "Row 2: charter must be yes or no, but is “maybe.”"),
+        (HEADER_LINE + "39686760000001,A,high,maybe\n", "Row 2: charter must be yes or no, but is “maybe”."),
         (HEADER_LINE + "39686760000001,,high,no\n", "Row 2: the name must have 1 to 100 characters."),
         (HEADER_LINE + f"39686760000001,{'x' * 101},high,no\n", "Row 2: the name must have 1 to 100 characters."),
         (HEADER_LINE + "39686760000001,A,high\n", "Row 2: has 3 cells, but the header has 4."),

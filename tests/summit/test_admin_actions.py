@@ -20,7 +20,7 @@ RSVPS, EVENTS = "/imagine/admin/summit/rsvp/", "/imagine/admin/summit/event/"
 MESSAGES = "/imagine/admin/mail/message/"
 IGNORED_TABLES = ("accounts.StaffSession",)
 GONE = "1 of the selected items was changed or deleted in the meantime."
-ALREADY_DONE = "1 was already done."
+NEEDED_NO_CHANGE = "1 needed no change."
 
 
 def run_action(staff: Client, action: str, *rows, to: str = RSVPS, **more):
@@ -67,7 +67,7 @@ CASES = [
         "1 RSVP canceled.",
         (0, 0),
         "canceled",
-        ALREADY_DONE,
+        NEEDED_NO_CHANGE,
         "This event is over, so nothing",
     ),
     (
@@ -77,7 +77,7 @@ CASES = [
         "1 RSVP restored.",
         (2, 0),
         "confirmed",
-        ALREADY_DONE,
+        NEEDED_NO_CHANGE,
         "This event isn’t taking RSVPs",
     ),
     (
@@ -87,7 +87,7 @@ CASES = [
         "Seats confirmed for 1 RSVP.",
         (2, 0),
         "promoted",
-        ALREADY_DONE,
+        NEEDED_NO_CHANGE,
         EVENT_OVER,
     ),
     (
@@ -97,7 +97,7 @@ CASES = [
         "Seats confirmed for 1 RSVP.",
         (2, 0),
         "promoted",
-        ALREADY_DONE,
+        NEEDED_NO_CHANGE,
         EVENT_OVER,
     ),
     (
@@ -107,7 +107,7 @@ CASES = [
         "1 RSVP moved to the waitlist.",
         (0, 2),
         "waitlisted",
-        ALREADY_DONE,
+        NEEDED_NO_CHANGE,
         EVENT_OVER,
     ),
     (
@@ -118,7 +118,7 @@ CASES = [
         (2, 0),
         "link",
         ALREADY_EMAILED,
-        "This event is over, so its links",
+        "This event is over, so we can’t resend its links.",
     ),
 ]
 NAMES = [case[0] for case in CASES]
@@ -191,8 +191,8 @@ def test_action_still_applies_to_other_rows_when_one_was_deleted(
 @pytest.mark.parametrize(
     ("action", "expected_message"),
     [
-        ("cancel_rsvps", ALREADY_DONE),
-        ("promote_rsvps", ALREADY_DONE),
+        ("cancel_rsvps", NEEDED_NO_CHANGE),
+        ("promote_rsvps", NEEDED_NO_CHANGE),
         ("move_rsvps_to_waitlist", "This RSVP is canceled."),
     ],
 )

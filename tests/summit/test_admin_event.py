@@ -106,7 +106,7 @@ def test_invalid_event_shows_error_on_its_field(subtests, staff):
                     "rsvp_closes_at_0": "2020-01-02",
                 },
                 "ends_at",
-                "This time has passed, and guests have RSVP’d. To notify them, cancel the event in the event list.",
+                "This time has passed, and guests have RSVP’d. To notify them, use “Cancel event” above.",
             ),
         ]:
             with subtests.test(more=more, value=value, field=field, expected_error=expected_error):

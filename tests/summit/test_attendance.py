@@ -120,7 +120,7 @@ def test_bulk_check_in_and_no_show_report_counts_and_refusals(staff):
     attendance.check_in_party(Rsvp.objects.get(pk=two.pk))
     page = web_client.page_text(run_action(staff, "check_in_parties", one, two, waitlisted))
     assert "1 party marked as attended." in page
-    assert "1 was already done." in page
+    assert "1 needed no change." in page
     assert f"{waitlisted}: This party has no confirmed seats. Confirm its seats, then mark it as attended." in page
     assert [checked_in_positions(rsvp) for rsvp in (one, two, waitlisted)] == [[1], [1], []]
     assert "2 parties marked as no-shows." in web_client.page_text(run_action(staff, "mark_no_shows", one, two))

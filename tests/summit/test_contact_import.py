@@ -165,7 +165,7 @@ def test_unusable_file_is_refused(content, expected):
 def test_file_with_too_many_rows_is_refused(monkeypatch):
     monkeypatch.setattr(contact_import, "MAX_ROWS", 2)
     rows = [(f"person{n}@example.org",) for n in range(3)]
-    assert file_error(csv(*rows)) == "The file has more than 2 rows. Split it into smaller files."
+    assert file_error(csv(*rows)) == "This file has more than 2 rows. Split it into smaller files."
 
 
 def test_checking_a_list_writes_nothing():

@@ -69,7 +69,7 @@ def test_year_shows_the_pledge_in_each_state(pledge):
     assert "Draft Your promises for 2027–28 This is a draft." in page(draft)
     factories.close_year()
     assert "This school year is closed. Your signed promises stay as they are." in page(pledge)
-    assert "Closed You can’t make promises right now" in page(draft)
+    assert "Closed Promises are closed" in page(draft)
     factories.pledge_year(2028)
     assert "Not started Your promises for 2028–29" in page(pledge)
 

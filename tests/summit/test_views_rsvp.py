@@ -259,7 +259,7 @@ def test_cancel_asks_for_confirmation_and_cancels_once(client):
     address = reverse("cancel_rsvp", args=[rsvp.token])
     before = snapshots.tables()
     text = web_client.page_text(client.get(address))
-    for expected in ("Cancel your RSVP?", "You’ll give up your 2 seats.", "People on the waitlist may get your place"):
+    for expected in ("Cancel your RSVP?", "You’ll give up your 2 seats.", "People on the waitlist may get your seats"):
         assert expected in text
     assert snapshots.tables() == before
     for _twice in range(2):
@@ -279,7 +279,7 @@ def test_cancel_page_says_only_what_is_so(client):
     assert "People on the waitlist" not in text  # no one is waiting
     assert "you’ll join the end of the waitlist" in text
     waitlisted = factories.rsvp(event, "Waits", size=3)
-    assert "People on the waitlist may get your place" in web_client.page_text(client.get(address))
+    assert "People on the waitlist may get your seat right away." in web_client.page_text(client.get(address))
     waitlist_address = reverse("cancel_rsvp", args=[waitlisted.token])
     text = web_client.page_text(client.get(waitlist_address))
     assert "Leave the waitlist? " in text

@@ -16,8 +16,8 @@ from imagine.core.admin.permissions import ACT_ON_MANY
 from imagine.core.models import SecurityEventKind
 from imagine.core.security_events import record_event
 
-MAX_NAMES = 5  # in one message, because a cookie with messages holds at most 2,000 characters
-UNCHANGED = ngettext_lazy("%(number)d was already done.", "%(number)d were already done.", "number")
+MAX_NAMES = 5  # in one message
+UNCHANGED = ngettext_lazy("%(number)d needed no change.", "%(number)d needed no changes.", "number")
 
 Outcome = bool | Exception  # True if changed, False if there was nothing to do, or why it was refused
 

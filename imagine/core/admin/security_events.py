@@ -9,6 +9,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from imagine.core import audit
 from imagine.core.admin.read_only import ReadOnlyMixin
 from imagine.core.models import SecurityEvent
 
@@ -102,11 +103,11 @@ def fact_in_words(name: str, value, model: type[Model] | None) -> str:
     if name == "list":
         return list_title(value)
     if name == "fields":
-        return ", ".join(field_label(field, model) for field in value)
+        return ", ".join(change_label(change, model) for change in value)
     if name == "action":
         return value.replace("_", " ")
     if isinstance(value, dict):
-        return ", ".join(f"{name} = {each}" for name, each in value.items())
+        return ", ".join(f"{key} = {each}" for key, each in value.items())
     if isinstance(value, list):
         return ", ".join(map(str, value))
     if isinstance(value, bool):
@@ -122,6 +123,6 @@ def list_title(label: str) -> str:
         return label
 
 
-def field_label(name: str, model: type[Model] | None) -> str:
-    fields = {field.name: field.verbose_name for field in model._meta.fields} if model else {}
-    return str(fields.get(name) or CODES.get(name, name))
+def change_label(name: str, model: type[Model] | None) -> str:
+    """Return the label of a field that was changed, or of "added" or "deleted"."""
+    return audit.field_label(name, model) if model and name not in CODES else str(CODES.get(name, name))

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from imagine.mail.bulk import control
 from imagine.mail.models import Mailing
 
-STOPPED = _("Mailing stopped. Anyone not yet emailed won’t be.")
+STOPPED = _("Mailing stopped. No more emails go out.")
 
 
 def no_context(mailing: Mailing) -> Mapping[str, Any]:

@@ -197,7 +197,7 @@ class Message(models.Model):
         ]
 
     def __str__(self):
-        """Leave out subject and address, because Django's admin stores this in a cookie."""
+        """Leave out subject and address, because Django's admin stores this in messages for staff."""
         if not isinstance(self.created_at, datetime):  # not saved yet
             return self.idempotency_key
         when = {"date": short_date(self.created_at), "time": clock(self.created_at)}

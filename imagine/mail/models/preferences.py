@@ -45,7 +45,7 @@ class EmailPreference(models.Model):
         ]
 
     def __str__(self):
-        """Leave out the address, because Django's admin stores this in its log and in a cookie."""
+        """Leave out the address, because Django's admin stores this in its log and in messages."""
         return str(_("Email preferences %(number)s")) % {"number": self.pk}
 
     def get_absolute_url(self):
