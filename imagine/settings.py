@@ -183,6 +183,7 @@ INSTALLED_APPS = [
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
+    "django.contrib.humanize",
     "django.contrib.messages",
     "django.contrib.postgres",
     "django.contrib.staticfiles",
@@ -370,6 +371,12 @@ CELERY_TIMEZONE = TIME_ZONE
 CELERY_BEAT_SCHEDULE = {
     "send queued emails": {"task": "imagine.mail.tasks.sweep", "schedule": 10, "options": {"expires": 10}},
     "answer link requests": {"task": "summit.tasks.answer_link_requests", "schedule": 30, "options": {"expires": 30}},
+    "answer date alerts": {"task": "summit.tasks.answer_date_alerts", "schedule": 30, "options": {"expires": 30}},
+    "announce the date of the summit": {
+        "task": "summit.tasks.announce_summit_date",
+        "schedule": 5 * 60,
+        "options": {"expires": 5 * 60},
+    },
     "answer pledge requests": {
         "task": "partners.tasks.answer_pledge_requests",
         "schedule": 30,

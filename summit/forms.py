@@ -282,6 +282,19 @@ class ReinstateForm(forms.Form):
         self.fields["size"].choices = [(number, number) for number in range(1, max_party_size + 1)]
 
 
+class DateAlertForm(forms.Form):
+    """The address to tell when the next summit has a date."""
+
+    email = AddressField(
+        label=_("Email"),
+        max_length=254,
+        widget=forms.EmailInput(attrs={"autocomplete": "email"}),
+        error_messages={"required": _("Enter an email address, like name@example.org.")},
+    )
+
+    helper = form_helper("email")
+
+
 class FindForm(forms.Form):
     """The address whose link was lost."""
 

@@ -4,9 +4,9 @@ from celery import shared_task
 
 from imagine.mail import dispatch
 from imagine.mail.models import Mailing
-from summit import event_changes, organization_matching, rsvp_links
+from summit import date_alerts, event_changes, organization_matching, rsvp_links
 from summit.invitations import responses, writing
-from summit.models import LinkRequest
+from summit.models import DateAlert, LinkRequest
 from summit.reminders import sending as reminder_sending
 
 
@@ -20,6 +20,23 @@ def answer_link_requests() -> None:
     """Answer leftover requests, each in its own task, so that one that fails doesn't block the others."""
     for pk in LinkRequest.objects.order_by("pk").values_list("pk", flat=True)[:500]:
         dispatch.send_task("summit.tasks.answer_link_request", pk)
+
+
+@shared_task
+def answer_date_alert(pk: int) -> None:
+    date_alerts.email_alert_link(pk)
+
+
+@shared_task
+def answer_date_alerts() -> None:
+    """Answer leftover requests, each in its own task."""
+    for pk in DateAlert.objects.unanswered().order_by("pk").values_list("pk", flat=True)[:500]:
+        dispatch.send_task("summit.tasks.answer_date_alert", pk)
+
+
+@shared_task
+def announce_summit_date() -> None:
+    date_alerts.announce_date()
 
 
 @shared_task

@@ -1,6 +1,7 @@
 from django.urls import path
 
 from summit.views import calendar as calendar_views
+from summit.views import date_alerts as date_alert_views
 from summit.views import invitation as invitation_views
 from summit.views import partner_year as partner_year_views
 from summit.views import public as public_views
@@ -11,6 +12,10 @@ urlpatterns = [
     path("events/calendar.ics", calendar_views.events_feed, name="events_feed"),
     path("events/<slug:slug>/", public_views.event, name="event"),
     path("events/<slug:slug>/calendar.ics", public_views.event_calendar, name="event_calendar"),
+    path("date/", date_alert_views.begin_date_alert, name="begin_date_alert"),
+    path("date/sent/", date_alert_views.date_alert_sent, name="date_alert_sent"),
+    path("date/<token:token>/", date_alert_views.date_alert, name="date_alert"),
+    path("date/<token:token>/stop/", date_alert_views.stop_date_alert, name="stop_date_alert"),
     path("rsvp/find/", public_views.find_rsvp, name="find_rsvp"),
     path("rsvp/found/", public_views.found_rsvp, name="found_rsvp"),
     path("rsvp/<token:token>/", rsvp_views.rsvp, name="rsvp"),

@@ -29,14 +29,14 @@ from partners.pledges import years as pledge_years
 from summit import rsvp_links, seats
 from summit.invitations import links as invitation_links
 from summit.invitations import responses
-from summit.models import Event, Invitation, Rsvp
+from summit.models import DateAlert, Event, Invitation, Rsvp
 from tests import factories, web_client
 from tests.privacy.test_retention import carry_out, past_event
 from tests.test_golden import patterns
 
 pytestmark = pytest.mark.django_db
 
-LINK = re.compile(r"/imagine/((rsvp|promise|invitation|mail)/[A-Za-z0-9_-]{32}/[\w/.-]*)")
+LINK = re.compile(r"/imagine/((rsvp|promise|invitation|mail|date)/[A-Za-z0-9_-]{32}/[\w/.-]*)")
 PAGES = {"rsvp": ("", "cancel/", "calendar.ics"), "promise": ("", "thanks/", "certificate.pdf", "year/")}
 
 
@@ -558,7 +558,13 @@ def test_pledge_of_an_erased_signer_opens_only_for_the_others(story, pledge):
 
 
 PERSONAL = [path for path, _name in patterns() if "<token:token>" in path]
-OPENERS = {"rsvp": ["rsvp"], "invitation": ["invitation"], "promise": ["pledge", "request"], "mail": ["preference"]}
+OPENERS = {
+    "rsvp": ["rsvp"],
+    "invitation": ["invitation"],
+    "promise": ["pledge", "request"],
+    "mail": ["preference"],
+    "date": ["alert"],
+}
 
 
 @pytest.fixture
@@ -570,10 +576,11 @@ def tokens() -> dict[str, tuple[str, str]]:
     requests = [factories.pledge_request(name, f"{name}@example.org") for name in ("Bakery", "Ironworks")]
     invitations = [factories.invitation(event, factories.person(name)) for name in ("Edie", "Fay")]
     preferences = [get_preference(f"{name}@example.org") for name in ("gil", "hao")]
+    alerts = [DateAlert.objects.create(email=f"{name}@example.org") for name in ("ida", "joe")]
     found = {}
     for kind, rows in zip(
-        ("rsvp", "pledge", "request", "invitation", "preference"),
-        (rsvps, pledges, requests, invitations, preferences),
+        ("rsvp", "pledge", "request", "invitation", "preference", "alert"),
+        (rsvps, pledges, requests, invitations, preferences, alerts),
         strict=True,
     ):
         found[kind] = rows[0].token, rows[1].token

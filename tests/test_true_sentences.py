@@ -104,6 +104,26 @@ TRUE_BECAUSE: dict[str, list[str]] = {
         "We’ll email you the personal link to your RSVP again.",
         "We’ll email it to you again.",
     ],
+    "summit.date_alerts.email_alert_link": [
+        "First, we’ll send a link to confirm your email.",
+        "We’re sending you a link.",
+        "Open it and say yes, so we know the address is yours.",
+        "Someone asked us to email this address once the next Imagine Promise Summit has a date.",
+        "We only email the date to people who say yes.",
+    ],
+    "summit.date_alerts.delete_alert": [
+        "We deleted your email address from it.",
+    ],
+    "summit.date_alerts.announce_date": [
+        "By sending this form, you agree that Community Relations may email you about this, and only this.",
+        "We’ll email you once, when the next summit is on this page.",
+        "We’ll email %(email)s once, when the next summit has a date.",
+        "If you say yes, we’ll email %(email)s once, when the next summit has a date.",
+        "It’s the only one we’ll send about this.",
+        "On %(day)s, we emailed %(email)s that the summit has a date.",
+        "We emailed you the date",
+        "We won’t write about this again.",
+    ],
     "imagine.core.links.replace_link": [
         "This link no longer works.",
         "Your old link no longer works.",

@@ -44,7 +44,7 @@ from partners.pledges import signup as pledge_signup
 from summit import retention as summit_retention
 from summit import seats
 from summit.invitations.contact_import import names_anyone
-from summit.models import ContactListUpload, LinkRequest, Rsvp
+from summit.models import ContactListUpload, DateAlert, LinkRequest, Rsvp
 
 logger = logging.getLogger(__name__)
 
@@ -170,6 +170,7 @@ def known_addresses() -> dict[str, datetime]:
         (Contact.objects.all(), "email", "created_at"),
         (PledgeRequest.objects.all(), "email", "created_at"),
         (LinkRequest.objects.all(), "email", "created_at"),
+        (DateAlert.objects.all(), "email", "asked_at"),
         (Message.objects.all(), "recipient", "created_at"),
         (EmailPreference.objects.all(), "email", "changed_at"),
         (ImportRow.objects.exclude(values__email=""), KT("values__email"), "run__created_at"),
@@ -209,6 +210,7 @@ def pks_about(person: Person, label: str) -> list:
 def delete_requests_and_files(person: Person) -> None:
     StaffSession.objects.filter(signed_in_as(person)).delete()
     LinkRequest.objects.filter(email__iexact=person.email).delete()
+    DateAlert.objects.with_email(person.email).delete()
     ContactListUpload.objects.filter(naming_uploads(person)).delete()
     partners_retention.remove_from_imports(person.email)
     delete_pledge_requests(person)

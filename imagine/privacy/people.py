@@ -30,7 +30,7 @@ from imagine.privacy.models import Hold
 from imagine.privacy.retention import DELETED, RULES
 from partners.models import Contact, Pledge, PledgeRequest, Signature
 from summit.invitations.contact_import import names_anyone
-from summit.models import ContactListUpload, Invitation, LinkRequest, Rsvp
+from summit.models import ContactListUpload, DateAlert, Invitation, LinkRequest, Rsvp
 
 SEARCHED = (CharField, TextField, JSONField, ArrayField)
 # Copies of other columns, the secrets of personal links, and values no one can read.
@@ -145,6 +145,7 @@ ADDRESS_OF: dict[type[Model], Callable] = {
     EmailPreference: lambda preference: preference.email,
     PledgeRequest: lambda request: request.email,
     LinkRequest: lambda request: request.email,
+    DateAlert: lambda alert: alert.email,
     Hold: lambda hold: hold.email,
     User: lambda user: user.email,
 }
@@ -273,6 +274,7 @@ TABLES = {
         _("Deleted, even if they unsubscribed. Don’t upload a list with this address again."),
     ),
     "summit.LinkRequest": Table(_("Requests for lost links"), DELETED),
+    "summit.DateAlert": Table(_("Requests to be told the summit’s date"), DELETED),
     "summit.ContactListUpload": Table(
         _("Uploaded lists"), _("The whole list is deleted. Upload it again without this person."), naming_uploads
     ),

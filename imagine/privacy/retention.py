@@ -20,6 +20,7 @@ from imagine.privacy import expiry
 from imagine.privacy.models import Hold
 from partners.imports import workflow as import_workflow
 from partners.pledges import signup as pledge_signup
+from summit import date_alerts
 from summit import retention as summit_retention
 from summit.invitations import contact_import
 
@@ -207,6 +208,18 @@ RULES = [
         _("Until we answer it, usually within a minute."),
         DELETED,
         {"summit.LinkRequest": ("email",)},
+    ),
+    Rule(
+        _("A request to be told when the next summit has a date"),
+        _("To email you once, when the summit is announced."),
+        _(
+            "7 days if you don’t confirm it. Otherwise until a month after we told you, or until you take yourself off "
+            "the list, 2 years at most."
+        ),
+        DELETED,
+        {"summit.DateAlert": ("email", "language", "token", "verified_at", "asked_at", "answered_at", "told_at")},
+        date_alerts.delete_old_alerts,
+        HOURLY,
     ),
     Rule(
         _("A list of people to invite that staff upload"),
@@ -401,6 +414,7 @@ NOT_PERSONAL = {
     ),
     "summit.Guest": ("id", "rsvp", "position"),
     "summit.LinkRequest": ("id", "created_at"),
+    "summit.DateAlert": ("id",),
     "summit.Audience": (
         *("id", "name", "pledge_year", "include_drafts", "sectors", "contact_scope"),
         *("attended_event", "attendance", "created_at"),

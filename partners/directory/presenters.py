@@ -16,6 +16,7 @@ from partners.directory import queries as directory_queries
 from partners.directory.queries import GRADE_BANDS, PAGE_SIZE, DirectoryQuery, YearTotals
 from partners.models import Organization, Pledge, PledgeYear, Promise, PromiseType, Sector
 
+NAMES_SHOWN = 36  # on the landing page
 SOME, MANY = 5, 12  # numbers from which cells of the coverage table are darker
 MIN_PREVIEW_SIZE = 200  # pixels; other sites ignore smaller images
 MAX_LENGTH_DESCRIPTION = 300
@@ -227,6 +228,26 @@ def partners_by_sector(
 
 def promise_line(promise: Promise, promise_type: PromiseType) -> Line:
     return Line(promise_type, promise_type.amount(promise.quantity), partner_formatting.grade_spans(promise.grades))
+
+
+# Landing page -------------------------------------------------------------------------------------------------------
+
+
+def landing_context(version: tuple) -> dict:
+    """Return what the landing page says about promises."""
+    types = directory_queries.promise_types(version).values()
+    return {
+        "pledge_year": directory_queries.year_open_for_pledges(version),
+        "promise_types": [promise_type for promise_type in types if not promise_type.is_retired],
+        "partner_names": names_wall(version),
+    }
+
+
+def names_wall(version: tuple) -> dict:
+    """Return the names of the partners listed for the newest school year; those after NAMES_SHOWN are folded."""
+    year = directory_queries.newest_year(version)
+    names = directory_queries.listed_names(version, year) if year else []
+    return {"year": school_years_or_blank(year), "first": names[:NAMES_SHOWN], "more": names[NAMES_SHOWN:]}
 
 
 # Partner page -------------------------------------------------------------------------------------------------------

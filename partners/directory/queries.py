@@ -113,6 +113,12 @@ def newest_year(version: tuple) -> int | None:
 
 
 @lru_cache(maxsize=2)
+def year_open_for_pledges(version: tuple) -> PledgeYear | None:
+    """Return the school year that partners can pledge for now, or None."""
+    return PledgeYear.objects.current()
+
+
+@lru_cache(maxsize=2)
 def promise_types(version: tuple) -> dict[int, PromiseType]:
     """Return all promise types, including retired ones, by primary key in the order of the checklist."""
     return {promise_type.pk: promise_type for promise_type in PromiseType.objects.all()}
@@ -227,6 +233,13 @@ def promise_type_totals(promises, known: dict[int, PromiseType]) -> list[Promise
         PromiseTypeTotals(known[pk], row["partners"], row["quantity"], [row[name] for name in in_bands])
         for pk, row in rows.items()
     ]
+
+
+@lru_cache(maxsize=2)
+def listed_names(version: tuple, year: int) -> list[str]:
+    """Return the names of a school year's listed partners in alphabetical order."""
+    names = listed_pledges().filter(year=year).order_by("organization__normalized_name", "pk")
+    return list(names.values_list("organization__name", flat=True))
 
 
 # Partner page -----------------------------------------------------------------------------------------------------

@@ -41,8 +41,7 @@ def event_overview(event: Event, user: AbstractBaseUser) -> dict:
         "reminders": reminder_sending.reminder_plan(event),
         "sees_templates": user.has_perm("mail.view_templateoverride"),
         "days": [day for day in days if day.rsvps],
-        "by_week": stats.are_weeks(days),
-        "chart": charts.seat_charts([event])[event.pk],
+        "chart": charts.rsvp_chart(days),
         "sectors": [
             row | {"list": rsvp_list_url(event, status="active", sector__exact=row["sector"])} for row in sectors
         ],

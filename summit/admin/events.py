@@ -27,7 +27,7 @@ from summit.emails import change_notice as change_notice_emails
 from summit.emails import rsvp as rsvp_emails
 from summit.invitations import change_notices
 from summit.models import Event, Rsvp
-from summit.views.public import event_context
+from summit.views.public import event_preview_context
 
 
 class DateAndTime(AdminSplitDateTime):
@@ -212,7 +212,7 @@ class EventAdmin(ActionsAdmin):
         if event.is_published:
             return redirect(event)
         event.is_published = True  # not saved, so that the page shows what it will show once published
-        return render(request, "summit/preview.html", event_context(event) | {"is_preview": True})
+        return render(request, "summit/preview.html", event_preview_context(event) | {"is_preview": True})
 
     def invite(self, request, event: Event) -> str:
         """Return the URL of the invite page, or "" if the user may not open it."""

@@ -24,6 +24,8 @@ class SummitEmailKind(TextChoices):
     REMINDER_DAY = templates.DAY.code
     REMINDER_NAMES = templates.NAMES.code
     THANKS = templates.THANKS.code
+    DATE_ALERT_LINK = "date_alert_link"
+    DATE_SET = "date_set"
 
     @classmethod
     def with_seats(cls) -> "set[SummitEmailKind]":

@@ -66,6 +66,24 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='DateAlert',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('token', models.CharField(default=imagine.core.links.new_token, editable=False, max_length=32, unique=True)),
+                ('verified_at', models.DateTimeField(editable=False, null=True, verbose_name='address verified')),
+                ('email', models.EmailField(max_length=254, unique=True, verbose_name='email')),
+                ('language', models.CharField(choices=[('en', 'English'), ('es', 'Español')], default='en', max_length=5, verbose_name='language')),
+                ('asked_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), verbose_name='asked')),
+                ('answered_at', models.DateTimeField(editable=False, null=True, verbose_name='link emailed')),
+                ('told_at', models.DateTimeField(editable=False, null=True, verbose_name='told')),
+            ],
+            options={
+                'verbose_name': 'date alert',
+                'verbose_name_plural': 'date alerts',
+                'constraints': [models.CheckConstraint(condition=models.Q(('email', django.db.models.functions.text.Lower('email'))), name='datealert_email_in_lower_case'), models.CheckConstraint(condition=models.Q(('told_at__isnull', True), ('verified_at__isnull', False), _connector='OR'), name='datealert_told_only_if_verified')],
+            },
+        ),
+        migrations.CreateModel(
             name='Event',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),

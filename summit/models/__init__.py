@@ -1,5 +1,6 @@
 """Events, RSVPs and invitations."""
 
+from summit.models.date_alerts import DateAlert
 from summit.models.events import MAX_CAPACITY, MAX_PARTY_SIZE, Event, EventVersion
 from summit.models.invitations import Audience, ContactListUpload, Invitation, Reminder, answer_of
 from summit.models.rsvps import (
@@ -19,6 +20,7 @@ __all__ = [
     "MAX_PARTY_SIZE",
     "Audience",
     "ContactListUpload",
+    "DateAlert",
     "Event",
     "EventVersion",
     "Guest",

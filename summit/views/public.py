@@ -16,9 +16,12 @@ from imagine.core.database import database_now
 from imagine.core.links import new_token
 from imagine.core.page_cache import render_cached, values_of
 from imagine.core.rate_limit import limit_posts, too_many_requests
+from partners.directory import queries as directory_queries
+from partners.directory.presenters import landing_context
+from partners.models import PledgeYear
 from summit import rsvp_links, seats
 from summit.calendar import entries as calendar_entries
-from summit.forms import FindForm, RsvpForm, empty_fields
+from summit.forms import DateAlertForm, FindForm, RsvpForm, empty_fields
 from summit.models import Event, Rsvp
 
 MAX_KNOWN_ADDRESSES = 30  # told to a visitor in ten minutes; apart from RSVPs, which go on
@@ -48,20 +51,38 @@ def get_published_event(events, slug: str) -> Event:
 
 
 def show_event(request: HttpRequest, event: Event | None, status: int = 200) -> HttpResponse:
-    page = event_context(event)
+    state = page_state(event)
+    coming = coming_summit(state)
+    version = directory_queries.directory_version()
     by_clock = event and (event.is_over, event.waitlist_is_open, event.accepts_rsvps, event.rsvp_is_closed)
-    facts = (page["state"], values_of(event), values_of(page["coming"]), by_clock)
+    facts = (state, values_of(event), values_of(coming), by_clock, version)
+
+    def page() -> dict:
+        return event_context(event, coming, version)
+
     return render_cached(request, "summit/landing.html", page, facts=facts, status=status)
 
 
-def event_context(event: Event | None) -> dict:
-    """Return what an event's public page shows."""
+def event_preview_context(event: Event) -> dict:
+    """Return what the page of an unpublished event will show."""
+    return event_context(event, coming_summit(page_state(event)), directory_queries.directory_version())
+
+
+def coming_summit(state: str) -> Event | None:
+    """Return the summit to send the visitor to instead, if this page's event is over or canceled."""
+    return Event.objects.public().coming_summit() if state in {"past", "canceled"} else None
+
+
+def event_context(event: Event | None, coming: Event | None, version: tuple) -> dict:
+    """Return what an event's public page shows. `version` is that of the directory."""
     state = page_state(event)
     return {
         "event": event,
         "state": state,
         "fields": empty_fields(get_language(), event.max_party_size) if state in {"open", "few", "full"} else None,
-        "coming": Event.objects.public().coming_summit() if state in {"past", "canceled"} else None,
+        "coming": coming,
+        "date_form": DateAlertForm(),
+        **landing_context(version),
     }
 
 
@@ -101,6 +122,7 @@ def show_errors(request: HttpRequest, slug: str, form: RsvpForm) -> HttpResponse
     """Show the form again with what was typed, and still for the waitlist if every seat is taken."""
     event = get_published_event(Event.objects.with_seats(), slug)
     page = {"event": event, "state": event.state, "form": form, "fields": render_crispy_form(form)}
+    page["pledge_year"] = PledgeYear.objects.current()
     return render(request, "summit/rsvp_form.html", page, status=422)
 
 

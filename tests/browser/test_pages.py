@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from django.contrib.auth import get_user_model
 from django.db import connection
+from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -17,7 +18,7 @@ from imagine.core.models import RateLimitCount
 from imagine.demo.servers import free_port, wait_until
 from imagine.mail.models import Message
 from summit import event_changes, seats
-from summit.models import Event, Rsvp
+from summit.models import DateAlert, Event, Rsvp
 from tests import factories
 from tests.browser.axe_checks import DESKTOP, PHONE, page_problems
 from tests.browser.staff import sign_in
@@ -67,6 +68,9 @@ def landing_few() -> Place:
 
 
 def landing_full() -> Place:
+    """Also with partners whose names are long, and a promise to make."""
+    factories.listed_partner("San Joaquín Valley Agricultural Workers’ Mutual Aid Society of Stockton")
+    factories.listed_partner("Slough House Bakery")
     return landing(full_event())
 
 
@@ -88,6 +92,26 @@ def landing_canceled() -> Place:
 
 def landing_none() -> Place:
     return Place(LANDING, lambda: _("Imagine Promise Summit"))
+
+
+def date_alert_new() -> Place:
+    alert = DateAlert.objects.create(email="mariaguadalupehernandezvillanueva1796@fundacionguadalupe.example.org")
+    return Place(alert.get_absolute_url(), lambda: _("Should we email you the date?"))
+
+
+def date_alert_waiting() -> Place:
+    alert = DateAlert.objects.create(email="alma@example.org", verified_at=timezone.now())
+    return Place(alert.get_absolute_url(), lambda: _("You’re on the list"))
+
+
+def date_alert_error() -> Place:
+    path = reverse("begin_date_alert")
+
+    def go(page: Page) -> None:
+        page.goto(path)
+        page.click("main form.form button")
+
+    return Place(path, lambda: f"{_('Error:')} {_('Tell me when the date is set')}", go, 422)
 
 
 def event_gathering() -> Place:
@@ -379,6 +403,7 @@ def error_500() -> Place:
 
 PLACES = [
     *(landing_open, landing_few, landing_full, landing_soon, landing_closed, landing_past, landing_canceled),
+    *(date_alert_new, date_alert_waiting, date_alert_error),
     *(landing_none, landing_full_late, event_gathering, form_errors, form_errors_full),
     *(rsvp_confirmed, rsvp_alone, rsvp_email_rejected, rsvp_partly, rsvp_waiting, rsvp_waiting_late),
     *(rsvp_waiting_late_with_room, rsvp_canceled),

@@ -28,6 +28,7 @@ def token(html: str) -> str:
     return re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', html)[1]
 
 
+@pytest.mark.django_db(transaction=True)
 def test_cached_page_is_shared_but_each_visitor_gets_their_own_token(client):
     factories.event()
     first, second = page(client), page(client)
@@ -109,6 +110,7 @@ def test_cached_page_sets_the_csrf_cookie_for_a_new_visitor():
     assert visitor.post(event.get_absolute_url(), fields).status_code == 302
 
 
+@pytest.mark.django_db(transaction=True)
 def test_refused_post_uses_the_cached_page_with_its_own_status(client):
     event = factories.event(rsvp_closes_at=timezone.now())
     posted = client.post(event.get_absolute_url(), web_client.rsvp_form())

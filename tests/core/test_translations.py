@@ -15,9 +15,9 @@ from django.utils import timezone, translation
 from imagine.core import translations
 from imagine.mail import editable_templates
 from imagine.mail.models import Message
-from summit import rsvp_links, seats
+from summit import date_alerts, rsvp_links, seats
 from summit.emails import rsvp as rsvp_emails
-from summit.models import Event, Rsvp
+from summit.models import DateAlert, Event, Rsvp
 from tests import factories
 
 MIN_LENGTH = 12  # shorter texts, such as names, may be the same in both languages
@@ -359,9 +359,21 @@ def test_emails_are_spanish(settings):
     factories.save_event(event)
     seats.cancel(rsvp)
     factories.cancel_event(event)
+    date_alerts.request_alert("eva@example.org", "es")
+    alert = DateAlert.objects.get()
+    date_alerts.email_alert_link(alert.pk)
+    date_alerts.confirm_alert(alert)
+    factories.event()
+    date_alerts.announce_date()
     written = list(Message.objects.order_by("created_at", "object_id"))
     kinds = {path.stem for path in (settings.BASE_DIR / "templates" / "mail" / "summit").glob("*.txt")}
-    assert {message.kind for message in written} == kinds - {"layout", "layout.subject", "invitation_link"}
+    assert {message.kind for message in written} == kinds - {
+        "layout",
+        "layout.subject",
+        "date_layout",
+        "date_layout.subject",
+        "invitation_link",
+    }
     for message in written:
         entry = re.sub(r"PRODID:.*", "", message.ics.replace("\r\n ", ""))
         assert english_strings_in(f"{message.subject}\n{message.body_text}\n{message.body_html}\n{entry}") == []

@@ -18,9 +18,10 @@ from partners.pledges import editing as pledge_editing
 from partners.pledges import links as pledge_links
 from partners.pledges import staff as staff_pledges
 from partners.pledges import years as pledge_years
-from summit import rsvp_links, seats
+from summit import date_alerts, rsvp_links, seats
 from summit.invitations import links as invitation_links
 from summit.invitations import responses, writing
+from summit.models import DateAlert
 from summit.reminders import sending as reminder_sending
 from tests import factories
 from tests.partners.import_files import as_csv, row, table
@@ -82,8 +83,21 @@ def emails() -> list[tuple[str, Message]]:
     rsvp_emails(mailbox)
     invitation_emails(mailbox)
     pledge_emails(mailbox)
+    date_emails(mailbox)
     account_emails(mailbox)
     return mailbox.sent
+
+
+def date_emails(mailbox: Mailbox) -> None:
+    for code in LANGUAGES:
+        date_alerts.request_alert(f"date.{code}@example.org", code)
+    for alert in DateAlert.objects.all():
+        date_alerts.email_alert_link(alert.pk)
+        date_alerts.confirm_alert(alert)
+    mailbox.collect("Asked to be told the date of the next summit")
+    reminder_fixtures.event()
+    date_alerts.announce_date()
+    mailbox.collect("The next summit is published")
 
 
 def account_emails(mailbox: Mailbox) -> None:
@@ -232,6 +246,7 @@ def rows() -> dict[str, object]:
         "promise": pledge,
         "partners": pledge.organization,
         "mail": preferences.get_preference(rsvp.email),
+        "date": DateAlert.objects.create(email="eva@example.org"),
         "audience": audience,
         "kept": pledge.organization,
         "other": duplicate,

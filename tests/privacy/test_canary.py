@@ -39,7 +39,7 @@ from imagine.privacy.models import Hold
 from imagine.privacy.people import Person, everything_about, row_of
 from partners.models import Contact, Import, Organization, Pledge, PledgeRequest, PledgeYear, Promise
 from summit import rsvp_links, seats, tasks
-from summit.models import Audience, Event, Guest, Invitation, Rsvp
+from summit.models import Audience, DateAlert, Event, Guest, Invitation, Rsvp
 from tests import factories, web_client
 from tests.mail import reports
 from tests.partners.import_files import as_csv, as_xlsx, row, table
@@ -230,6 +230,10 @@ def invitation_forms(guest: RecordingClient, kickoff) -> None:
 
 def sign_in_and_lost_links(guest: RecordingClient) -> None:
     guest.post(reverse("find_rsvp"), {"email": EMAIL})
+    guest.post(reverse("begin_date_alert"), {"email": EMAIL})
+    alert, other = (DateAlert.objects.create(email=email) for email in (EMAIL.lower(), "other@example.org"))
+    guest.post(alert.get_absolute_url())
+    guest.post(reverse("stop_date_alert", args=[other.token]))
     guest.post(f"{ADMIN}login/", {"username": EMAIL, "password": NAME})
     guest.post(reverse("forgot_password"), {"email": EMAIL})
     guest.get(f"/imagine/{NAME}/")

@@ -32,9 +32,9 @@ from partners.models import Contact, Import, ImportRow, Organization, Pledge, Pl
 from partners.organizations import contacts
 from partners.pledges import editing as pledge_editing
 from partners.pledges import signup as pledge_signup
-from summit import organization_matching, rsvp_links, seats
+from summit import date_alerts, organization_matching, rsvp_links, seats
 from summit.invitations import contact_import, responses
-from summit.models import ContactListUpload, Event, Guest, LinkRequest, Rsvp
+from summit.models import ContactListUpload, DateAlert, Event, Guest, LinkRequest, Rsvp
 from tests import factories, web_client
 from tests.partners.import_files import as_csv, row, table
 from tests.privacy.test_retention import hold, past_event
@@ -71,6 +71,7 @@ def create_nora_everywhere() -> None:
     responses.decline_invitation(invitation, message="Nora is away")
     factories.person(NAME, email=EMAIL)
     rsvp_links.request_links(EMAIL)
+    date_alerts.request_alert(EMAIL, "en")
     PledgeRequest.objects.create(organization="Quill Inc.", name=NAME, email=EMAIL)
     preferences.set_topics(preferences.get_preference(EMAIL), reminders=False)
     contact_import.store_upload(factories.audience(), f"Email\n{EMAIL}".encode(), "Nora Quill.csv")
@@ -300,7 +301,7 @@ def test_erasing_keeps_seat_counts_promises_and_other_people():
     other = Message.objects.get(idempotency_key="other")
     assert (other.subject, other.body_text) == ("About …", "Write to ….")
     assert ImportRow.objects.get().values["quantity"] == 3
-    assert [model.objects.count() for model in (LinkRequest, ContactListUpload)] == [0, 0]
+    assert [model.objects.count() for model in (LinkRequest, DateAlert, ContactListUpload)] == [0, 0, 0]
 
 
 def signed_versions() -> list[str]:

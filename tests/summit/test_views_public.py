@@ -84,8 +84,7 @@ def test_landing_without_open_rsvps_says_so_and_shows_no_form(client, fields, ex
     assert expected in page
     assert "Save my seats" not in page
     assert "Join the waitlist" not in page
-    assert 'name="email"' not in client.get("/imagine/").content.decode()
-    assert 'name="email"' not in client.get("/imagine/").content.decode()
+    assert 'name="size"' not in client.get("/imagine/").content.decode()
 
 
 def test_landing_without_any_event(client):
