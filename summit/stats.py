@@ -1,8 +1,9 @@
 """Numbers about an event for staff. Each takes one query, whatever the number of RSVPs."""
 
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 from django.db.models import Count, F, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce, TruncDate
@@ -73,6 +74,50 @@ def rsvps_by_day(event: Event) -> list[Period]:
         days = [made.get(first + timedelta(days=begins + more), (0, 0)) for more in range(step)]
         periods.append(Period(first + timedelta(days=begins), sum(r for r, _s in days), sum(s for _r, s in days)))
     return periods
+
+
+def seats_by_day(events: Iterable[Event]) -> dict[int, dict[date, int]]:
+    """Return the confirmed seats of each event, by its primary key and the day their RSVP was made in the district."""
+    rows = (
+        Rsvp.objects.filter(event__in=[event.pk for event in events], held_seats__gt=0)
+        .annotate(day=TruncDate("created_at", tzinfo=timezone.get_default_timezone()))
+        .values("event", "day")
+        .annotate(seats=Sum("held_seats"))
+        .order_by("event", "day")
+    )
+    by_day: dict[int, dict[date, int]] = defaultdict(dict)
+    for row in rows:
+        by_day[row["event"]][row["day"]] = row["seats"]
+    return by_day
+
+
+def events_a_year_before(events: Iterable[Event]) -> dict[int, Event]:
+    """Return, by an event's primary key, the one of the same type in the school year before. If there were several, it
+    is the one closest to a year before. Events without one are left out."""
+    events = list(events)
+    earlier = list(
+        Event.objects.published()
+        .filter(
+            canceled_at__isnull=True,
+            kind__in={event.kind for event in events},
+            school_year__in={event.school_year - 1 for event in events},
+        )
+        .order_by("starts_at", "pk")
+    )
+    found = {}
+    for event in events:
+        same = [one for one in earlier if (one.kind, one.school_year) == (event.kind, event.school_year - 1)]
+        if same:
+            found[event.pk] = closest_to(event.starts_at - timedelta(days=365), same)
+    return found
+
+
+def closest_to(moment: datetime, events: Iterable[Event]) -> Event:
+    return min(events, key=lambda event: abs(event.starts_at - moment))
+
+
+def are_weeks(periods: list[Period]) -> bool:
+    return len(periods) > 1 and (periods[1].day - periods[0].day).days > 1
 
 
 def attendance_counts(event: Event) -> dict[str, int]:

@@ -11,7 +11,7 @@ from datetime import timedelta
 from functools import wraps
 
 from django.conf import settings
-from django.db import connection
+from django.db import DatabaseError, InterfaceError, connection
 from django.db.models import F
 from django.db.models.functions import Now
 from django.http import HttpRequest, HttpResponse
@@ -99,8 +99,23 @@ def seconds_to_wait(key: str, *, most: int, minutes: int, weight: int = 1) -> in
 def execute(statement: str, key: str, *, minutes: int, **values: int) -> tuple:
     step = minutes * 60 / STEPS
     # A part counts until its last moment, not its first, is as old as the window.
+    params = {"key": key, "step": step, "window": step * (STEPS + 1), **values}
+    if connection.connection and not connection.in_atomic_block:
+        # Counting is mostly a request's first statement, so it also finds out whether the connection still works. That
+        # saves Django's own SELECT 1: one trip to the database less for each form, 3% of an RSVP.
+        connection.health_check_done = True
+        try:
+            return fetch_row(statement, params)
+        except (DatabaseError, InterfaceError):
+            if connection.is_usable():
+                raise
+            connection.close()
+    return fetch_row(statement, params)
+
+
+def fetch_row(statement: str, params: dict[str, object]) -> tuple:
     with connection.cursor() as cursor:
-        cursor.execute(statement, {"key": key, "step": step, "window": step * (STEPS + 1), **values})
+        cursor.execute(statement, params)
         return cursor.fetchone() or ()
 
 

@@ -2,54 +2,65 @@
 
 from dataclasses import dataclass
 
-WIDTH = 352
-ROW, BAR, THIN = 48, 11, 5
-LABEL_Y, BAR_Y, THIN_Y = 14, 21, 33  # from the top of a row
+WIDTH, VALUE_WIDTH = 352, 52  # a bar's number stands at its end
+BAR, GAP, SPACE = 13, 4, 16
+LABEL_Y, BAR_Y = 14, 22  # from the top of a row
+VALUE_Y = 11  # from the top of a bar
 
 
 @dataclass(frozen=True)
 class Bar:
-    """A sector's bar, with a thin bar for the year before below it."""
+    """A number, and the bar that shows it."""
+
+    text: str
+    y: int
+    width: int
+
+    @property
+    def text_x(self) -> int:
+        return self.width + 6 if self.width else 0
+
+    @property
+    def text_y(self) -> int:
+        return self.y + VALUE_Y
+
+
+@dataclass(frozen=True)
+class SectorBars:
+    """A sector with its bar, and below it that of the year before, if there are any."""
 
     label: str
-    now: str
-    before: str
     label_y: int
-    bar_y: int
-    thin_y: int
-    width: int
-    thin_width: int
+    now: Bar
+    before: Bar
 
 
 @dataclass(frozen=True)
 class Chart:
-    bars: list[Bar]
+    sectors: list[SectorBars]
     has_before: bool
     height: int
     width: int = WIDTH
     bar: int = BAR
-    thin: int = THIN
 
 
 def draw(now: dict[str, int], before: dict[str, int]) -> Chart:
     """Return the bars of numbers by label, largest first, with those of the year before."""
     labels = sorted({**now, **before}, key=lambda label: (-now.get(label, 0), -before.get(label, 0)))
     maximum = max([*now.values(), *before.values(), 1])
+    has_before = any(before.values())
+    row = BAR_Y + BAR + SPACE + (BAR + GAP if has_before else 0)
 
-    def width(number: int) -> int:
-        return max(2, round(number * WIDTH / maximum)) if number else 0
+    def bar(number: int, y: int) -> Bar:
+        return Bar(f"{number:,}", y, max(2, round(number * (WIDTH - VALUE_WIDTH) / maximum)) if number else 0)
 
-    bars = [
-        Bar(
+    sectors = [
+        SectorBars(
             label=label,
-            now=f"{now.get(label, 0):,}",
-            before=f"{before.get(label, 0):,}",
-            label_y=ROW * place + LABEL_Y,
-            bar_y=ROW * place + BAR_Y,
-            thin_y=ROW * place + THIN_Y,
-            width=width(now.get(label, 0)),
-            thin_width=width(before.get(label, 0)),
+            label_y=row * place + LABEL_Y,
+            now=bar(now.get(label, 0), row * place + BAR_Y),
+            before=bar(before.get(label, 0), row * place + BAR_Y + BAR + GAP),
         )
         for place, label in enumerate(labels)
     ]
-    return Chart(bars, has_before=any(before.values()), height=ROW * len(bars))
+    return Chart(sectors, has_before, height=row * len(sectors) - SPACE // 2)

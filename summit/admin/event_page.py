@@ -41,7 +41,8 @@ def event_overview(event: Event, user: AbstractBaseUser) -> dict:
         "reminders": reminder_sending.reminder_plan(event),
         "sees_templates": user.has_perm("mail.view_templateoverride"),
         "days": [day for day in days if day.rsvps],
-        "chart": charts.rsvp_chart(days),
+        "by_week": stats.are_weeks(days),
+        "chart": charts.seat_charts([event])[event.pk],
         "sectors": [
             row | {"list": rsvp_list_url(event, status="active", sector__exact=row["sector"])} for row in sectors
         ],

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection
+from django.db import connection, connections
 from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -138,3 +138,27 @@ def test_start_page_warns_superusers_when_all_visitors_share_one_address():
     visit("10.0.0.2", 50)
     assert warning in web_client.page_text(staff.get("/imagine/admin/"))
     assert warning not in web_client.page_text(reader.get("/imagine/admin/"))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_count_reconnects_when_postgresql_has_closed_the_connection():
+    count_tries(1)
+    backend = connection.connection.info.backend_pid
+    others = connection.copy()
+    try:
+        with others.cursor() as cursor:
+            cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [backend])
+            assert cursor.fetchone() == (True,)
+    finally:
+        others.close()
+    assert count_tries(10) == [0] * 9 + [pytest.approx(600, abs=31)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_count_is_the_health_check_of_its_request(monkeypatch):
+    wrapper = connections["default"]
+    monkeypatch.setattr(wrapper, "health_check_enabled", True)
+    monkeypatch.setattr(wrapper, "health_check_done", False)
+    monkeypatch.setattr(wrapper, "is_usable", pytest.fail)
+    count_tries(1)
+    connection.cursor().close()

@@ -5,16 +5,19 @@ from partners.directory import charts
 
 def bars(now: dict, before: dict) -> list[tuple]:
     chart = charts.draw(now, before)
-    return [(bar.label, bar.now, bar.width, bar.before, bar.thin_width) for bar in chart.bars]
+    return [
+        (sector.label, sector.now.text, sector.now.width, sector.before.text, sector.before.width)
+        for sector in chart.sectors
+    ]
 
 
-def test_bars_are_sorted_by_count_and_the_longest_fills_the_width():
+def test_bars_are_sorted_by_count_and_the_longest_leaves_room_for_its_number():
     drawn = bars({"Labor": 50, "Faith": 200, "Other": 200}, {"Gone": 10, "Labor": 400})
     assert drawn == [
-        ("Faith", "200", 176, "0", 0),
-        ("Other", "200", 176, "0", 0),
-        ("Labor", "50", 44, "400", 352),
-        ("Gone", "0", 0, "10", 9),
+        ("Faith", "200", 150, "0", 0),
+        ("Other", "200", 150, "0", 0),
+        ("Labor", "50", 38, "400", 300),
+        ("Gone", "0", 0, "10", 8),
     ]
 
 
@@ -27,7 +30,16 @@ def test_no_second_bar_without_a_previous_year():
     assert charts.draw({"Labor": 1}, {"Labor": 1}).has_before
 
 
-def test_rows_are_stacked_vertically():
+def test_rows_are_stacked_vertically_with_each_number_at_the_end_of_its_bar():
     chart = charts.draw({"A": 2, "B": 1}, {})
-    assert [(bar.label_y, bar.bar_y, bar.thin_y) for bar in chart.bars] == [(14, 21, 33), (62, 69, 81)]
-    assert chart.height == 96
+    assert [(sector.label_y, sector.now.y, sector.now.text_x) for sector in chart.sectors] == [
+        (14, 22, 306),
+        (65, 73, 156),
+    ]
+    assert chart.height == 94
+    chart = charts.draw({"A": 2}, {"B": 1})
+    assert [(sector.now.y, sector.before.y, sector.before.text_x) for sector in chart.sectors] == [
+        (22, 39, 0),
+        (90, 107, 156),
+    ]
+    assert chart.height == 128

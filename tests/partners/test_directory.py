@@ -307,7 +307,17 @@ def test_chart_and_table_compare_partners_by_sector_with_the_previous_year(clien
     factories.listed_partner("New Growers")
     page = html(client)
     assert "Business and industry: 2 (1 in 2027–28). Faith-based: 0 (1 in 2027–28).</desc>" in page
-    assert '<svg viewBox="0 0 352 96" role="img" aria-labelledby="chart-title chart-words">' in page
+    assert '<svg viewBox="0 0 352 128" role="img" aria-labelledby="chart-title chart-words">' in page
+    drawn = page.partition("</desc>")[2].partition("</svg>")[0]
+    assert re.findall(r"<text[^>]*>([^<]*)</text>", drawn) == [
+        "Business and industry",
+        "2",
+        "1",
+        "Faith-based",
+        "0",
+        "1",
+    ]
+    assert drawn.startswith('<g aria-hidden="true">'), "the title and description say it all"
     assert '<th scope="row">Business and industry</th><td class="num">1</td><td class="num">2</td>' in page
     assert '<th scope="row">Faith-based</th><td class="num">1</td><td class="num">0</td>' in page
 

@@ -70,11 +70,15 @@ def test_page_shows_seat_rsvp_and_sector_figures(staff, full_event):
         assert text in page
 
 
-def test_chart_is_labeled_and_has_no_inline_styles(staff, full_event):
-    page = web_client.page_html(staff.get(change_url(full_event)))
-    assert page.count('<rect class="chart-seats"') == page.count('<rect class="chart-rsvps"') == 1
-    assert 'role="img" aria-labelledby="chart-title chart-words"' in page
-    assert "RSVPs: 4. Seats: 9." in web_client.page_text(staff.get(change_url(full_event)))
+def test_chart_shows_seats_capacity_and_last_year_with_their_numbers(staff, full_event):
+    before = factories.event(capacity=9, school_year=full_event.school_year - 1)
+    factories.rsvp(before, "Came last year", size=5)
+    factories.end_event(before)
+    response = staff.get(change_url(full_event))
+    page, text = web_client.page_html(response), web_client.page_text(response)
+    assert "Confirmed seats today: 3 Capacity without 2 reserved: 4 Last year" in text
+    assert f'role="img" aria-labelledby="seat-chart-{full_event.pk}"' in page
+    assert page.count('<path class="chart-seats"') == page.count('<path class="chart-previous"') == 2
     assert "style=" not in page.partition('<div class="admin-page">')[2].partition("<form")[0]
 
 

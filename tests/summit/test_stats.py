@@ -6,7 +6,7 @@ import pytest
 
 from imagine.mail.models import Message
 from partners.models import Pledge
-from summit import charts, seats, stats
+from summit import seats, stats
 from summit.models import Event, Guest, Rsvp
 from summit.stats import Needs, Period
 from tests import factories
@@ -103,27 +103,47 @@ def test_rsvps_by_day_are_grouped_by_week_after_three_months():
         Period(date(2027, 1, 1), 2, 3),
         Period(date(2027, 4, 9), 1, 3),
     )
-    assert charts.rsvp_chart(weeks).by_week
+    assert stats.are_weeks(weeks)
 
 
-def test_event_without_rsvps_has_no_days_and_no_chart():
+def test_event_without_rsvps_has_no_days():
     assert stats.rsvps_by_day(factories.event()) == []
-    assert charts.rsvp_chart([]) is None
+    assert not stats.are_weeks([])
 
 
-def test_chart_bars_start_at_the_floor_and_the_highest_reaches_the_top():
-    chart = charts.rsvp_chart(
-        [Period(date(2027, 3, 1), 1, 2), Period(date(2027, 3, 2), 0, 0), Period(date(2027, 3, 3), 2, 4)]
-    )
-    assert [(bar.seats_height, bar.rsvps_height) for bar in chart.bars] == [(74, 37), (0, 0), (148, 74)]
-    assert all(bar.seats_y + bar.seats_height == chart.floor == bar.rsvps_y + bar.rsvps_height for bar in chart.bars)
-    assert (chart.bars[-1].seats_y, chart.rsvps, chart.seats, chart.by_week) == (chart.top, 3, 6, False)
+def test_seats_by_day_count_confirmed_seats_of_each_event():
+    event, other = factories.event(capacity=4), factories.event()
+    set_created_at(factories.rsvp(event, "First", size=2), 2027, 3, 2, 7, 59)  # 11:59 p.m. on the 1st in Stockton
+    set_created_at(factories.rsvp(event, "Partly", size=3, accepts_partial=True), 2027, 3, 4, 20)
+    set_created_at(factories.rsvp(event, "Waits"), 2027, 3, 5, 20)
+    seats.cancel(factories.rsvp(other, "Gone"))
+    set_created_at(factories.rsvp(other, "Elsewhere", size=5), 2027, 3, 4, 20)
+    assert stats.seats_by_day([event, other]) == {
+        event.pk: {date(2027, 3, 1): 2, date(2027, 3, 4): 2},
+        other.pk: {date(2027, 3, 4): 5},
+    }
 
 
-@pytest.mark.parametrize("number", [1, 2, 17, 92, 400])
-def test_chart_bars_stay_within_the_chart(number):
-    chart = charts.rsvp_chart([Period(date(2027, 1, 1) + timedelta(days=i), 1, 1) for i in range(number)])
-    assert all(chart.left <= bar.x and bar.x + bar.width <= chart.width and bar.width > 0 for bar in chart.bars)
+def test_event_a_year_before_is_of_the_same_type_and_closest_to_the_day():
+    event = held_on(2028, 4, 6, school_year=2028)
+    before = held_on(2027, 4, 1, school_year=2027)
+    held_on(2027, 9, 1, school_year=2027)
+    held_on(2027, 4, 6, school_year=2027, kind="kickoff")
+    held_on(2027, 4, 6, school_year=2027, is_published=False)
+    factories.mark_event_canceled(held_on(2027, 4, 6, school_year=2027))
+    first = held_on(2027, 10, 1, school_year=2027, kind="gathering")
+    assert stats.events_a_year_before([event, first, before]) == {event.pk: before}
+
+
+def held_on(*day: int, **fields) -> Event:
+    starts_at = datetime(*day, 15, tzinfo=UTC)
+    times = {
+        "starts_at": starts_at,
+        "ends_at": starts_at + timedelta(hours=2),
+        "rsvp_opens_at": starts_at - timedelta(days=60),
+        "rsvp_closes_at": starts_at,
+    }
+    return factories.event(**times, **fields)
 
 
 def test_rsvps_by_sector_are_sorted_by_parties_with_unspecified_last():
