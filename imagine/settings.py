@@ -187,6 +187,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.postgres",
     "django.contrib.staticfiles",
+    "django.forms",
     "django_otp.plugins.otp_static",
     "django_otp.plugins.otp_totp",
 ]
@@ -230,6 +231,7 @@ TEMPLATES = [
         },
     },
 ]
+FORM_RENDERER = "django.forms.renderers.TemplatesSetting"  # so that a widget can have a template in templates/
 CRISPY_ALLOWED_TEMPLATE_PACKS = CRISPY_TEMPLATE_PACK = "bootstrap5"
 
 AUTH_PASSWORD_VALIDATORS = [
@@ -275,6 +277,7 @@ LANGUAGES = [("en", "English"), ("es", "Español")]
 LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE = "America/Los_Angeles"
 USE_TZ = True
+FORMAT_MODULE_PATH = "imagine.core.formats"
 
 ADMIN_PATH = "/imagine/admin/"
 STATIC_URL = "/imagine/static/"

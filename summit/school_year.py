@@ -4,6 +4,7 @@ from datetime import date, datetime, timedelta
 
 from django.utils.timezone import get_default_timezone, localdate, localtime
 
+from imagine.core.formatting import to_the_minute
 from summit.models import Event
 
 COPIED_FIELDS = [
@@ -35,7 +36,8 @@ def next_spring(event: Event) -> dict:
         year += 1
     days = thursday_nearest_april_4(year) - held_on
     fields = {name: getattr(event, name) for name in COPIED_FIELDS}
-    fields |= {name: shift_days(getattr(event, name), days) for name in SHIFTED_FIELDS}
+    fields |= {name: to_the_minute(shift_days(getattr(event, name), days)) for name in SHIFTED_FIELDS}
+    fields["rsvp_opens_at"] = round_opening(shift_days(event.rsvp_opens_at, days))
     for name in ("title", "title_es"):
         fields[name] = fields[name].replace(str(held_on.year), str(year))
     return fields | {
@@ -49,3 +51,9 @@ def shift_days(moment: datetime, days: timedelta) -> datetime:
     """Return the same hour of the district's clock some days later, in daylight saving time or not."""
     local = localtime(moment, get_default_timezone())
     return (local.replace(tzinfo=None) + days).replace(tzinfo=local.tzinfo)
+
+
+def round_opening(moment: datetime) -> datetime:
+    """Return 8:00 a.m. on a day when RSVPs opened at an odd time, such as that of the click that opened them."""
+    is_round = moment.minute % 15 == 0 and moment.second == 0
+    return to_the_minute(moment if is_round else moment.replace(hour=8, minute=0))

@@ -1,11 +1,14 @@
 """Dates and times the way people here write them, in the district's time zone and the reader's language."""
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, time
+from typing import TypeVar
 
 from django.utils.dateformat import format as format_date
 from django.utils.timezone import get_default_timezone, localtime
 from django.utils.translation import get_language
+
+Moment = TypeVar("Moment", datetime, time)
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,11 @@ def half_of_day(moment: datetime) -> str:
 
 def dates() -> Dates:
     return DATES.get(get_language() or "", DATES["en"])
+
+
+def to_the_minute(moment: Moment) -> Moment:
+    """Return a time without its seconds, which no form shows."""
+    return moment.replace(second=0, microsecond=0)
 
 
 def to_district_time(moment: datetime) -> datetime:

@@ -16,6 +16,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
 from imagine.accounts.models import StaffSession
+from imagine.core.admin.date_fields import DATE_FIELDS
 from imagine.core.admin.read_only import ReadOnlyMixin
 from imagine.core.errors import RuleViolation
 from imagine.core.forms import AddressField
@@ -200,7 +201,6 @@ class HoldForm(forms.ModelForm):
     class Meta:
         model = Hold
         fields = ["email", "reason", "ends_on"]
-        widgets = {"ends_on": forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")}
 
     def clean_email(self) -> str:
         return self.cleaned_data["email"].lower()
@@ -211,6 +211,7 @@ class HoldAdmin(admin.ModelAdmin):
     """Staff end a hold by setting its last day to yesterday, so that a record of it stays."""
 
     form = HoldForm
+    formfield_overrides = DATE_FIELDS
     list_display = ("email", "reason", "ends_on", "is_active", "created_by")
     search_fields = ("email", "reason")
     ordering = ("-ends_on", "-pk")

@@ -9,6 +9,7 @@ from django.utils.translation import ngettext_lazy, pgettext
 from imagine.core import audit
 from imagine.core.admin.actions import ActionsAdmin, report_outcomes
 from imagine.core.admin.concurrent_edit import ConcurrentEditForm
+from imagine.core.admin.date_fields import DATE_FIELDS
 from partners import checklist
 from partners.admin.components import outcome_of
 from partners.models import PledgeYear, PromiseType, School
@@ -196,6 +197,7 @@ def reopen_years(page, request, years):
 
 @admin.register(PledgeYear)
 class PledgeYearAdmin(RowAdmin):
+    formfield_overrides = DATE_FIELDS
     list_display = ("school_years", "state", "opens_on", "announced_deadline", "closed_at", "signed", "drafts")
     actions = (open_years, close_years, reopen_years)
     parts = [(None, {"fields": ["school_year", "opens_on", "announced_deadline", "state"]})]

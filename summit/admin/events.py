@@ -5,9 +5,8 @@ from copy import copy
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.utils import unquote
-from django.contrib.admin.widgets import AdminSplitDateTime
 from django.core.exceptions import PermissionDenied
-from django.db import models, transaction
+from django.db import transaction
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path, reverse
 from django.utils import timezone
@@ -18,6 +17,7 @@ from django.views.decorators.http import require_safe
 from imagine.core import audit
 from imagine.core.admin.actions import ActionsAdmin, Outcome, report_outcomes
 from imagine.core.admin.concurrent_edit import conflict_messages
+from imagine.core.admin.date_fields import DATE_FIELDS
 from imagine.core.errors import RuleViolation
 from summit import event_changes, school_year, seats
 from summit.admin import event_page, invite_wizard
@@ -28,17 +28,6 @@ from summit.emails import rsvp as rsvp_emails
 from summit.invitations import change_notices
 from summit.models import Event, Rsvp
 from summit.views.public import event_preview_context
-
-
-class DateAndTime(AdminSplitDateTime):
-    """Django's date and time inputs, each with its own label for screen readers."""
-
-    class Media:
-        js = ("admin/js/admin/DateTimeShortcuts.js", "js/pickers.js")  # in this order
-
-    def label_inputs(self, field: str) -> None:
-        for widget, label in zip(self.widgets, (_("%(field)s, date"), _("%(field)s, time")), strict=True):
-            widget.attrs["aria-label"] = label % {"field": field}
 
 
 def cancellation_preview(event: Event) -> dict:
@@ -83,7 +72,7 @@ def first_active_rsvp(event: Event) -> Rsvp | None:
 @admin.register(Event)
 class EventAdmin(ActionsAdmin):
     form = EventAdminForm
-    formfield_overrides = {models.DateTimeField: {"widget": DateAndTime}}
+    formfield_overrides = DATE_FIELDS
     list_display = (
         *("title", "starts_at", "for_year", "held_seats", "available_seats", "waitlisted_seats"),
         *("is_published", "canceled_at"),
@@ -129,12 +118,6 @@ class EventAdmin(ActionsAdmin):
     @admin.display(description=_("change history"))
     def history(self, event: Event) -> str:
         return audit.history_table(event)
-
-    def formfield_for_dbfield(self, db_field, request, **kwargs):
-        field = super().formfield_for_dbfield(db_field, request, **kwargs)
-        if isinstance(db_field, models.DateTimeField):
-            field.widget.label_inputs(field.label)
-        return field
 
     # Event page ------------------------------------------------------------------------------------------------
 

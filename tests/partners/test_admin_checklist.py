@@ -233,7 +233,7 @@ def test_added_school_year_is_not_open_before_its_opening_date(staff):
         ({"school_year": "2017"}, "greater than or equal to 2018"),
         ({"school_year": "x"}, "Enter a whole number."),
         ({"opens_on": ""}, "This field is required."),
-        ({"opens_on": "soon"}, "Enter a valid date."),
+        ({"opens_on": "soon"}, "Enter a date, like Apr 1, 2027."),
         (
             {"opens_on": "2028-05-02", "announced_deadline": "2028-05-01"},
             "Choose a deadline on or after the opening date.",

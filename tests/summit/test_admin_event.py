@@ -1,14 +1,18 @@
 """Editing events in the admin."""
 
 import re
+from datetime import datetime
 
 import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils.html import escape
+from django.utils.timezone import get_default_timezone
 
+from imagine.core.formatting import date_at_time
 from summit import seats
+from summit.formatting import hours
 from summit.models import Event
 from tests import factories, snapshots, web_client
 
@@ -128,7 +132,8 @@ def test_add_form_creates_an_event(staff):
     value.pop("shown", None)
     assert staff.post(f"{LIST}add/", value).status_code == 302
     another = Event.objects.get(slug="another")
-    assert (another.title, another.capacity, another.starts_at) == ("Another", 10, event.starts_at)
+    starts_at = event.starts_at.replace(second=0)  # the form has no seconds
+    assert (another.title, another.capacity, another.starts_at) == ("Another", 10, starts_at)
 
 
 def test_list_and_form_have_titles_of_their_own(staff):
@@ -146,6 +151,19 @@ def test_each_date_and_time_is_named_after_its_field(staff):
     for label in ("Starts", "Ends", "RSVPs open", "RSVPs close"):
         assert f'aria-label="{label}, date"' in form
         assert f'aria-label="{label}, time"' in form
+
+
+def test_dates_are_shown_and_read_the_american_way(staff):
+    event = factories.event(starts_at=datetime(2027, 4, 1, 8, 0, 45, tzinfo=get_default_timezone()))
+    shown = web_client.form_fields(staff.get(change_url(event)))
+    assert (shown["starts_at_0"], shown["starts_at_1"]) == ("Thu, Apr 1, 2027", "8:00\N{NO-BREAK SPACE}a.m.")
+    page = change(staff, event, starts_at_0="4/8/2027", starts_at_1="9am", ends_at_0="Apr 8, 2027", ends_at_1="11:30")
+    assert page.redirect_chain
+    event.refresh_from_db()
+    assert (date_at_time(event.starts_at), hours(event)) == (
+        "Thursday, April 8, 2027, at 9:00\N{NO-BREAK SPACE}a.m.",
+        "9:00–11:30\N{NO-BREAK SPACE}a.m.",
+    )
 
 
 def test_event_with_rsvps_is_not_deleted(staff):

@@ -9,10 +9,11 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from django.utils.timezone import get_default_timezone
 
 from imagine.core.formatting import day
 from imagine.mail.models import Mailing, Message
-from summit import seats
+from summit import school_year, seats
 from summit.admin import event_page
 from summit.invitations import responses
 from summit.models import Event, Rsvp
@@ -223,6 +224,15 @@ def test_copy_for_next_spring_is_shown_before_it_is_saved(staff, last_year, wher
         "01-04 07:00",
         "04-02 17:00",
     ]
+
+
+@pytest.mark.parametrize(("opened", "copied"), [((20, 23, 45), "8:00"), ((7, 30), "7:30")])
+def test_rsvps_of_a_copy_open_at_a_round_time(last_year, opened, copied):
+    last_year.rsvp_opens_at = datetime(2030, 1, 5, *opened, tzinfo=get_default_timezone())
+    last_year.rsvp_closes_at = datetime(2030, 4, 3, 17, 0, 12, tzinfo=get_default_timezone())
+    fields = school_year.next_spring(last_year)
+    assert f"{fields['rsvp_opens_at']:%-m/%-d %-H:%M}" == f"1/4 {copied}"
+    assert fields["rsvp_closes_at"].second == 0
 
 
 @pytest.mark.slow

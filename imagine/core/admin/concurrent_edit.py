@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import Model
 from django.utils.translation import gettext_lazy as _
 
-from imagine.core.formatting import clock, short_date
+from imagine.core.formatting import clock, short_date, to_the_minute
 
 MAX_LENGTH_SHOWN = 200_000
 CHANGED = "changed"  # the code of each conflict error
@@ -29,9 +29,9 @@ def conflict_messages(open_forms: Iterable[forms.BaseForm]) -> list[str]:
 
 
 def as_text(value) -> str:
-    """Return a value as text, for comparing. Times are cut to the second, as forms send them."""
+    """Return a value as text, for comparing. Times are cut to the minute, as forms send them."""
     if isinstance(value, datetime):
-        return value.astimezone(UTC).replace(microsecond=0).isoformat()
+        return to_the_minute(value.astimezone(UTC)).isoformat()
     return str(getattr(value, "pk", value))
 
 
@@ -89,7 +89,7 @@ class ConcurrentEditForm(forms.ModelForm):
         for name, value in now.items():
             typed = as_text(self.cleaned_data[name]) if name in self.cleaned_data else None
             if typed == value:
-                self.cleaned_data[name] = self.value(row, name)  # with the fraction of a second that a form drops
+                self.cleaned_data[name] = self.value(row, name)  # with the seconds that a form drops
             elif shown.get(name) == value:
                 continue
             elif self.changed_by_other(name, typed, shown):
