@@ -17,7 +17,7 @@ contacts_locked = Signal()  # contacts: all those for which this transaction sen
 contact_email_changed = Signal()  # contact: with its new address; before: the old one
 # Asks where an address was verified. Arguments: `contact`. Receivers return sentences for staff.
 address_proofs_asked = Signal()
-contact_deleted = Signal()  # contact: right before it is deleted
+contacts_deleted = Signal()  # contacts: right before they are deleted
 contact_merged = Signal()  # contact, duplicate: right before the duplicate is deleted
 
 contact_page_asked = Signal()  # contact: in the admin

@@ -12,11 +12,11 @@ from partners.models import Contact
 from partners.signals import (
     PageLink,
     address_proofs_asked,
-    contact_deleted,
     contact_email_changed,
     contact_emails_changing,
     contact_merged,
     contact_page_asked,
+    contacts_deleted,
     contacts_locked,
     organizations_leaving,
     pledge_page_asked,
@@ -49,9 +49,9 @@ def on_contact_email_changed(contact: Contact, before: str, **kwargs) -> None:
     contact_changes.readdress_invitations(contact, before)
 
 
-@receiver(contact_deleted)
-def on_contact_deleted(contact: Contact, **kwargs) -> None:
-    contact_changes.delete_invitations(contact)
+@receiver(contacts_deleted)
+def on_contacts_deleted(contacts: list[Contact], **kwargs) -> None:
+    contact_changes.delete_invitations(contacts)
 
 
 @receiver(contact_merged)

@@ -25,7 +25,7 @@ from partners.pledges import years as pledge_years
 from partners.security_events import PartnerEventKind
 from summit import organization_matching, rsvp_links, seats
 from summit.invitations import responses, writing
-from tests import factories
+from tests import factories, web_client
 
 pytestmark = pytest.mark.django_db
 
@@ -141,8 +141,7 @@ def test_deletions_in_the_admin_are_logged(chief):
     confirmed = {"post": "yes"}
     chief.post(reverse("admin:summit_audience_delete", args=[audience.pk]), confirmed)
     chief.post(reverse("admin:summit_event_delete", args=[events[0].pk]), confirmed)
-    data = {"action": "delete_selected", "_selected_action": [event.pk for event in events[1:]]}
-    chief.post(reverse("admin:summit_event_changelist"), data | confirmed)
+    web_client.run_action(chief, reverse("admin:summit_event_changelist"), "delete_selected", events[1:])
     deleted = SecurityEvent.objects.filter(kind=SecurityEventKind.RECORD_DELETED, user_name="anna").order_by("pk")
     about = [(event.content_type.model, int(event.object_id)) for event in deleted]
     assert about[:2] == [("audience", audience.pk), ("event", events[0].pk)]
@@ -189,14 +188,14 @@ def test_resent_emails_are_logged_once():
 
 def test_action_on_several_records_is_logged(chief):
     event = factories.event()
-    rsvps = [factories.rsvp(event, name) for name in ("Alma Reyes", "Ben Cho", "Chue Vang")]
+    rsvps = [factories.rsvp(event, name) for name in ("Alma Reyes", "Ben Cho", "Chue Vang", "Dee Núñez")]
     seats.cancel(rsvps[0])
     page = reverse("admin:summit_rsvp_changelist")
-    chief.post(page, {"action": "cancel_rsvps", "_selected_action": [rsvp.pk for rsvp in rsvps[:2]]})
+    web_client.run_action(chief, page, "cancel_rsvps", rsvps[:3])
     [line] = SecurityEvent.objects.filter(kind=SecurityEventKind.SEVERAL_CHANGED)
-    assert (line.user_name, line.facts) == ("anna", {"list": "summit.rsvp", "rows": 1, "action": "cancel_rsvps"})
-    chief.post(page, {"action": "cancel_rsvps", "_selected_action": [rsvp.pk for rsvp in rsvps[:2]]})  # nothing to do
-    chief.post(page, {"action": "cancel_rsvps", "_selected_action": [rsvps[2].pk]})  # a single one
+    assert (line.user_name, line.facts) == ("anna", {"list": "summit.rsvp", "rows": 2, "action": "cancel_rsvps"})
+    web_client.run_action(chief, page, "cancel_rsvps", rsvps[:3])  # nothing to do
+    web_client.run_action(chief, page, "cancel_rsvps", [rsvps[3]])  # a single one
     assert SecurityEvent.objects.filter(kind=SecurityEventKind.SEVERAL_CHANGED).count() == 1
 
 

@@ -98,6 +98,24 @@ def form_fields(response) -> dict[str, str | list[str]]:
     return FormParser(response.content.decode()).sent
 
 
+def run_action(client: Client, url: str, action: str, rows: Iterable, *, confirms: bool = True, **more):
+    """Run an admin action on selected rows, or on rows with these keys: choose it in the list, then press the button of
+    the page that asks, filled in with `more`. Return the last response, with
+    that page as `asked`."""
+    chosen = {"action": action, "_selected_action": [getattr(row, "pk", row) for row in rows], **more}
+    response = client.post(url, chosen, follow=True)
+    if not (confirms and asks(response)):
+        return response
+    answer = client.post(url, form_fields(response) | more, follow=True)
+    answer.asked = response
+    return answer
+
+
+def asks(response) -> bool:
+    """Return whether a response is the page of an admin action that asks first."""
+    return bool(response.context and "question" in response.context and response.context["question"].button)
+
+
 def staff_client(*permissions: str) -> Client:
     """Return a client signed in as a member of staff with these permissions."""
     user = User.objects.create(username="clerk", is_staff=True)

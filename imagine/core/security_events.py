@@ -4,7 +4,7 @@
 and codes, never anything a guest or partner typed. The change history of their data is imagine.core.audit.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from ipaddress import ip_address, ip_network
 from typing import Any
@@ -42,6 +42,18 @@ def record_event(
         network=shorten_address(client_address(request)) if request else "",
         facts=facts,
     )
+
+
+def record_events(kind: TextChoices, rows: Iterable[Model]) -> None:
+    """Record one event about each of several rows, with one statement."""
+    request = _request.get()
+    user = signed_in_user(request)
+    who = {
+        "user": user,
+        "user_name": user.get_username() if user else "",
+        "network": shorten_address(client_address(request)) if request else "",
+    }
+    SecurityEvent.objects.bulk_create([SecurityEvent(kind=kind, about=row, **who) for row in rows])
 
 
 def record_failure(

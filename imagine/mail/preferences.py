@@ -3,7 +3,7 @@
 Answers to what a person just did, such as confirmations, are always sent.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from django.conf import settings
 from django.db import transaction
@@ -112,10 +112,10 @@ def clear_bounce(preference: EmailPreference) -> bool:
     return bool(is_changed)
 
 
-def discard_preference(email: str) -> None:
-    """Delete the row of an address that is no longer used. Keep it if the address bounced or its topics were
+def discard_preferences(emails: Collection[str]) -> None:
+    """Delete the rows of addresses in lower case that are no longer used. Keep one that bounced or whose topics were
     changed, so that this still holds when someone enters the address again."""
-    EmailPreference.objects.with_email(email).exclude(chosen()).delete()
+    EmailPreference.objects.filter(email__in=emails).exclude(chosen()).delete()
 
 
 def chosen() -> Q:

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from imagine.core.database import database_now
 from imagine.core.errors import RuleViolation
+from imagine.core.rehearsal import note_emails
 from imagine.core.rows import insert_rows
 from imagine.core.security_events import record_event
 from imagine.mail import preferences
@@ -67,6 +68,7 @@ def enqueue_many(messages: Sequence[Message]) -> None:
     """Store unsaved messages as `enqueue` does, with one statement."""
     if messages:
         insert_rows(messages)
+        note_emails(messages)
     for name in {message.queue for message in messages}:
         wake_workers_on_commit(name)
 
@@ -119,6 +121,7 @@ def requeue(message: Message, fresh: Message | None = None) -> bool:
     message.send_after, message.expires_at = Now(), None
     message.retry_until, message.handed_over_at = default_retry_until(), None
     message.save()
+    note_emails([message])
     wake_workers_on_commit(message.queue)
     return True
 

@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext_lazy, pgettext
 
 from imagine.core import audit
-from imagine.core.admin.actions import ActionsAdmin, report_outcomes
+from imagine.core.admin.actions import ActionsAdmin, report_outcomes, row_action
 from imagine.core.admin.concurrent_edit import ConcurrentEditForm
 from imagine.core.admin.date_fields import DATE_FIELDS
 from partners import checklist
@@ -52,24 +52,34 @@ class RowAdmin(ActionsAdmin):
 # Promise types and schools ---------------------------------------------------------------------------------------
 
 
-@admin.action(description=_("Retire selected %(verbose_name_plural)s"), permissions=["change"])
-def retire_rows(page, request, rows):
-    done = ngettext_lazy(
+@row_action(
+    _("Retire selected %(verbose_name_plural)s"),
+    permissions=["change"],
+    button=_("Retire %(number)d %(items)s"),
+    done=ngettext_lazy(
         "%(number)d retired. Partners can’t choose it anymore.",
         "%(number)d retired. Partners can’t choose them anymore.",
         "number",
-    )
-    report_outcomes(page, request, [(row, outcome_of(checklist.retire, row, "is_retired")) for row in rows], done)
+    ),
+    undo=_("Promises made already stay. You can offer it to partners again later."),
+)
+def retire_rows(page, request, rows):
+    return [(row, outcome_of(checklist.retire, row, "is_retired")) for row in rows]
 
 
-@admin.action(description=_("Offer selected %(verbose_name_plural)s again"), permissions=["change"])
-def unretire_rows(page, request, rows):
-    done = ngettext_lazy(
+@row_action(
+    _("Offer selected %(verbose_name_plural)s again"),
+    permissions=["change"],
+    button=_("Offer %(number)d %(items)s again"),
+    done=ngettext_lazy(
         "%(number)d restored. Partners can choose it again.",
         "%(number)d restored. Partners can choose them again.",
         "number",
-    )
-    report_outcomes(page, request, [(row, outcome_of(checklist.unretire, row, "is_retired")) for row in rows], done)
+    ),
+    undo=_("You can retire it again later."),
+)
+def unretire_rows(page, request, rows):
+    return [(row, outcome_of(checklist.unretire, row, "is_retired")) for row in rows]
 
 
 @admin.register(PromiseType)
@@ -162,37 +172,58 @@ class SchoolAdmin(RowAdmin):
 # School years ----------------------------------------------------------------------------------------------------
 
 
-@admin.action(description=_("Open selected school years now"), permissions=["change"])
+@row_action(
+    _("Open selected school years now"),
+    permissions=["change"],
+    button=ngettext_lazy("Open %(number)d school year", "Open %(number)d school years", "number"),
+    done=ngettext_lazy("%(number)d school year opened.", "%(number)d school years opened.", "number"),
+    undo=_("Partners can make promises for it right away. To stop that, close it."),
+)
 def open_years(page, request, years):
-    done = ngettext_lazy("%(number)d school year opened.", "%(number)d school years opened.", "number")
-    report_outcomes(page, request, [(year, outcome_of(checklist.open_year, year, "opens_on")) for year in years], done)
+    return [(year, outcome_of(checklist.open_year, year, "opens_on")) for year in years]
 
 
-@admin.action(description=_("Close selected school years"), permissions=["change"])
-def close_years(page, request, years):
-    done = ngettext_lazy(
+@row_action(
+    _("Close selected school years"),
+    permissions=["change"],
+    button=ngettext_lazy("Close %(number)d school year", "Close %(number)d school years", "number"),
+    done=ngettext_lazy(
         "%(number)d school year closed. Its pledges can’t be changed or signed anymore.",
         "%(number)d school years closed. Their pledges can’t be changed or signed anymore.",
         "number",
-    )
-    report_outcomes(
-        page, request, [(year, outcome_of(pledge_years.close_year, year, "closed_at")) for year in years], done
-    )
+    ),
+    undo=_("Partners can’t change or sign pledges of a closed year. You can reopen it later."),
+    is_dangerous=True,
+)
+def close_years(page, request, years):
+    return [(year, outcome_of(pledge_years.close_year, year, "closed_at")) for year in years]
 
 
-@admin.action(description=_("Reopen selected school years"), permissions=["change"])
-def reopen_years(page, request, years):
-    done = ngettext_lazy("%(number)d school year reopened.", "%(number)d school years reopened.", "number")
-    report_outcomes(
-        page, request, [(year, outcome_of(pledge_years.reopen_year, year, "closed_at")) for year in years], done
-    )
+YEARS_REOPENED = ngettext_lazy("%(number)d school year reopened.", "%(number)d school years reopened.", "number")
+
+
+def report_reopened(page, request, outcomes) -> None:
+    """Warn if a newer year is still open, too."""
+    report_outcomes(page, request, outcomes, YEARS_REOPENED)
     newest = PledgeYear.objects.current()
-    if newest and any(year.pk < newest.pk for year in years):
+    if newest and any(year.pk < newest.pk for year, _outcome in outcomes):
         message = _(
             "Partners’ links still open %(year)s, because it’s the newest open school year. To send partners to an "
             "earlier one, close %(year)s."
         )
         page.message_user(request, message % {"year": newest.school_years}, messages.WARNING)
+
+
+@row_action(
+    _("Reopen selected school years"),
+    permissions=["change"],
+    button=ngettext_lazy("Reopen %(number)d school year", "Reopen %(number)d school years", "number"),
+    done=YEARS_REOPENED,
+    undo=_("Partners can change and sign its pledges again. You can close it later."),
+    report=report_reopened,
+)
+def reopen_years(page, request, years):
+    return [(year, outcome_of(pledge_years.reopen_year, year, "closed_at")) for year in years]
 
 
 @admin.register(PledgeYear)

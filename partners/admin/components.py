@@ -7,7 +7,8 @@ from django.contrib.admin import ModelAdmin
 from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import ObjectDoesNotExist
-from django.db.models import Model
+from django.db.models import CharField, F, Model, Value
+from django.db.models.functions import Concat
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
@@ -57,10 +58,11 @@ def delete_each(page: ModelAdmin, request: HttpRequest, rows: Iterable[Model]) -
         page.message_user(request, missing_rows_message(missing), messages.WARNING)
 
 
-def anonymize_log(row: Model) -> None:
-    """Remove the name of a deleted record from Django's log."""
-    entries = LogEntry.objects.filter(content_type=ContentType.objects.get_for_model(row), object_id=str(row.pk))
-    entries.update(object_repr=f"{row._meta.model_name} {row.pk}")
+def anonymize_log(*rows: Model) -> None:
+    """Remove the names of deleted records of one model from Django's log."""
+    keys, kind = [str(row.pk) for row in rows], ContentType.objects.get_for_model(rows[0])
+    entries = LogEntry.objects.filter(content_type=kind, object_id__in=keys)
+    entries.update(object_repr=Concat(Value(f"{kind.model} "), F("object_id"), output_field=CharField()))
 
 
 def pledge_state(pledge: Pledge) -> str:

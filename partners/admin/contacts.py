@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin.widgets import AdminEmailInputWidget
 from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Lower
@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext
 
 from imagine.core import audit
-from imagine.core.admin.actions import ActionsAdmin
+from imagine.core.admin.actions import ActionsAdmin, missing_rows_message
 from imagine.core.admin.concurrent_edit import ConcurrentEditForm, conflict_messages
 from imagine.core.admin.lookups import GuardedAdmin
 from imagine.core.forms import AddressField
@@ -185,9 +185,15 @@ class ContactAdmin(GuardedAdmin, ActionsAdmin):
         listed, counts, _missing, protected = super().get_deleted_objects(objs, request)
         return listed, counts, set(), protected
 
+    def row_label(self, contact: Contact) -> str:
+        return ", ".join(filter(None, [contact.name, contact.email, str(contact.organization or "")]))
+
     def delete_model(self, request, obj):
         contacts.delete_contact(obj)
         components.anonymize_log(obj)
 
     def delete_queryset(self, request, queryset):
-        components.delete_each(self, request, queryset)
+        rows = list(queryset)
+        if missing := contacts.delete_contacts(rows):
+            self.message_user(request, missing_rows_message(missing), messages.WARNING)
+        components.anonymize_log(*rows)

@@ -16,7 +16,7 @@ from django.utils.translation import gettext, ngettext_lazy, pgettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_POST
 
-from imagine.core.admin.actions import ActionsAdmin, report_outcomes
+from imagine.core.admin.actions import ActionsAdmin, row_action
 from imagine.core.admin.read_only import ReadOnlyMixin
 from imagine.core.formatting import short_date
 from imagine.mail import dispatch
@@ -104,18 +104,23 @@ class DuplicateCandidateAdmin(ReadOnlyMixin, ActionsAdmin):
         message = gettext("Not duplicates, marked by %(name)s on %(day)s")
         return message % {"name": pair.dismissed_by, "day": short_date(pair.dismissed_at)}
 
-    @admin.action(description=_("Mark as not duplicates"), permissions=["dismiss"])
+    def row_label(self, pair: DuplicateCandidate) -> str:
+        return gettext("%(one)s and %(other)s") % {"one": pair.organization_a, "other": pair.organization_b}
+
+    @row_action(
+        _("Mark as not duplicates"),
+        permissions=["dismiss"],
+        button=ngettext_lazy(
+            "Mark %(number)d pair as not duplicates", "Mark %(number)d pairs as not duplicates", "number"
+        ),
+        done=ngettext_lazy(
+            "%(number)d pair marked as not duplicates.", "%(number)d pairs marked as not duplicates.", "number"
+        ),
+        undo=_("You can still merge them later: filter the list by “Not duplicates.”"),
+    )
     def dismiss(self, request: HttpRequest, queryset: QuerySet):
         pairs = queryset.select_related("organization_a", "organization_b")
-        outcomes = [(pair, self.dismiss_pair(request, pair)) for pair in pairs]
-        report_outcomes(
-            self,
-            request,
-            outcomes,
-            ngettext_lazy(
-                "%(number)d pair marked as not duplicates.", "%(number)d pairs marked as not duplicates.", "number"
-            ),
-        )
+        return [(pair, self.dismiss_pair(request, pair)) for pair in pairs]
 
     def dismiss_pair(self, request: HttpRequest, pair: DuplicateCandidate) -> bool:
         before, username = pair.dismissed_at, request.user.get_username()

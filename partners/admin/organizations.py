@@ -3,33 +3,29 @@
 from datetime import date
 
 from django.contrib import admin, messages
-from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import Count, F, Q, QuerySet, Value
 from django.db.models.lookups import Exact
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import get_object_or_404
 from django.template.loader import render_to_string
 from django.urls import path, reverse
 from django.utils.html import format_html
 from django.utils.timezone import localdate
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext_lazy, pgettext
+from django.utils.translation import pgettext
 
 from imagine.core import audit
-from imagine.core.admin.actions import ActionsAdmin, report_outcomes
+from imagine.core.admin.actions import ActionsAdmin
 from imagine.core.admin.exports import ExportAdmin, csv_and_xlsx
 from imagine.core.admin.inlines import BoundedInline
-from imagine.core.errors import RuleViolation
 from imagine.core.spreadsheets.writer import Export
 from imagine.core.uploads import takes_files
 from partners import exports
-from partners.admin import components, filters
+from partners.admin import components, filters, organization_actions
 from partners.admin.merging import can_merge, merge_two
 from partners.admin.organization_form import ContactForm, ContactFormSet, OrganizationAdminForm
 from partners.models import Contact, Logo, Organization, normalize_name
 from partners.organizations import contacts, logos, profiles
-from partners.pledges import staff as staff_pledges
-from partners.pledges.staff import StartedPledge
 
 MAX_SEARCH_WORDS = 10
 
@@ -73,13 +69,6 @@ def export_organizations(request: HttpRequest, organizations: QuerySet[Organizat
     return exports.organization_export(organizations, filters.this_year(request))
 
 
-def start_pledge_or_error(organization: Organization, *, emails_link: bool) -> StartedPledge | Exception:
-    try:
-        return staff_pledges.start_pledge_for(organization, emails_link=emails_link)
-    except (RuleViolation, Organization.DoesNotExist) as refused:
-        return refused
-
-
 @admin.register(Organization)
 class OrganizationAdmin(ActionsAdmin, ExportAdmin):
     form = OrganizationAdminForm
@@ -90,7 +79,7 @@ class OrganizationAdmin(ActionsAdmin, ExportAdmin):
     search_help_text = _("Search by organization, contact name, or email.")
     show_full_result_count = False
     inlines = (ContactInline,)
-    actions = ("approve", "hide", "begin_pledge", "begin_and_mail", merge_two)
+    actions = (*organization_actions.ACTIONS, merge_two)
     files = csv_and_xlsx(
         "organizations",
         {"csv": _("Download organizations (CSV)"), "xlsx": _("Download organizations (Excel)")},
@@ -265,83 +254,10 @@ class OrganizationAdmin(ActionsAdmin, ExportAdmin):
     def delete_queryset(self, request, queryset):
         components.delete_each(self, request, queryset)
 
-    # Pledges ---------------------------------------------------------------------------------------------------
+    # Actions ---------------------------------------------------------------------------------------------------
 
     def has_merge_permission(self, request):
         return can_merge(request)
 
     def has_begin_permission(self, request):
         return request.user.has_perms(["partners.change_organization", "partners.add_pledge"])
-
-    @admin.action(description=_("Start pledges for the open school year"), permissions=["begin"])
-    def begin_pledge(self, request, queryset):
-        return self.begin(request, queryset)
-
-    @admin.action(description=_("Start pledges and email the personal links"), permissions=["begin"])
-    def begin_and_mail(self, request, queryset):
-        return self.begin(request, queryset, emails_link=True)
-
-    def begin(self, request: HttpRequest, queryset: QuerySet, *, emails_link: bool = False) -> HttpResponse | None:
-        """Start the pledges. If only one organization is selected, redirect to its pledge."""
-        results = [
-            (organization, start_pledge_or_error(organization, emails_link=emails_link)) for organization in queryset
-        ]
-        done = ngettext_lazy("%(number)d pledge started.", "%(number)d pledges started.", "number")
-        same = ngettext_lazy(
-            "%(number)d organization already had a pledge.", "%(number)d organizations already had a pledge.", "number"
-        )
-        report_outcomes(
-            self,
-            request,
-            [(row, result.is_new if isinstance(result, StartedPledge) else result) for row, result in results],
-            done,
-            same,
-        )
-        started = [result for _row, result in results if isinstance(result, StartedPledge)]
-        if emails_link:
-            report_outcomes(
-                self,
-                request,
-                [(result.pledge, result.is_emailed) for result in started],
-                components.LINKS_SENT,
-                components.LINKS_SENT_RECENTLY,
-            )
-        if len(results) == len(started) == 1:
-            return redirect("admin:partners_pledge_change", started[0].pledge.pk)
-        return None
-
-    # Approval --------------------------------------------------------------------------------------------------
-
-    @admin.action(description=_("Approve profiles"), permissions=["change"])
-    def approve(self, request, queryset):
-        """Show the profiles to confirm, then approve those that haven't changed since."""
-        organizations = list(queryset.select_related("logo").defer("logo__png").order_by("name", "pk"))
-        if request.POST.get("sure") != "yes":
-            page = {
-                **self.admin_site.each_context(request),
-                "title": _("Approve these profiles?"),
-                "opts": self.opts,
-                "rows": [(organization, profiles.profile_fingerprint(organization)) for organization in organizations],
-                "action_checkbox_name": ACTION_CHECKBOX_NAME,
-            }
-            return render(request, "admin/partners/organization/approve.html", page)
-        done = ngettext_lazy("%(number)d profile approved.", "%(number)d profiles approved.", "number")
-
-        def approve(organization: Organization) -> Organization:
-            seen = request.POST.get(f"seen-{organization.pk}", "")
-            return profiles.approve_listing(organization, by=request.user.get_username(), seen=seen)
-
-        report_outcomes(
-            self, request, [(each, components.outcome_of(approve, each, "approved_at")) for each in organizations], done
-        )
-        return None
-
-    @admin.action(description=_("Withdraw approval"), permissions=["change"])
-    def hide(self, request, queryset):
-        done = ngettext_lazy("%(number)d approval withdrawn.", "%(number)d approvals withdrawn.", "number")
-        report_outcomes(
-            self,
-            request,
-            [(each, components.outcome_of(profiles.withdraw_approval, each, "approved_at")) for each in queryset],
-            done,
-        )

@@ -17,7 +17,7 @@ from django.utils.translation import ngettext_lazy
 from django.views.decorators.http import require_safe
 
 from imagine.core import audit
-from imagine.core.admin.actions import ActionsAdmin, Outcome, report_outcomes
+from imagine.core.admin.actions import ActionsAdmin, Outcome, row_action
 from imagine.core.admin.exports import ExportAdmin, csv_and_xlsx
 from imagine.core.admin.lookups import GuardedAdmin
 from imagine.core.admin.permissions import may_replace_links
@@ -74,18 +74,28 @@ class ReadAdmin(ActionsAdmin, ExportAdmin):
 # Pledges ---------------------------------------------------------------------------------------------------------
 
 
-@admin.action(description=_("Email personal link again"), permissions=["change"])
-def mail_links(page, request, rows):
-    outcomes = [(pledge, outcome(pledge_links.resend_link, pledge)) for pledge in rows]
-    report_outcomes(page, request, outcomes, components.LINKS_SENT, components.LINKS_SENT_RECENTLY)
+@row_action(
+    _("Email personal link again"),
+    permissions=["change"],
+    button=ngettext_lazy("Email %(number)d personal link", "Email %(number)d personal links", "number"),
+    done=components.LINKS_SENT,
+    same=components.LINKS_SENT_RECENTLY,
+    undo=_("Nothing else changes."),
+)
+def mail_links(page, request, pledges):
+    return [(pledge, outcome(pledge_links.resend_link, pledge)) for pledge in pledges]
 
 
-@admin.action(description=_("Replace personal link and email the new one"), permissions=["link"])
-def replace_pledge_links(page, request, rows):
-    done = ngettext_lazy("%(number)d personal link replaced.", "%(number)d personal links replaced.", "number")
-    report_outcomes(
-        page, request, [(pledge, outcome(pledge_links.replace_pledge_link, pledge)) for pledge in rows], done
-    )
+@row_action(
+    _("Replace personal link and email the new one"),
+    permissions=["link"],
+    button=ngettext_lazy("Replace %(number)d personal link", "Replace %(number)d personal links", "number"),
+    done=ngettext_lazy("%(number)d personal link replaced.", "%(number)d personal links replaced.", "number"),
+    undo=_("The old links stop working right away. You can’t undo this."),
+    is_dangerous=True,
+)
+def replace_pledge_links(page, request, pledges):
+    return [(pledge, outcome(pledge_links.replace_pledge_link, pledge)) for pledge in pledges]
 
 
 def outcome(act, pledge: Pledge) -> Outcome:
@@ -163,6 +173,9 @@ class PledgeAdmin(GuardedAdmin, ReadAdmin):
     @admin.display(description=_("signed on"), ordering="signed_at")
     def signed_on(self, pledge: Pledge) -> date | None:
         return pledge.signed_at and localdate(pledge.signed_at)
+
+    def row_label(self, pledge: Pledge) -> str:
+        return f"{pledge.organization}, {pledge.school_years}, {self.state(pledge)}"
 
     # Page ------------------------------------------------------------------------------------------------------
 

@@ -4,26 +4,25 @@ profiles.py has the rules for partners. Each rule locks the organization first, 
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from functools import reduce
-from operator import or_
 
 from django.db import IntegrityError, transaction
+from django.db.models.functions import Lower
 from django.utils import timezone
 
 from imagine.core import audit, links
 from imagine.core.deletion import check_deletable
 from imagine.core.models import SecurityEventKind
 from imagine.core.relations import about_rows
-from imagine.core.security_events import record_event
+from imagine.core.security_events import record_event, record_events
 from imagine.mail import preferences
 from imagine.mail.models import Message, MessageQuerySet
 from partners.models import Contact, DuplicateCandidate, Organization, Pledge
 from partners.organizations import profiles
 from partners.pledges import links as pledge_links
 from partners.signals import (
-    contact_deleted,
     contact_email_changed,
     contact_emails_changing,
+    contacts_deleted,
     contacts_locked,
     organizations_leaving,
 )
@@ -169,6 +168,32 @@ def delete_contact(contact: Contact) -> None:
         audit.log_change(organization, {"contact": "…"}, {"contact": ""})
 
 
+def delete_contacts(contacts: Iterable[Contact]) -> int:
+    """Delete contacts like `delete_contact`, those without an organization in batches. Return how many were deleted
+    already. Raise DeletionRefused."""
+    contacts, missing = list(contacts), 0
+    independent = [contact.pk for contact in contacts if contact.organization_id is None]
+    for start in range(0, len(independent), BATCH_SIZE):
+        batch = independent[start : start + BATCH_SIZE]
+        missing += len(batch) - delete_independent_contacts(batch)
+    for contact in contacts:
+        if contact.organization_id is not None:
+            delete_contact(contact)
+    return missing
+
+
+@transaction.atomic
+def delete_independent_contacts(pks: Collection[int]) -> int:
+    """Delete these contacts, except those that have an organization by now. Return how many."""
+    locked = Contact.objects.select_for_update(of=("self",)).filter(pk__in=pks, organization=None)
+    current = list(locked.order_by("pk"))
+    check_deletable(*current)
+    contacts_locked.send(Contact, contacts=current)
+    delete_locked_contacts(current)
+    pledge_links.end_requests_of_addresses([contact.email for contact in current])
+    return len(current)
+
+
 @transaction.atomic
 def delete_organization(organization: Organization) -> None:
     """Delete an organization with its contacts and change history. Raise ProtectedError if it has a pledge,
@@ -183,18 +208,19 @@ def delete_organization(organization: Organization) -> None:
 
 
 def delete_locked_contacts(contacts: Sequence[Contact]) -> None:
-    """Delete locked contacts with their change history, their rows in other apps and their mailings.
+    """Delete locked contacts with their change history, their rows in other apps and their mailings, in a number of
+    statements that doesn't grow with the number of contacts.
 
     Keep mailings to an address that another contact has, too. Keep the preferences of an address that unsubscribed or
     bounced.
     """
-    for contact in contacts:
-        contact_deleted.send(Contact, contact=contact)
-        record_event(SecurityEventKind.RECORD_DELETED, contact)
-        contact.delete()
-    emails = [contact.email for contact in contacts if not Contact.objects.with_email(contact.email).exists()]
-    messages = {email: Message.objects.filter(recipient__iexact=email) for email in sorted(emails)}
-    reduce(or_, messages.values(), Message.objects.none()).filter(queue=Message.Queue.BULK).delete()
-    for email, remaining in messages.items():
-        if not remaining.exists():  # a guest's email still links to the preferences
-            preferences.discard_preference(email)
+    contacts_deleted.send(Contact, contacts=contacts)
+    record_events(SecurityEventKind.RECORD_DELETED, contacts)
+    Contact.objects.filter(pk__in=[contact.pk for contact in contacts]).delete()
+    emails = {contact.email.lower() for contact in contacts}
+    others = Contact.objects.alias(lower_email=Lower("email")).filter(lower_email__in=emails)
+    emails -= {email.lower() for email in others.values_list("email", flat=True)}
+    messages = Message.objects.alias(lower_recipient=Lower("recipient")).filter(lower_recipient__in=emails)
+    messages.filter(queue=Message.Queue.BULK).delete()
+    # A guest's email still links to the preferences.
+    preferences.discard_preferences(emails - {each.lower() for each in messages.values_list("recipient", flat=True)})

@@ -339,7 +339,7 @@ def grant_access(organization: Organization, may_open: Collection[int]) -> None:
     for contact in contacts:
         profiles.change_contact(contact, may_open_pledge=contact.pk in may_open)
         if not contact.may_open_pledge:
-            pledge_links.end_requests_of_address(contact.email)
+            pledge_links.end_requests_of_addresses([contact.email])
     organization.pledges.exclude(contact=None).exclude(contact__in=may_open).update(contact=None)
     pledge_links.end_pledge_links(organization, to=[contact for contact in contacts if contact.may_open_pledge])
 

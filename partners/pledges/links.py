@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
-from django.db.models.functions import Now
+from django.db.models.functions import Lower, Now
 from django.utils.translation import gettext as _
 
 from imagine.core import links
@@ -105,7 +105,7 @@ def end_links_of_address(organization: Organization | None, email: str, *, had_a
 
     `had_access` is whether the contact could open the pledge. Emails don't show it: old ones are deleted.
     """
-    end_requests_of_address(email)
+    end_requests_of_addresses([email])
     if organization and (had_access or was_emailed_link(organization, email)):
         end_pledge_links(organization)
 
@@ -116,10 +116,11 @@ def lock_requests_about(pledges: QuerySet[Pledge]) -> None:
     list(requests.select_for_update(of=("self",)).values_list("pk"))
 
 
-def end_requests_of_address(email: str) -> None:
-    """End the requests of an address. Those that someone is using right now are skipped, because they are locked before
-    organizations; end_links keeps them from leading to the organization."""
-    end_requests(PledgeRequest.objects.with_email(email).select_for_update(skip_locked=True))
+def end_requests_of_addresses(emails: Iterable[str]) -> None:
+    """End the requests of these addresses. Those that someone is using right now are skipped, because they are locked
+    before organizations; end_links keeps them from leading to the organization."""
+    found = PledgeRequest.objects.alias(lower_email=Lower("email")).filter(lower_email__in=[e.lower() for e in emails])
+    end_requests(found.select_for_update(skip_locked=True))
 
 
 def end_requests(requests: QuerySet[PledgeRequest]) -> None:

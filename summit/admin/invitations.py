@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext, ngettext_lazy, pgettext_lazy
 
 from imagine.core import audit
-from imagine.core.admin.actions import ActionsAdmin, Outcome, report_outcomes
+from imagine.core.admin.actions import ActionsAdmin, Outcome, row_action
 from imagine.core.admin.exports import ExportAdmin, csv_and_xlsx
 from imagine.core.admin.lookups import GuardedAdmin
 from imagine.core.admin.permissions import may_replace_links
@@ -61,6 +61,18 @@ def invitation_outcome(action: Callable[[Invitation], object], invitation: Invit
         return error
 
 
+@row_action(
+    _("Replace personal link and email the new one"),
+    permissions=["link"],
+    button=ngettext_lazy("Replace %(number)d personal link", "Replace %(number)d personal links", "number"),
+    done=ngettext_lazy("%(number)d personal link replaced.", "%(number)d personal links replaced.", "number"),
+    undo=_("The old links stop working right away. You can’t undo this."),
+    is_dangerous=True,
+)
+def replace_links(page, request, invitations):
+    return [(each, invitation_outcome(responses.replace_invitation_link, each)) for each in invitations]
+
+
 def export_invitations(request: HttpRequest, invitations) -> Export:
     return exports.invitation_export(invitations)
 
@@ -77,7 +89,7 @@ class InvitationAdmin(ReadOnlyMixin, GuardedAdmin, ActionsAdmin, ExportAdmin):
     search_help_text = _("Search by name, email, or organization.")
     show_full_result_count = False
     change_list_template = "admin/partners/change_list.html"
-    actions = ("replace_links",)
+    actions = (replace_links,)
     files = csv_and_xlsx(
         "list",
         {"csv": _("Download invitations (CSV)"), "xlsx": _("Download invitations (Excel)")},
@@ -93,15 +105,9 @@ class InvitationAdmin(ReadOnlyMixin, GuardedAdmin, ActionsAdmin, ExportAdmin):
     def has_link_permission(self, request):
         return may_replace_links(request, "summit.change_invitation")
 
-    @admin.action(description=_("Replace personal link and email the new one"), permissions=["link"])
-    def replace_links(self, request, chosen):
-        done = ngettext_lazy("%(number)d personal link replaced.", "%(number)d personal links replaced.", "number")
-        report_outcomes(
-            self,
-            request,
-            [(each, invitation_outcome(responses.replace_invitation_link, each)) for each in chosen],
-            done,
-        )
+    def row_label(self, invitation: Invitation) -> str:
+        contact, organization = invitation.contact, str(invitation.contact.organization or "")
+        return ", ".join(filter(None, [contact.name, organization, contact.email]))
 
     def get_queryset(self, request):
         bulk_messages = Message.objects.filter(kind=SummitEmailKind.INVITATION, queue=Message.Queue.BULK)

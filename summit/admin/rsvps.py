@@ -11,9 +11,11 @@ from django.urls import path
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
 from imagine.core import audit
+from imagine.core.admin import questions
 from imagine.core.admin.actions import ActionsAdmin
 from imagine.core.admin.concurrent_edit import conflict_messages
 from imagine.core.admin.exports import file_or_list, redirect_to_list
@@ -21,7 +23,6 @@ from imagine.core.admin.inlines import BoundedInline
 from imagine.core.admin.lookups import GuardedAdmin
 from imagine.core.admin.permissions import may_replace_links
 from imagine.core.admin.verification import verification_status, with_verification
-from imagine.core.audit import MAX_LENGTH_REASON
 from imagine.core.formatting import day, short_date
 from imagine.core.spreadsheets.writer import RESPONSES
 from imagine.mail.admin.message_links import message_link
@@ -104,16 +105,11 @@ class CheckInInline(GuestInline):
     fields_without_needs = (("came", "name"),)
 
 
-class ActionForm(helpers.ActionForm):
-    reason = forms.CharField(label=_("Reason for going over capacity"), required=False, max_length=MAX_LENGTH_REASON)
-
-
 @admin.register(Rsvp)
 class RsvpAdmin(GuardedAdmin, ActionsAdmin):
     secrets = ("token", "browser_token", "browser_hash")
     form = RsvpAdminForm
     view_on_site = False  # it's a personal link
-    action_form = ActionForm
     list_display = ("name", "organization_name", "day", "status", "held_seats", "waitlisted_seats", "address", "made")
     list_filter = (StatusFilter, "event", "sector", "language", "source")
     list_select_related = ("event",)
@@ -278,6 +274,19 @@ class RsvpAdmin(GuardedAdmin, ActionsAdmin):
             seats.set_accepts_partial(form.instance, form.cleaned_data["accepts_partial"])
         if "size" in form.changed_data:
             seats.change_party_size(form.instance, size=form.cleaned_data["size"], by_staff=True)
+
+    def row_label(self, rsvp: Rsvp) -> str:
+        seats_label = ngettext("%(number)d seat", "%(number)d seats", rsvp.party_size) % {"number": rsvp.party_size}
+        parts = [rsvp.name, rsvp.organization_name, seats_label if rsvp.party_size else "", self.status(rsvp)]
+        return ", ".join(str(part) for part in parts if part)
+
+    def row_fingerprint(self, rsvp: Rsvp) -> str:
+        """Guests who only open their link in the meantime are the same."""
+        fields = ("name", "email", "organization_name", "held_seats", "waitlisted_seats", "canceled_at")
+        return questions.shorten(repr([getattr(rsvp, field) for field in fields]))
+
+    def deletion_effects(self, rows, emails):
+        return rsvp_actions.waitlist_effects(rows, emails)
 
     def delete_model(self, request, obj):
         seats.delete_rsvp(obj)

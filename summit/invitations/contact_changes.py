@@ -7,6 +7,7 @@ their organizations are locked to correct addresses, `lock_rsvps_of_contacts` lo
 from collections.abc import Collection, Sequence
 
 from imagine.core import links
+from imagine.core.models import AuditEntry
 from imagine.core.relations import about_rows
 from imagine.mail.models import Mailing, Message
 from imagine.mail.models.messages import MessageQuerySet
@@ -90,11 +91,12 @@ def reset_undelivered(invitation: Invitation) -> bool:
     return True
 
 
-def delete_invitations(contact: Contact) -> None:
-    """The contact is deleted and its invitations with it: delete the messages and history about them."""
-    for invitation in contact.invitations.all():
-        invitation.messages.all().delete()
-        invitation.audit_entries.all().delete()
+def delete_invitations(contacts: Sequence[Contact]) -> None:
+    """The contacts are deleted and their invitations with them: delete the messages and history about them."""
+    invitations = list(Invitation.objects.filter(contact__in=contacts).values_list("pk", flat=True))
+    if invitations:
+        Message.objects.filter(about_rows(Invitation, invitations)).delete()
+        AuditEntry.objects.filter(about_rows(Invitation, invitations)).delete()
 
 
 def lock_rsvps_of_contacts(contacts: Collection[int]) -> None:

@@ -11,7 +11,7 @@ from django.urls import reverse
 from imagine.access import roles
 from imagine.core.admin.actions import only_reads
 from imagine.mail.models import Message
-from tests import factories, snapshots
+from tests import factories, snapshots, web_client
 from tests.web_client import page_text
 
 pytestmark = pytest.mark.django_db
@@ -129,14 +129,14 @@ def test_replacing_links_requires_its_own_permission(page, action):
         "summit_invitation": factories.invite(event, factories.person("Ben Cho")),
     }
     row, address = rows[page], reverse(f"admin:{page}_changelist")
-    client, replace = client_without("core.replace_links"), {"action": action, "_selected_action": [row.pk]}
+    client = client_without("core.replace_links")
     assert f'value="{action}"' not in client.get(address).content.decode()
-    client.post(address, replace)
+    web_client.run_action(client, address, action, [row])
     assert type(row).objects.get(pk=row.pk).token == row.token
     role = Group.objects.get(name="Community Relations")
     role.permissions.add(roles.permissions_by_name()["core.replace_links"])
     assert f'value="{action}"' in client.get(address).content.decode()
-    client.post(address, replace)
+    web_client.run_action(client, address, action, [row])
     assert type(row).objects.get(pk=row.pk).token != row.token
 
 
@@ -172,7 +172,11 @@ def test_changing_several_records_requires_its_own_permission():
     client.post(address, cancel)
     client.post(address, cancel | {"_selected_action": [rsvps[0].pk], "select_across": "1"})
     assert event.rsvps.filter(canceled_at=None).count() == 3
-    client.post(address, cancel | {"_selected_action": [rsvps[2].pk]})  # like the button on a record's page
+    asked = client.post(address, cancel | {"_selected_action": [rsvps[2].pk]})
+    marks = [f"{rsvp.pk}:{asked.context['rows_shown'].partition(':')[2]}" for rsvp in rsvps]
+    client.post(address, web_client.form_fields(asked) | {"rows_shown": ",".join(marks)})  # as if it had shown several
+    assert event.rsvps.filter(canceled_at=None).count() == 3
+    client.post(address, web_client.form_fields(asked))
     assert event.rsvps.filter(canceled_at=None).count() == 2
 
 

@@ -1,6 +1,7 @@
 """The admin's pages, and an email in its preview frame."""
 
 import pytest
+from playwright.sync_api import expect
 
 from imagine.mail.models import Message
 from tests import factories
@@ -55,6 +56,13 @@ def test_admin_errors_and_actions_have_no_problems(visit, staff):
         page.click("[name=_save]")
     found = admin_page_problems(page, "en")
     assert page.title().startswith("Error:")
+    page.goto("/imagine/admin/summit/rsvp/")
+    page.check("#action-toggle")
+    page.select_option("[name=action]", "cancel_rsvps")
+    with page.expect_navigation():
+        page.click("[name=index]")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Cancel 1 RSVP?")
+    found += admin_page_problems(page, "en")
     page.goto("/imagine/admin/summit/event/")
     page.check("#action-toggle")
     page.select_option("[name=action]", "cancel_events")

@@ -95,7 +95,7 @@ def test_profile_is_approved_without_scripts(visit, staff):
     page.get_by_role("link", name="1 profile pending approval").click()
     page.get_by_role("link", name="Fundación Nuestra Señora").click()
     page.get_by_role("button", name="Approve").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Approve these profiles?")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Approve 1 profile?")
     expect(page.locator(".admin-logo")).not_to_have_js_property("naturalWidth", 0)  # loads after the heading
     page.get_by_role("button", name="Approve").click()
     expect(page.locator(".messagelist")).to_have_text("1 profile approved.")
@@ -116,7 +116,7 @@ def test_form_errors_and_confirmations_have_no_problems(visit, staff):
     page.check("#action-toggle")
     page.select_option("[name=action]", "approve")
     page.click("[name=index]")
-    expect(page.get_by_role("heading", level=1)).to_have_text("Approve these profiles?")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Approve 1 profile?")
     found += admin_page_problems(page, "en")
     assert not found, "\n".join(found)
 

@@ -64,11 +64,10 @@ def test_staff_change_records_the_user_and_only_changed_fields(staff):
 def test_override_requires_and_records_a_reason(staff):
     event = factories.event(capacity=0)
     rsvp = factories.rsvp(event)
-    action = {"action": "promote_over_capacity", "_selected_action": [rsvp.pk]}
-    page = staff.post("/imagine/admin/summit/rsvp/", action, follow=True)
-    assert "Enter a reason next to the action" in web_client.page_text(page)
+    page = web_client.run_action(staff, "/imagine/admin/summit/rsvp/", "promote_over_capacity", [rsvp])
+    assert "Enter a reason." in web_client.page_text(page)
     assert snapshots.seats(event) == [("Alma Reyes", 0, 1)]
-    staff.post("/imagine/admin/summit/rsvp/", action | {"reason": "The mayor"}, follow=True)
+    staff.post("/imagine/admin/summit/rsvp/", web_client.form_fields(page) | {"reason": "The mayor"}, follow=True)
     seat_changes = {"held_seats": [0, 1], "waitlisted_seats": [1, 0], "overbooked_seats": [0, 1]}
     assert changes(rsvp) == [("staff", "anna", seat_changes, "The mayor")]
 

@@ -326,7 +326,7 @@ def test_page_is_read_only(reader):
     assert reader.get(change).status_code == 200
     assert reader.post(change, {"user_name": "somebody"}).status_code == 403
     assert "_save" not in reader.get(change).content.decode()
-    reader.post(LIST, {"action": "delete_selected", "_selected_action": [event.pk], "post": "yes"})
+    web_client.run_action(reader, LIST, "delete_selected", [event])
     assert SecurityEvent.objects.filter(pk=event.pk, user_name="").exists()
 
 

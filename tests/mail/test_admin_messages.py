@@ -120,9 +120,9 @@ def test_resend_queues_failed_messages_and_skips_queued_ones(staff):
     failed, queued = new_message("a:1"), new_message("a:2")
     Message.objects.update(kind="notice")  # a kind without a resend rule in any app
     Message.objects.filter(pk=failed.pk).update(state="rejected", last_error="550 no", attempts=1)
-    data = {"action": "resend", "_selected_action": [failed.pk, queued.pk]}
-    page = web_client.page_text(staff.post(LIST, data, follow=True))
-    assert "1 email will be resent." in page
+    response = web_client.run_action(staff, LIST, "resend", [failed, queued])
+    assert "1 email will be resent." in web_client.page_text(response)
+    assert "1 email is already on its way." in web_client.page_text(response.asked)
     assert list(Message.objects.order_by("idempotency_key").values_list("state", "attempts", "last_error")) == [
         ("queued", 0, ""),
         ("queued", 0, ""),
@@ -135,9 +135,9 @@ def test_unknown_outcome_is_resolved_from_list_and_page(staff):
     page = f"{LIST}{other.pk}/change/"
     assert 'value="Mark as delivered"' in staff.get(page).content.decode()
     assert 'value="Mark as delivered"' not in staff.get(f"{LIST}{queued.pk}/change/").content.decode()
-    data = {"action": "mark_arrived", "_selected_action": [one.pk, queued.pk]}
-    page_text = web_client.page_text(staff.post(LIST, data, follow=True))
-    assert "1 email marked as delivered. The delivery of 1 email was already known." in page_text
+    response = web_client.run_action(staff, LIST, "mark_arrived", [one, queued])
+    assert "1 email marked as delivered." in web_client.page_text(response)
+    assert "The delivery of 1 email was already known." in web_client.page_text(response.asked)
     assert "1 email marked as delivered." in web_client.page_text(staff.post(page, {"_arrived": "1"}, follow=True))
     assert states() == ["sent", "sent", "queued"]
 
@@ -160,7 +160,7 @@ def test_viewer_cannot_resolve_unknown_outcomes(staff):
     page = f"{LIST}{message.pk}/change/"
     assert "Mark as delivered" not in staff.get(page).content.decode()
     staff.post(page, {"_arrived": "1"})
-    staff.post(LIST, {"action": "mark_arrived", "_selected_action": [message.pk]})
+    web_client.run_action(staff, LIST, "mark_arrived", [message])
     assert states() == ["unknown"]
 
 

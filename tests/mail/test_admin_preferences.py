@@ -104,10 +104,9 @@ def test_suppression_is_cleared_from_page_and_list(staff):
     response = staff.post(change_url(one), {"_clear_bounces": "1"}, follow=True)
     assert "1 address marked as working." in web_client.page_text(response)
     assert "Mark as working" not in web_client.page_text(response)
-    action_data = {"action": "clear_bounces", "_selected_action": [one.pk, other.pk]}
-    page = web_client.page_text(staff.post(LIST, action_data, follow=True))
-    assert "1 address marked as working." in page
-    assert "1 needed no change." in page
+    response = web_client.run_action(staff, LIST, "clear_bounces", [one, other])
+    assert "1 address marked as working." in web_client.page_text(response)
+    assert "1 needs no change." in web_client.page_text(response.asked)
     assert not EmailPreference.objects.filter(suppressed_at__isnull=False).exists()
     assert EmailPreference.objects.get(pk=one.pk).suppression_reason == ""
 
@@ -118,10 +117,9 @@ def test_address_is_marked_as_bouncing_from_page_and_list(staff):
     assert "1 address marked as bouncing. Mailings skip it." in web_client.page_text(response)
     assert "_mark_bounces" not in response.content.decode()
     assert not preferences.may_email("alma@example.org", "invitations")
-    action_data = {"action": "mark_bounces", "_selected_action": [one.pk, other.pk]}
-    text = web_client.page_text(staff.post(LIST, action_data, follow=True))
-    assert "1 address marked as bouncing" in text
-    assert "1 needed no change" in text
+    response = web_client.run_action(staff, LIST, "mark_bounces", [one, other])
+    assert "1 address marked as bouncing" in web_client.page_text(response)
+    assert "1 needs no change" in web_client.page_text(response.asked)
     reasons = set(EmailPreference.objects.values_list("suppression_reason", flat=True))
     assert reasons == {"marked by staff"}
 
@@ -156,7 +154,7 @@ def test_viewer_cannot_change_anything(viewer):
     for action_data in ({"_clear_bounces": "1"}, {"_mark_bounces": "1"}, {"wants_news": "on"}):
         assert viewer.post(change_url(preference), action_data).status_code == 403
     assert viewer.post(f"{LIST}add/", {"email": "x@example.org"}).status_code == 403
-    viewer.post(LIST, {"action": "clear_bounces", "_selected_action": [preference.pk]})
+    web_client.run_action(viewer, LIST, "clear_bounces", [preference])
     assert snapshots.tables(exclude=IGNORED_TABLES) == before
 
 

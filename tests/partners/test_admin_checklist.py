@@ -40,8 +40,7 @@ def add(staff, url: str, **typed):
 
 
 def run_action(staff, url: str, action: str, *rows, **more):
-    data = {"action": action, "_selected_action": [row.pk for row in rows], **more}
-    return staff.post(url, data, follow=True)
+    return web_client.run_action(staff, url, action, rows, **more)
 
 
 def tours() -> PromiseType:

@@ -159,7 +159,7 @@ def test_contacts_are_deleted_one_at_a_time_and_in_bulk(staff):
     person, own_contact = individual(), factories.contact(factories.organization())
     assert staff.post(f"{LIST}{person.pk}/delete/", {"post": "yes"}).status_code == 302
     assert not AuditEntry.objects.about(person).exists()
-    staff.post(LIST, {"action": "delete_selected", "_selected_action": [own_contact.pk], "post": "yes"})
+    web_client.run_action(staff, LIST, "delete_selected", [own_contact])
     assert not Contact.objects.exists()
 
 

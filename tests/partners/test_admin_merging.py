@@ -82,8 +82,7 @@ def test_list_is_paged_with_the_same_number_of_queries_for_1_and_31(staff):
 def test_dismissed_pair_is_listed_only_with_the_dismissed_filter(staff, both):
     duplicates.scan_organizations()
     pair = DuplicateCandidate.objects.get()
-    data = {"action": "dismiss", "_selected_action": [pair.pk]}
-    assert shown_messages(staff.post(LIST, data, follow=True)) == ["1 pair marked as not duplicates."]
+    assert shown_messages(web_client.run_action(staff, LIST, "dismiss", [pair])) == ["1 pair marked as not duplicates."]
     assert (listed_pairs(staff), listed_pairs(staff, "?dismissed=yes")) == (
         [],
         [("Port Gate Logistics", "Port Gate Logistics Inc")],

@@ -28,8 +28,7 @@ def change_url(pledge: Pledge) -> str:
 
 
 def run_action(staff, action: str, *rows, **more):
-    data = {"action": action, "_selected_action": [getattr(row, "pk", row) for row in rows], **more}
-    return staff.post(LIST, data, follow=True)
+    return web_client.run_action(staff, LIST, action, rows, **more)
 
 
 def listed_rows(staff, query: str = "", url: str = LIST) -> list[str]:
@@ -313,9 +312,11 @@ def test_link_is_emailed_again_but_not_twice_in_ten_minutes(staff):
 def test_emailing_the_link_of_a_pledge_without_a_contact_shows_a_message(staff):
     pledge, other = factories.signed_pledge(), factories.signed_pledge("Other", "other@example.org")
     contacts.delete_contact(pledge.contact)
-    assert shown_messages(run_action(staff, "mail_links", pledge, other)) == [
-        "1 personal link emailed.",
-        "Port Gate Logistics, 2027–28: This pledge has no contact who can open it. Give its organization one first.",
+    response = run_action(staff, "mail_links", pledge, other)
+    assert shown_messages(response) == ["1 personal link emailed."]
+    assert response.asked.context["question"].notes == [
+        "Port Gate Logistics, 2027–28, Signed: This pledge has no contact who can open it. Give its organization one "
+        "first."
     ]
 
 
@@ -372,7 +373,7 @@ def test_deleting_a_pledge_removes_promises_versions_emails_and_history(staff):
     pledge = factories.signed_pledge()
     assert pledge.messages.exists()
     address = f"{LIST}{pledge.pk}/delete/"
-    assert "Are you sure" in web_client.page_text(staff.get(address))
+    assert "Delete 1 pledge?" in web_client.page_text(staff.get(address))
     assert staff.post(address, {"post": "yes"}).status_code == 302
     for model in (Pledge, Promise, Signature):
         assert not model.objects.exists()

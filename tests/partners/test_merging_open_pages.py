@@ -215,7 +215,7 @@ def test_language_chosen_while_an_rsvp_is_deleted_is_saved_on_the_other():
 def test_admin_actions_on_a_merged_pledge_say_it_is_gone(staff, action):
     kept, pledge = factories.signed_pledge("Zeta Freight", "zeta@example.org"), factories.signed_pledge()
     with run_before_query(lambda: factories.merge(kept.organization, pledge.organization), pattern=ROW_LOCK):
-        response = staff.post(PLEDGES, {"action": action, "_selected_action": [pledge.pk]}, follow=True)
+        response = web_client.run_action(staff, PLEDGES, action, [pledge])
     assert "This was deleted or merged in the meantime." in web_client.page_text(response)
 
 

@@ -17,7 +17,7 @@ from partners.pledges import page_state
 from partners.pledges import staff as staff_pledges
 from tests import factories, snapshots
 from tests.partners.pledge_form import selected, signature, submit
-from tests.partners.test_admin_organizations import LIST, change_url, run_action, viewer
+from tests.partners.test_admin_organizations import change_url, run_action, viewer
 from tests.summit.test_admin_actions import shown_messages
 
 pytestmark = pytest.mark.django_db
@@ -148,11 +148,9 @@ def test_admin_buttons_start_a_pledge_and_redirect_to_it(staff, port):
 def test_bulk_start_counts_new_pledges_and_names_refusals(staff, port):
     without_contact = factories.organization("Alone")
     response = run_action(staff, "begin_pledge", port, without_contact)
-    assert shown_messages(response) == [
-        "1 pledge started.",
-        "Alone: This organization has no main contact. Add one first.",
-    ]
-    assert response.redirect_chain[-1][0] == LIST
+    assert shown_messages(response) == ["1 pledge started."]
+    assert response.asked.context["question"].notes == ["Alone: This organization has no main contact. Add one first."]
+    assert response.redirect_chain[-1][0].endswith(f"/pledge/{Pledge.objects.get().pk}/change/")
     assert snapshots.emails_to() == []
 
 

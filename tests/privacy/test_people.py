@@ -502,8 +502,7 @@ def test_staff_cannot_delete_records_of_someone_on_hold(staff, name):
     hold(EMAIL.lower())
     page = f"/imagine/admin/{where}/{record.pk}/delete/"
     assert "nora.quill@example.org is on hold until" in web_client.page_text(staff.post(page, {"post": "yes"}))
-    selected = {"action": "delete_selected", "_selected_action": [record.pk], "post": "yes"}
-    staff.post(f"/imagine/admin/{where}/", selected)
+    web_client.run_action(staff, f"/imagine/admin/{where}/", "delete_selected", [record])
     assert type(record).objects.filter(pk=record.pk).exists()
     Hold.objects.update(ends_on=timezone.localdate() - timedelta(days=1))
     assert staff.post(page, {"post": "yes"}).status_code == 302
@@ -562,7 +561,7 @@ def test_audience_is_kept_while_its_uploaded_list_names_someone_on_hold(staff):
     new_hold = hold(EMAIL.lower())
     page = f"/imagine/admin/summit/audience/{audience.pk}/delete/"
     assert "is on hold until" in web_client.page_text(staff.post(page, {"post": "yes"}))
-    staff.post("/imagine/admin/summit/audience/", {"action": "delete_selected", "_selected_action": [audience.pk]})
+    web_client.run_action(staff, "/imagine/admin/summit/audience/", "delete_selected", [audience])
     assert ContactListUpload.objects.exists()
     new_hold.delete()
     staff.post(page, {"post": "yes"})

@@ -208,8 +208,7 @@ def test_list_filters_cannot_reveal_a_token(staff, answered_event, lookup):
 
 
 def replace_links(client: Client, *rows: Invitation):
-    data = {"action": "replace_links", "_selected_action": [row.pk for row in rows]}
-    return client.post(LIST, data, follow=True)
+    return web_client.run_action(client, LIST, "replace_links", rows)
 
 
 def test_replace_links_sends_new_link_and_skips_deleted_invitation(staff, answered_event):
@@ -253,7 +252,7 @@ def test_links_from_other_admin_pages_filter_the_list(staff, answered_event):
 def test_deleting_a_contact_deletes_its_invitation_and_messages(staff, answered_event):
     invited = invitation_of(answered_event, "Dee Núñez")
     address = f"/imagine/admin/partners/contact/{invited.contact_id}/delete/"
-    assert "Are you sure" in web_client.page_text(staff.get(address))
+    assert "Delete 1 contact?" in web_client.page_text(staff.get(address))
     assert staff.post(address, {"post": "yes"}).status_code == 302
     assert not Invitation.objects.filter(pk=invited.pk).exists()
     assert not Message.objects.filter(recipient=invited.contact.email).exists()

@@ -28,7 +28,7 @@ def add(staff, to: Event, **changed):
 
 
 def run_action(staff, action: str, *rsvps: Rsvp, **more):
-    return staff.post(LIST, {"action": action, "_selected_action": [rsvp.pk for rsvp in rsvps], **more}, follow=True)
+    return web_client.run_action(staff, LIST, action, rsvps, **more)
 
 
 # Add --------------------------------------------------------------------------------------------------------------
@@ -212,9 +212,9 @@ def test_bulk_delete_frees_all_seats(staff):
     event = factories.event(capacity=2)
     deleted = [factories.rsvp(event, "One"), factories.rsvp(event, "Two")]
     factories.rsvp(event, "Waits", size=2)
-    assert run_action(staff, "delete_selected", *deleted).status_code == 200
+    assert run_action(staff, "delete_selected", *deleted, confirms=False).status_code == 200
     assert Rsvp.objects.count() == 3
-    run_action(staff, "delete_selected", *deleted, post="yes")
+    run_action(staff, "delete_selected", *deleted)
     assert snapshots.seats(event) == [("Waits", 2, 0)]
 
 

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext_lazy
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 
-from imagine.core.admin.actions import ActionsAdmin, Outcome, report_outcomes
+from imagine.core.admin.actions import ActionsAdmin, Outcome, row_action
 from imagine.core.admin.lookups import GuardedAdmin
 from imagine.core.logging import without_links
 from imagine.core.security_events import record_event
@@ -106,7 +106,7 @@ class MessageAdmin(GuardedAdmin, ActionsAdmin):
         if action and self.has_change_permission(request):
             message = self.get_object(request, object_id)
             if message is not None:
-                action(request, Message.objects.filter(pk=message.pk))
+                action.row_action.run(self, request, Message.objects.filter(pk=message.pk))
                 return redirect(request.path)
         context = {"can_resend": self.has_change_permission(request)}
         return super().change_view(request, object_id, form_url, context | (extra_context or {}))
@@ -134,26 +134,36 @@ class MessageAdmin(GuardedAdmin, ActionsAdmin):
             record_event(MailEventKind.EMAIL_VIEWED, message)
         return HttpResponse(preview_document(message.body_html, str(request.csp_nonce)))
 
-    @admin.action(description=_("Resend emails"), permissions=["change"])
-    def resend(self, request: HttpRequest, queryset: QuerySet[Message]) -> None:
-        done = ngettext_lazy("%(number)d email will be resent.", "%(number)d emails will be resent.", "number")
-        same = ngettext_lazy(
-            "%(number)d email is already on its way.", "%(number)d emails are already on their way.", "number"
-        )
-        messages = queryset.select_related("mailing")
-        report_outcomes(self, request, [(message, resend_outcome(message)) for message in messages], done, same)
+    def row_label(self, message: Message) -> str:
+        return f"{message.recipient}: {message.subject}"
 
-    @admin.action(description=_("Mark as delivered"), permissions=["change"])
-    def mark_arrived(self, request: HttpRequest, queryset: QuerySet[Message]) -> None:
-        done = ngettext_lazy(
-            "%(number)d email marked as delivered.", "%(number)d emails marked as delivered.", "number"
-        )
-        same = ngettext_lazy(
+    @row_action(
+        _("Resend emails"),
+        permissions=["change"],
+        button=ngettext_lazy("Resend %(number)d email", "Resend %(number)d emails", "number"),
+        done=ngettext_lazy("%(number)d email will be resent.", "%(number)d emails will be resent.", "number"),
+        same=ngettext_lazy(
+            "%(number)d email is already on its way.", "%(number)d emails are already on their way.", "number"
+        ),
+        undo=_("Each email goes to its recipient with what is true today."),
+    )
+    def resend(self, request: HttpRequest, queryset: QuerySet[Message]):
+        return [(message, resend_outcome(message)) for message in queryset.select_related("mailing")]
+
+    @row_action(
+        _("Mark as delivered"),
+        permissions=["change"],
+        button=ngettext_lazy("Mark %(number)d email as delivered", "Mark %(number)d emails as delivered", "number"),
+        done=ngettext_lazy("%(number)d email marked as delivered.", "%(number)d emails marked as delivered.", "number"),
+        same=ngettext_lazy(
             "The delivery of %(number)d email was already known.",
             "The delivery of %(number)d emails was already known.",
             "number",
-        )
-        report_outcomes(self, request, [(message, arrival_outcome(message)) for message in queryset], done, same)
+        ),
+        undo=_("You can resend these emails later."),
+    )
+    def mark_arrived(self, request: HttpRequest, queryset: QuerySet[Message]):
+        return [(message, arrival_outcome(message)) for message in queryset]
 
 
 def resend_outcome(message: Message) -> Outcome:

@@ -9,7 +9,7 @@ from django.utils.timezone import localdate
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext_lazy
 
-from imagine.core.admin.actions import ActionsAdmin, report_outcomes
+from imagine.core.admin.actions import ActionsAdmin, row_action
 from imagine.core.admin.concurrent_edit import ConcurrentEditForm, conflict_messages
 from imagine.core.admin.lookups import GuardedAdmin
 from imagine.core.forms import AddressField
@@ -54,24 +54,34 @@ class SuppressedFilter(admin.SimpleListFilter):
         return queryset
 
 
-@admin.action(description=_("Mark as bouncing"), permissions=["change"])
-def mark_bounces(page, request, queryset):
-    done = ngettext_lazy(
+@row_action(
+    _("Mark as bouncing"),
+    permissions=["change"],
+    button=ngettext_lazy("Mark %(number)d address as bouncing", "Mark %(number)d addresses as bouncing", "number"),
+    done=ngettext_lazy(
         "%(number)d address marked as bouncing. Mailings skip it.",
         "%(number)d addresses marked as bouncing. Mailings skip them.",
         "number",
-    )
-    report_outcomes(page, request, [(one, preferences.mark_bouncing(one)) for one in queryset], done)
+    ),
+    undo=_("Mailings will skip an address until you mark it as working."),
+)
+def mark_bounces(page, request, preferences_to_mark):
+    return [(one, preferences.mark_bouncing(one)) for one in preferences_to_mark]
 
 
-@admin.action(description=_("Mark as working"), permissions=["change"])
-def clear_bounces(page, request, queryset):
-    done = ngettext_lazy(
+@row_action(
+    _("Mark as working"),
+    permissions=["change"],
+    button=ngettext_lazy("Mark %(number)d address as working", "Mark %(number)d addresses as working", "number"),
+    done=ngettext_lazy(
         "%(number)d address marked as working. Mailings include it again.",
         "%(number)d addresses marked as working. Mailings include them again.",
         "number",
-    )
-    report_outcomes(page, request, [(one, preferences.clear_bounce(one)) for one in queryset], done)
+    ),
+    undo=_("Mailings will include an address until it bounces again."),
+)
+def clear_bounces(page, request, preferences_to_clear):
+    return [(one, preferences.clear_bounce(one)) for one in preferences_to_clear]
 
 
 @admin.register(EmailPreference)
@@ -83,6 +93,9 @@ class EmailPreferenceAdmin(GuardedAdmin, ActionsAdmin):
     search_fields = ("email",)
     show_full_result_count = False
     actions = (mark_bounces, clear_bounces)
+
+    def row_label(self, preference: EmailPreference) -> str:
+        return preference.email
 
     def has_delete_permission(self, request, obj=None):
         """Nothing is deleted, so that a later list can't email someone who unsubscribed."""
@@ -117,7 +130,7 @@ class EmailPreferenceAdmin(GuardedAdmin, ActionsAdmin):
         actions = {"_mark_bounces": mark_bounces, "_clear_bounces": clear_bounces}
         action = next((actions[name] for name in actions if name in request.POST), None)
         if action and self.has_change_permission(request) and (preference := self.get_object(request, object_id)):
-            action(self, request, [preference])
+            action.row_action.run(self, request, [preference])
             return redirect(request.path)
         return super().change_view(request, object_id, form_url, extra_context)
 
