@@ -14,9 +14,9 @@ import psycopg2
 
 WARM_UP = "few"  # an event to warm up with
 BASELINE = """
-    SELECT e.title, e.starts_at, g.name, g.position, g.dietary_needs, g.accessibility_needs, r.name, r.email,
-        r.phone, r.organization_name, r.sector, r.held_seats, r.waitlisted_seats, r.waitlisted_since,
-        r.canceled_at, r.created_at, r.language, r.note,
+    SELECT e.title, e.starts_at, g.name, g.position, g.dietary_needs, g.accessibility_needs,
+        r.party_dietary_needs, r.party_accessibility_needs, r.name, r.email, r.phone, r.organization_name, r.sector,
+        r.held_seats, r.waitlisted_seats, r.waitlisted_since, r.canceled_at, r.created_at, r.language, r.note,
         r.ics_uid
     FROM summit_guest g JOIN summit_rsvp r ON r.id = g.rsvp_id JOIN summit_event e ON e.id = r.event_id
     WHERE e.slug = %s AND r.canceled_at IS NULL ORDER BY r.event_id, g.rsvp_id, g.position

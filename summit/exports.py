@@ -17,7 +17,10 @@ from summit.models import Event, Guest, Invitation, Rsvp, RsvpQuerySet, answer_o
 
 FETCH_SIZE = 500  # rows
 
-NEEDS = (_("food needs"), _("access or language needs"))
+NEEDS = (
+    *(_("food needs"), _("access or language needs")),
+    *(_("food needs of anyone in the party"), _("access or language needs of anyone in the party")),
+)
 GUEST_HEADER = (
     _("event"),
     _("date"),
@@ -44,6 +47,8 @@ GUEST_COLUMNS = (
     "position",
     "dietary_needs",
     "accessibility_needs",
+    "rsvp__party_dietary_needs",
+    "rsvp__party_accessibility_needs",
     "rsvp__name",
     "rsvp__email",
     "rsvp__phone",
@@ -136,9 +141,10 @@ def event_names_and_dates() -> dict[int, tuple]:
 
 def guest_row(events: dict[int, tuple], labels: Labels, guest: tuple) -> tuple[Cell, ...]:
     """Return the row under GUEST_HEADER for one guest, given as GUEST_COLUMNS. A party's first guests have its
-    confirmed seats."""
+    confirmed seats, and its contact's row has what anyone in it needs."""
     (
-        event, name, position, dietary_needs, accessibility_needs, contact, email, phone, organization, sector,
+        event, name, position, dietary_needs, accessibility_needs, party_dietary_needs, party_accessibility_needs,
+        contact, email, phone, organization, sector,
         held, waiting, since, canceled_at, created_at, language, note, uid,
     ) = guest  # fmt: skip
     return (
@@ -153,6 +159,8 @@ def guest_row(events: dict[int, tuple], labels: Labels, guest: tuple) -> tuple[C
         labels["sector"][sector],
         dietary_needs,
         accessibility_needs,
+        party_dietary_needs if position == 1 else "",
+        party_accessibility_needs if position == 1 else "",
         labels["state"][status_of(held, waiting, canceled_at)],
         "" if canceled_at else labels["seat"][position <= held],
         since,

@@ -1,4 +1,5 @@
-"""The guests' forms. They check shape; seats.py decides who gets seats."""
+"""The forms of guests who aren't coming yet; party_forms.py has those of an RSVP's page. They check shape; seats.py
+decides who gets seats."""
 
 from functools import lru_cache
 
@@ -11,22 +12,31 @@ from django.utils.safestring import SafeString
 from django.utils.translation import get_language, ngettext, ngettext_lazy
 from django.utils.translation import gettext_lazy as _
 
-from imagine.core.form_layout import Chips, Collapsible, Field, Include, Radios, form_helper
+from imagine.core.form_layout import Chips, Collapsible, Include, Radios, form_helper
 from imagine.core.forms import AddressField, LineField, NameField, TextField
 from partners.models import Sector
 from summit.models import MAX_PARTY_SIZE, Event, Guest, Invitation, Rsvp
 
 NO_STUDENTS = _("Please don’t name students.")
-LATER = _("You can add names later from your personal link. Please don’t name students.")
+GUEST_FIELDS = ("name", "dietary_needs", "accessibility_needs")
 
 
-def companion_field(number: int) -> NameField:
-    return NameField(
-        label=_("Guest %(number)d") % {"number": number},
-        max_length=100,
-        required=False,
-        widget=forms.TextInput(attrs={"autocomplete": "off"}),
-    )
+def companion_fields(number: int) -> dict[str, NameField]:
+    """Return the fields of a guest other than the contact."""
+    labels = {
+        "guest": _("Guest %(number)d"),
+        "dietary_needs": _("Food needs of guest %(number)d"),
+        "accessibility_needs": _("Access or language needs of guest %(number)d"),
+    }
+    return {
+        f"{name}_{number}": NameField(
+            label=label % {"number": number},
+            max_length=100 if name == "guest" else 200,
+            required=False,
+            widget=forms.TextInput(attrs={"autocomplete": "off"}),
+        )
+        for name, label in labels.items()
+    }
 
 
 class RsvpForm(forms.Form):
@@ -81,6 +91,10 @@ class RsvpForm(forms.Form):
         required=False,
         help_text=_("For example: wheelchair space, Spanish interpreter."),
     )
+    party_dietary_needs = NameField(label=_("Food needs of anyone in your party"), max_length=200, required=False)
+    party_accessibility_needs = NameField(
+        label=_("Access or language needs of anyone in your party"), max_length=200, required=False
+    )
     phone = LineField(
         label=_("Phone"),
         max_length=30,
@@ -97,7 +111,7 @@ class RsvpForm(forms.Form):
     # Errors are listed in this order, and then the other fields'.
     field_order = (
         *("name", "email", "organization_name", "sector", "size", "accepts_partial"),
-        *(f"guest_{number}" for number in range(2, MAX_PARTY_SIZE + 1)),
+        *(name for number in range(2, MAX_PARTY_SIZE + 1) for name in companion_fields(number)),
     )
 
     def __init__(self, event: Event, *args, **kwargs):
@@ -112,45 +126,76 @@ class RsvpForm(forms.Form):
             "Choose 1. Each RSVP for this event is for one person.", "Choose a number from 1 to %(most)d.", most
         )
         size.error_messages = dict.fromkeys(("required", "invalid_choice", "invalid"), message % {"most": most})
-        self.fields |= {f"guest_{number}": companion_field(number) for number in range(2, most + 1)}
+        for number in range(2, most + 1):
+            self.fields |= companion_fields(number)
         self.order_fields(self.field_order)
 
     @cached_property
     def helper(self) -> FormHelper:
-        companions = [name for name in self.fields if name.startswith("guest_")]
+        companions = [self.companion_row(number) for number in range(2, self.event.max_party_size + 1)]
+        party_needs = ("party_dietary_needs", "party_accessibility_needs")
+        shared = Include("summit/_party_needs.html", *party_needs, is_typed=self.is_typed(*party_needs))
         return form_helper(
             *(name for name in ("name", "email") if name in self.fields),
             "organization_name",
             "sector",
             Chips("size"),
             Radios("accepts_partial"),
-            *([Collapsible(_("Who’s coming with you?"), *companions, hint=LATER)] if companions else []),
-            Collapsible(_("Food, access or language needs"), "dietary_needs", "accessibility_needs", hint=NO_STUDENTS),
+            *([Include("summit/_guest_rows.html", *companions)] if companions else []),
+            Collapsible(
+                _("Food, access or language needs"),
+                *("dietary_needs", "accessibility_needs"),
+                *([shared] if companions else []),
+                hint=NO_STUDENTS,
+            ),
             Collapsible(_("Phone or a note for us"), "phone", "note", hint=NO_STUDENTS),
         )
 
+    def companion_row(self, number: int) -> Include:
+        """Return the fields of one guest. The page shows as many rows as the chosen size needs, and those that were
+        filled in."""
+        name, *needs = companion_fields(number)
+        return Include(
+            "summit/_guest_row.html",
+            name,
+            Collapsible(_("Food, access or language needs"), *needs, template="summit/_guest_needs.html"),
+            place=number,
+            is_typed=self.is_typed(name, *needs),
+        )
+
+    def is_typed(self, *names: str) -> bool:
+        return any(self[name].value() for name in names)
+
     def clean(self):
         cleaned_data = super().clean()
-        named = len(self.companions())
-        if cleaned_data.get("size") and named >= cleaned_data["size"]:
+        size, named = cleaned_data.get("size"), len(self.companions())
+        if size and named >= size:
             message = ngettext_lazy(
-                "You named %(number)d guest besides yourself. Change the number of people or remove a name.",
-                "You named %(number)d guests besides yourself. Change the number of people or remove a name.",
+                "You listed %(number)d guest besides yourself. Choose %(size)d people, or clear that guest’s answers.",
+                "You listed %(number)d guests besides yourself. Choose %(size)d people, or clear a guest’s answers.",
                 named,
             )
-            self.add_error("size", message % {"number": named})
+            self.add_error("size", message % {"number": named, "size": named + 1})
         return cleaned_data
 
-    def companions(self) -> list[str]:
-        """Return the names of the other guests, from whichever fields they were typed in."""
-        return [name for field, name in self.cleaned_data.items() if field.startswith("guest_") and name]
+    def companion(self, number: int) -> Guest:
+        values = (self.cleaned_data.get(name, "") for name in companion_fields(number))
+        return Guest(**dict(zip(GUEST_FIELDS, values, strict=True)))
+
+    def companions(self) -> list[Guest]:
+        """Return the other guests who have a name or needs, from whichever rows they were typed in."""
+        rows = (self.companion(number) for number in range(2, self.event.max_party_size + 1))
+        return [guest for guest in rows if any(getattr(guest, field) for field in GUEST_FIELDS)]
 
     def rsvp(self) -> Rsvp:
         """Return the unsaved RSVP in the page's language."""
         return Rsvp(event=self.event, language=get_language(), **self.values())
 
     def values(self) -> dict:
-        fields = ("name", "email", "phone", "organization_name", "sector", "accepts_partial", "note")
+        fields = (
+            *("name", "email", "phone", "organization_name", "sector", "accepts_partial", "note"),
+            *("party_dietary_needs", "party_accessibility_needs"),
+        )
         return {field: self.cleaned_data[field] for field in fields if field in self.fields}
 
     def differs_from(self, rsvp: Rsvp) -> bool:
@@ -159,14 +204,13 @@ class RsvpForm(forms.Form):
         return any(getattr(rsvp, field) != value for field, value in typed.items())
 
     def guests(self) -> list[Guest]:
-        """Return the unsaved guests that have a name, the contact first."""
-        cleaned_data = self.cleaned_data
-        contact = Guest(
-            name=cleaned_data["name"],
-            dietary_needs=cleaned_data["dietary_needs"],
-            accessibility_needs=cleaned_data["accessibility_needs"],
-        )
-        return [contact, *(Guest(name=name) for name in self.companions())]
+        """Return the unsaved guests, the contact first. Those without a name keep their place, unless the others need
+        it."""
+        size, companions = self.cleaned_data["size"], self.companions()
+        contact = Guest(**{field: self.cleaned_data[field] for field in GUEST_FIELDS})
+        in_rows = [self.companion(number) for number in range(2, size + 1)]
+        is_complete = sum(any(getattr(guest, field) for field in GUEST_FIELDS) for guest in in_rows) == len(companions)
+        return [contact, *(in_rows if is_complete else companions)]
 
 
 class InvitationForm(RsvpForm):
@@ -184,16 +228,16 @@ class InvitationForm(RsvpForm):
             of = self.contact.organization
             initial = {"name": self.contact.name, "phone": self.contact.phone}
             return initial | ({"organization_name": of.name, "sector": of.sector} if of else {})
-        fields = ("name", "phone", "organization_name", "sector", "note")
-        initial, guests = {field: getattr(rsvp, field) for field in fields}, list(rsvp.guests.all())
-        initial |= {f"guest_{guest.position}": guest.name for guest in guests if guest.position > 1}
-        contact = (
-            {"dietary_needs": guests[0].dietary_needs, "accessibility_needs": guests[0].accessibility_needs}
-            if guests
-            else {}
+        fields = (
+            *("name", "phone", "organization_name", "sector", "note"),
+            *("party_dietary_needs", "party_accessibility_needs"),
         )
+        initial, guests = {field: getattr(rsvp, field) for field in fields}, list(rsvp.guests.all())
+        for guest in guests:
+            names = GUEST_FIELDS if guest.position == 1 else companion_fields(guest.position)
+            initial |= {name: getattr(guest, field) for name, field in zip(names, GUEST_FIELDS, strict=True)}
         size = min(max(len(guests), 1), self.event.max_party_size)
-        return initial | contact | {"size": size, "accepts_partial": "fewer" if rsvp.accepts_partial else "wait"}
+        return initial | {"size": size, "accepts_partial": "fewer" if rsvp.accepts_partial else "wait"}
 
     def rsvp(self) -> Rsvp:
         """Return the unsaved RSVP in the contact's language."""
@@ -225,61 +269,6 @@ def empty_fields(language: str, max_party_size: int) -> SafeString:
     rest of the landing page."""
     with translation.override(language):
         return render_crispy_form(RsvpForm(Event(max_party_size=max_party_size)))
-
-
-class GuestForm(forms.ModelForm):
-    """Name and needs of one guest on the RSVP's page."""
-
-    name = NameField(label=_("Name"), max_length=100, required=False)
-    dietary_needs = NameField(label=_("Food needs"), max_length=200, required=False)
-    accessibility_needs = NameField(label=_("Access or language needs"), max_length=200, required=False)
-
-    class Meta:
-        model = Guest
-        fields = ("name", "dietary_needs", "accessibility_needs")
-
-    def __init__(self, guest: Guest, data=None):
-        prefix = f"guest-{guest.pk}"
-        sent = data is not None and any(
-            f"{prefix}-{name}" in data for name in ("name", "dietary_needs", "accessibility_needs")
-        )
-        super().__init__(data if sent else None, instance=guest, prefix=prefix)
-        self.guest, self.is_contact = guest, guest.position == 1
-        if self.is_contact:
-            self.fields["name"].required = True
-            self.fields["name"].error_messages["required"] = _("Enter your name.")
-        for name, field in self.fields.items():
-            field.show_hidden_initial = True  # what the page showed, so that corrections by staff aren't overwritten
-            field.widget.attrs["autocomplete"] = "name" if self.is_contact and name == "name" else "off"
-
-    @cached_property
-    def helper(self) -> FormHelper:
-        note = _("(you)") if self.is_contact else "" if self.guest.name else _("(no name yet)")
-        return form_helper(
-            Field("name", label_note=note),
-            *([] if self.is_contact else [Include("summit/_remove_guest.html")]),
-            Collapsible(
-                _("Food, access or language needs"),
-                *("dietary_needs", "accessibility_needs"),
-                template="summit/_guest_needs.html",
-            ),
-        )
-
-    def typed(self) -> dict[str, str]:
-        """Return what the guest changed from what the page showed, by field."""
-        return {name: self.cleaned_data[name] for name in self.changed_data}
-
-
-class ReinstateForm(forms.Form):
-    """How many seats a canceled party asks for, by default as many as it had."""
-
-    size = forms.ChoiceField(label=_("How many people, including you?"), widget=forms.RadioSelect)
-
-    helper = form_helper(Chips("size"))
-
-    def __init__(self, max_party_size: int, size: int):
-        super().__init__(initial={"size": min(size, max_party_size)}, use_required_attribute=False)
-        self.fields["size"].choices = [(number, number) for number in range(1, max_party_size + 1)]
 
 
 class DateAlertForm(forms.Form):

@@ -9,7 +9,7 @@ from itertools import groupby
 from operator import attrgetter
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Lower, Now
 
 from imagine.core.retention import REMOVED_NAME, hide_values
@@ -19,6 +19,7 @@ from summit.models import Guest, Invitation, Rsvp
 NEEDS_LIFETIME = timedelta(days=30)  # after the event, like the next two
 NOTES_LIFETIME = timedelta(days=183)
 NAMES_LIFETIME = timedelta(days=396)
+NO_PARTY_NEEDS = {"party_dietary_needs": "", "party_accessibility_needs": ""}
 BATCH_SIZE = 100  # RSVPs, in one transaction for each event
 LOGGED_PERSONAL_FIELDS = (
     *("name", "email", "phone", "organization_name", "organization", "no_organization"),
@@ -34,12 +35,14 @@ def ended_before(age: timedelta, held: Collection[str]) -> QuerySet[Rsvp]:
 
 def clear_needs(held: Collection[str] = ()) -> int:
     """Clear dietary and accessibility needs of one batch of RSVPs. Return how many."""
-    with_needs = Guest.objects.exclude(dietary_needs="", accessibility_needs="").values("rsvp")
-    return in_batch(ended_before(NEEDS_LIFETIME, held).filter(pk__in=with_needs), clear_needs_of)
+    guests = Guest.objects.exclude(dietary_needs="", accessibility_needs="").values("rsvp")
+    has_needs = Q(pk__in=guests) | ~Q(**NO_PARTY_NEEDS)
+    return in_batch(ended_before(NEEDS_LIFETIME, held).filter(has_needs), clear_needs_of)
 
 
 def clear_needs_of(rsvps: list[Rsvp]) -> None:
     Guest.objects.filter(rsvp__in=rsvps).update(dietary_needs="", accessibility_needs="")
+    Rsvp.objects.filter(pk__in=[rsvp.pk for rsvp in rsvps]).update(**NO_PARTY_NEEDS)
 
 
 def clear_notes(held: Collection[str] = ()) -> int:

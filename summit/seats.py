@@ -224,10 +224,12 @@ def apply_and_log(rule: Callable, rsvp: Rsvp, *args, **kwargs) -> PartyChange:
 
 def logged_facts(rsvp: Rsvp) -> dict:
     guests = list(rsvp.guests.order_by("position").values_list(*GUEST_FIELDS))
+    needs = [(dietary, access) for _name, dietary, access in guests]
+    party_needs = (rsvp.party_dietary_needs, rsvp.party_accessibility_needs)
     return {name: getattr(rsvp, name) for name in LOGGED_FIELDS} | {
         "canceled": rsvp.canceled_at is not None,
         "guests": "; ".join(name or "–" for name, _dietary, _accessibility in guests),
-        "needs": "; ".join(f"{dietary}, {access}" for _name, dietary, access in guests if dietary or access),
+        "needs": "; ".join(f"{dietary}, {access}" for dietary, access in [*needs, party_needs] if dietary or access),
     }
 
 
@@ -494,12 +496,17 @@ def reinstate(rsvp: Rsvp, *, size: int | None = None, guests: Sequence[Guest] = 
 
 
 def overwrite_guests(rsvp: Rsvp, guests: Sequence[Guest]) -> None:
-    """Replace names and needs with those typed again, the contact first; an empty name keeps the guest as it is."""
-    typed = {position: guest for position, guest in enumerate(guests, start=1) if guest.name}
+    """Replace names and needs with those typed again, the contact first. A guest for whom nothing was typed stays as
+    it is, and so does a name that wasn't typed."""
+    typed = {
+        position: guest
+        for position, guest in enumerate(guests, start=1)
+        if guest.name or guest.dietary_needs or guest.accessibility_needs
+    }
     changed = list(rsvp.guests.filter(position__in=typed))
     for guest in changed:
         for field in GUEST_FIELDS:
-            setattr(guest, field, getattr(typed[guest.position], field))
+            setattr(guest, field, getattr(typed[guest.position], field) or (guest.name if field == "name" else ""))
     Guest.objects.bulk_update(changed, GUEST_FIELDS)
     if 1 in typed:
         rename_contact(rsvp, typed[1].name)

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from django.db.models import Count, F, Q, QuerySet, Sum
+from django.db.models import Case, Count, F, Q, QuerySet, Sum, Value, When
 from django.db.models.functions import Coalesce, TruncDate
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -151,16 +151,25 @@ class Needs:
 
 def needs_of_guests(event: Event) -> tuple[Needs, Needs]:
     """Return dietary and accessibility needs of the guests who hold a seat: of a partly confirmed party, the first
-    ones. The same words in any case and spacing count as one, in the most common spelling."""
+    ones. What anyone in a party needs counts once for the party, marked as such. The same words in any case and spacing
+    count as one, in the most common spelling."""
     seated = Guest.objects.filter(rsvp__event=event, position__lte=F("rsvp__held_seats"))
-    rows = list(
-        seated.values_list("dietary_needs", "accessibility_needs")
-        .annotate(guests=Count("pk"))
-        .order_by("dietary_needs", "accessibility_needs")
+    party_needs = {
+        name: Case(When(position=1, then=F(f"rsvp__{name}")), default=Value(""))
+        for name in ("party_dietary_needs", "party_accessibility_needs")
+    }
+    columns = ("dietary_needs", "accessibility_needs", *party_needs)
+    rows = seated.annotate(**party_needs).values_list(*columns)
+    counted = list(rows.annotate(guests=Count("pk")).order_by(*columns))
+    return (
+        count_needs([row for diet, _access, party, _party, n in counted for row in own_and_party(diet, party, n)]),
+        count_needs([row for _diet, access, _party, party, n in counted for row in own_and_party(access, party, n)]),
     )
-    return count_needs((dietary, n) for dietary, _access, n in rows), count_needs(
-        (access, n) for _dietary, access, n in rows
-    )
+
+
+def own_and_party(own: str, party: str, number: int) -> list[tuple[str, int]]:
+    marked = _("%(needs)s (anyone in a party)") % {"needs": party}
+    return [(own, number), *([(marked, number)] if party else [])]
 
 
 def count_needs(answers) -> Needs:

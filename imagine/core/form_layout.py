@@ -71,11 +71,13 @@ class Collapsible(layout.LayoutObject):
 
 
 class Include(layout.LayoutObject):
-    """A template that gets the page's context, the `form`, and these fields rendered as `fields`."""
+    """A template that gets the page's context, these `values`, the `form`, and these fields rendered as `fields`. The
+    templates of the fields get the values, too."""
 
-    def __init__(self, template, *fields):
-        self.template, self.fields = template, list(fields)
+    def __init__(self, template, *fields, **values):
+        self.template, self.fields, self.values = template, list(fields), values
 
     def render(self, form, context, template_pack="bootstrap5", **kwargs):
-        fields = self.get_rendered_fields(form, context, template_pack, **kwargs)
-        return render_to_string(self.template, context.flatten() | {"form": form, "fields": fields})
+        with context.push(**self.values):
+            fields = self.get_rendered_fields(form, context, template_pack, **kwargs)
+            return render_to_string(self.template, context.flatten() | {"form": form, "fields": fields})

@@ -64,7 +64,10 @@ RULES = [
         _("To plan meals and seating."),
         _("30 days after the event."),
         DELETED,
-        {"summit.Guest": ("dietary_needs", "accessibility_needs")},
+        {
+            "summit.Guest": ("dietary_needs", "accessibility_needs"),
+            "summit.Rsvp": ("party_dietary_needs", "party_accessibility_needs"),
+        },
         summit_retention.clear_needs,
     ),
     Rule(

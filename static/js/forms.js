@@ -13,6 +13,14 @@ addEventListener("pageshow", () => {
   for (const form of document.forms) delete form.dataset.sentAt;
 });
 
+// Guests beyond the chosen number are hidden. What was typed there is left out.
+document.addEventListener("submit", ({target: form}) => {
+  for (const row of form.querySelectorAll(".guest-row")) row.disabled = row.offsetParent === null;
+});
+addEventListener("pageshow", () => {
+  for (const row of document.querySelectorAll(".guest-row")) row.disabled = false;
+});
+
 // Without a file, send the shorter encoding, a third of the bytes. The server reads both.
 document.addEventListener("submit", ({target: form}) => {
   const file = form.querySelector("input[type=file]");

@@ -31,6 +31,8 @@ class RsvpAdminForm(ConcurrentEditForm):
             "sector",
             "language",
             "accepts_partial",
+            "party_dietary_needs",
+            "party_accessibility_needs",
             "note",
         )
 

@@ -33,7 +33,8 @@ from summit.admin.rsvp_form import RsvpAdminForm
 from summit.models import CODE_COUNT, Guest, Rsvp, door_number
 
 VIEW_NEEDS = "summit.view_needs"
-CONTACT_FIELDS = ("name", "phone", "organization_name", "sector", "language", "note")
+PARTY_NEEDS = ("party_dietary_needs", "party_accessibility_needs")
+CONTACT_FIELDS = ("name", "phone", "organization_name", "sector", "language", "note", *PARTY_NEEDS)
 
 
 class StatusFilter(admin.SimpleListFilter):
@@ -152,6 +153,8 @@ class RsvpAdmin(GuardedAdmin, ActionsAdmin):
             party = ("size", ("over_capacity", "reason"), *party)
         elif not obj.canceled_at:
             party = ("size", *party)
+        if request.user.has_perm(VIEW_NEEDS):
+            party = (*party, *PARTY_NEEDS)
         state = [(_("Status"), {"fields": self.state_fields})] if obj else []
         return [(None, {"fields": contact}), (_("Party"), {"fields": party}), *state]
 

@@ -182,7 +182,7 @@ class RsvpFacts(NamedTuple):
 
 
 class GuestLine(NamedTuple):
-    """One guest of the party: name and needs."""
+    """One guest of the party, with name and needs, or what anyone in the party needs."""
 
     words: str
     is_named: bool
@@ -256,11 +256,15 @@ def render_rsvp_email(
     event = EventFacts.of(rsvp.event)
     words = {"name": rsvp.name, "link": link, "code": rsvp.code}
     words |= {f"guest_{guest.position}": guest_summary(guest) for guest in party}
+    lines = [GuestLine(marker(f"guest_{guest.position}"), bool(guest.name)) for guest in party]
+    if party and (needs := party_needs(rsvp)):
+        words["party_needs"] = needs
+        lines.append(GuestLine(marker("party_needs"), True))
     facts |= {
         "rsvp": RsvpFacts(event, rsvp.held_seats, rsvp.waitlisted_seats, bool(rsvp.canceled_at)),
         "event": event,
         "link_is_private": is_private,
-        "party": tuple(GuestLine(marker(f"guest_{guest.position}"), bool(guest.name)) for guest in party),
+        "party": tuple(lines),
         "unnamed": sum(not guest.name for guest in everyone),
         "method": method,
     }
@@ -270,3 +274,8 @@ def render_rsvp_email(
 def guest_summary(guest: Guest) -> str:
     name = guest.name or _("Guest %(position)d (no name yet)") % {"position": guest.position}
     return ", ".join([name, *(need for need in (guest.dietary_needs, guest.accessibility_needs) if need)])
+
+
+def party_needs(rsvp: Rsvp) -> str:
+    needs = ", ".join(filter(None, (rsvp.party_dietary_needs, rsvp.party_accessibility_needs)))
+    return _("Anyone in your party: %(needs)s") % {"needs": needs} if needs else ""

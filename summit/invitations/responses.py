@@ -21,6 +21,7 @@ from summit.models import Guest, Invitation, Rsvp
 
 Answer = Invitation.Answer
 BATCH_SIZE = 500
+DETAILS = ("phone", "organization_name", "sector", "note", "party_dietary_needs", "party_accessibility_needs")
 MAX_LENGTH_MESSAGE = Invitation._meta.get_field("decline_message").max_length
 
 
@@ -54,11 +55,10 @@ def reserve_for_invitation(invitation: Invitation, rsvp: Rsvp, *, size: int, gue
         return seats.reserve(rsvp, size=size, guests=guests)
     links.verify(existing)
     seats.set_accepts_partial(existing, rsvp.accepts_partial)
-    existing = seats.reinstate(existing, size=size, guests=guests)
-    changes = {
-        name: getattr(rsvp, name) for name in ("phone", "organization_name", "sector", "note") if getattr(rsvp, name)
-    }
-    return seats.update_contact(existing, **changes) if changes else existing
+    changes = {name: getattr(rsvp, name) for name in DETAILS if getattr(rsvp, name)}
+    if changes:
+        existing = seats.update_contact(existing, **changes)
+    return seats.reinstate(existing, size=size, guests=guests)
 
 
 @transaction.atomic

@@ -140,6 +140,8 @@ class Migration(migrations.Migration):
                 ('language', models.CharField(choices=[('en', 'English'), ('es', 'Español')], default='en', max_length=5, verbose_name='language')),
                 ('source', models.CharField(choices=[('web', 'Event page'), ('invited', 'Invitation'), ('staff', 'Staff')], default='web', max_length=8, verbose_name='source')),
                 ('note', models.TextField(blank=True, max_length=1000, verbose_name='note')),
+                ('party_dietary_needs', models.CharField(blank=True, db_default='', default='', max_length=200, verbose_name='food needs of anyone in the party')),
+                ('party_accessibility_needs', models.CharField(blank=True, db_default='', default='', max_length=200, verbose_name='access or language needs of anyone in the party')),
                 ('accepts_partial', models.BooleanField(default=False, help_text='Takes the available seats now and waits for the rest.', verbose_name='accepts fewer seats')),
                 ('held_seats', models.PositiveSmallIntegerField(default=0, editable=False, verbose_name='confirmed seats')),
                 ('waitlisted_seats', models.PositiveSmallIntegerField(default=0, editable=False, verbose_name='waitlisted seats')),

@@ -100,6 +100,13 @@ class Rsvp(FormLink):
     language = models.CharField(_("language"), max_length=5, choices=settings.LANGUAGES, default="en")
     source = models.CharField(_("source"), max_length=8, choices=Source, default=Source.WEB)
     note = models.TextField(_("note"), max_length=1000, blank=True)
+    # What anyone in the party needs, without saying who; each guest has needs, too.
+    party_dietary_needs = models.CharField(
+        _("food needs of anyone in the party"), max_length=200, blank=True, default="", db_default=""
+    )
+    party_accessibility_needs = models.CharField(
+        _("access or language needs of anyone in the party"), max_length=200, blank=True, default="", db_default=""
+    )
     accepts_partial = models.BooleanField(
         _("accepts fewer seats"), default=False, help_text=_("Takes the available seats now and waits for the rest.")
     )

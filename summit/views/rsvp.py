@@ -21,10 +21,10 @@ from imagine.mail.models import Message
 from partners.models import PledgeRequest, PledgeYear
 from partners.pledges import page_state
 from partners.pledges import signup as pledge_signup
-from summit import rsvp_links, seats
+from summit import party_details, rsvp_links, seats
 from summit.calendar import entries as calendar_entries
-from summit.forms import GuestForm, ReinstateForm
 from summit.models import Rsvp
+from summit.party_forms import DetailsForm, GuestForm, ReinstateForm
 from summit.views.public import calendar_file, page_or_post
 
 MAX_EMAILS_PER_HOUR = 20  # about one RSVP
@@ -48,10 +48,12 @@ def rsvp_by_link(view: Callable) -> Callable:
 @rsvp_by_link
 def rsvp(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
     """Show the RSVP, its party, and what can be done."""
-    return show_rsvp(request, rsvp, [GuestForm(guest) for guest in rsvp.guests.all()])
+    return show_rsvp(request, rsvp, [GuestForm(guest) for guest in rsvp.guests.all()], DetailsForm(rsvp))
 
 
-def show_rsvp(request: HttpRequest, rsvp: Rsvp, guests: list[GuestForm], status: int = 200) -> HttpResponse:
+def show_rsvp(
+    request: HttpRequest, rsvp: Rsvp, guests: list[GuestForm], details: DetailsForm, status: int = 200
+) -> HttpResponse:
     event = rsvp.event
     can_change = event.is_editable and not rsvp.canceled_at
     can_reinstate = rsvp.canceled_at and event.accepts_rsvps
@@ -59,6 +61,7 @@ def show_rsvp(request: HttpRequest, rsvp: Rsvp, guests: list[GuestForm], status:
         "rsvp": rsvp,
         "event": event,
         "guests": guests,
+        "details": details,
         "unnamed": sum(not form.guest.name for form in guests),
         "can_change": can_change,
         "can_grow": can_change and event.accepts_rsvps and rsvp.party_size < event.max_party_size,
@@ -66,7 +69,7 @@ def show_rsvp(request: HttpRequest, rsvp: Rsvp, guests: list[GuestForm], status:
         "claimable_seats": seats.claimable_seats(rsvp) if can_change else 0,
         "mail_state": email_status(rsvp),
         "reinstate_form": ReinstateForm(event.max_party_size, len(guests)) if can_reinstate else None,
-        "errors": sum(len(form.errors) for form in guests),
+        "errors": sum(len(form.errors) for form in [*guests, details]),
         "pledge_year": PledgeYear.objects.current(),
     }
     return render(request, "summit/rsvp.html", page, status=status)
@@ -90,16 +93,19 @@ def change_party(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
     if request.method != "POST":
         return redirect(rsvp)  # a phone that reloads a dropped tab sends GET
     guests = [GuestForm(guest, request.POST) for guest in rsvp.guests.all()]
+    details = DetailsForm(rsvp, request.POST)
     submitted = [form for form in guests if form.is_bound]
-    if not all(form.is_valid() for form in submitted):
-        return show_rsvp(request, rsvp, guests, status=422)
+    if not all(form.is_valid() for form in [*submitted, details] if form.is_bound):
+        return show_rsvp(request, rsvp, guests, details, status=422)
     pressed = next((name for name in BUTTONS if name in request.POST), None)
     if pressed and (seconds := wait_for_rsvp_email(rsvp)):
         return too_many_requests(request, seconds)
     try:
         with transaction.atomic():
             seats.update_guests(rsvp, {form.guest.pk: form.typed() for form in submitted})
-            message = BUTTONS[pressed](rsvp, request.POST[pressed]) if pressed else _("Names and needs saved.")
+            if details.is_bound:
+                party_details.update_details(rsvp, **details.typed())
+            message = BUTTONS[pressed](rsvp, request.POST[pressed]) if pressed else _("Changes saved.")
     except RuleViolation as error:
         messages.error(request, str(error))
     else:

@@ -62,7 +62,7 @@ def test_form_with_errors_keeps_every_answer(visit):
     page.select_option("#id_sector", "business")
     page.check("input[name=size][value='3']", force=True)
     page.check("input[name=accepts_partial][value=fewer]")
-    for more in page.locator("details.collapsible summary").all():
+    for more in page.locator("details.collapsible summary:visible").all():
         more.click()
     hidden_values = {
         "guest_2": "María Thạch",

@@ -57,6 +57,7 @@ def rsvp_with_everything(name: str = "Alma Reyes", **fields) -> Rsvp:
         Guest(name="Ben Ito", dietary_needs="vegan"),
     ]
     fields = {"phone": "(209) 555-0123", "note": "We come by bus", "organization_name": "Port Gate"} | fields
+    fields = {"party_dietary_needs": "no nuts", "party_accessibility_needs": "Khmer interpreter"} | fields
     return seats.reserve(factories.unsaved_rsvp(factories.event(), name, **fields), size=2, guests=guests)
 
 
@@ -112,6 +113,9 @@ def test_needs_are_deleted_30_days_after_the_event(days, is_kept):
         if is_kept
         else [("Alma Reyes", "", ""), ("Ben Ito", "", "")]
     )
+    rsvp.refresh_from_db()
+    party_needs = (rsvp.party_dietary_needs, rsvp.party_accessibility_needs)
+    assert party_needs == (("no nuts", "Khmer interpreter") if is_kept else ("", ""))
 
 
 @pytest.mark.parametrize(("days", "is_kept"), [(182, True), (184, False)])

@@ -46,6 +46,8 @@ def district(db) -> list[list[str]]:
         sector="business",
         language="es",
         note="First line\r\nsecond, “line”",
+        party_dietary_needs="vegan",
+        party_accessibility_needs="ramp",
         guests=("Sokha ចាន់",),
         email="alma@example.org",
         created_at=datetime(2030, 3, 10, 9, 59, 59, 500, tzinfo=UTC),  # a minute before daylight saving time
@@ -65,11 +67,11 @@ def district(db) -> list[list[str]]:
     first = ["Cumbre & Summit", "2030-04-04"]
     party = ["2", "Alma Núñez", "alma@example.org", "0412 555", "'=Delta; Bakery", "Business and industry"]
     note = "First line\nsecond, “line”"
-    waitlisted = ["3", "Nguyễn Thị Hương", "h@example.org", "'+1 209", "", "", "", "", "Partly confirmed"]
+    waitlisted = ["3", "Nguyễn Thị Hương", "h@example.org", "'+1 209", "", "", "", "", "", "", "Partly confirmed"]
     since = ["2030-11-03 01:30:00", "2030-03-10 03:00:00", "English", "", huong.code]
     created_columns = ["2030-03-10 01:59:59", "Español", note, alma.code]
     return [
-        [*first, "Alma Núñez", "1", *party, "", "", "Confirmed", "Confirmed", "", *created_columns],
+        [*first, "Alma Núñez", "1", *party, "", "", "vegan", "ramp", "Confirmed", "Confirmed", "", *created_columns],
         [
             *first,
             "Sokha ចាន់",
@@ -77,6 +79,7 @@ def district(db) -> list[list[str]]:
             *party,
             "no nuts",
             "Khmer interpreter",
+            *("", ""),
             "Confirmed",
             "Confirmed",
             "",
@@ -86,7 +89,7 @@ def district(db) -> list[list[str]]:
         [*first, "", "2", *waitlisted, "Waitlisted", *since],
         [*first, "", "3", *waitlisted, "Waitlisted", *since],
         [
-            *("Kick-off", "2030-09-04", "Ben", "1", "1", "Ben", "ben@example.org", "", "", "", "", ""),
+            *("Kick-off", "2030-09-04", "Ben", "1", "1", "Ben", "ben@example.org", *[""] * 7),
             *("Confirmed", "Confirmed", "", "2030-03-10 05:00:00", "English", "", Rsvp.objects.get(name="Ben").code),
         ],
     ]
@@ -100,7 +103,8 @@ def test_csv_has_one_row_per_guest(staff, district):
     assert rows == district
     assert header == [
         *("Event", "Date", "Guest", "Guest number", "Party size", "Contact", "Email", "Phone", "Organization"),
-        *("Sector", "Food needs", "Access or language needs", "Status", "Seat", "Waitlisted since", "RSVP date"),
+        *("Sector", "Food needs", "Access or language needs", "Food needs of anyone in the party"),
+        *("Access or language needs of anyone in the party", "Status", "Seat", "Waitlisted since", "RSVP date"),
         *("Language", "Note", "Check-in code"),
     ]
 
@@ -119,7 +123,7 @@ def test_export_uses_requester_language_to_the_last_row(staff, district, address
     assert header[:4] == ["Evento", "Fecha", "Invitado", "Número en el grupo"]
     assert [row[0] for row in rows] == [*["Cumbre Imagine Promise"] * 6]
     assert [row[9] for row in rows[:3]] == ["Empresa o industria", "Empresa o industria", ""]
-    assert [row[13] for row in rows] == [
+    assert [row[15] for row in rows] == [
         "Confirmado",
         "Confirmado",
         "Confirmado",

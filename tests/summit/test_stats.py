@@ -172,6 +172,15 @@ def test_needs_are_grouped_ignoring_letter_case_and_spacing():
     assert access == Needs([("Wheelchair space", 1)], 7)
 
 
+def test_needs_of_anyone_in_a_party_count_once_and_are_marked():
+    event = factories.event()
+    factories.rsvp(event, "A", size=3, party_dietary_needs="No nuts")
+    factories.rsvp(event, "B", size=2, party_dietary_needs="no nuts")
+    food, access = stats.needs_of_guests(event)
+    assert food == Needs([("No nuts (anyone in a party)", 2)], 5)
+    assert access == Needs([], 5)
+
+
 def test_needs_count_only_guests_with_held_seats():
     event = factories.event(capacity=2)
     partly = factories.unsaved_rsvp(event, "Partly", accepts_partial=True)

@@ -187,7 +187,7 @@ def test_accept_uses_the_contacts_email_whatever_is_submitted(client, invited):
     [
         ({"name": ""}, "Enter your name."),
         ({"size": "7"}, "Choose a number from 1 to 6."),
-        ({"size": "1", "guest_2": "Ben"}, "You named 1 guest besides yourself."),
+        ({"size": "1", "guest_2": "Ben"}, "You listed 1 guest besides yourself."),
         ({"note": "x" * 1001}, "1001"),
         ({"name": "\x00"}, "Null characters are not allowed."),
     ],

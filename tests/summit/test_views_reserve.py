@@ -172,9 +172,9 @@ def test_more_guest_names_than_the_party_size_is_an_error():
     event = factories.event()
     response = web_client.visitor(event).post(event.get_absolute_url(), web_client.rsvp_form(size="1", guest_2="Ben"))
     assert response.status_code == 422
-    assert "You named 1 guest besides yourself. Change the number of people or remove a name." in web_client.page_text(
-        response
-    )
+    error = "You listed 1 guest besides yourself. Choose 2 people, or clear that guest’s answers."
+    assert error in web_client.page_text(response)
+    assert 'class="guest-row is-typed"' in response.content.decode()  # shown, although one person needs no row
     assert not Rsvp.objects.exists()
 
 
@@ -182,6 +182,33 @@ def test_guest_can_be_named_in_any_field():
     event = factories.event()
     web_client.visitor(event).post(event.get_absolute_url(), web_client.rsvp_form(size="2", guest_5="Ben"))
     assert snapshots.guests(Rsvp.objects.get()) == [(1, "Alma Reyes"), (2, "Ben")]
+
+
+def test_needs_are_kept_for_each_guest_and_for_anyone_in_the_party():
+    event = factories.event()
+    fields = {"dietary_needs_3": "vegan", "party_dietary_needs": "no nuts", "party_accessibility_needs": "ramp"}
+    form = web_client.rsvp_form(size="3", guest_2="Ben", dietary_needs="kosher", **fields)
+    page = web_client.visitor(event).post(event.get_absolute_url(), form, follow=True)
+    rsvp = Rsvp.objects.get()
+    assert list(rsvp.guests.values_list("position", "name", "dietary_needs")) == [
+        (1, "Alma Reyes", "kosher"),
+        (2, "Ben", ""),
+        (3, "", "vegan"),
+    ]
+    assert (rsvp.party_dietary_needs, rsvp.party_accessibility_needs) == ("no nuts", "ramp")
+    inputs = web_client.form_fields(page)
+    assert (inputs["rsvp-party_dietary_needs"], inputs["rsvp-party_accessibility_needs"]) == ("no nuts", "ramp")
+    links.verify(rsvp)
+    seats.grow_party(rsvp, size=4)
+    assert "- Anyone in your party: no nuts, ramp" in Message.objects.latest("created_at").body_text
+
+
+def test_form_has_a_row_for_each_guest_the_event_allows(client):
+    page = client.get(factories.event(max_party_size=4).get_absolute_url()).content.decode()
+    assert page.count('<fieldset class="guest-row">') == 3
+    alone = client.get(factories.event(max_party_size=1).get_absolute_url()).content.decode()
+    assert "guest-row" not in alone
+    assert "Anyone in your party" not in alone
 
 
 def test_rsvp_for_a_full_event_is_waitlisted():

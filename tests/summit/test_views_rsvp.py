@@ -95,7 +95,7 @@ def test_change_party_saves_names_and_needs_and_can_be_repeated(client):
         ("Ben", "no nuts", "interpreter"),
     ]
     assert snapshots.emails() == ["confirmed 1 REQUEST"]
-    assert "Names and needs saved." in page(client, rsvp)
+    assert "Changes saved." in page(client, rsvp)
 
 
 def test_change_party_with_invalid_input_saves_nothing_and_keeps_the_input(client):
