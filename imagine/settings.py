@@ -410,6 +410,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 60,
         "options": {"expires": 60},
     },
+    "resume reading uploaded lists": {
+        "task": "summit.tasks.resume_contact_lists",
+        "schedule": 60,
+        "options": {"expires": 60},
+    },
     "send reminders": {
         "task": "summit.tasks.send_reminders",
         "schedule": 5 * 60,

@@ -5,7 +5,7 @@ from celery import shared_task
 from imagine.mail import dispatch
 from imagine.mail.models import Mailing
 from summit import date_alerts, event_changes, organization_matching, rsvp_links
-from summit.invitations import responses, writing
+from summit.invitations import contact_import, responses, writing
 from summit.models import DateAlert, LinkRequest
 from summit.reminders import sending as reminder_sending
 
@@ -54,6 +54,16 @@ def write_invitations(mailing_pk: int) -> None:
     """Write the next batch of a mailing's emails. If more are left, another task writes them."""
     if not writing.write_mailing(Mailing.objects.get(pk=mailing_pk)):
         dispatch.send_task("summit.tasks.write_invitations", mailing_pk)
+
+
+@shared_task
+def work_on_contact_list(audience_pk: int) -> None:
+    contact_import.work_on_upload(audience_pk)
+
+
+@shared_task
+def resume_contact_lists() -> None:
+    contact_import.resume_abandoned_uploads()
 
 
 @shared_task

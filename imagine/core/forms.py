@@ -8,6 +8,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.utils.encoding import punycode
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from imagine.core.spreadsheets.reader import MAX_BYTES
@@ -112,10 +113,11 @@ class AddressField(forms.EmailField):
 
 
 class SpreadsheetField(forms.FileField):
-    """A CSV or XLSX file for imagine.core.spreadsheets.reader. The error for a large file says how large it is."""
+    """A file for imagine.core.spreadsheets.reader. The error for a large file says how large it is."""
 
-    def __init__(self, **kwargs):
-        super().__init__(label=_("File"), help_text=_("CSV or XLSX, up to 10 MB and 20,000 rows."), **kwargs)
+    def __init__(self, *, max_rows: int, **kwargs):
+        hint = _("Excel, OpenDocument, or CSV, up to 10 MB and {rows} rows.")
+        super().__init__(label=_("File"), help_text=format_lazy(hint, rows=f"{max_rows:,}"), **kwargs)
 
     def clean(self, data, initial=None):
         file = super().clean(data, initial)

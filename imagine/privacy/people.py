@@ -278,6 +278,11 @@ TABLES = {
     "summit.ContactListUpload": Table(
         _("Uploaded lists"), _("The whole list is deleted. Upload it again without this person."), naming_uploads
     ),
+    "summit.UploadedPerson": Table(
+        _("People on uploaded lists"),
+        _("Deleted with the list."),
+        lambda person: Q(upload__in=ContactListUpload.objects.filter(naming_uploads(person))),
+    ),
     "partners.Import": Table(
         _("Imports"), _("Stays. The address and the name are removed from the file’s name."), naming_imports
     ),

@@ -14,12 +14,12 @@ from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods
 
+from imagine.core.admin.file_description import DELIMITERS
 from imagine.core.admin.pagination import page_with_links
 from imagine.core.errors import RuleViolation
 from imagine.core.forms import SpreadsheetField
 from imagine.core.spreadsheets.reader import MAX_BYTES
 from imagine.core.uploads import takes_files
-from partners import exports
 from partners.imports import columns as imports_columns
 from partners.imports import validation
 from partners.imports import workflow as import_workflow
@@ -28,11 +28,10 @@ from partners.models import Import, ImportedOrganization, MatchReason, Organizat
 ERRORS_PER_PAGE = 50
 QUESTIONS_PER_PAGE = 25
 State = Import.State
-DELIMITERS = {"comma": _("commas"), "semicolon": _("semicolons"), "tab": _("tabs"), "bar": _("vertical bars")}
 
 
 class FileForm(forms.Form):
-    file = SpreadsheetField()
+    file = SpreadsheetField(max_rows=validation.MAX_ROWS)
     year = forms.ModelChoiceField(
         label=_("School year"),
         queryset=PledgeYear.objects.all(),
@@ -118,7 +117,7 @@ def import_columns(run: Import) -> list[list[str]]:
 
 
 def column_label(field: str) -> str:
-    return str(dict(zip(imports_columns.FIELDS, exports.BY_PROMISE, strict=True)).get(field, _("website")))
+    return imports_columns.labels()[field]
 
 
 def column_names() -> dict[str, list[str]]:

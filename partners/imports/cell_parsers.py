@@ -1,27 +1,24 @@
 """Parse the cells of a spreadsheet of partners and promises, in the many ways that people write them."""
 
 import re
-from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import date, datetime
-from email.utils import parseaddr
-from functools import cache
+from datetime import date
 
-from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import URLValidator, validate_email
-from django.utils import timezone, translation
-from django.utils.dates import MONTHS as MONTH_NAMES
-from django.utils.dates import MONTHS_3, MONTHS_ALT
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from partners.imports.columns import plain_text
+from imagine.core.spreadsheets.cells import BadCell
+from imagine.core.spreadsheets.headings import plain_text
+from partners.imports import vocabulary
+from partners.imports.dates_and_grades import excel_date, parse_day, parse_grade_bands
+from partners.imports.vocabulary import ANY_WORDS
 from partners.models import (
     MAX_QUANTITY,
     MONTHS,
     Contact,
-    Grade,
     Organization,
     Pledge,
     PledgeYear,
@@ -32,42 +29,6 @@ from partners.models import (
 )
 from partners.pledges import promises
 from partners.pledges.promises import Checklist, PromiseData
-
-DATE_FORMATS = [
-    "%Y-%m-%d",
-    "%m/%d/%Y",
-    "%m/%d/%y",
-    "%m-%d-%Y",
-    "%B %d, %Y",
-    "%b %d, %Y",
-    "%d %B %Y",
-    "%d %b %Y",
-    "%Y/%m/%d",
-]
-# For any school, grade or month, as plain_text() leaves it.
-ANY_WORDS = {
-    *("", "any", "all", "na", "none", "anywhere", "wherever", "wherevermostneeded", "wherevertheneedisgreatest"),
-    *("anyschool", "allschools", "anygrade", "allgrades", "anymonth", "allmonths", "allyear"),
-    *("todas", "todos", "cualquiera", "todoelano"),
-}
-SECTOR_WORDS = {
-    "business": "business, businesses, industry, business industry, company, corporate, for profit, negocio, empresa",
-    "college": "college, university, post secondary, postsecondary, higher education, higher ed, colegio, universidad",
-    "labor": "labor, labour, union, labor union, trade union, unions, sindicato",
-    "nonprofit": "nonprofit, non profit, not for profit, community based organization, cbo, ngo, charity, foundation",
-    "faith": "faith, faith based, church, congregation, religious, iglesia, fe",
-    "families": "parents, families, parent group, parents families, pta, padres, familias",
-    "public": "public, government, agency, government agency, public agency, city, county, gobierno, agencia publica",
-}
-UNIT_ABBREVIATIONS = {
-    "hour": ["hr", "hrs", "h"],
-    "student": ["stud", "pupil", "pupils"],
-    "place": ["slot", "slots", "position", "positions"],
-}
-SCHOOL_LEVELS = [
-    *("elementary", "elementary school", "middle", "k8", "high", "high school", "senior high"),
-    *("school", "charter", "academy"),
-]
 
 
 def max_length(model, name: str) -> int:
@@ -96,20 +57,29 @@ class RowParser:
         self.checklist = Checklist(
             {promise_type.pk: promise_type for promise_type in promise_types}, {school.pk: school for school in schools}
         )
-        self.promise_types = index_by_word(
-            promise_types, lambda promise_type: [promise_type.code, promise_type.name, promise_type.name_es]
-        )
+        self.promise_types = vocabulary.index_by_word(promise_types, vocabulary.promise_type_words)
         self.units = {
-            promise_type.pk: {plain_text(word) for word in unit_words(promise_type)} for promise_type in promise_types
+            promise_type.pk: {plain_text(word) for word in vocabulary.unit_words(promise_type)}
+            for promise_type in promise_types
         }
-        self.schools = index_by_word(schools, school_words)
-        self.sectors = sector_words()
-        self.months = month_words()
+        self.schools = vocabulary.index_by_word(schools, vocabulary.school_words)
+        nicknames = vocabulary.index_by_word(schools, vocabulary.school_nicknames)
+        self.schools |= {word: pks for word, pks in nicknames.items() if word not in self.schools}
+        self.sectors = vocabulary.sector_words()
+        self.months = vocabulary.month_words()
         self.cache: dict[tuple[str, str], tuple] = {}
 
     def parse(self, row: dict[str, str]) -> ParsedRow:
         """Parse a row of cells by field and collect all its problems."""
-        parsed, row = ParsedRow(), split_unit(row)
+        parsed = ParsedRow()
+        for name, cell in row.items():
+            if isinstance(cell, BadCell):
+                parsed.problems.append(cell.problem)
+                row = row | {name: ""}
+        if parsed.problems:  # what else is missing would only repeat them
+            parsed.values = {name: PARSERS[name](self, row.get(name, ""), ParsedRow()) for name in PARSERS}
+            return parsed
+        row = split_unit(row)
         for name in PARSERS:
             parsed.values[name], problems = self.parse_cell(name, row.get(name, ""))
             parsed.problems += problems
@@ -134,14 +104,25 @@ class RowParser:
 
     def promise_types_matching(self, cell: str) -> set[int]:
         """Return the promise types with these words in their name, the last one possibly cut off."""
-        part = f" {words_with_spaces(cell)}"
+        part = f" {vocabulary.stems(cell)}"
         promise_types = self.checklist.promise_types.items()
         return {
             pk
             for pk, promise_type in promise_types
             for name in (promise_type.name, promise_type.name_es)
-            if part in f" {words_with_spaces(name)}"
+            if part in f" {vocabulary.stems(name)}"
         }
+
+    def find_promise_types(self, cell: str) -> set[int]:
+        """Return the promise types that a cell or heading may mean: by code or name, or by words of the name."""
+        cell = cell.replace("&", " and ")
+        word = plain_text(cell)
+        return self.promise_types.get(word) or (self.promise_types_matching(cell) if len(word) >= 6 else set())
+
+    def promise_types_listed(self, cell: str) -> set[int]:
+        """Return the promise types in a list of several, such as a form's checked boxes."""
+        parts = map(self.find_promise_types, re.split(r"[,;\n|]", cell))
+        return {next(iter(found)) for found in parts if len(found) == 1}
 
     def check_unit(self, cell: str, parsed: ParsedRow) -> None:
         """Reject a quantity in another unit, such as hours instead of visits."""
@@ -179,58 +160,6 @@ def promise_from_values(values: dict) -> PromiseData:
     return PromiseData(values["promise_type"], values["quantity"], note=values["note"], **lists)
 
 
-def words_with_spaces(words: str) -> str:
-    """Return the text in plain words with spaces between them."""
-    return " ".join(filter(None, map(plain_text, re.split(r"[\W_]+", words))))
-
-
-def index_by_word(objects: Iterable, words: Callable) -> dict[str, set[int]]:
-    """Return the primary keys of the objects that each of their words may stand for."""
-    found = defaultdict(set)
-    for obj in objects:
-        for word in words(obj):
-            if word:
-                found[plain_text(word)].add(obj.pk)
-    return found
-
-
-def school_words(school: School) -> list[str]:
-    """Return a school's code, and its name with and without the level."""
-    name = school.name.lower()
-    short = {name.removesuffix(f" {level}") for level in SCHOOL_LEVELS}
-    return [school.code, name, f"{name} school", *short, *(f"{each} school" for each in short)]
-
-
-def sector_words() -> dict[str, str]:
-    found = {plain_text(value): value for value in Sector.values}
-    for language, _name in settings.LANGUAGES:
-        with translation.override(language):
-            found |= {plain_text(str(label)): value for value, label in Sector.choices}
-    return found | {plain_text(word): sector for sector, words in SECTOR_WORDS.items() for word in words.split(",")}
-
-
-def unit_words(promise_type: PromiseType) -> list[str]:
-    return [
-        promise_type.code,
-        promise_type.unit,
-        promise_type.unit_plural,
-        promise_type.unit_es,
-        promise_type.unit_plural_es,
-        *UNIT_ABBREVIATIONS.get(promise_type.unit, []),
-    ]
-
-
-def month_words() -> dict[str, int]:
-    found = {}
-    for language, _name in settings.LANGUAGES:
-        with translation.override(language):
-            for number in range(1, 13):
-                for names in (MONTH_NAMES, MONTHS_3, MONTHS_ALT):
-                    found[plain_text(str(names[number]))] = number
-                found[str(number)] = number
-    return found | {"sept": 9, "set": 9}
-
-
 # Cell by cell ----------------------------------------------------------------------------------------------------
 
 
@@ -264,9 +193,13 @@ def parse_email(parser: RowParser, cell: str, parsed: ParsedRow) -> str:
 def parse_email_address(cell: str, parsed: ParsedRow) -> str:
     """Parse an address, with or without a name as in Alma Reyes <alma@example.org>."""
     cell = cell.removeprefix("mailto:")
-    address = parseaddr(cell)[1] if cell.endswith(">") else cell
     if not cell:
         return ""
+    if cell.count("@") > 1 and re.search(r"[;,\s/]", cell) and not re.fullmatch(r"[^<>]*<[^<>]+>", cell):
+        parsed.add_problem(_("“%(cell)s” has several email addresses. Keep one."), cell=cell[:60])
+        return ""
+    bracketed = re.fullmatch(r"[^<>]*<\s*([^<>]+?)\s*>", cell)
+    address = bracketed[1] if bracketed else cell
     try:
         validate_email(address)
     except ValidationError:
@@ -310,14 +243,16 @@ def parse_sector(parser: RowParser, cell: str, parsed: ParsedRow) -> str:
 
 def parse_promise_type(parser: RowParser, cell: str, parsed: ParsedRow) -> int | None:
     """Parse a promise type: its code, its name, or words that occur in no other name."""
-    cell = cell.replace("&", " and ")
-    word = plain_text(cell)
-    if not word:
+    if not plain_text(cell):
         parsed.add_problem(_("Enter a promise type."))
         return None
-    found = parser.promise_types.get(word) or (parser.promise_types_matching(cell) if len(word) >= 6 else set())
+    found = parser.find_promise_types(cell)
     if len(found) == 1:
         return next(iter(found))
+    if len(parser.promise_types_listed(cell)) > 1:
+        message = _("“%(cell)s” names several promise types. Use a row for each one, with its own quantity.")
+        parsed.add_problem(message, cell=cell[:60])
+        return None
     parsed.add_problem(
         _("“%(cell)s” isn’t one of the promise types. Use a name from the list of promise types."), cell=cell[:60]
     )
@@ -356,25 +291,12 @@ def parse_grades(parser: RowParser, cell: str, parsed: ParsedRow) -> list[str]:
     """Parse grade bands, or grades within them: TK–K, 4–6, 9th, K-8."""
     if plain_text(cell) in ANY_WORDS:
         return []
-    found, order = set(), {"tk": -1, "k": 0, **{str(number): number for number in range(1, 13)}}
-    for part in re.split(r"[,;&/\n]|\band\b|\by\b", cell.lower()):
-        ends = [re.sub(r"\bgrades?\b", "", end).strip() for end in re.split(r"-|–|—|\bto\b", part)]
-        ends = [re.sub(r"(st|nd|rd|th|°|º)$", "", end) for end in ends]
-        ends = [end for end in ends if end]
-        if any(end not in order for end in ends) or len(ends) > 2:
-            parsed.add_problem(
-                _("“%(cell)s” isn’t a valid grade range. Use grades from TK to 12, like 4–6."), cell=cell[:60]
-            )
-            return []
-        if ends:
-            first, last = order[ends[0]], order[ends[-1]]
-            found |= {
-                band for band, (low, high) in BANDS.items() if low <= max(first, last) and min(first, last) <= high
-            }
-    return [band for band in Grade.values if band in found]
-
-
-BANDS = {"TK-K": (-1, 0), "1-3": (1, 3), "4-6": (4, 6), "7-8": (7, 8), "9-12": (9, 12)}
+    bands = parse_grade_bands(cell, parser.months)
+    if bands is None:
+        parsed.add_problem(
+            _("“%(cell)s” isn’t a valid grade range. Use grades from TK to 12, like 4–6."), cell=cell[:60]
+        )
+    return bands or []
 
 
 def parse_months(parser: RowParser, cell: str, parsed: ParsedRow) -> list[int]:
@@ -382,6 +304,8 @@ def parse_months(parser: RowParser, cell: str, parsed: ParsedRow) -> list[int]:
     if plain_text(cell) in ANY_WORDS:
         return []
     found = set()
+    if (day := excel_date(cell, parser.months)) and day[1] == 1:  # what Excel makes of "Oct 2026"
+        cell = str(day[0])
     for part in re.split(r"[,;&/\n]|\band\b|\by\b", cell):
         ends = [plain_text(end) for end in re.split(r"-|–|—|\bto\b", part) if plain_text(end)]
         numbers = [parser.months[end] for end in ends if end in parser.months]
@@ -399,7 +323,7 @@ def parse_months(parser: RowParser, cell: str, parsed: ParsedRow) -> list[int]:
 
 def parse_schools(parser: RowParser, cell: str, parsed: ParsedRow) -> list[int]:
     """Parse names or codes. A name may contain a comma."""
-    if plain_text(cell) in ANY_WORDS or plain_text(cell) in any_school_words():
+    if plain_text(cell) in ANY_WORDS or plain_text(cell) in vocabulary.any_school_words():
         return []
     found = set()
     for part in re.split(r"[;\n|]", cell):
@@ -419,28 +343,13 @@ def parse_schools(parser: RowParser, cell: str, parsed: ParsedRow) -> list[int]:
     return sorted(found)
 
 
-@cache
-def any_school_words() -> set[str]:
-    """Return the words in our exports for a promise without a school."""
-    found = set()
-    for language, _name in settings.LANGUAGES:
-        with translation.override(language):
-            found.add(plain_text(_("wherever it is needed most")))
-    return found
-
-
 def parse_signed_on(parser: RowParser, cell: str, parsed: ParsedRow) -> str:
     """Parse a date in a common format. If it is missing, the first day of the school year is used."""
-    if not cell:
+    if plain_text(cell) in {"", "na"}:
         return ""
-    for date_format in DATE_FORMATS:
-        try:
-            found = datetime.strptime(cell.split("T")[0].replace(" 00:00:00", ""), date_format).date()
-        except ValueError:
-            continue
-        if date(2018, 1, 1) <= found <= timezone.localdate():
-            return found.isoformat()
-        break
+    found = parse_day(cell)
+    if found and date(2018, 1, 1) <= found <= timezone.localdate():
+        return found.isoformat()
     parsed.add_problem(
         _("“%(cell)s” isn’t a valid date. Use a date from 2018 to today, in a format like 4/1/2027."), cell=cell[:30]
     )

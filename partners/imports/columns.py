@@ -1,13 +1,13 @@
 """Recognize a spreadsheet's columns by their headings: those of our exports in every language, and common others."""
 
 import re
-import unicodedata
-from collections.abc import Iterable
 from functools import cache
 
 from django.conf import settings
 from django.utils import translation
+from django.utils.translation import gettext as _
 
+from imagine.core.spreadsheets.headings import Headings, plain_text
 from partners import exports
 
 # In the order of our own file: exports.BY_PROMISE.
@@ -18,17 +18,19 @@ FIELDS = [
 ]
 REQUIRED_FIELDS = ["organization", "promise_type", "quantity"]
 OTHER_HEADINGS = {
-    "year": "year, schoolyear, academic year, ano escolar, ciclo escolar",
+    "year": "year, schoolyear, academic year, ano escolar, ciclo escolar, ano",
     "organization": """organization name, name of organization, partner, partner name, company,
-        company name, business, business name, agency, employer, organizacion, nombre de la organizacion, participante,
-        empresa""",
+        company name, business, business name, agency, employer, current employer, organization 1 - name, church,
+        business or organization, organizacion, nombre de la organizacion, participante, empresa, negocio""",
     "sector": """type, category, type of organization, organization type, sector/industry, industry,
         tipo de organizacion""",
     "website": "website, web site, web page, url, web, homepage, sitio web, pagina web",
     "contact": """contact name, contact person, main contact, name of contact, primary contact, representative, name,
-        contacto, persona de contacto, nombre""",
-    "email": "email, e-mail address, email address, mail, contact email, contact e-mail, correo, correo electronico",
-    "phone": "phone number, telephone, tel, contact phone, cell, mobile, telefono",
+        full name, display name, contacto, persona de contacto, nombre, nombre completo""",
+    "email": """email, e-mail address, email address, mail, contact email, contact e-mail, e-mail 1 - value,
+        e-mail 1 address, correo, correo electronico, direccion de correo, direccion de correo electronico""",
+    "phone": """phone number, telephone, tel, contact phone, cell, cell phone, mobile, mobile phone, business phone,
+        phone 1 - value, telefono, numero de telefono, celular""",
     "promise_type": """kind, promise, promise kind, kind of promise, promise type, type of promise, commitment, pledge,
         activity,
         opportunity, promesa, tipo, tipo de promesa, compromiso, actividad""",
@@ -39,20 +41,32 @@ OTHER_HEADINGS = {
     "schools": "school, school site, school sites, site, sites, where, escuela, escuelas, plantel",
     "months": "month, when, mes, meses, cuando",
     "signed_by": "signature, signer, signatory, signed, authorized by, firma, firmado por",
-    "signed_on": "date signed, signature date, signed date, date of signature, signed at, date, fecha, fecha de firma",
+    "signed_on": """date signed, signature date, signed date, date of signature, signed at, date, timestamp,
+        submitted at, submission date, fecha, fecha de firma, marca temporal""",
     "note": "notes, comment, comments, remarks, details, description, nota, notas, comentarios, observaciones",
 }
 
 
-def plain_text(words: str) -> str:
-    """Drop case, accents, punctuation and spaces, so that different spellings are equal."""
-    words = unicodedata.normalize("NFKD", words).casefold()
-    return re.sub(r"[^\w#]|_", "", "".join(letter for letter in words if not unicodedata.combining(letter)))
+# What questions ask for, in plain words: "Name of your organization or business", "How many students or hours?"
+ORGANIZATION = r"(organization|business|company|church|congregation|agency|organizacion|empresa|negocio)"
+MEANINGS = (
+    ("email", r"^(?!.*\b(type|label|display|opt|status|permission|news)\b).*\b(e-?mail|correo)\b"),
+    ("sector", rf"\b(kind|type|sector|category|tipo)\b.*\b{ORGANIZATION}\b"),
+    ("organization", rf"\b(name|nombre)\b.*\b{ORGANIZATION}\b|\b{ORGANIZATION}\b.*\b(name|nombre)\b"),
+    ("organization", rf"\b(what|which)\b.*\b{ORGANIZATION}\b.*\b(represent|from|with)\b"),
+    ("contact", r"\b(full|your|contact|nombre completo|su)\b.*\b(name|nombre)\b|\bfirst and last name\b"),
+    ("phone", r"\b(phone|telephone|telefono)\b.*\bnumber\b|\bnumero de telefono\b"),
+    ("quantity", r"^(how many|how much|cuant[oa]s)\b"),
+    ("promise_type", r"\b(make|making|which|what)\b.*\bpromises?\b|\bhow (would|will|can) you\b.*\bhelp\b"),
+    ("grades", r"\b(which|what) grades?\b|\bgrade levels?\b"),
+    ("schools", r"\b(which|what) schools?\b"),
+    ("months", r"\b(which|what) months?\b"),
+)
 
 
 @cache
-def fields_by_heading() -> dict[str, str]:
-    """The field of each known heading, by its plain text."""
+def promise_headings() -> Headings:
+    """The field of each known heading, and what questions ask for."""
     found: dict[str, str] = {}
     for language, _name in settings.LANGUAGES:
         with translation.override(language):
@@ -61,32 +75,9 @@ def fields_by_heading() -> dict[str, str]:
     for field, words in OTHER_HEADINGS.items():
         for each in words.split(","):
             found.setdefault(plain_text(each), field)
-    return found
+    return Headings(found, tuple((field, re.compile(pattern)) for field, pattern in MEANINGS))
 
 
-def field_of(heading: str) -> str | None:
-    return fields_by_heading().get(plain_text(heading).replace("organisation", "organization"))
-
-
-def count_known_headings(cells: Iterable[str]) -> int:
-    """How many fields a row names, to find out whether it is the header."""
-    return len(set(map(field_of, cells)) - {None})
-
-
-def match_columns(header: list[str]) -> tuple[dict[int, str], list[str]]:
-    """Return the field of each column, and the headings that are ignored: unknown ones, and second ones for a field."""
-    found: dict[int, str] = {}
-    ignored = []
-    for number, heading in enumerate(header):
-        field = field_of(heading)
-        if field and field not in found.values():
-            found[number] = field
-        elif heading:
-            ignored.append(heading)
-    return found, ignored
-
-
-def missing_columns(header: list[str]) -> list[str]:
-    """Required fields that no column has."""
-    there = set(match_columns(header)[0].values())
-    return [field for field in REQUIRED_FIELDS if field not in there]
+def labels() -> dict[str, str]:
+    """The heading of each field in our own file."""
+    return dict(zip(FIELDS, map(str, exports.BY_PROMISE), strict=True)) | {"website": str(_("website"))}

@@ -6,6 +6,7 @@ Only the import's own tables are written.
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterator
+from functools import partial
 from itertools import islice
 from typing import NamedTuple
 
@@ -13,20 +14,19 @@ from django.db import transaction
 from django.db.models import F, OuterRef, Q, Subquery
 from django.utils.translation import gettext as _
 
-from imagine.core.spreadsheets import reader as spreadsheet_reader
+from imagine.core.spreadsheets.description import describe_sheet
 from imagine.core.spreadsheets.errors import Unreadable
-from imagine.core.spreadsheets.reader import Sheet
-from partners import exports
+from imagine.core.spreadsheets.headings import match_columns
+from imagine.core.spreadsheets.reader import Sheet, read_sheet
 from partners.imports import columns as imports_columns
 from partners.imports.cell_parsers import RowParser
-from partners.imports.columns import plain_text
 from partners.models import Import, ImportedOrganization, ImportRow, MatchReason, normalize_name
 from partners.organizations import duplicates, profiles
 from partners.organizations.duplicates import Match, MatchQuery
 
 MAX_ROWS = 20_000
 BATCH_SIZE = 1000
-EMPTY_CELLS = {"", "0", "-", "–", "—"}  # in files with a column for each promise type
+EMPTY_CELLS = {"", "0", "-", "–", "—", "no", "false"}  # in files with a column for each promise type
 REVIEW_SCORE = 50  # of 100, from which staff are asked whether it is an existing organization
 ACCEPT_SCORE = 75  # from which that answer is preselected, if more than the name is similar
 # The same for two organizations in one file. Higher, because one person may sign for several.
@@ -41,7 +41,7 @@ def check_file(run: Import) -> None:
             mark_duplicate_rows(run)
             collect_organizations(run)
     except Unreadable as error:
-        run.state, run.rejection_reason = Import.State.REJECTED, str(error)[:300]
+        run.state, run.rejection_reason = Import.State.REJECTED, str(error)
     else:
         run.state = Import.State.CHECKED
         run.error_count = run.rows.exclude(errors=[]).count()
@@ -52,16 +52,22 @@ def check_file(run: Import) -> None:
 
 
 def read_rows(run: Import) -> None:
-    sheet = spreadsheet_reader.read_sheet(bytes(run.file or b""), imports_columns.count_known_headings)
     parser = RowParser(run.year)
-    columns = find_columns(sheet, run, parser)
+    sheet = read_sheet(bytes(run.file or b""), partial(count_known, parser))
+    columns = find_columns(sheet, parser)
     rows = parse_import_rows(run, sheet, columns, parser)
     while batch := list(islice(rows, BATCH_SIZE)):
         ImportRow.objects.bulk_create(batch)
         run.row_count += len(batch)
+    run.format = describe_columns(sheet, columns)
     if not run.row_count:
         raise Unreadable(_("This file has headings, but no rows below them. Add at least one row."))
     ImportRow.objects.filter(run=run).exclude(name="").update(normalized_name=normalize_name(F("name")))
+
+
+def count_known(parser: RowParser, cells: list[str]) -> int:
+    """Return how many fields and promise types a row names, to find out whether it is the header."""
+    return imports_columns.promise_headings().count_known(cells) + len(promise_type_columns(cells, parser))
 
 
 class Columns(NamedTuple):
@@ -77,27 +83,35 @@ class Columns(NamedTuple):
         if not self.promise_types:
             yield row
         for column, (promise_type, unit) in self.promise_types.items():
-            if column < len(cells) and cells[column] not in EMPTY_CELLS:
+            if column < len(cells) and cells[column].lower() not in EMPTY_CELLS:
                 yield row | {"promise_type": promise_type, "quantity": cells[column], "unit": unit}
 
 
-def find_columns(sheet: Sheet, run: Import, parser: RowParser) -> Columns:
-    """Find the columns by their headings and store what was found for staff. Raise Unreadable if one is missing."""
-    columns, ignored = imports_columns.match_columns(sheet.header)
-    promise_types = (
-        {} if {"promise_type", "quantity"} & set(columns.values()) else promise_type_columns(sheet.header, parser)
-    )
-    labels = dict(zip(imports_columns.FIELDS, map(str, exports.BY_PROMISE), strict=True)) | {"website": _("website")}
-    missing = imports_columns.missing_columns(sheet.header)
+def find_columns(sheet: Sheet, parser: RowParser) -> Columns:
+    """Find the columns by their headings. Raise Unreadable if one is missing."""
+    headings = imports_columns.promise_headings()
+    match = match_columns(sheet.header, headings, hidden=sheet.hidden_columns)
+    named = set(match.fields.values())
+    promise_types = {}
+    if not {"promise_type", "quantity"} & named:
+        free = [
+            "" if number in {*match.fields, *sheet.hidden_columns} else heading
+            for number, heading in enumerate(sheet.header)
+        ]
+        promise_types = promise_type_columns(free, parser)
+    missing = [field for field in imports_columns.REQUIRED_FIELDS if field not in named]
     if missing and not (promise_types and missing == ["promise_type", "quantity"]):
         message = _("This file is missing these columns: %(missing)s. We found these headings: %(found)s.")
-        found = ", ".join(cell for cell in sheet.header if cell)[:150]
+        labels = imports_columns.labels()
+        found = ", ".join(" ".join(cell.split()) for cell in sheet.header if cell)
         raise Unreadable(message % {"missing": ", ".join(labels[field] for field in missing), "found": found})
-    used = [[sheet.header[number], field] for number, field in columns.items()]
-    used += [[sheet.header[number], "promise_type"] for number in promise_types]
-    ignored = [heading for heading in ignored if [heading, "promise_type"] not in used]
-    run.format = {"kind": sheet.kind, **sheet.how, "columns": used, "ignored": ignored}
-    return Columns(columns, promise_types)
+    return Columns(match.fields, promise_types)
+
+
+def describe_columns(sheet: Sheet, columns: Columns) -> dict:
+    used = columns.fields | dict.fromkeys(columns.promise_types, "promise_type")
+    skipped = [number for number, heading in enumerate(sheet.header) if heading and number not in used]
+    return describe_sheet(sheet, used, skipped)
 
 
 def promise_type_columns(header: list[str], parser: RowParser) -> dict[int, tuple[str, str]]:
@@ -107,8 +121,8 @@ def promise_type_columns(header: list[str], parser: RowParser) -> dict[int, tupl
     for number, heading in enumerate(header):
         match = re.fullmatch(r"(.*?)\s*(?:\(([^()]*)\))?", heading, re.DOTALL)
         promise_type, unit = match.groups("") if match else (heading, "")
-        named = parser.promise_types.get(plain_text(promise_type))
-        if named and not named & seen:
+        named = parser.find_promise_types(promise_type)
+        if len(named) == 1 and not named & seen:
             found[number] = promise_type, unit
             seen |= named
     return found

@@ -17,6 +17,7 @@ from imagine.core import audit
 from imagine.core.deletion import check_deletable
 from imagine.core.errors import RuleViolation
 from imagine.core.models import AuditEntry
+from imagine.core.spreadsheets.reader import is_quick
 from imagine.mail import dispatch
 from partners.imports import undo, validation, writing
 from partners.models import Import, ImportedOrganization, ImportRow, PledgeYear
@@ -24,7 +25,6 @@ from partners.organizations import profiles
 
 logger = logging.getLogger(__name__)
 
-SMALL_FILE_SIZES = {"csv": 100_000, "xlsx": 20_000}  # bytes; smaller files are read in the request
 SMALL_BATCH = 200  # organizations; fewer are written or undone in the request
 TASK_SECONDS = 10  # after which a task lets another one continue, so that emails don't wait for it
 ABANDONED_AFTER = timedelta(seconds=60)
@@ -54,8 +54,7 @@ class OrganizationChoice(NamedTuple):
 def start_import(content: bytes, *, file_name: str, year: PledgeYear, by: str, language: str) -> Import:
     """Store a file and start reading it. Error messages are in `language`; `by` is a username."""
     run = Import.objects.create(file=content, file_name=file_name[-200:], year=year, created_by=by, language=language)
-    kind = "xlsx" if content.startswith(b"PK") else "csv"
-    start_work(run.pk, at_once=len(content) <= SMALL_FILE_SIZES[kind])
+    start_work(run.pk, at_once=is_quick(content))
     return Import.objects.get(pk=run.pk)
 
 

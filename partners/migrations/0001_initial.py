@@ -85,7 +85,7 @@ class Migration(migrations.Migration):
                 ('state', models.CharField(choices=[('reading', 'Reading file'), ('rejected', 'Rejected'), ('checked', 'Needs review'), ('writing', 'Importing'), ('done', 'Imported'), ('undoing', 'Undoing'), ('undone', 'Undone'), ('discarded', 'Discarded')], default='reading', max_length=9, verbose_name='status')),
                 ('attempts', models.PositiveSmallIntegerField(default=0, help_text='How often a worker has tried the current step.')),
                 ('file', models.BinaryField(null=True)),
-                ('rejection_reason', models.CharField(blank=True, max_length=300, verbose_name='reason')),
+                ('rejection_reason', models.TextField(blank=True, verbose_name='reason')),
                 ('format', models.JSONField(default=dict, help_text='How the file was read: kind, encoding, delimiter, columns.')),
                 ('row_count', models.PositiveIntegerField(default=0, verbose_name='rows')),
                 ('error_count', models.PositiveIntegerField(default=0, verbose_name='rows with errors')),

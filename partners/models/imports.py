@@ -50,7 +50,7 @@ class Import(models.Model):
     state = models.CharField(_("status"), max_length=9, choices=State, default=State.READING)
     attempts = models.PositiveSmallIntegerField(default=0, help_text="How often a worker has tried the current step.")
     file = models.BinaryField(null=True)
-    rejection_reason = models.CharField(_("reason"), max_length=300, blank=True)
+    rejection_reason = models.TextField(_("reason"), blank=True)
     format = models.JSONField(default=dict, help_text="How the file was read: kind, encoding, delimiter, columns.")
     row_count = models.PositiveIntegerField(_("rows"), default=0)
     error_count = models.PositiveIntegerField(_("rows with errors"), default=0)

@@ -1,43 +1,48 @@
 """Upload a spreadsheet of people for an audience, review it, then import or discard it."""
 
+from collections import Counter
+
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
+from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path, reverse
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
+from imagine.core.admin.file_description import DELIMITERS
 from imagine.core.admin.pagination import page_with_links
 from imagine.core.errors import RuleViolation
 from imagine.core.forms import SpreadsheetField
-from imagine.core.spreadsheets.errors import Unreadable
 from imagine.core.spreadsheets.reader import MAX_BYTES
 from imagine.core.uploads import takes_files
 from summit.admin.audience_form import event_from_request, url_with_event
-from summit.invitations import contact_import
-from summit.invitations.contact_import import CheckedList
-from summit.models import Audience, ContactListUpload, Event
+from summit.invitations import contact_import, contact_list_reading
+from summit.models import Audience, ContactListUpload, Event, UploadedPerson
 
 ROWS_PER_PAGE = 25
+Status = UploadedPerson.Status
+SKIPPED = (Status.REPEATED, Status.DECLINED, Status.OPTED_OUT)
+FIELD_LABELS = {
+    "email": _("Email"),
+    "name": _("Name"),
+    "first": _("First name"),
+    "middle": _("Middle name"),
+    "last": _("Last name"),
+    "organization": _("Organization"),
+    "language": _("Language"),
+    "no_email": _("“Yes” means: don’t email"),
+    "may_email": _("“No” means: don’t email"),
+    "status": _("Status, such as “Unsubscribed”"),
+}
 
 
 class ContactListForm(forms.Form):
-    file = SpreadsheetField()
-
-    def clean(self):
-        """Reject an unreadable file before it is stored."""
-        cleaned_data = super().clean()
-        if file := cleaned_data.get("file"):
-            cleaned_data["content"] = file.read()
-            try:
-                contact_import.check_contact_list(cleaned_data["content"], file.name)
-            except Unreadable as error:
-                self.add_error("file", str(error))
-        return cleaned_data
+    file = SpreadsheetField(max_rows=contact_list_reading.MAX_ROWS)
 
 
 def contact_import_urls(page: admin.ModelAdmin) -> list:
@@ -65,8 +70,9 @@ def contact_list_page(page: admin.ModelAdmin, request: HttpRequest, pk: int) -> 
             return import_or_discard(request, audience, event)
         form = ContactListForm(request.POST, request.FILES)
         if form.is_valid():
+            file = form.cleaned_data["file"]
             try:
-                contact_import.store_upload(audience, form.cleaned_data["content"], form.cleaned_data["file"].name)
+                contact_import.store_upload(audience, file.read(), file.name, language=get_language())
             except RuleViolation as error:
                 messages.error(request, str(error))
             return redirect(url_with_event(request.path, event))
@@ -79,27 +85,30 @@ def contact_list_page(page: admin.ModelAdmin, request: HttpRequest, pk: int) -> 
         "form": form,
         "may_change": page.has_change_permission(request),
     }
-    if sent := ContactListUpload.objects.filter(pk=audience.pk).first():
-        context |= {"sent": sent} | preview_context(
-            request, contact_import.check_contact_list(bytes(sent.file), sent.file_name)
-        )
+    if sent := ContactListUpload.objects.defer("file").filter(pk=audience.pk).first():
+        context |= {"sent": sent} | preview_context(request, sent)
     return render(request, "admin/summit/audience/upload.html", context, status=422 if form.errors else 200)
 
 
-def preview_context(request: HttpRequest, checked: CheckedList) -> dict:
-    """Return the rows of an uploaded list, page by page."""
+def preview_context(request: HttpRequest, sent: ContactListUpload) -> dict:
+    """Return the rows of an uploaded list, page by page, and how many there are of each kind."""
+    counts: Counter = Counter(dict(sent.people.order_by().values_list("status").annotate(Count("pk"))))
+    people = sent.people.order_by("line", "pk")
+
+    def rows(name: str, *statuses: str):
+        return page_with_links(request, name, Paginator(people.filter(status__in=statuses), ROWS_PER_PAGE))
+
     return {
-        "checked": checked,
-        "taken": page_with_links(request, "page", Paginator(checked.accepted, ROWS_PER_PAGE)),
-        "bad": page_with_links(request, "bad", Paginator(checked.rejected, ROWS_PER_PAGE)),
-        "left": page_with_links(request, "left", Paginator(skipped_rows(checked), ROWS_PER_PAGE)),
+        "counts": counts,
+        "accepted_count": sum(counts[status] for status in UploadedPerson.ACCEPTED),
+        "skipped_count": sum(counts[status] for status in SKIPPED),
+        "taken": rows("page", *UploadedPerson.ACCEPTED),
+        "bad": rows("bad", Status.ERROR),
+        "left": rows("left", *SKIPPED),
+        "columns": [(heading, FIELD_LABELS[name]) for heading, name in sent.format.get("columns", [])],
+        "delimiter": DELIMITERS.get(sent.format.get("delimiter", ""), sent.format.get("delimiter", "")),
+        "has_stopped": sent.is_in_progress and sent.attempts >= contact_import.MAX_ATTEMPTS,
     }
-
-
-def skipped_rows(checked: CheckedList) -> list[tuple[int, str, str]]:
-    """Return valid rows that won't be imported: line, address and reason."""
-    unwilling = _("Unsubscribed or bouncing")
-    return sorted([*checked.repeated, *((row.line, row.email, unwilling) for row in checked.opted_out)])
 
 
 def import_or_discard(request: HttpRequest, audience: Audience, event: Event | None) -> HttpResponse:
@@ -113,6 +122,9 @@ def import_or_discard(request: HttpRequest, audience: Audience, event: Event | N
         number = contact_import.import_upload(audience, seen=seen, skip_rejected="leave" in request.POST)
     except RuleViolation as error:
         messages.error(request, str(error))
+        return back
+    if ContactListUpload.objects.filter(pk=audience.pk).exists():
+        messages.success(request, _("We’re adding the people in the background. You can leave this page."))
         return back
     message = ngettext("List added: %(n)d person.", "List added: %(n)d people.", number)
     messages.success(request, message % {"n": number})

@@ -1,213 +1,50 @@
 """Import a spreadsheet of people into an audience, checked as a whole first (docs/rules.md).
 
-Columns are recognized by their headings: email and, optionally, name, organization and language. Existing contacts are
+A worker reads the file and stores what it found; then staff review it, and its people are added. Existing contacts are
 recognized by address alone. Other people become contacts of their organization, or without one.
 """
 
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, field
+import logging
+from collections.abc import Collection, Iterable
 from datetime import timedelta
-from typing import NamedTuple
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import F
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Lower, Now
+from django.utils import translation
 from django.utils.translation import gettext as _
 
 from imagine.core.deletion import check_deletable
 from imagine.core.errors import RuleViolation
-from imagine.core.spreadsheets import reader as spreadsheet_reader
 from imagine.core.spreadsheets.errors import Unreadable
-from imagine.core.spreadsheets.reader import Sheet
-from imagine.mail import preferences
-from imagine.mail.models import EmailPreference
+from imagine.core.spreadsheets.reader import is_quick, read_all_text
+from imagine.mail import dispatch
 from partners.imports import cell_parsers
-from partners.imports import columns as imports_columns
-from partners.imports.cell_parsers import ParsedRow
-from partners.imports.columns import plain_text
 from partners.models import Contact, Organization, normalize_name
 from partners.organizations import contacts, profiles
-from summit.models import Audience, ContactListUpload
+from summit.invitations import contact_list_reading
+from summit.invitations.contact_list_reading import CheckedList, ContactRow, ListOptions
+from summit.models import Audience, ContactListUpload, UploadedPerson
 from summit.models.invitations import MAX_LENGTH_FILE_NAME
 
-MAX_ROWS = 20_000
+logger = logging.getLogger(__name__)
+
 KEEP_UPLOADS = timedelta(days=1)
-HEADINGS = {
-    "first": "first name, first, given name, nombre de pila",
-    "last": "last name, last, surname, family name, apellido, apellidos",
-    "language": "language, preferred language, lang, idioma, idioma preferido, lengua",
-}
-PARTNER_IMPORT_FIELDS = {
-    "email": "email",
-    "contact": "name",
-    "organization": "organization",
-}  # with the same headings as in partners' imports
-LANGUAGES = {"en": "en, eng, english, ingles", "es": "es, spa, spanish, espanol, castellano"}
+QUICK_NUMBER = 500  # people; more are added by a worker
+BATCH_SIZE = 2000
+MAX_ATTEMPTS = 3
+ABANDONED_AFTER = timedelta(seconds=60)
+TASK = "summit.tasks.work_on_contact_list"
+State, Status = ContactListUpload.State, UploadedPerson.Status
 
 
 class ContactImportRefused(RuleViolation):
     """No one was imported. The message tells staff why."""
 
 
-class ContactRow(NamedTuple):
-    """One person in a file."""
-
-    line: int
-    email: str
-    name: str = ""
-    organization: str = ""
-    language: str = ""
-
-    @property
-    def address(self) -> str:
-        return self.email.lower()
-
-
-class SkippedRow(NamedTuple):
-    """A row that won't be imported: its line, its content, and the reason in a sentence."""
-
-    line: int
-    what: str
-    why: str
-
-
-@dataclass
-class CheckedList:
-    """The rows of a file: existing contacts, new people, rejected rows, repeated addresses, and people who don't want
-    invitations or whose address bounces."""
-
-    name: str
-    existing: list[ContactRow] = field(default_factory=list)
-    new: list[ContactRow] = field(default_factory=list)
-    rejected: list[SkippedRow] = field(default_factory=list)
-    repeated: list[SkippedRow] = field(default_factory=list)
-    opted_out: list[ContactRow] = field(default_factory=list)
-
-    @property
-    def accepted(self) -> list[ContactRow]:
-        """The people who will be imported, in the order of the file."""
-        return sorted([*self.existing, *self.new])
-
-
-# Read ------------------------------------------------------------------------------------------------------------
-
-
-def check_contact_list(file: bytes, name: str) -> CheckedList:
-    """Read and check a CSV or XLSX file called `name`. Write nothing. Raise Unreadable if it isn't a table of
-    people."""
-    sheet = spreadsheet_reader.read_sheet(file, lambda row: len(set(map(contact_field, row)) - {None}))
-    checked = CheckedList(name)
-    rows: dict[str, ContactRow] = {}
-    for row in contact_rows(sheet, checked.rejected):
-        if before := rows.get(row.address):
-            message = _("Same address as row %(line)d.") % {"line": before.line}
-            checked.repeated.append(SkippedRow(row.line, row.email, message))
-        else:
-            rows[row.address] = row
-    classify_rows(checked, rows)
-    return checked
-
-
-def classify_rows(checked: CheckedList, rows: dict[str, ContactRow]) -> None:
-    """Takes two queries for any number of rows."""
-    preferences_found = EmailPreference.objects.filter(preferences.must_not_email("invitations"), email__in=rows)
-    opted_out = set(preferences_found.values_list("email", flat=True))
-    existing = contacts_by_address(rows)
-    for address, row in rows.items():
-        group = checked.opted_out if address in opted_out else checked.existing if address in existing else checked.new
-        group.append(row)
-
-
-def contacts_by_address(addresses: Iterable[str]) -> dict[str, list[tuple[int, str]]]:
-    """Return the contacts with these lowercase addresses: primary keys and normalized names of their organizations, in
-    the order in which an audience would choose them."""
-    found = Contact.objects.alias(address=Lower("email")).filter(address__in=list(addresses))
-    rows = found.order_by("-is_primary", "pk").values_list("email", "pk", "organization__normalized_name")
-    by_address: dict[str, list[tuple[int, str]]] = {}
-    for email, pk, organization in rows:
-        by_address.setdefault(email.lower(), []).append((pk, organization or ""))
-    return by_address
-
-
-def contact_rows(sheet: Sheet, rejected: list[SkippedRow]) -> Iterator[ContactRow]:
-    """Yield the readable rows; add the others to `rejected`."""
-    columns = contact_columns(sheet.header)
-    number = 0
-    for line, row in sheet.rows:
-        if not row:
-            continue
-        number += 1
-        if number > MAX_ROWS:
-            message = _("This file has more than %(most)s rows. Split it into smaller files.")
-            raise Unreadable(message % {"most": f"{MAX_ROWS:,}"})
-        parsed = ParsedRow()
-        values = parse_contact({name: row[column] for column, name in columns.items() if column < len(row)}, parsed)
-        if parsed.problems:
-            rejected.append(
-                SkippedRow(line, (values["email"] or next(filter(None, row)))[:60], " ".join(parsed.problems))
-            )
-        else:
-            yield ContactRow(line, **values)
-
-
-def parse_contact(cells: dict[str, str], parsed: ParsedRow) -> dict[str, str]:
-    name = cells.get("name") or " ".join(filter(None, (cells.get("first"), cells.get("last"))))
-    return {
-        "email": parse_contact_email(cells.get("email", ""), parsed),
-        "name": parse_name("name", Contact, name, parsed),
-        "organization": parse_name("name", Organization, cells.get("organization", ""), parsed),
-        "language": parse_language(cells.get("language", ""), parsed),
-    }
-
-
-def parse_contact_email(cell: str, parsed: ParsedRow) -> str:
-    if not cell:
-        parsed.add_problem(_("The email address is missing."))
-    return cell_parsers.parse_email_address(cell, parsed)
-
-
-def parse_name(name: str, model: type, cell: str, parsed: ParsedRow) -> str:
-    if cell.startswith("="):
-        parsed.add_problem(_("“%(cell)s” looks like a formula, not a name."), cell=cell[:60])
-    return cell_parsers.text_parser(name, cell_parsers.max_length(model, name))(None, cell, parsed)
-
-
-def parse_language(cell: str, parsed: ParsedRow) -> str:
-    """Return the code of a language we write in, or ""."""
-    language = next(
-        (code for code, spellings in LANGUAGES.items() if plain_text(cell) in map(plain_text, spellings.split(","))), ""
-    )
-    if cell and not language:
-        names = ", ".join(name for _code, name in settings.LANGUAGES)
-        parsed.add_problem(
-            _("“%(cell)s” isn’t a language we use. Use one of these: %(names)s."), cell=cell[:30], names=names
-        )
-    return language
-
-
-def contact_columns(header: list[str]) -> dict[int, str]:
-    """Return the field of each known column. If two columns have the same field, the first one counts."""
-    columns: dict[int, str] = {}
-    for number, heading in enumerate(header):
-        name = contact_field(heading)
-        if name and name not in columns.values():
-            columns[number] = name
-    if "email" not in columns.values():
-        message = _("This file has no “Email” column. Its headings are: %(found)s.")
-        found = ", ".join(filter(None, header))[:150]
-        raise Unreadable(message % {"found": found})
-    return columns
-
-
-def contact_field(heading: str) -> str | None:
-    for name, words in HEADINGS.items():
-        if plain_text(heading) in map(plain_text, words.split(",")):
-            return name
-    return PARTNER_IMPORT_FIELDS.get(imports_columns.field_of(heading) or "")
-
-
-# Import ----------------------------------------------------------------------------------------------------------
+# Add ----------------------------------------------------------------------------------------------------------
 
 
 @transaction.atomic
@@ -234,6 +71,17 @@ def add_to_audience(audience: Audience, checked: CheckedList) -> int:
     }
     audience.uploaded_contacts.add(*people)
     return audience.uploaded_contacts.count()
+
+
+def contacts_by_address(addresses: Iterable[str]) -> dict[str, list[tuple[int, str]]]:
+    """Return the contacts with these lowercase addresses: primary keys and normalized names of their organizations, in
+    the order in which an audience would choose them."""
+    found = Contact.objects.alias(address=Lower("email")).filter(address__in=list(addresses))
+    rows = found.order_by("-is_primary", "pk").values_list("email", "pk", "organization__normalized_name")
+    by_address: dict[str, list[tuple[int, str]]] = {}
+    for email, pk, organization in rows:
+        by_address.setdefault(email.lower(), []).append((pk, organization or ""))
+    return by_address
 
 
 def contact_in_organization(candidates: list[tuple[int, str]], organization: str) -> int:
@@ -279,35 +127,51 @@ def normalized_names(names: set[str]) -> dict[str, str]:
 # Uploads that staff review first ---------------------------------------------------------------------------------
 
 
-@transaction.atomic
-def store_upload(audience: Audience, file: bytes, name: str) -> None:
-    """Store an uploaded list until staff import or discard it. A second upload replaces the first. Raise
-    DeletionRefused."""
-    check_deletable(*ContactListUpload.objects.select_for_update().filter(pk=audience.pk))
-    values = {"file": file, "file_name": name[-MAX_LENGTH_FILE_NAME:], "uploaded_at": Now()}
-    ContactListUpload.objects.update_or_create(audience=audience, defaults=values)
+def store_upload(audience: Audience, file: bytes, name: str, *, language: str = "en") -> None:
+    """Store an uploaded list and have it read. A second upload replaces the first. Raise DeletionRefused."""
+    with transaction.atomic():
+        check_deletable(*ContactListUpload.objects.select_for_update().filter(pk=audience.pk))
+        ContactListUpload.objects.filter(pk=audience.pk).delete()
+        ContactListUpload.objects.create(
+            audience=audience, file=file, file_name=name[-MAX_LENGTH_FILE_NAME:], language=language
+        )
+    start_list_work(audience.pk, at_once=is_quick(file))
 
 
-@transaction.atomic
+def read_again(audience: Audience, *, seen: str, options: ListOptions) -> None:
+    """Read the stored list with another sheet or other columns. Raise ContactImportRefused if it was changed since."""
+    with transaction.atomic():
+        upload = lock_upload(audience, seen)
+        if upload is None or upload.is_in_progress:
+            raise ContactImportRefused(_("This list was already added or discarded. Nothing has changed."))
+        upload.state, upload.options, upload.attempts = State.READING, vars(options), 0
+        upload.save(update_fields=["state", "options", "attempts"])
+    start_list_work(audience.pk, at_once=is_quick(bytes(upload.file)))
+
+
 def import_upload(audience: Audience, *, seen: str, skip_rejected: bool) -> int:
-    """Import the stored list into its audience and delete it. Return the number of people.
+    """Import the stored list into its audience and delete it, here or in a worker. Return the number of people.
 
     `seen` is the mark of the list that staff reviewed. Raise ContactImportRefused if the list has changed since, or has
     rejected rows and staff didn't choose to skip them.
     """
-    upload = lock_upload(audience, seen)
-    if upload is None:
-        raise ContactImportRefused(_("This list was already added or discarded. Nothing has changed."))
-    checked = check_contact_list(bytes(upload.file), upload.file_name)
-    if checked.rejected and not skip_rejected:
-        raise ContactImportRefused(
-            _("Check the box to skip the rows with errors, or correct the file and upload it again.")
-        )
-    if not checked.accepted:
-        raise ContactImportRefused(_("No one in this list can be added."))
-    add_to_audience(audience, checked)
-    upload.delete()
-    return len(checked.accepted)
+    with transaction.atomic():
+        upload = lock_upload(audience, seen)
+        if upload is None or upload.state != State.CHECKED:
+            raise ContactImportRefused(_("This list was already added or discarded. Nothing has changed."))
+        if not skip_rejected and upload.people.filter(status=Status.ERROR).exists():
+            raise ContactImportRefused(
+                _("Check the box to skip the rows with errors, or correct the file and upload it again.")
+            )
+        number = upload.people.filter(status__in=UploadedPerson.ACCEPTED).count()
+        if not number:
+            raise ContactImportRefused(_("No one in this list can be added."))
+        if number <= QUICK_NUMBER:
+            return add_people(upload)
+        upload.state, upload.attempts = State.ADDING, 0
+        upload.save(update_fields=["state", "attempts"])
+    start_list_work(audience.pk, at_once=False)
+    return number
 
 
 @transaction.atomic
@@ -333,16 +197,115 @@ def discard_stale_uploads(held: Collection[str] = ()) -> int:
     stale = ContactListUpload.objects.filter(uploaded_at__lt=Now() - KEEP_UPLOADS)
     if held:
         stale = stale.exclude(pk__in=[upload.pk for upload in stale if names_anyone(upload, held)])
-    return stale.delete()[0]
+    number = stale.count()
+    stale.delete()
+    return number
 
 
 def names_anyone(upload: ContactListUpload, emails: Collection[str]) -> bool:
-    """Whether one of these addresses, in lower case, is in a cell of the list. A list that can't be read may name
-    them."""
+    """Whether one of these addresses, in lower case, is in a cell of the file, hidden or not. A file that can't be read
+    may name them."""
     try:
-        sheet = spreadsheet_reader.read_sheet(bytes(upload.file), imports_columns.count_known_headings)
-        rows = [sheet.header, *(cells for _line, cells in sheet.rows)]
+        text = "\n".join(read_all_text(bytes(upload.file))).lower()
     except Unreadable:
         return True
-    text = "\n".join(cell for row in rows for cell in row).lower()
     return any(email in text for email in emails)
+
+
+# Work on uploads -------------------------------------------------------------------------------------------------
+
+
+def start_list_work(pk: int, *, at_once: bool) -> None:
+    """Work on a small list here, on a large one in a task. If it fails here, a worker tries again."""
+    if not at_once:
+        transaction.on_commit(lambda: dispatch.send_task(TASK, pk), robust=True)
+        return
+    try:
+        work_on_upload(pk)
+    except Exception:  # staff see that it is being read, and a worker tries again
+        logger.exception("contact list")
+
+
+def work_on_upload(pk: int) -> None:
+    """Read a list, or add its people."""
+    if not claim_work(pk):
+        return
+    with transaction.atomic():
+        waiting = ContactListUpload.objects.filter(pk=pk, state__in=ContactListUpload.IN_PROGRESS)
+        upload = waiting.select_for_update(skip_locked=True).first()
+        if upload is None:
+            return
+        with translation.override(upload.language):
+            if upload.state == State.READING:
+                read_upload(upload)
+            else:
+                add_people(upload)
+
+
+@transaction.atomic
+def claim_work(pk: int) -> bool:
+    """Count an attempt in a transaction of its own, so that it counts even if it kills its worker."""
+    waiting = ContactListUpload.objects.filter(
+        pk=pk, state__in=ContactListUpload.IN_PROGRESS, attempts__lt=MAX_ATTEMPTS
+    )
+    if not waiting.select_for_update(skip_locked=True).values_list("pk"):
+        return False
+    ContactListUpload.objects.filter(pk=pk).update(attempts=F("attempts") + 1, last_step_at=Now())
+    return True
+
+
+def read_upload(upload: ContactListUpload) -> None:
+    """Read and check a locked list, and store what was found."""
+    UploadedPerson.objects.filter(upload=upload).delete()
+    options = ListOptions(**upload.options)
+    try:
+        checked = contact_list_reading.check_contact_list(bytes(upload.file), upload.file_name, options)
+    except Unreadable as error:
+        upload.state, upload.rejection_reason = State.REJECTED, str(error)
+        upload.format = getattr(error, "description", {})
+    else:
+        upload.state, upload.rejection_reason, upload.format = State.CHECKED, "", checked.format
+        UploadedPerson.objects.bulk_create(uploaded_people(upload, checked), batch_size=BATCH_SIZE)
+    upload.save(update_fields=["state", "rejection_reason", "format"])
+
+
+def uploaded_people(upload: ContactListUpload, checked: CheckedList) -> Iterable[UploadedPerson]:
+    accepted = ((Status.EXISTING, checked.existing), (Status.NEW, checked.new), (Status.OPTED_OUT, checked.opted_out))
+    for status, rows in accepted:
+        for row in rows:
+            yield UploadedPerson(upload=upload, status=status, **row._asdict())
+    skipped = (
+        (Status.ERROR, checked.rejected),
+        (Status.REPEATED, checked.repeated),
+        (Status.DECLINED, checked.declined),
+    )
+    for skipped_status, skipped_rows in skipped:
+        for line, what, why in skipped_rows:
+            yield UploadedPerson(upload=upload, status=skipped_status, line=line, email=what, reason=why)
+
+
+def add_people(upload: ContactListUpload) -> int:
+    """Add the people of a locked list, except those who unsubscribed since it was read, and delete the list."""
+    people = upload.people.filter(status__in=UploadedPerson.ACCEPTED).order_by("line", "pk")
+    rows = [ContactRow(*row) for row in people.values_list("line", "email", "name", "organization", "language")]
+    checked = CheckedList(upload.file_name)
+    contact_list_reading.classify_rows(checked, {row.address: row for row in rows})
+    if checked.accepted:
+        add_to_audience(upload.audience, checked)
+    upload.delete()
+    return len(checked.accepted)
+
+
+def resume_abandoned_uploads() -> None:
+    """Wake workers for lists whose worker died, and give up those that can't be read."""
+    abandoned = ContactListUpload.objects.filter(
+        state__in=ContactListUpload.IN_PROGRESS, last_step_at__lt=Now() - ABANDONED_AFTER
+    )
+    abandoned.filter(attempts__gte=MAX_ATTEMPTS).update(
+        state=State.REJECTED,
+        rejection_reason=_(
+            "We tried several times and couldn’t read this file. Save it again as CSV or .xlsx, then upload it."
+        ),
+    )
+    for pk in abandoned.filter(attempts__lt=MAX_ATTEMPTS).order_by("pk").values_list("pk", flat=True):
+        dispatch.send_task(TASK, pk)

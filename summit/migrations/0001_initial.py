@@ -59,6 +59,13 @@ class Migration(migrations.Migration):
                 ('file', models.BinaryField(verbose_name='file')),
                 ('file_name', models.CharField(max_length=200, verbose_name='file')),
                 ('uploaded_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), verbose_name='uploaded')),
+                ('language', models.CharField(choices=[('en', 'English'), ('es', 'Español')], default='en', max_length=5)),
+                ('state', models.CharField(choices=[('reading', 'Reading file'), ('rejected', 'This file can’t be used'), ('checked', 'Needs review'), ('adding', 'Adding people')], default='reading', max_length=8, verbose_name='status')),
+                ('attempts', models.PositiveSmallIntegerField(default=0, help_text='How often a worker has tried the current step.')),
+                ('last_step_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), help_text='When a worker last worked on it.')),
+                ('rejection_reason', models.TextField(blank=True, verbose_name='reason')),
+                ('options', models.JSONField(default=dict, help_text='What staff chose: the sheet, the columns, hidden rows.')),
+                ('format', models.JSONField(default=dict, help_text='How the file was read: kind, encoding, delimiter, columns.')),
             ],
             options={
                 'verbose_name': 'uploaded list',
@@ -209,6 +216,20 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='UploadedPerson',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('line', models.PositiveIntegerField(verbose_name='row')),
+                ('status', models.CharField(choices=[('existing', 'Existing contact'), ('new', 'New person'), ('error', 'Error'), ('repeated', 'Listed twice'), ('opted_out', 'Unsubscribed or bouncing'), ('declined', 'Doesn’t want email')], max_length=9, verbose_name='status')),
+                ('email', models.TextField(help_text='Or what the row says, if it has an error.', verbose_name='email')),
+                ('name', models.TextField(blank=True, verbose_name='name')),
+                ('organization', models.TextField(blank=True, verbose_name='organization')),
+                ('language', models.CharField(blank=True, max_length=5, verbose_name='language')),
+                ('reason', models.TextField(blank=True, verbose_name='reason')),
+                ('upload', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='people', to='summit.contactlistupload')),
+            ],
+        ),
+        migrations.CreateModel(
             name='EventVersion',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -297,5 +318,9 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='guest',
             constraint=models.CheckConstraint(condition=models.Q(('position__gte', 1)), name='guest_position_from_one'),
+        ),
+        migrations.AddIndex(
+            model_name='uploadedperson',
+            index=models.Index(fields=['upload', 'status', 'line'], name='uploadedperson_by_status'),
         ),
     ]

@@ -2,7 +2,7 @@
 
 from summit.models.date_alerts import DateAlert
 from summit.models.events import MAX_CAPACITY, MAX_PARTY_SIZE, Event, EventVersion
-from summit.models.invitations import Audience, ContactListUpload, Invitation, Reminder, answer_of
+from summit.models.invitations import Audience, ContactListUpload, Invitation, Reminder, UploadedPerson, answer_of
 from summit.models.rsvps import (
     CODE_COUNT,
     Guest,
@@ -29,6 +29,7 @@ __all__ = [
     "Reminder",
     "Rsvp",
     "RsvpQuerySet",
+    "UploadedPerson",
     "answer_of",
     "door_code",
     "door_number",

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+from django.conf import settings
 from django.contrib.contenttypes.fields import GenericRelation
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -88,7 +89,16 @@ class Audience(models.Model):
 
 
 class ContactListUpload(models.Model):
-    """An uploaded spreadsheet of people for an audience, stored until staff import or discard it."""
+    """An uploaded spreadsheet of people for an audience. A worker reads and checks it; then staff add its people or
+    discard it. The file is kept until then, so that it can be read again with other columns."""
+
+    class State(models.TextChoices):
+        READING = "reading", pgettext_lazy("list", "Reading file")
+        REJECTED = "rejected", pgettext_lazy("list", "This file can’t be used")
+        CHECKED = "checked", pgettext_lazy("list", "Needs review")
+        ADDING = "adding", pgettext_lazy("list", "Adding people")
+
+    IN_PROGRESS = (State.READING, State.ADDING)
 
     audience = models.OneToOneField(
         Audience, verbose_name=_("audience"), on_delete=models.CASCADE, related_name="upload", primary_key=True
@@ -96,6 +106,13 @@ class ContactListUpload(models.Model):
     file = models.BinaryField(_("file"))
     file_name = models.CharField(_("file"), max_length=MAX_LENGTH_FILE_NAME)
     uploaded_at = models.DateTimeField(_("uploaded"), db_default=Now())
+    language = models.CharField(max_length=5, choices=settings.LANGUAGES, default="en")
+    state = models.CharField(_("status"), max_length=8, choices=State, default=State.READING)
+    attempts = models.PositiveSmallIntegerField(default=0, help_text="How often a worker has tried the current step.")
+    last_step_at = models.DateTimeField(db_default=Now(), help_text="When a worker last worked on it.")
+    rejection_reason = models.TextField(_("reason"), blank=True)
+    options = models.JSONField(default=dict, help_text="What staff chose: the sheet, the columns, hidden rows.")
+    format = models.JSONField(default=dict, help_text="How the file was read: kind, encoding, delimiter, columns.")
 
     class Meta:
         verbose_name = _("uploaded list")
@@ -108,6 +125,39 @@ class ContactListUpload(models.Model):
     def mark(self) -> str:
         """Different for each upload."""
         return self.uploaded_at.astimezone(UTC).isoformat()
+
+    @property
+    def is_in_progress(self) -> bool:
+        return self.state in self.IN_PROGRESS
+
+
+class UploadedPerson(models.Model):
+    """A row of an uploaded list, or one of several people in it, and what becomes of it."""
+
+    class Status(models.TextChoices):
+        EXISTING = "existing", pgettext_lazy("row", "Existing contact")
+        NEW = "new", pgettext_lazy("row", "New person")
+        ERROR = "error", pgettext_lazy("row", "Error")
+        REPEATED = "repeated", pgettext_lazy("row", "Listed twice")
+        OPTED_OUT = "opted_out", pgettext_lazy("row", "Unsubscribed or bouncing")
+        DECLINED = "declined", pgettext_lazy("row", "Doesn’t want email")
+
+    ACCEPTED = (Status.EXISTING, Status.NEW)
+
+    upload = models.ForeignKey(ContactListUpload, on_delete=models.CASCADE, related_name="people")
+    line = models.PositiveIntegerField(_("row"))
+    status = models.CharField(_("status"), max_length=9, choices=Status)
+    email = models.TextField(_("email"), help_text="Or what the row says, if it has an error.")
+    name = models.TextField(_("name"), blank=True)
+    organization = models.TextField(_("organization"), blank=True)
+    language = models.CharField(_("language"), max_length=5, blank=True)
+    reason = models.TextField(_("reason"), blank=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["upload", "status", "line"], name="uploadedperson_by_status")]
+
+    def __str__(self):
+        return str(self.line)
 
 
 ACCEPTED = Q(rsvp__isnull=False, rsvp__canceled_at__isnull=True)

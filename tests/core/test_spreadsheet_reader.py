@@ -13,8 +13,9 @@ from xml.parsers import expat
 import pytest
 from openpyxl import Workbook, load_workbook
 
-from imagine.core.spreadsheets import package
 from imagine.core.spreadsheets import reader as sheets
+from imagine.core.spreadsheets import xlsx_files, xml_parts
+from imagine.core.spreadsheets.cells import MAX_LENGTH_CELL, BadCell
 from imagine.core.spreadsheets.errors import Unreadable
 from imagine.core.spreadsheets.writer import csv_blocks, xlsx_file
 
@@ -137,7 +138,7 @@ def test_formulas_are_read_as_text():
 
 def test_cells_are_cleaned():
     assert rows("Name,Note\n\u00a0Nu\u0301n\u0303ez \x07,\ufeffb\u200b\n") == [["Núñez", "b"]]
-    assert len(rows(f"Name,Note\nA,{'x' * 9000}\n")[0][1]) == sheets.MAX_LENGTH_CELL
+    assert len(rows(f"Name,Note\nA,{'x' * 9000}\n")[0][1]) == MAX_LENGTH_CELL
 
 
 # XLSX ------------------------------------------------------------------------------------------------------------
@@ -147,8 +148,9 @@ def test_xlsx_values_are_read_as_text():
     line = ["A", 12, 12.0, 12.5, date(2027, 4, 1), datetime(2027, 4, 1, 8), None, True, "=1+1", "'=2"]
     sheet = read(xlsx(["Name", "Año"], line))
     assert (sheet.kind, sheet.how) == ("xlsx", {"sheet": "Sheet"})
-    # A formula that was never calculated has no value.
-    assert list(sheet.rows) == [(2, ["A", "12", "12", "12.5", "2027-04-01", "2027-04-01", "", "True", "", "=2"])]
+    [(line, cells)] = sheet.rows
+    assert [(line, cells)] == [(2, ["A", "12", "12", "12.5", "2027-04-01", "2027-04-01", "", "TRUE", "=1+1", "=2"])]
+    assert [isinstance(cell, BadCell) for cell in cells] == [False] * 8 + [True, False]  # it was never calculated
 
 
 def test_visible_sheet_with_the_most_headings_is_read():
@@ -199,7 +201,8 @@ def test_exported_datetime_is_read_back_as_a_date():
 
 # Invalid files ---------------------------------------------------------------------------------------------------
 
-NOT_A_SPREADSHEET = "This isn’t a CSV or Excel (.xlsx) file. Save your spreadsheet as one of those."
+HOW = "Open it in Excel or Google Sheets, save it as an Excel workbook (.xlsx) or CSV, and upload that file."
+NOT_A_SPREADSHEET = f"This isn’t a spreadsheet we can read. {HOW}"
 DAMAGED = "This file is damaged, or isn’t really an Excel (.xlsx) file. Open it in Excel and save it again."
 TOO_LARGE_UNPACKED = "This Excel file is too large to read. Save the sheet as CSV instead."
 TOO_MANY_COLUMNS = "This file has more than 100 columns. Delete the ones you don’t need."
@@ -210,34 +213,43 @@ def test_empty_file_is_refused(content):
     assert read_error(content) == "This file is empty. Choose another one."
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"MZ\x90\x00\x03\x00\x00\x00\x04\x00" + b"\x00" * 100,
-        b"\x7fELF\x02\x01\x01" + b"\x00" * 100,
-        b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj\n",
-        b"\x89PNG\r\n\x1a\n" + b"\x00\x01" * 100,
-        b"<html><body><table><tr><td>Name</td></tr></table></body></html>",
-        b"\x1f\x8b\x08" + bytes(range(1, 32)) * 20,
-    ],
-)
-def test_other_file_types_are_refused(content):
-    assert read_error(content) == NOT_A_SPREADSHEET
+OTHER_FORMATS = {
+    "program": (b"MZ\x90\x00\x03\x00\x00\x00\x04\x00" + b"\x00" * 100, ""),
+    "other program": (b"\x7fELF\x02\x01\x01" + b"\x00" * 100, ""),
+    "PDF": (b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj\n", "This is a PDF."),
+    "picture": (b"\x89PNG\r\n\x1a\n" + b"\x00\x01" * 100, ""),
+    "compressed": (b"\x1f\x8b\x08" + bytes(range(1, 32)) * 20, ""),
+    "web page called .xls": (
+        b"<html><body><table><tr><th>Email</th></tr><tr><td>alma@example.org</td></tr></table></body></html>",
+        "This is a web page, even if its name ends with .xls.",
+    ),
+    "old Excel": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 99, "This is an old Excel file (.xls)."),
+    "old XML": (b'<?xml version="1.0"?><Workbook xmlns="urn:x"/>', "This is an old Excel file (.xml)."),
+    "shortcut": (b'{"url": "https://docs.google.com/x"}', "This is only a link to a Google sheet."),
+    "Numbers": (zipped(Index__Document_iwa=b"x"), "This is a Numbers file."),
+    "binary Excel": (zipped(xl__workbook_bin=b"x"), "This is a binary Excel file (.xlsb)."),
+    "text document": (zipped(word__document_xml=b"<x/>"), ""),
+    "ODS without sheets": (zipped(mimetype=b"application/x", content_xml=b"<x/>"), ""),
+}
 
 
-def test_old_or_encrypted_excel_file_is_refused():
-    assert "Save it as .xlsx without a password, or as CSV" in read_error(
-        b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 99
-    )
+@pytest.mark.parametrize("name", OTHER_FORMATS)
+def test_other_file_types_are_refused_with_what_to_do(name):
+    """Case list-other-formats."""
+    content, what = OTHER_FORMATS[name]
+    assert read_error(content) == (f"{what} {HOW}" if what else NOT_A_SPREADSHEET)
+
+
+def test_file_with_a_password_is_refused():
+    encrypted = b"\xd0\xcf\x11\xe0" + "EncryptedPackage".encode("utf-16-le")
+    ods = zipped(mimetype=b"x", content_xml=b"?", **{"META-INF__manifest_xml": b"<manifest:encryption-data/>"})
+    refusal = "This file has a password. Save it without one, and upload it again."
+    assert read_error(encrypted) == read_error(ods) == refusal
 
 
 @pytest.mark.parametrize("cut", [40, 400, -60])
 def test_truncated_xlsx_is_refused(cut):
     assert read_error(xlsx(["Name"], ["A"])[:cut]) == DAMAGED
-
-
-def test_other_zip_file_is_refused():
-    assert read_error(zipped(word__document_xml=b"<x/>")) == NOT_A_SPREADSHEET
 
 
 def test_xlsx_with_invalid_xml_is_refused():
@@ -271,6 +283,7 @@ def text_cell(text: str, place: str = "") -> bytes:
     return f'<c{where} t="inlineStr"><is><t>{text}</t></is></c>'.encode()
 
 
+RELATIONSHIPS = "xl/_rels/workbook.xml.rels"
 HEADER = b"<row>" + text_cell("Name") + text_cell("Note") + b"</row>"
 
 
@@ -283,13 +296,13 @@ def processor_seconds(content: bytes, sentence: str) -> float:
 
 @pytest.mark.slow
 def test_zip_bomb_is_not_unpacked():
-    bomb = zipped(xl__workbook_xml=b"<x/>", xl__worksheets__sheet1_xml=b"\0" * (package.MAX_UNPACKED + 1))
+    bomb = zipped(xl__workbook_xml=b"<x/>", xl__worksheets__sheet1_xml=b"\0" * (xml_parts.MAX_UNPACKED + 1))
     assert len(bomb) < sheets.MAX_BYTES
     assert processor_seconds(bomb, TOO_LARGE_UNPACKED) < 1
-    half = b"\0" * (package.MAX_UNPACKED // 2)
+    half = b"\0" * (xml_parts.MAX_UNPACKED // 2)
     assert read_error(zipped(xl__workbook_xml=half, xl__sharedStrings_xml=half + b"\0")) == TOO_LARGE_UNPACKED
     assert (
-        read_error(zipped(xl__workbook_xml=b"<x/>", **{f"part{n}": b"" for n in range(package.MAX_PARTS)}))
+        read_error(zipped(xl__workbook_xml=b"<x/>", **{f"part{n}": b"" for n in range(xml_parts.MAX_PARTS)}))
         == TOO_LARGE_UNPACKED
     )
 
@@ -317,7 +330,7 @@ def bare_seconds() -> float:
     parser = expat.ParserCreate()
     parser.StartElementHandler = lambda _name, _attributes: None
     started = time.process_time()
-    parser.Parse(b"<a>" + b"<c/>" * package.MAX_CELL_ELEMENTS + b"</a>", True)
+    parser.Parse(b"<a>" + b"<c/>" * xml_parts.MAX_CELL_ELEMENTS + b"</a>", True)
     return time.process_time() - started
 
 
@@ -326,10 +339,10 @@ def bare_seconds() -> float:
 def test_wide_or_endless_table_is_refused_at_once_after_millions_of_cells(cell):
     """Within a second on a quiet machine; compared with a bare parser, because a busy one takes longer for both."""
     elements_in_row = 1 + 100 * cell.count(b"<c") + 100 * cell.count(b"<v>")
-    row, most = b"<row>" + cell * 100 + b"</row>", package.MAX_CELL_ELEMENTS // elements_in_row - 3
+    row, most = b"<row>" + cell * 100 + b"</row>", xml_parts.MAX_CELL_ELEMENTS // elements_in_row - 3
     wide = workbook_with(HEADER + row * most + b"<row>" + b"<c/>" * 101 + b"</row>")
     assert processor_seconds(wide, TOO_MANY_COLUMNS) < 8 * bare_seconds()
-    endless = workbook_with(HEADER + row * (package.MAX_UNPACKED // len(row) - 1))
+    endless = workbook_with(HEADER + row * (xml_parts.MAX_UNPACKED // len(row) - 1))
     assert processor_seconds(endless, TOO_LARGE_UNPACKED) < 8 * bare_seconds()
 
 
@@ -341,19 +354,32 @@ def test_hundred_columns_are_read_and_empty_cells_beyond_are_ignored():
     assert [row for row in sheet.rows if row[1]] == []
 
 
-def test_empty_row_far_down_is_skipped_quickly():
+def test_last_row_of_a_sheet_costs_nothing():
+    """Case list-last-row: an empty bold cell, a space, and a name there."""
     started = time.process_time()
-    assert rows(workbook_with(HEADER + b'<row r="1048576"><c/></row>')) == []
+    for cell in (b"<c/>", b'<c s="1" r="A1048576"/>', text_cell(" ")):
+        assert rows(workbook_with(HEADER + b'<row r="1048576">' + cell + b"</row>")) == []
+    last = workbook_with(HEADER + b'<row r="1048576">' + text_cell("a") + b"</row>")
+    assert list(read(last).rows) == [(1_048_576, ["a"])]
     assert time.process_time() - started < 1
-    assert read_error(workbook_with(HEADER + b'<row r="1048576">' + text_cell("a") + b"</row>")) == TOO_LARGE_UNPACKED
+    assert read_error(workbook_with(HEADER + b'<row r="1048577">' + text_cell("a") + b"</row>")) == TOO_LARGE_UNPACKED
 
 
 @pytest.mark.parametrize("part", ["xl/styles.xml", "xl/sharedStrings.xml"])
 def test_too_many_xml_elements_are_refused(monkeypatch, part):
-    monkeypatch.setattr(package, "MAX_OTHER_ELEMENTS", 1000)
-    monkeypatch.setattr(package, "MAX_CELL_ELEMENTS", 1000)
+    relationships = b"<Relationships>%s</Relationships>" % b"".join(
+        b'<Relationship Id="rId%d" Type="http://x/%s" Target="%s"/>' % (number, kind, target)
+        for number, kind, target in (
+            (1, b"worksheet", b"worksheets/sheet1.xml"),
+            (2, b"styles", b"/xl/styles.xml"),
+            (3, b"sharedStrings", b"sharedStrings.xml"),
+        )
+    )
+    for each in (xml_parts.Part, xlsx_files.SharedStringsPart):
+        monkeypatch.setattr(each, "max_elements", 1000)
     for element in (b"<a/>", b"<si/>"):
-        assert read_error(workbook_with(HEADER, **{part: b"<x>" + element * 1001 + b"</x>"})) == TOO_LARGE_UNPACKED
+        parts = {part: b"<x>" + element * 1001 + b"</x>", RELATIONSHIPS: relationships}
+        assert read_error(workbook_with(HEADER, **parts)) == TOO_LARGE_UNPACKED
 
 
 def test_csv_with_more_than_a_hundred_columns_is_refused_at_once():

@@ -110,7 +110,7 @@ def test_oversized_request_body_is_refused(staff):
 @pytest.mark.parametrize(
     ("content", "name", "expected"),
     [
-        (b"MZ\x90\0" + b"\0" * 999, "partners.xlsx", "This isn’t a CSV or Excel (.xlsx) file."),
+        (b"MZ\x90\0" + b"\0" * 999, "partners.xlsx", "This isn’t a spreadsheet we can read."),
         (as_xlsx(table([row()]))[:500], "partners.xlsx", "This file is damaged, or isn’t really an Excel"),
         (as_csv([["Organization", "Kind"], ["A", "tours"]]), "x.csv", "This file is missing these columns: quantity."),
         (as_csv([HEADER]), "x.csv", "This file has headings, but no rows below them."),

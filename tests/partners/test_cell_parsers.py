@@ -5,6 +5,7 @@ from datetime import date, timedelta
 import pytest
 from django.utils import timezone, translation
 
+from imagine.core.spreadsheets.headings import match_columns
 from partners import exports
 from partners.imports import columns
 from partners.imports.cell_parsers import RowParser
@@ -35,6 +36,12 @@ def code(cell: str) -> str:
     return PromiseType.objects.get(pk=value("promise_type", cell)).code
 
 
+def matched(header: list[str]) -> tuple[dict[int, str], list[str]]:
+    """Return the field of each column, and the headings that are skipped."""
+    found = match_columns(header, columns.promise_headings())
+    return found.fields, [header[number] for number in found.skipped]
+
+
 # Headings --------------------------------------------------------------------------------------------------------
 
 
@@ -58,21 +65,21 @@ def code(cell: str) -> str:
     ],
 )
 def test_heading_matches_regardless_of_case_space_accent_or_common_words(heading, field):
-    assert columns.match_columns([heading]) == ({0: field}, [])
+    assert matched([heading]) == ({0: field}, [])
 
 
 @pytest.mark.parametrize("language", ["en", "es"])
 def test_exported_headings_are_matched_in_both_languages(language):
     with translation.override(language):
         header = exports.column_headings(exports.BY_PROMISE)
-    assert list(columns.match_columns(header)[0].values()) == columns.FIELDS
-    assert columns.count_known_headings(header) == len(columns.FIELDS)
+    assert list(matched(header)[0].values()) == columns.FIELDS
+    assert columns.promise_headings().count_known(header) == len(columns.FIELDS)
 
 
 def test_unknown_and_repeated_headings_are_ignored():
     header = ["Partner", "", "Company", "T-shirt size", "Amount"]
-    assert columns.match_columns(header) == ({0: "organization", 4: "quantity"}, ["Company", "T-shirt size"])
-    assert (columns.count_known_headings(header), columns.missing_columns(header)) == (2, ["promise_type"])
+    assert matched(header) == ({0: "organization", 4: "quantity"}, ["Company", "T-shirt size"])
+    assert columns.promise_headings().count_known(header) == 2
 
 
 # Kinds, quantities, sectors --------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone, translation
 
 from imagine.core.models import AuditEntry
-from imagine.core.spreadsheets import writer
+from imagine.core.spreadsheets import reader, writer
 from imagine.mail.models import Message
 from partners import exports
 from partners.imports import validation, writing
@@ -151,7 +151,7 @@ def test_columns_are_matched_by_name_and_shown(year):
             as_csv([["a", "b"], ["1", "2"]]),
             "This file is missing these columns: organization, promise type, quantity. We found these headings",
         ),
-        (b"MZ\x90\0" + b"\0" * 99, "This isn’t a CSV or Excel (.xlsx) file."),
+        (b"MZ\x90\0" + b"\0" * 99, "This isn’t a spreadsheet we can read."),
         (as_xlsx(table([row()]))[:300], "This file is damaged, or isn’t really an Excel (.xlsx) file."),
         (
             b'Organization,Kind,Quantity\nA,"tours,1\n',
@@ -805,7 +805,7 @@ def test_file_that_repeatedly_fails_to_be_read_is_rejected(year, monkeypatch):
 def test_large_import_runs_in_a_worker(year, monkeypatch):
     sent_tasks = []
     monkeypatch.setattr("imagine.mail.dispatch.send_task", lambda task, pk: sent_tasks.append((task, pk)))
-    monkeypatch.setattr(import_workflow, "SMALL_FILE_SIZES", {"csv": 10})
+    monkeypatch.setattr(reader, "QUICK_BYTES", 10)
     monkeypatch.setattr("django.db.transaction.on_commit", lambda function, robust: function())
     run = import_workflow.start_import(as_csv(table([row()])), file_name="x", year=year, by="anna", language="en")
     assert (run.state, sent_tasks) == ("reading", [("partners.tasks.run_import", run.pk)])

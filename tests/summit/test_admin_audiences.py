@@ -233,21 +233,32 @@ def test_list_with_no_one_to_add_has_no_button(staff):
     assert "No one in this list can be added." in web_client.page_text(page)
 
 
+def test_empty_file_is_refused_with_an_error(staff):
+    page = upload(staff, factories.audience(), b"")
+    assert (page.status_code, ContactListUpload.objects.exists()) == (422, False)
+    assert "The submitted file is empty." in web_client.page_text(page)
+
+
 @pytest.mark.parametrize(
-    ("content", "errors"),
+    ("content", "reason"),
     [
-        (b"", "The submitted file is empty."),
         (b"Name\nAlma\n", "This file has no “Email” column."),
-        (b"%PDF-1.7", "This isn’t a CSV or Excel (.xlsx) file."),
+        (b"%PDF-1.7", "This is a PDF. Open it in Excel or Google Sheets"),
         (b'E-mail\n"alma@example.org\n', "Make sure that each quotation mark in it has a match"),
     ],
 )
-def test_unreadable_file_is_refused_with_an_error(staff, content, errors):
+def test_unreadable_file_is_refused_with_a_reason_and_nothing_of_the_list_before(staff, content, reason):
+    """Case list-refused-after-another."""
     audience = factories.audience()
-    page = upload(staff, audience, content)
-    assert page.status_code == 422
-    assert errors in web_client.page_text(page)
-    assert not ContactListUpload.objects.exists()
+    upload(staff, audience, VALID_LIST, "first.csv")
+    page = upload(staff, audience, content, "second.csv")
+    text = web_client.page_text(page)
+    assert (reason in text, "second.csv" in text, "first.csv" in text) == (True, True, False)
+    assert text.index(reason) < text.index("Upload a different list")
+    assert 'name="put_in"' not in page.content.decode()
+    page = staff.post(upload_url(audience), {"put_in": "1", "seen": audience.upload.mark}, follow=True)
+    assert "This list was already added or discarded." in web_client.page_text(page)
+    assert not people(audience)
 
 
 def test_file_that_is_too_large_is_refused(staff):

@@ -8,8 +8,8 @@ from openpyxl import Workbook
 from imagine.core.spreadsheets.errors import Unreadable
 from imagine.mail import preferences
 from partners.models import Contact, Organization
-from summit.invitations import audience_query, contact_import
-from summit.invitations.contact_import import CheckedList, SkippedRow
+from summit.invitations import audience_query, contact_import, contact_list_reading
+from summit.invitations.contact_list_reading import CheckedList, SkippedRow
 from tests import factories, snapshots
 from tests.factories import person
 
@@ -32,14 +32,14 @@ def xlsx(*rows, header=HEADER) -> bytes:
 
 def read_list(*rows, header=HEADER) -> CheckedList:
     """Read the rows, once as CSV and once as XLSX, which must give the same result."""
-    checked = contact_import.check_contact_list(csv(*rows, header=header), "list")
-    assert contact_import.check_contact_list(xlsx(*rows, header=header), "list") == checked
+    checked = contact_list_reading.check_contact_list(csv(*rows, header=header), "list")
+    assert contact_list_reading.check_contact_list(xlsx(*rows, header=header), "list") == checked
     return checked
 
 
 def file_error(content: bytes) -> str:
     with pytest.raises(Unreadable) as error:
-        contact_import.check_contact_list(content, "list")
+        contact_list_reading.check_contact_list(content, "list")
     return str(error.value)
 
 
@@ -85,7 +85,7 @@ def test_first_and_last_name_columns_are_joined():
 
 
 def test_email_with_display_name_or_mailto_is_read():
-    checked = contact_import.check_contact_list(
+    checked = contact_list_reading.check_contact_list(
         b'email\n"Jun Park <jun@example.org>"\nmailto:mai@example.org\n', "list"
     )
     assert [row.email for row in checked.new] == ["jun@example.org", "mai@example.org"]
@@ -93,7 +93,7 @@ def test_email_with_display_name_or_mailto_is_read():
 
 def test_title_lines_and_empty_lines_are_skipped():
     content = b"Our list of 2027,,\n\nName,E-mail\n,\nJun,jun@example.org\n\n"
-    assert contact_import.check_contact_list(content, "list").new == [(5, "jun@example.org", "Jun", "", "")]
+    assert contact_list_reading.check_contact_list(content, "list").new == [(5, "jun@example.org", "Jun", "", "")]
 
 
 def test_invalid_emails_are_reported():
@@ -105,7 +105,7 @@ def test_invalid_emails_are_reported():
 
 
 def test_all_errors_of_a_row_are_reported_with_its_line():
-    rejected_row = contact_import.check_contact_list(
+    rejected_row = contact_list_reading.check_contact_list(
         csv(("mai@example.org",), ("nobody", "=1+1", "", "Klingon")), "list"
     ).rejected
     assert rejected_row == [
@@ -149,12 +149,12 @@ def test_unsubscribed_and_suppressed_emails_are_not_accepted():
     ("content", "expected"),
     [
         (b"", "This file is empty. Choose another one."),
-        (b"%PDF-1.4", "This isn’t a CSV or Excel (.xlsx) file. Save your spreadsheet as one of those."),
-        (csv(("Jun",), header=("Name",)), "This file has no “Email” column. Its headings are: Name."),
         (
-            b"jun@example.org\nmai@example.org\n",
-            "This file has no “Email” column. Its headings are: jun@example.org.",
+            b"%PDF-1.4",
+            "This is a PDF. Open it in Excel or Google Sheets, save it as an Excel workbook (.xlsx) or CSV, and upload "
+            "that file.",
         ),
+        (csv(("Jun",), header=("Name",)), "This file has no “Email” column. Its headings are: Name."),
         (b'email\n"jun@example.org\n', "Row 2 can’t be read. Make sure that each quotation mark in it has a match."),
     ],
 )
@@ -163,7 +163,7 @@ def test_unusable_file_is_refused(content, expected):
 
 
 def test_file_with_too_many_rows_is_refused(monkeypatch):
-    monkeypatch.setattr(contact_import, "MAX_ROWS", 2)
+    monkeypatch.setattr(contact_list_reading, "MAX_ROWS", 2)
     rows = [(f"person{n}@example.org",) for n in range(3)]
     assert file_error(csv(*rows)) == "This file has more than 2 rows. Split it into smaller files."
 
@@ -178,7 +178,7 @@ def test_checking_a_list_writes_nothing():
 def test_checking_takes_two_queries_for_any_number_of_rows(number, django_assert_num_queries):
     content = csv(*((f"person{n}@example.org",) for n in range(number)))
     with django_assert_num_queries(2):
-        contact_import.check_contact_list(content, "list")
+        contact_list_reading.check_contact_list(content, "list")
 
 
 # Take ------------------------------------------------------------------------------------------------------------
@@ -218,11 +218,11 @@ def test_add_to_audience_creates_missing_contacts_and_organizations():
 
 def test_adding_the_same_list_again_changes_nothing():
     content, audience = csv(("jun@example.org", "Jun", "Port"), ("mai@example.org",)), factories.audience()
-    first = contact_import.check_contact_list(content, "list")
+    first = contact_list_reading.check_contact_list(content, "list")
     contact_import.add_to_audience(audience, first)
     before = snapshots.tables()
     contact_import.add_to_audience(audience, first)
-    contact_import.add_to_audience(audience, contact_import.check_contact_list(content, "list"))
+    contact_import.add_to_audience(audience, contact_list_reading.check_contact_list(content, "list"))
     assert snapshots.tables() == before
 
 

@@ -1,52 +1,87 @@
-"""Read CSV and XLSX files from any program as rows of text. The header is the row with the most known headings.
+"""Read a table from a CSV, XLSX or ODS file of any program as rows of text.
 
 Nothing here trusts the file: its size, its unpacked size, its rows and its cells are limited, and a cell that a
-spreadsheet program would run as a formula is plain text.
+spreadsheet program would run as a formula is plain text. Nothing is dropped without a word: a sheet knows which rows
+and columns were hidden, which rows got values from merged cells, and which other sheets there are.
 """
 
-import csv
-import io
 import re
-import unicodedata
-import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import date, datetime
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import NamedTuple, Protocol
 
 from django.utils.translation import gettext as _
 
-from imagine.core.spreadsheets.errors import MAX_COLUMNS, Unreadable, too_wide
-from imagine.core.spreadsheets.writer import FORMULA, without_control_characters
-
-if TYPE_CHECKING:
-    from openpyxl.worksheet._read_only import ReadOnlyWorksheet
+from imagine.core.spreadsheets import csv_files
+from imagine.core.spreadsheets.csv_files import DELIMITERS, csv_rows
+from imagine.core.spreadsheets.errors import Unreadable, not_a_spreadsheet
+from imagine.core.spreadsheets.ods_files import CONTENT, ods_sheets
+from imagine.core.spreadsheets.xlsx_files import WORKBOOK, xlsx_sheets
+from imagine.core.spreadsheets.xml_parts import RawRow, open_archive
 
 MAX_BYTES = 10 * 2**20
 MAX_SHEETS = 20
-MAX_LENGTH_LINE = 1_000_000
-MAX_LENGTH_CELL = 5000
+QUICK_BYTES = 100_000
 HEADER_WITHIN = 20  # rows
-DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 
 Row = tuple[int, list[str]]  # its line in the file, its cells
+CountKnown = Callable[[list[str]], int]
+
+
+class RawSheet(Protocol):
+    name: str
+    is_hidden: bool
+    hidden_columns: set[int]
+
+    def rows(self) -> Iterator[RawRow]: ...
+
+
+class Header(NamedTuple):
+    score: int = -1  # how many headings are known
+    line: int = 0
+    cells: list[str] = []
+
+
+@dataclass
+class OtherSheet:
+    """A sheet of the file that isn't read: whether it is hidden, and how many rows it has below its header."""
+
+    name: str
+    is_hidden: bool
+    row_count: int
+    score: int
 
 
 @dataclass
 class Sheet:
-    """A file's format, its header, and an iterator over the rows below it."""
+    """A file's format, its header, and an iterator over the rows below it. The lines of hidden rows and of rows with
+    values from merged cells are known once the rows are read."""
 
     kind: str
     header: list[str]
     rows: Iterator[Row]
     how: dict[str, str] = field(default_factory=dict)  # encoding and delimiter, or the name of the sheet
+    header_line: int = 0
+    hidden_columns: set[int] = field(default_factory=set)
+    hidden_lines: list[int] = field(default_factory=list)
+    filled_lines: list[int] = field(default_factory=list)
+    others: list[OtherSheet] = field(default_factory=list)
+
+    @property
+    def hidden_headings(self) -> list[str]:
+        return [heading for number, heading in enumerate(self.header) if heading and number in self.hidden_columns]
 
 
-def read_sheet(content: bytes, count_known: Callable[[list[str]], int]) -> Sheet:
-    """Return the table in a file. `known` counts the known headings in a row's cells. Raise Unreadable, also while the
-    rows are read."""
+def read_sheet(
+    content: bytes, count_known: CountKnown, *, name: str = "", with_hidden: bool = False, with_header: bool = True
+) -> Sheet:
+    """Return the table in a file: the sheet called `name`, or the visible one with the most known headings.
+
+    `count_known` counts the known headings in a row's cells. Hidden rows are left out unless `with_hidden`. Without a
+    header, the first row is one of the rows. Raise Unreadable, also while the rows are read.
+    """
     if not content.strip():
         raise Unreadable(_("This file is empty. Choose another one."))
     if len(content) > MAX_BYTES:
@@ -54,167 +89,187 @@ def read_sheet(content: bytes, count_known: Callable[[list[str]], int]) -> Sheet
             _("This file is larger than %(most)d MB. Split it into smaller files.") % {"most": MAX_BYTES // 2**20}
         )
     if content.startswith(b"PK\x03\x04"):
-        return read_xlsx(content, count_known)
-    if content.startswith(b"\xd0\xcf\x11\xe0"):
-        raise Unreadable(
-            _("This Excel file has a password or an old format. Save it as .xlsx without a password, or as CSV.")
-        )
-    return read_csv(content, count_known)
+        return read_workbook(content, count_known, name, with_hidden=with_hidden, with_header=with_header)
+    refuse_other_formats(content)
+    return read_csv(content, count_known, with_header=with_header)
+
+
+def is_quick(content: bytes) -> bool:
+    """Whether a file is so small that a web request can read it: a tenth of a second. Larger ones are for workers."""
+    if not content.startswith(b"PK\x03\x04"):
+        return len(content) <= QUICK_BYTES
+    try:
+        return sum(part.file_size for part in open_archive(content).infolist()) <= 3 * QUICK_BYTES
+    except Unreadable:
+        return True  # refused at once
+
+
+def read_all_text(content: bytes) -> Iterator[str]:
+    """Yield all cells of a file, hidden or not, on any sheet. Raise Unreadable."""
+    if content.startswith(b"PK\x03\x04"):
+        for sheet in workbook_sheets(content)[1]:
+            for row in sheet.rows():
+                yield from row.cells
+    elif content.strip():
+        refuse_other_formats(content)
+        yield csv_files.decode_csv(content)[0]
 
 
 # CSV -------------------------------------------------------------------------------------------------------------
 
 
-def read_csv(content: bytes, count_known: Callable) -> Sheet:
-    text, encoding = decode_csv(content)
-    if max(map(len, text.splitlines())) > MAX_LENGTH_LINE:
-        raise too_wide()
-    text, named = split_delimiter_note(text)
-    found = [(tried, *find_header(csv_rows(text, tried), count_known)) for tried in ([named] if named else DELIMITERS)]
-    delimiter, _score, line, cells = max(found, key=lambda one: (one[1], len(one[3])))
-    rows = (row for row in csv_rows(text, delimiter, refuse_wide=True) if row[0] > line)
-    return Sheet("csv", cells, rows, {"encoding": encoding, "delimiter": DELIMITERS.get(delimiter, delimiter)})
+def read_csv(content: bytes, count_known: CountKnown, *, with_header: bool) -> Sheet:
+    text, encoding = csv_files.decode_csv(content)
+    csv_files.check_lines(text)
+    text, named = csv_files.split_delimiter_note(text)
+    found = [(each, find_header(csv_rows(text, each), count_known)) for each in ([named] if named else DELIMITERS)]
+    delimiter, header = max(found, key=lambda one: (one[1].score, len(one[1].cells)))
+    first_line = header.line if with_header else 0
+    rows = (row for row in csv_rows(text, delimiter, refuse_wide=True) if row[0] > first_line)
+    how = {"encoding": encoding, "delimiter": DELIMITERS.get(delimiter, delimiter)}
+    return Sheet("csv", header.cells if with_header else [], rows, how, header_line=first_line)
 
 
-def decode_csv(content: bytes) -> tuple[str, str]:
-    """Return the text of a CSV and its encoding: the one its byte order mark says, UTF-8, or Windows-1252."""
-    marks = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
-    marked = next((encoding for mark, encoding in marks.items() if content.startswith(mark)), None)
-    if not marked and b"\0" in content:
-        raise Unreadable(_("This isn’t a CSV or Excel (.xlsx) file. Save your spreadsheet as one of those."))
-    for encoding in [marked] if marked else ["utf-8", "cp1252", "latin-1"]:
+# XLSX and ODS ----------------------------------------------------------------------------------------------------
+
+
+def read_workbook(content: bytes, count_known: CountKnown, name: str, *, with_hidden: bool, with_header: bool) -> Sheet:
+    kind, sheets = workbook_sheets(content)
+    peeks = [Peek(sheet) for sheet in sheets]
+    headers = [find_header(iter(peek.first), count_known) for peek in peeks]
+    number = chosen_sheet(sheets, headers, name)
+    chosen, header = sheets[number], headers[number]
+    sheet = Sheet(kind, header.cells if with_header else [], iter(()), {"sheet": chosen.name})
+    sheet.header_line = header.line if with_header else 0
+    sheet.hidden_columns = chosen.hidden_columns
+    sheet.rows = rows_below(peeks[number].rows(), sheet, with_hidden=with_hidden)
+    sheet.others = [
+        OtherSheet(other.name, other.is_hidden, peek.count_below(found.line), found.score)
+        for other, peek, found in zip(sheets, peeks, headers, strict=True)
+        if other is not chosen and found.cells
+    ]
+    return sheet
+
+
+class Peek:
+    """The first rows of a sheet, which tell its header, and all of them, read once."""
+
+    def __init__(self, sheet: RawSheet) -> None:
+        self.raw_rows: list[RawRow] = []
+        self.rest = sheet.rows()
         try:
-            text = content.decode(encoding)
-        except UnicodeDecodeError:
+            self.raw_rows.extend(islice(self.rest, HEADER_WITHIN))
+        except Unreadable as error:  # only of interest if this sheet is chosen
+            self.rest = raising(error)
+
+    @property
+    def first(self) -> list[Row]:
+        return [(row.line, row.cells) for row in self.raw_rows]
+
+    def rows(self) -> Iterator[RawRow]:
+        yield from self.raw_rows
+        yield from self.rest
+
+    def count_below(self, line: int) -> int:
+        number = 0
+        with suppress(Unreadable):
+            for row in self.rows():
+                number += row.line > line
+        return number
+
+
+def raising(error: Unreadable) -> Iterator[RawRow]:
+    raise error
+    yield
+
+
+def workbook_sheets(content: bytes) -> tuple[str, list[RawSheet]]:
+    """Return "xlsx" or "ods" and the first sheets. Raise Unreadable for another ZIP file."""
+    names = set(open_archive(content).namelist())
+    if WORKBOOK in names:
+        return "xlsx", list(xlsx_sheets(content)[:MAX_SHEETS])
+    if CONTENT in names and "mimetype" in names and "word/document.xml" not in names:
+        return "ods", list(ods_sheets(content)[:MAX_SHEETS])
+    if any(name.endswith(".iwa") for name in names):
+        raise not_a_spreadsheet(_("This is a Numbers file."))
+    if "xl/workbook.bin" in names:
+        raise not_a_spreadsheet(_("This is a binary Excel file (.xlsb)."))
+    raise not_a_spreadsheet()
+
+
+def chosen_sheet(sheets: list[RawSheet], headers: list[Header], name: str) -> int:
+    """Return the index of the sheet with this name, or of the visible one with the most known headings."""
+    named = [number for number, sheet in enumerate(sheets) if name and sheet.name == name]
+    visible = [number for number, sheet in enumerate(sheets) if not sheet.is_hidden]
+    if named or visible:
+        return max(named or visible, key=lambda number: headers[number].score)
+    raise Unreadable(_("Every sheet in this file is hidden. Unhide the one you want to use, then save the file."))
+
+
+def rows_below(rows: Iterator[RawRow], sheet: Sheet, *, with_hidden: bool) -> Iterator[Row]:
+    """Yield the rows below the header. Note the lines of hidden ones and of those with values from merged cells."""
+    for row in rows:
+        if row.line <= sheet.header_line:
             continue
-        if looks_like_text(text):
-            return text, {"utf-8-sig": "UTF-8", "utf-16": "UTF-16", "utf-8": "UTF-8"}.get(encoding, "Windows-1252")
-        break
-    raise Unreadable(_("This isn’t a CSV or Excel (.xlsx) file. Save your spreadsheet as one of those."))
+        if row.is_hidden:
+            sheet.hidden_lines.append(row.line)
+            if not with_hidden:
+                continue
+        if row.is_filled:
+            sheet.filled_lines.append(row.line)
+        yield row.line, row.cells
 
 
-def looks_like_text(text: str) -> bool:
-    """Return whether this isn't a program, picture, web page or PDF with the wrong file name."""
-    start = text[:4096]
-    controls = sum(unicodedata.category(letter) == "Cc" and letter not in "\r\n\t\f" for letter in start)
-    return controls <= 2 + len(start) // 50 and not re.match(r"\s*(<|%PDF|\{)", start)
+# The header ------------------------------------------------------------------------------------------------------
 
 
-def split_delimiter_note(text: str) -> tuple[str, str]:
-    """Take off a first line that tells Excel the delimiter, such as sep=;"""
-    note = re.match(r"sep=(.)\r?\n", text)
-    if not note:
-        return text, ""
-    # Neither can part cells, and Python 3.13 raises ValueError for them.
-    return "\n" + text[note.end() :], "" if note[1] in '"\r' else note[1]
-
-
-def csv_rows(text: str, delimiter: str, *, refuse_wide: bool = False) -> Iterator[Row]:
-    # Strict: otherwise an unmatched quotation mark silently swallows all rows after it.
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    line = 1
-    try:
-        for cells in reader:
-            if refuse_wide and any(map(str.strip, cells[MAX_COLUMNS:])):
-                raise too_wide()
-            yield line, clean_cells(cells[:MAX_COLUMNS])
-            line = reader.line_num + 1
-    except csv.Error:
-        message = _("Row %(line)d can’t be read. Make sure that each quotation mark in it has a match.")
-        raise Unreadable(message % {"line": line}) from None
-
-
-# XLSX ------------------------------------------------------------------------------------------------------------
-
-
-def read_xlsx(content: bytes, count_known: Callable) -> Sheet:
-    # Only here: openpyxl takes 7 MB of memory, in every web worker and for good.
-    from openpyxl import load_workbook
-
-    from imagine.core.spreadsheets.package import check_package
-
-    last_lines = check_package(content)
-    damaged = _("This file is damaged, or isn’t really an Excel (.xlsx) file. Open it in Excel and save it again.")
-    try:
-        with warnings.catch_warnings(action="ignore"):  # about features that we don't read
-            book = load_workbook(io.BytesIO(content), read_only=True, data_only=True, keep_links=False)
-            sheets = [sheet for sheet in book.worksheets[:MAX_SHEETS] if sheet.sheet_state == "visible"]
-            found = [(sheet, *find_header(xlsx_rows(sheet, last_lines), count_known)) for sheet in sheets]
-    except Unreadable:
-        raise
-    except Exception as error:  # openpyxl raises all kinds of errors on a damaged file
-        raise Unreadable(damaged) from error
-    if not found:
-        raise Unreadable(
-            _("Every sheet in this Excel file is hidden. Unhide the one you want to use, then save the file.")
-        )
-    sheet, _score, line, cells = max(found, key=lambda one: one[1])
-    rows = (row for row in undamaged(xlsx_rows(sheet, last_lines), damaged) if row[0] > line)
-    return Sheet("xlsx", cells, rows, {"sheet": sheet.title})
-
-
-def undamaged(rows: Iterator[Row], damaged: str) -> Iterator[Row]:
-    try:
-        with warnings.catch_warnings(action="ignore"):
-            yield from rows
-    except (GeneratorExit, Unreadable):
-        raise
-    except Exception as error:
-        raise Unreadable(damaged) from error
-
-
-def xlsx_rows(sheet: "ReadOnlyWorksheet", last_lines: dict[str, int]) -> Iterator[Row]:
-    sheet.reset_dimensions()  # don't trust what the file says about them
-    last_line = last_lines[sheet._worksheet_path]
-    if not last_line:
-        return iter(())
-    rows = sheet.iter_rows(values_only=True, max_col=MAX_COLUMNS, max_row=last_line)
-    return ((line, clean_cells(map(cell_text, cells))) for line, cells in enumerate(rows, start=1))
-
-
-def cell_text(value) -> str:
-    """Return a cell as a person would type it: 12 for 12.0, a date as 2027-04-01."""
-    if value is None:
-        return ""
-    if isinstance(value, datetime | date):
-        return f"{value:%Y-%m-%d}"
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value)
-
-
-# Both ------------------------------------------------------------------------------------------------------------
-
-
-def find_header(rows: Iterator[Row], count_known: Callable) -> tuple[int, int, list[str]]:
-    """Return the number of known headings, the line and the cells of the row with the most of them."""
-    best: tuple[int, int, list[str]] = (-1, 0, [])
+def find_header(rows: Iterator[Row], count_known: CountKnown) -> Header:
+    """Return the row with the most known headings, or the two rows that have more of them together."""
+    best, above = Header(), Header()
     with suppress(Unreadable):  # raised again when the rows are read
         for line, cells in islice((row for row in rows if row[1]), HEADER_WITHIN):
             score = count_known(cells)
-            if score > best[0]:
-                best = (score, line, cells)
+            best = max(best, Header(score, line, cells), key=lambda header: header.score)
+            if above.line and may_be_second_header(cells, score):
+                joined = join_headers(above.cells, cells, count_known)
+                best = max(best, Header(count_known(joined), line, joined), key=lambda header: header.score)
+            above = Header(score, line, cells)
     return best
 
 
-def clean_cells(cells: Iterable[str]) -> list[str]:
-    """Return the text of a row's cells, without empty ones at the end."""
-    cells = [clean_cell(cell) for cell in cells]
-    while cells and not cells[-1]:
-        cells.pop()
-    return cells
+def may_be_second_header(cells: list[str], score: int) -> bool:
+    """Whether a row below another one looks like headings and not like data."""
+    texts = [cell for cell in cells if cell]
+    return score * 2 >= len(texts) > 1 and not any("@" in text or text.isdecimal() for text in texts)
 
 
-def clean_cell(cell: str) -> str:
-    """Return the text of a cell: composed letters, no control characters, no space around it, and without the
-    apostrophe that writer.py puts before a formula."""
-    if not cell:
-        return ""
-    cell = cell[:MAX_LENGTH_CELL]
-    if not cell.isascii():
-        cell = unicodedata.normalize("NFC", cell)
-    if not cell.isprintable():
-        cell = without_control_characters(cell)
-    if cell[:1] == "'" and FORMULA.match(cell[1:]):
-        cell = cell[1:]
-    return cell.strip(" \n\t\u00a0\u200b\ufeff")
+def join_headers(above: list[str], below: list[str], count_known: CountKnown) -> list[str]:
+    """Join two rows of headings: "Contact" over "Name" and "Email" are "Contact name" and "Contact email", if known."""
+    joined, group = [], ""
+    for number in range(max(len(above), len(below))):
+        over = above[number] if number < len(above) else ""
+        under = below[number] if number < len(below) else ""
+        group = over or (group if under else "")
+        both = f"{group} {under}".strip()
+        joined.append(both if count_known([both]) or not under else under)
+    return joined
+
+
+# Files that aren't spreadsheets ----------------------------------------------------------------------------------
+
+
+def refuse_other_formats(content: bytes) -> None:
+    """Raise Unreadable for formats that people take for spreadsheets, and say what to do."""
+    if content.startswith(b"\xd0\xcf\x11\xe0"):
+        if "EncryptedPackage".encode("utf-16-le") in content:
+            raise Unreadable(_("This file has a password. Save it without one, and upload it again."))
+        raise not_a_spreadsheet(_("This is an old Excel file (.xls)."))
+    start = content[:4096].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if re.match(rb"<(!doctype html|html|table|head|body|meta)", start):
+        raise not_a_spreadsheet(_("This is a web page, even if its name ends with .xls."))
+    if start.startswith(b"<?xml") and b"workbook" in start:
+        raise not_a_spreadsheet(_("This is an old Excel file (.xml)."))
+    if start.startswith(b"%pdf"):
+        raise not_a_spreadsheet(_("This is a PDF."))
+    if start.startswith(b'{"url"'):
+        raise not_a_spreadsheet(_("This is only a link to a Google sheet."))
