@@ -87,14 +87,29 @@ def certificate_content(signature: Signature, language: str) -> dict:
 
 def sentence(promises: list[dict], language: str) -> str:
     """Return a sentence with all promises that continues the organization's name, or "" if there are none."""
-    parts = [promise_phrase(promise, language) for promise in promises]
+    parts = [promise_phrase(group, language) for group in promises_by_type(promises)]
     return _("will %(promises)s.") % {"promises": join_phrases(parts, language)} if parts else ""
 
 
-def promise_phrase(promise: dict, language: str) -> str:
-    """Return a promise for the sentence, such as "host tours and field trips (6 visits)"."""
-    name, unit = (legible(localized_field(promise, field, language)) for field in ("name", "unit"))
-    return f"{lowercase_first(name.rstrip('.'))} ({promise['quantity']:,}\N{NO-BREAK SPACE}{unit})"
+def promises_by_type(promises: list[dict]) -> list[list[dict]]:
+    groups: dict[str, list[dict]] = {}
+    for promise in promises:
+        groups.setdefault(promise["promise_type"], []).append(promise)
+    return list(groups.values())
+
+
+def promise_phrase(promises: list[dict], language: str) -> str:
+    """Return the promises of one type for the sentence, such as "host tours and field trips (6 visits)".
+
+    They have one unit, so they are added up, unless all are 1, because a signed version has no plural then.
+    """
+    name = legible(localized_field(promises[0], "name", language)).rstrip(".")
+    several = next((promise for promise in promises if promise["quantity"] != 1), None)
+    quantities = [promise["quantity"] for promise in promises]
+    unit = legible(localized_field(several or promises[0], "unit", language))
+    amounts = [sum(quantities)] if several else quantities
+    words = " + ".join(f"{amount:,}\N{NO-BREAK SPACE}{unit}" for amount in amounts)
+    return f"{lowercase_first(name)} ({words})"
 
 
 def lowercase_first(name: str) -> str:

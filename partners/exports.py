@@ -1,5 +1,6 @@
 """Exports for staff: pledges with a row per promise or per organization, organizations, and coverage."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import cache, partial
 from itertools import groupby
@@ -80,8 +81,9 @@ def ordered_promises(promises: QuerySet[Promise]) -> QuerySet[Promise]:
         name: Coalesce(f"pledge__contact__{field}", f"primary_contact__{field}")
         for name, field in {"contact": "name", "email": "email", "phone": "phone"}.items()
     }
-    order = ("-pledge__year_id", "pledge__organization__name", "pledge_id", "promise_type__order", "promise_type_id")
-    return promises.alias(primary_contact=primary_contact).annotate(**contact).order_by(*order)
+    by_pledge = ("-pledge__year_id", "pledge__organization__name", "pledge_id")
+    in_pledge = ("promise_type__order", "promise_type_id", "position")
+    return promises.alias(primary_contact=primary_contact).annotate(**contact).order_by(*by_pledge, *in_pledge)
 
 
 class ExportLabels:
@@ -174,7 +176,9 @@ def pledge_row(sectors: dict, promise_types: list[int], pledge: tuple[int, Itera
     """Return the cells for BY_ORGANIZATION and the promise types, given a pledge's primary key and its promises."""
     promises = list(pledge[1])
     _pledge, year, organization, sector, *contact, signed_by, signed_at, _promise_type, _quantity = promises[0]
-    quantities = {promise_type: quantity for *_of_pledge, promise_type, quantity in promises}
+    quantities = Counter[int]()
+    for *_of_pledge, promise_type, quantity in promises:
+        quantities[promise_type] += quantity
     partner = (school_years_label(year), organization, sectors[sector], *contact)
     return (*partner, signed_by, signed_at and district_date(signed_at), *map(quantities.get, promise_types))
 

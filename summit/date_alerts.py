@@ -103,7 +103,7 @@ def delete_old_alerts(held: Collection[str] = ()) -> int:
 
 def fresh_message(message: Message) -> Message | None:
     """Return the email about a request as it should read today, unsaved, or None to send the stored one."""
-    alert = DateAlert.objects.filter(pk=message.object_id).first()
+    alert = DateAlert.objects.filter(messages=message).first()
     if alert is None or message.kind != SummitEmailKind.DATE_ALERT_LINK:
         return None
     return date_alert_emails.confirmation_message(alert)

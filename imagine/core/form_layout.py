@@ -65,9 +65,13 @@ class Collapsible(layout.LayoutObject):
             "hint": self.hint,
             "css_class": self.css_class,
             "fields": self.get_rendered_fields(form, context, template_pack, **kwargs),
-            "is_open": self.is_open or any(field.errors or field.value() for field in bound_fields),
+            "is_open": self.is_open or self.has_to_show(form, bound_fields),
+            "form": form,
         }
         return render_to_string(self.template, context.flatten() | collapsible)
+
+    def has_to_show(self, form, bound_fields) -> bool:
+        return any(field.errors or field.value() for field in bound_fields)
 
 
 class Include(layout.LayoutObject):

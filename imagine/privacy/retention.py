@@ -391,7 +391,7 @@ NOT_PERSONAL = {
     "partners.Pledge": (
         *("id", "organization", "year", "version", "signed_at", "created_at", "changed_at", "reminded_at"),
     ),
-    "partners.Promise": ("id", "pledge", "promise_type", "quantity", "grades", "months"),
+    "partners.Promise": ("id", "pledge", "promise_type", "position", "quantity", "grades", "months"),
     "partners.Signature": ("id", "pledge", "number", "signed_at"),
     "partners.PledgeRequest": ("id",),
     "partners.DuplicateCandidate": ("id", "organization_a", "organization_b", "score", "reasons", "dismissed_at"),

@@ -27,7 +27,7 @@ from partners.organizations.access import access_lines
 from partners.organizations.merging import MergePlan, PledgeMerge
 from partners.organizations.profiles import PROFILE_FIELDS
 from partners.pledges.editing import value_in_words
-from partners.pledges.promises import Checklist, PromiseData, promise_in_words
+from partners.pledges.promises import Checklist, by_type, promises_in_words
 
 NONE = "–"
 SMALL_BATCH = 1000  # organizations; fewer are compared in the request
@@ -326,24 +326,16 @@ def merge_result(merged: PledgeMerge) -> str:
 
 def promise_lines(merged: PledgeMerge, mine: Pledge) -> Iterator[ComparisonLine]:
     checklist = Checklist.of([*merged.leading_promises, *merged.merged_promises])
-    leading, others = by_promise_type(merged.leading_promises), by_promise_type(merged.merged_promises)
-    result = by_promise_type(merged.result)
+    leading, others = by_type(merged.leading_promises), by_type(merged.merged_promises)
+    result = by_type(merged.result)
     for pk, promise_type in sorted(checklist.promise_types.items(), key=lambda item: (item[1].order, item[0])):
-        columns = [promise_or_none(promises.get(pk), checklist) for promises in (leading, others)]
+        columns = [promises_in_words(groups.get(pk, ()), checklist) or NONE for groups in (leading, others)]
         if merged.leading is not mine:
             columns.reverse()
-        after = promise_or_none(result.get(pk), checklist) if pk in result else gettext("only in the change history")
+        after = promises_in_words(result.get(pk, ()), checklist) or gettext("only in the change history")
         label, dropped = promise_type.localized_name, ""
         if pk in others and others[pk] != result.get(pk):
-            dropped = f"{label}, {mine.school_years}: {promise_in_words(others[pk], checklist)}"
+            dropped = f"{label}, {mine.school_years}: {promises_in_words(others[pk], checklist)}"
             if pk in result:
                 after = gettext("%(words)s (the other is in the change history)") % {"words": after}
         yield ComparisonLine(label, *columns, after, dropped)
-
-
-def by_promise_type(promises: list[PromiseData]) -> dict[int, PromiseData]:
-    return {promise.promise_type: promise for promise in promises}
-
-
-def promise_or_none(promise: PromiseData | None, checklist: Checklist) -> str:
-    return promise_in_words(promise, checklist) if promise else NONE

@@ -299,7 +299,7 @@ class PromiseAdmin(ReadAdmin):
         filters.ClearanceFilter,
     )
     list_select_related = ("pledge__organization", "pledge__year", "promise_type")
-    ordering = ("-pledge_id", "promise_type__order", "promise_type_id")
+    ordering = ("-pledge_id", "promise_type__order", "promise_type_id", "position")
     files = files(lambda shown: shown)
 
     def get_queryset(self, request):

@@ -136,7 +136,8 @@ def filtered_pledges(query: DirectoryQuery) -> PledgeQuerySet:
     if query.sector:
         pledges = pledges.filter(organization__sector=query.sector)
     if query.promise_type:
-        pledges = pledges.filter(promises__promise_type__code=query.promise_type)
+        of_type = Promise.objects.filter(pledge=OuterRef("pk"), promise_type__code=query.promise_type)
+        pledges = pledges.filter(Exists(of_type.order_by()))
     return search_names(query.words, pledges) if query.words else pledges
 
 
@@ -165,7 +166,7 @@ def pledges_on_page(query: DirectoryQuery) -> list[Pledge]:
         filtered_pledges(query).select_related("organization").order_by(SECTORS, "organization__normalized_name", "pk")
     )
     ordered = ordered.only("organization__name", "organization__slug", "organization__sector")
-    promises = Promise.objects.defer("note").order_by("pledge_id", "promise_type__order", "promise_type_id")
+    promises = Promise.objects.defer("note").order_by("pledge_id", "promise_type__order", "promise_type_id", "position")
     first = (query.page - 1) * PAGE_SIZE
     return list(ordered.prefetch_related(Prefetch("promises", queryset=promises))[first : first + PAGE_SIZE])
 
@@ -175,10 +176,12 @@ def pledges_on_page(query: DirectoryQuery) -> list[Pledge]:
 
 @dataclass(frozen=True)
 class PromiseTypeTotals:
-    """The totals of a promise type in a year: partners, quantity, and partners by grade band."""
+    """The totals of a promise type in a year: partners, promises, quantity, and partners by grade band. A partner can
+    have several promises of a type, in different grades."""
 
     promise_type: PromiseType
     partners: int
+    promises: int
     quantity: int
     bands: list[int]
 
@@ -199,7 +202,7 @@ class YearTotals:
 
     @property
     def promises(self) -> int:
-        return sum(row.partners for row in self.rows)
+        return sum(row.promises for row in self.rows)
 
 
 @lru_cache(maxsize=8)
@@ -218,19 +221,20 @@ def year_totals(version: tuple, year: int) -> YearTotals:
 def promise_type_totals(promises, known: dict[int, PromiseType]) -> list[PromiseTypeTotals]:
     """Return the totals of each promise type on the checklist, and of each retired one among these promises."""
     in_bands = {
-        f"band_{place}": Count("pk", filter=Q(grades=[]) | Q(grades__overlap=grades))
+        f"band_{place}": Count("pledge", distinct=True, filter=Q(grades=[]) | Q(grades__overlap=grades))
         for place, grades in enumerate(GRADE_BANDS.values())
     }
-    counted = (
-        promises.order_by().values("promise_type").annotate(partners=Count("pk"), quantity=Sum("quantity"), **in_bands)
-    )
+    numbers = {"partners": Count("pledge", distinct=True), "promises": Count("pk"), "quantity": Sum("quantity")}
+    counted = promises.order_by().values("promise_type").annotate(**numbers, **in_bands)
     found = {row["promise_type"]: row for row in counted}
-    nothing = {"partners": 0, "quantity": 0} | dict.fromkeys(in_bands, 0)
+    nothing = dict.fromkeys(numbers, 0) | dict.fromkeys(in_bands, 0)
     rows = {
         pk: found.get(pk, nothing) for pk, promise_type in known.items() if pk in found or not promise_type.is_retired
     }
     return [
-        PromiseTypeTotals(known[pk], row["partners"], row["quantity"], [row[name] for name in in_bands])
+        PromiseTypeTotals(
+            known[pk], row["partners"], row["promises"], row["quantity"], [row[name] for name in in_bands]
+        )
         for pk, row in rows.items()
     ]
 
@@ -255,7 +259,7 @@ def listed_partners() -> OrganizationQuerySet:
 
 def signed_pledges_of(organization: Organization) -> list[Pledge]:
     """Return a partner's signed pledges, newest first, with their promises and schools."""
-    promises = Promise.objects.defer("note").order_by("promise_type__order", "promise_type_id")
+    promises = Promise.objects.defer("note").order_by("promise_type__order", "promise_type_id", "position")
     promises = promises.prefetch_related(Prefetch("schools", queryset=School.objects.only("name")))
     signed = organization.pledges.signed().order_by("-year_id").only("year", "organization")
     return list(signed.prefetch_related(Prefetch("promises", queryset=promises)))

@@ -6,6 +6,7 @@ submitted again.
 """
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -39,12 +40,15 @@ class EditConflict:
 
 def page_snapshot(state: PageState) -> str:
     """Return what the page shows, as JSON for the hidden field of its form."""
-    promise_types = {str(promise.promise_type): promise_values(promise) for promise in state.promises}
+    promise_types = {str(pk): group_values(group) for pk, group in by_type(state.promises).items()}
     return json.dumps({"profile": state.profile, "contact": state.contact, "promises": promise_types})
 
 
-def promise_values(promise: PromiseData) -> list:
-    return [promise.quantity, *map(list, (promise.grades, promise.months, promise.schools)), promise.note]
+def group_values(promises: Iterable[PromiseData]) -> list:
+    return [
+        [promise.quantity, *map(list, (promise.grades, promise.months, promise.schools)), promise.note]
+        for promise in promises
+    ]
 
 
 def merge_edits(answers: PledgeAnswers, state: PageState) -> EditConflict:
@@ -86,15 +90,11 @@ def merge_promises(
     checklist = Checklist.of([*entered, *saved])
     entered_by_type, saved_by_type = by_type(entered), by_type(saved)
     for pk, promise_type in checklist.promise_types.items():
-        current, typed = saved_by_type.get(pk), entered_by_type.get(pk)
-        current_values, typed_values = (promise and promise_values(promise) for promise in (current, typed))
-        before = base.get(str(pk))
+        current, typed = saved_by_type.get(pk, ()), entered_by_type.get(pk, ())
+        current_values, typed_values, before = group_values(current), group_values(typed), base.get(str(pk), [])
         if typed_values == current_values or current_values == before:
             continue
-        descriptions = [
-            promises.promise_in_words(promise, checklist) if promise else _("not promised")
-            for promise in (current, typed)
-        ]
+        descriptions = [promises.promises_in_words(group, checklist) or _("not promised") for group in (current, typed)]
         difference = Difference(promise_type.localized_name, *descriptions)
         if typed_values != before:
             conflict.conflicting.append(difference)

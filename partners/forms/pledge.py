@@ -97,7 +97,6 @@ class ProfileForm(forms.Form):
         return form_helper(
             "name",
             "sector",
-            Checkbox("wants_listing"),
             Collapsible(
                 _("Description, website, and logo"),
                 *("description", "website", *logo, "logo"),
@@ -106,6 +105,8 @@ class ProfileForm(forms.Form):
             ),
             Collapsible(_("Phone, address, and size"), "phone", "address", "size"),
         )
+
+    listing_helper = form_helper(Checkbox("wants_listing"))  # outside the folded profile
 
     def png(self) -> bytes | None:
         """Return the logo for the rules: a PNG, b"" to remove it, or None to keep it."""
@@ -165,4 +166,9 @@ class SignForm(forms.Form):
         error_messages={"required": _("Check this box to sign. If you’re not authorized, ask someone who is.")},
     )
 
-    helper = form_helper("name", "role", Checkbox("may"))
+    signs_again = False  # who signed before has confirmed that already
+
+    @cached_property
+    def helper(self) -> FormHelper:
+        may = Include("partners/_sign_again.html") if self.signs_again else Checkbox("may")
+        return form_helper("name", "role", may)

@@ -1,7 +1,9 @@
 """The submitted page of a pledge, as entered, so that nothing is lost when the form is shown again."""
 
 import re
+from itertools import chain
 
+from django.forms import Form
 from django.http import QueryDict
 from django.utils.datastructures import MultiValueDict
 from django.utils.functional import cached_property
@@ -9,13 +11,14 @@ from django.utils.translation import gettext as _
 
 from imagine.core.errors import RuleViolation
 from partners.forms.pledge import PledgeContactForm, ProfileForm, SignForm
-from partners.forms.promise import PromiseForm
-from partners.models import Pledge
+from partners.forms.promise import PromiseForm, read_answers, submitted_positions, write_answers
+from partners.models import MAX_PROMISES_PER_TYPE, Pledge
 from partners.pledges import editing as pledge_editing
 from partners.pledges import promises
 from partners.pledges.page_state import PageState
 from partners.pledges.promises import Checklist, Problem, PromiseData
 
+BLANK = {"quantity": [""], "where": ["anywhere"]}  # another promise of a type
 TICKED = re.compile(r"promise-([0-9]{1,9})-ticked")
 
 
@@ -28,19 +31,20 @@ class PledgeAnswers:
         self.profile = ProfileForm(data, files, auto_id="id_%s")
         self.contact = PledgeContactForm(data, prefix="contact") if "contact-name" in data else None
         self.signer = SignForm(data, prefix="sign") if self.is_signing else unsent_signature(data)
-        submitted = (PromiseForm(int(found[1]), data) for name in data if (found := TICKED.fullmatch(name)))
-        self.promise_forms = {form.promise_type_id: form for form in submitted if form.is_ticked}
+        ticked = {int(found[1]) for name in data if (found := TICKED.fullmatch(name))}
+        submitted = {promise_type: submitted_forms(promise_type, data) for promise_type in sorted(ticked)}
+        self.promise_forms = {promise_type: forms for promise_type, forms in submitted.items() if forms[0].is_ticked}
         self.problems: list[str] = []  # those that belong to no field
 
     def is_valid(self) -> bool:
         """Return whether the syntax of all forms is valid. The rules check the rest."""
-        forms = [self.profile, self.contact, self.signer, *self.promise_forms.values()]
+        forms = [self.profile, self.contact, self.signer, *chain(*self.promise_forms.values())]
         are_valid = [form.is_valid() for form in forms if form and form.is_bound]
         return all(are_valid)
 
     @cached_property
     def promised(self) -> list[PromiseData]:
-        return [form.promise_data() for form in self.promise_forms.values()]
+        return [form.promise_data() for form in chain(*self.promise_forms.values())]
 
     def entered_data(self) -> dict:
         """Return the cleaned answers, for the rules."""
@@ -83,11 +87,67 @@ class PledgeAnswers:
 
     def add_problems(self, problems: list[Problem]) -> None:
         for problem in problems:
-            self.promise_forms[problem.promise_type].add_problem(problem)
+            self.promise_forms[problem.promise_type][problem.position - 1].add_problem(problem)
 
-    def promise_form(self, promise_type_id: int) -> PromiseForm:
-        """Return the submitted form of a promise type, ticked or not."""
-        return self.promise_forms.get(promise_type_id) or PromiseForm(promise_type_id, self.data)
+    def forms_of(self, promise_type_id: int) -> list[PromiseForm]:
+        """Return the submitted forms of a promise type, ticked or not."""
+        return self.promise_forms.get(promise_type_id) or submitted_forms(promise_type_id, self.data)
+
+    def as_entered(self) -> None:
+        """Show what was entered without checking it, because another button than those that save was clicked."""
+        for form in (self.profile, self.contact, self.signer, *chain(*self.promise_forms.values())):
+            if form and form.is_bound:
+                show_unchecked(form)
+
+
+def submitted_forms(promise_type_id: int, data: QueryDict) -> list[PromiseForm]:
+    return [PromiseForm(promise_type_id, position, data) for position in submitted_positions(data, promise_type_id)]
+
+
+def show_unchecked(form: Form) -> None:
+    """Turn a submitted form into one that shows the same values, and no errors."""
+    form.initial = {
+        **form.initial,
+        **{
+            name: field.widget.value_from_datadict(form.data, form.files, form.add_prefix(name))
+            for name, field in form.fields.items()
+        },
+    }
+    form.is_bound = False
+    vars(form)["_bound_fields_cache"].clear()  # they have the initial values from before
+
+
+# Add and remove promises of a type ------------------------------------------------------------------------------------
+
+
+def with_one_more(answers: PledgeAnswers, promise_type_id: int) -> PledgeAnswers:
+    """Return the entered answers with another, empty promise of a type."""
+    return changed_promises(answers, promise_type_id, [*read_answers(answers.data, promise_type_id), BLANK])
+
+
+def with_one_less(answers: PledgeAnswers, promise_type_id: int, position: int) -> PledgeAnswers:
+    """Return the entered answers without one promise of a type."""
+    kept = [
+        fields
+        for place, fields in zip(
+            submitted_positions(answers.data, promise_type_id),
+            read_answers(answers.data, promise_type_id),
+            strict=True,
+        )
+        if place != position
+    ]
+    return changed_promises(answers, promise_type_id, kept)
+
+
+def changed_promises(answers: PledgeAnswers, promise_type_id: int, promises: list) -> PledgeAnswers:
+    data = answers.data.copy()
+    write_answers(data, promise_type_id, promises[:MAX_PROMISES_PER_TYPE])
+    changed = PledgeAnswers(data, MultiValueDict())
+    changed.has_file = answers.has_file
+    changed.as_entered()
+    if promises:
+        changed.forms_of(promise_type_id)[-1].fields["quantity"].widget.attrs["autofocus"] = True
+    return changed
 
 
 def unsent_signature(data: QueryDict) -> SignForm:

@@ -312,12 +312,9 @@ def parse_months(parser: RowParser, cell: str, parsed: ParsedRow) -> list[int]:
         if len(numbers) < len(ends) or len(numbers) > 2:
             parsed.add_problem(_("“%(cell)s” isn’t a month. Use names or numbers, like October or 10."), cell=cell[:60])
             return []
-        if any(number not in MONTHS for number in numbers):
-            parsed.add_problem(_("“%(cell)s” isn’t available. Use months from August to May."), cell=cell[:60])
-            return []
         if numbers:
-            begin, end = sorted(MONTHS.index(number) for number in (numbers[0], numbers[-1]))
-            found |= set(MONTHS[begin : end + 1])
+            begin, end = (MONTHS.index(number) for number in (numbers[0], numbers[-1]))
+            found |= {MONTHS[(begin + place) % 12] for place in range((end - begin) % 12 + 1)}
     return [number for number in MONTHS if number in found]
 
 

@@ -9,7 +9,7 @@ from django.db.models import Q, QuerySet, Value
 
 from partners.models import Contact, Organization, Pledge, Promise
 from partners.organizations import profiles
-from partners.pledges.promises import PromiseData
+from partners.pledges.promises import PromiseData, by_type
 
 
 def fingerprint(*values) -> str:
@@ -26,14 +26,14 @@ def contact_fingerprint(contact: Contact) -> str:
 
 
 def pledge_fingerprint(pledge: Pledge, promised: list[PromiseData]) -> str:
-    lines = sorted((vars(promise) for promise in promised), key=lambda line: line["promise_type"])
+    lines = [vars(promise) for group in sorted(by_type(promised).items()) for promise in group[1]]
     return fingerprint(pledge.organization_id, pledge.year_id, pledge.version, pledge.signed_by, lines)
 
 
 def pledge_fingerprints(pledges: QuerySet[Pledge]) -> dict[int, str]:
     """Return fingerprints by primary key, in two queries."""
     schools = ArrayAgg("schools", filter=Q(schools__isnull=False), default=Value([]))
-    rows = Promise.objects.filter(pledge__in=pledges).order_by().annotate(school_pks=schools)
+    rows = Promise.objects.filter(pledge__in=pledges).order_by("position").annotate(school_pks=schools)
     promised: dict[int, list[PromiseData]] = defaultdict(list)
     fields = ("pledge", "promise_type", "quantity", "grades", "months", "school_pks", "note")
     for pledge, promise_type, quantity, grades, months, school_pks, note in rows.values_list(*fields):

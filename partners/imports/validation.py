@@ -4,7 +4,7 @@ Only the import's own tables are written.
 """
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator
 from functools import partial
 from itertools import islice
@@ -19,8 +19,8 @@ from imagine.core.spreadsheets.errors import Unreadable
 from imagine.core.spreadsheets.headings import match_columns
 from imagine.core.spreadsheets.reader import Sheet, read_sheet
 from partners.imports import columns as imports_columns
-from partners.imports.cell_parsers import RowParser
-from partners.models import Import, ImportedOrganization, ImportRow, MatchReason, normalize_name
+from partners.imports.cell_parsers import RowParser, promise_from_values
+from partners.models import MAX_PROMISES_PER_TYPE, Import, ImportedOrganization, ImportRow, MatchReason, normalize_name
 from partners.organizations import duplicates, profiles
 from partners.organizations.duplicates import Match, MatchQuery
 
@@ -159,17 +159,24 @@ def rows_without_errors(run: Import):
 
 
 def mark_duplicate_rows(run: Import) -> None:
-    """Add an error to a second row with the same organization and promise type, because either may be meant."""
+    """Add an error to a second row with the same organization, promise type, schools, grades and months, because either
+    may be meant, and to a row beyond the promises that a pledge can have of one type."""
     lines: dict[tuple, int] = {}
+    numbers = Counter[tuple]()
     duplicate_rows = []
-    message = _("Row %(line)d already has this promise type for this organization. Combine the two rows.")
-    for pk, line, *promise in rows_without_errors(run).values_list(
-        "pk", "line", "normalized_name", "values__promise_type"
-    ):
-        if first_line := lines.get(tuple(promise)):
-            duplicate_rows.append(ImportRow(pk=pk, errors=[message % {"line": first_line}]))
+    same = _("Row %(line)d already has this promise type for this organization. Combine the two rows.")
+    too_many = _("This organization already has %(most)d promises of this type in other rows. Combine some of them.")
+    for pk, line, name, values in rows_without_errors(run).values_list("pk", "line", "normalized_name", "values"):
+        promise = promise_from_values(values)
+        kind = (name, promise.promise_type)
+        place = (*kind, promise.schools, promise.grades, promise.months)
+        numbers[kind] += 1
+        if first_line := lines.get(place):
+            duplicate_rows.append(ImportRow(pk=pk, errors=[same % {"line": first_line}]))
+        elif numbers[kind] > MAX_PROMISES_PER_TYPE:
+            duplicate_rows.append(ImportRow(pk=pk, errors=[too_many % {"most": MAX_PROMISES_PER_TYPE}]))
         else:
-            lines[tuple(promise)] = line
+            lines[place] = line
     ImportRow.objects.bulk_update(duplicate_rows, ["errors"], batch_size=BATCH_SIZE)
 
 

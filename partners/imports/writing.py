@@ -25,7 +25,7 @@ from partners.models import (
 )
 from partners.organizations import profiles
 from partners.pledges import editing as pledge_editing
-from partners.pledges.promises import Checklist, PromiseData
+from partners.pledges.promises import Checklist, PromiseData, by_position
 
 BATCH_SIZE = 100  # organizations per step
 MAX_NAMES = 200  # of skipped organizations
@@ -273,12 +273,13 @@ def noon(day: str) -> datetime:
 def create_promises(pairs: list[tuple[Pledge, list[PromiseData]]]) -> None:
     rows, schools = [], []
     for pledge, promises in pairs:
-        for promise in promises:
+        for (_promise_type, position), promise in by_position(promises).items():
             lists = {"grades": list(promise.grades), "months": list(promise.months)}
             rows.append(
                 Promise(
                     pledge=pledge,
                     promise_type_id=promise.promise_type,
+                    position=position,
                     quantity=promise.quantity,
                     note=promise.note,
                     **lists,

@@ -184,6 +184,7 @@ class Migration(migrations.Migration):
             name='Promise',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('position', models.PositiveSmallIntegerField(db_default=1, default=1, editable=False, verbose_name='position')),
                 ('quantity', models.PositiveIntegerField(validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(100000)], verbose_name='quantity')),
                 ('grades', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('TK-K', 'TK–K'), ('1-3', '1–3'), ('4-6', '4–6'), ('7-8', '7–8'), ('9-12', '9–12')], max_length=4), blank=True, default=list, size=None, verbose_name='grades')),
                 ('months', django.contrib.postgres.fields.ArrayField(base_field=models.PositiveSmallIntegerField(), blank=True, default=list, size=None, verbose_name='months')),
@@ -192,7 +193,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'promise',
                 'verbose_name_plural': 'promises',
-                'ordering': ['pledge_id', 'promise_type__order', 'promise_type_id'],
+                'ordering': ['pledge_id', 'promise_type__order', 'promise_type_id', 'position'],
             },
         ),
         migrations.CreateModel(
@@ -528,7 +529,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='promise',
-            constraint=models.UniqueConstraint(fields=('pledge', 'promise_type'), name='promise_one_per_pledge_and_type', violation_error_message='This pledge already has a promise of this type.'),
+            constraint=models.UniqueConstraint(fields=('pledge', 'promise_type', 'position'), name='promise_position_once_per_pledge_and_type'),
+        ),
+        migrations.AddConstraint(
+            model_name='promise',
+            constraint=models.CheckConstraint(condition=models.Q(('position__gte', 1), ('position__lte', 5)), name='promise_position_in_bounds'),
         ),
         migrations.AddConstraint(
             model_name='promise',
@@ -540,7 +545,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='promise',
-            constraint=models.CheckConstraint(condition=models.Q(('months__contained_by', [8, 9, 10, 11, 12, 1, 2, 3, 4, 5])), name='promise_months_of_a_school_year'),
+            constraint=models.CheckConstraint(condition=models.Q(('months__contained_by', [8, 9, 10, 11, 12, 1, 2, 3, 4, 5, 6, 7])), name='promise_months_of_a_school_year'),
         ),
         migrations.AddConstraint(
             model_name='signature',

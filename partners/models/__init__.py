@@ -12,9 +12,18 @@ from partners.models.organizations import (
     listing_status_of,
     normalize_name,
 )
-from partners.models.pledges import MAX_QUANTITY, Pledge, PledgeRequest, PledgeYear, Promise, Signature
+from partners.models.pledges import (
+    MAX_PROMISES_PER_TYPE,
+    MAX_QUANTITY,
+    Pledge,
+    PledgeRequest,
+    PledgeYear,
+    Promise,
+    Signature,
+)
 
 __all__ = [
+    "MAX_PROMISES_PER_TYPE",
     "MAX_QUANTITY",
     "MONTHS",
     "Contact",

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from imagine.core.models import AuditEntry
 
-MONTHS = [8, 9, 10, 11, 12, 1, 2, 3, 4, 5]  # of a school year, in order
+MONTHS = [8, 9, 10, 11, 12, 1, 2, 3, 4, 5, 6, 7]  # from the first day of school to the summer after it
 ILLUSTRATED_CODES = {
     path.stem.removeprefix("kind-") for path in Path(settings.BASE_DIR, "static", "art").glob("kind-*.svg")
 }

@@ -19,6 +19,7 @@ from partners.models.checklist import MONTHS, Grade, PromiseType, School
 from partners.models.organizations import Contact, Organization
 
 MAX_QUANTITY = 100_000
+MAX_PROMISES_PER_TYPE = 5  # in one pledge
 
 
 class PledgeYearQuerySet(models.QuerySet):
@@ -189,12 +190,17 @@ class Pledge(PersonalLink):
 
 class Promise(models.Model):
     """What an organization promises of one promise type. Empty grades or months mean any; empty schools mean wherever
-    it is needed most."""
+    it is needed most.
+
+    A pledge can have several promises of a type, such as two tours at one school and three anywhere. `position` counts
+    them from 1.
+    """
 
     pledge = models.ForeignKey(Pledge, verbose_name=_("pledge"), on_delete=models.CASCADE, related_name="promises")
     promise_type = models.ForeignKey(
         PromiseType, verbose_name=_("promise type"), on_delete=models.PROTECT, related_name="promises"
     )
+    position = models.PositiveSmallIntegerField(_("position"), default=1, db_default=1, editable=False)
     quantity = models.PositiveIntegerField(
         _("quantity"), validators=[MinValueValidator(1), MaxValueValidator(MAX_QUANTITY)]
     )
@@ -208,12 +214,13 @@ class Promise(models.Model):
     class Meta:
         verbose_name = _("promise")
         verbose_name_plural = _("promises")
-        ordering = ["pledge_id", "promise_type__order", "promise_type_id"]
+        ordering = ["pledge_id", "promise_type__order", "promise_type_id", "position"]
         constraints = [
             models.UniqueConstraint(
-                fields=["pledge", "promise_type"],
-                name="promise_one_per_pledge_and_type",
-                violation_error_message=_("This pledge already has a promise of this type."),
+                fields=["pledge", "promise_type", "position"], name="promise_position_once_per_pledge_and_type"
+            ),
+            models.CheckConstraint(
+                condition=Q(position__gte=1, position__lte=MAX_PROMISES_PER_TYPE), name="promise_position_in_bounds"
             ),
             models.CheckConstraint(
                 condition=Q(quantity__gte=1, quantity__lte=MAX_QUANTITY), name="promise_quantity_in_bounds"

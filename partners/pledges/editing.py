@@ -273,8 +273,7 @@ def differences(state: PageState, data: PageData, checklist: Checklist) -> list[
     for pk, promise_type in checklist.promise_types.items():
         if current.get(pk) != sent.get(pk):
             descriptions = [
-                promises.promise_in_words(promise, checklist) if promise else "–"
-                for promise in (current.get(pk), sent.get(pk))
+                promises.promises_in_words(group, checklist) or "–" for group in (current.get(pk, ()), sent.get(pk, ()))
             ]
             found.append(Difference(promise_type.localized_name, *descriptions))
     return found
@@ -297,8 +296,8 @@ def pledge_facts(pledge: Pledge, promised: list[PromiseData], checklist: Checkli
     """Return the fields and promises for the change history, in English."""
     with translation.override("en"):
         descriptions = {
-            checklist.promise_types[promise.promise_type].name: promises.promise_in_words(promise, checklist)
-            for promise in promised
+            checklist.promise_types[promise_type].name: promises.promises_in_words(group, checklist)
+            for promise_type, group in by_type(promised).items()
         }
     return {name: getattr(pledge, name) for name in ("signed_by", "signed_role", "language")} | descriptions
 

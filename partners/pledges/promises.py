@@ -1,18 +1,20 @@
 """Promises as plain values: load, check, write and describe them."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, reduce
+from operator import or_
 from typing import NamedTuple
 
-from django.db.models import Prefetch
+from django.db.models import Prefetch, Q
 from django.utils import translation
 from django.utils.dates import MONTHS_3
 from django.utils.text import capfirst
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
-from partners.models import MAX_QUANTITY, MONTHS, Grade, Pledge, Promise, PromiseType, School
+from partners.models import MAX_PROMISES_PER_TYPE, MAX_QUANTITY, MONTHS, Grade, Pledge, Promise, PromiseType, School
 
 GRADES = Grade.values
 MAX_LENGTH_NOTE = Promise._meta.get_field("note").max_length or 0
@@ -41,9 +43,11 @@ class PromiseData:
 
 
 class Problem(NamedTuple):
-    """An error in a field of a promise, with a message for the person who filled it in."""
+    """An error in a field of a promise, with a message for the person who filled it in. `position` counts the promises
+    of a type from 1."""
 
     promise_type: int
+    position: int
     field: str
     message: str
 
@@ -62,8 +66,14 @@ class Checklist(NamedTuple):
         return cls({each.pk: each for each in promise_types}, {each.pk: each for each in schools})
 
 
-def by_type(promises: Iterable[PromiseData]) -> dict[int, PromiseData]:
-    return {promise.promise_type: promise for promise in promises}
+Group = tuple[PromiseData, ...]  # the promises of one type in a pledge, in their order
+
+
+def by_type(promises: Iterable[PromiseData]) -> dict[int, Group]:
+    groups: dict[int, Group] = {}
+    for promise in promises:
+        groups[promise.promise_type] = (*groups.get(promise.promise_type, ()), promise)
+    return groups
 
 
 # Read ------------------------------------------------------------------------------------------------------------
@@ -104,30 +114,30 @@ def find_problems(
     promises: list[PromiseData], checklist: Checklist, *, kept: Iterable[PromiseData] = ()
 ) -> list[Problem]:
     """Check promises before they are written. Saved promises, in `kept`, may keep retired promise types and schools."""
-    before, seen = by_type(kept), set[int]()
+    before, positions = by_type(kept), Counter[int]()
     problems = []
     for promise in promises:
+        positions[promise.promise_type] += 1
+        position, saved = positions[promise.promise_type], before.get(promise.promise_type, ())
         found = [
-            *promise_type_problems(promise, checklist, before.get(promise.promise_type), seen),
+            *promise_type_problems(promise, checklist, saved, position),
             *field_problems(promise),
-            *school_problems(promise, checklist, before.get(promise.promise_type)),
+            *school_problems(promise, checklist, saved),
         ]
-        problems += [Problem(promise.promise_type, field, message) for field, message in found]
-        seen.add(promise.promise_type)
+        problems += [Problem(promise.promise_type, position, field, message) for field, message in found]
     return problems
 
 
 Found = Iterator[tuple[str, str]]  # field, message
 
 
-def promise_type_problems(
-    promise: PromiseData, checklist: Checklist, before: PromiseData | None, seen: set[int]
-) -> Found:
+def promise_type_problems(promise: PromiseData, checklist: Checklist, saved: Group, position: int) -> Found:
     promise_type = checklist.promise_types.get(promise.promise_type)
-    if promise_type is None or (promise_type.is_retired and not before):
+    if promise_type is None or (promise_type.is_retired and not saved):
         yield "promise_type", _("This promise type is no longer offered.")
-    elif promise.promise_type in seen:
-        yield "promise_type", _("This promise type is listed twice.")
+    elif position > MAX_PROMISES_PER_TYPE:
+        message = _("You can make up to %(most)s promises of one type. Remove one.")
+        yield "promise_type", message % {"most": MAX_PROMISES_PER_TYPE}
 
 
 def field_problems(promise: PromiseData) -> Found:
@@ -142,8 +152,8 @@ def field_problems(promise: PromiseData) -> Found:
         yield "note", _("Shorten the note to %(most)s characters or fewer.") % {"most": MAX_LENGTH_NOTE}
 
 
-def school_problems(promise: PromiseData, checklist: Checklist, before: PromiseData | None) -> Found:
-    kept = before.schools if before else ()
+def school_problems(promise: PromiseData, checklist: Checklist, saved: Group) -> Found:
+    kept = {school for each in saved for school in each.schools}
     schools = [checklist.schools[pk] for pk in promise.schools if pk in checklist.schools]
     if len(schools) < len(promise.schools) or any(school.is_retired and school.pk not in kept for school in schools):
         yield "schools", _("Choose schools from the list.")
@@ -162,40 +172,50 @@ def school_problems(promise: PromiseData, checklist: Checklist, before: PromiseD
 
 
 def write_promises(pledge: Pledge, promises: list[PromiseData], before: list[PromiseData]) -> None:
-    """Replace the promises of a locked pledge. Update the row of a promise type that stays."""
-    current, previous = by_type(promises), by_type(before)
+    """Replace the promises of a locked pledge. Update the rows that stay."""
+    current, previous = by_position(promises), by_position(before)
     if removed := previous.keys() - current.keys():
-        pledge.promises.filter(promise_type__in=removed).delete()
-    changed = [promise for promise in promises if previous.get(promise.promise_type) != promise]
+        places = (Q(promise_type=promise_type, position=position) for promise_type, position in removed)
+        pledge.promises.filter(reduce(or_, places)).delete()
+    changed = {place: promise for place, promise in current.items() if previous.get(place) != promise}
     rows = Promise.objects.bulk_create(
         (
             Promise(
                 pledge=pledge,
-                promise_type_id=promise.promise_type,
+                promise_type_id=promise_type,
+                position=position,
                 quantity=promise.quantity,
                 grades=list(promise.grades),
                 months=list(promise.months),
                 note=promise.note,
             )
-            for promise in changed
+            for (promise_type, position), promise in changed.items()
         ),
         update_conflicts=True,
-        unique_fields=["pledge", "promise_type"],
+        unique_fields=["pledge", "promise_type", "position"],
         update_fields=["quantity", "grades", "months", "note"],
     )
-    write_schools(list(zip(rows, changed, strict=True)), previous)
+    before_changed = [schools_of(previous.get(place)) for place in changed]
+    write_schools(list(zip(rows, changed.values(), before_changed, strict=True)))
 
 
-def write_schools(pairs: list[tuple[Promise, PromiseData]], previous: dict[int, PromiseData]) -> None:
-    """Write the schools of the promises whose schools changed."""
+def by_position(promises: Iterable[PromiseData]) -> dict[tuple[int, int], PromiseData]:
+    """Return the promises by their type and position."""
+    return {
+        (promise_type, position): promise
+        for promise_type, group in by_type(promises).items()
+        for position, promise in enumerate(group, start=1)
+    }
+
+
+def write_schools(changed: list[tuple[Promise, PromiseData, tuple[int, ...]]]) -> None:
+    """Write the schools of these promises, given those from before, if they changed."""
     through = Promise.schools.through
-    moved = [
-        (row, promise) for row, promise in pairs if promise.schools != schools_of(previous.get(promise.promise_type))
-    ]
-    if outdated := [row.pk for row, promise in moved if schools_of(previous.get(promise.promise_type))]:
+    moved = [(row, promise.schools, before) for row, promise, before in changed if promise.schools != before]
+    if outdated := [row.pk for row, _schools, before in moved if before]:
         through.objects.filter(promise__in=outdated).delete()
     through.objects.bulk_create(
-        through(promise=row, school_id=school) for row, promise in moved for school in promise.schools
+        through(promise=row, school_id=school) for row, schools, _before in moved for school in schools
     )
 
 
@@ -233,6 +253,11 @@ def promise_in_words(promise: PromiseData, checklist: Checklist) -> str:
         promise.note,
     ]
     return "; ".join(part for part in parts if part)
+
+
+def promises_in_words(promises: Iterable[PromiseData], checklist: Checklist) -> str:
+    """Describe the promises of one type in one line, joined by a plus sign, or return "" if there are none."""
+    return " + ".join(promise_in_words(promise, checklist) for promise in promises)
 
 
 def signed_promise(promise: PromiseData, checklist: Checklist) -> dict:

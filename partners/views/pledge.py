@@ -1,5 +1,7 @@
 """The pages behind the personal link of a pledge."""
 
+import re
+
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -13,7 +15,7 @@ from imagine.core.rate_limit import limit_posts, too_many_requests
 from imagine.core.uploads import takes_files
 from imagine.core.views import personal_page
 from partners.forms.edit_conflicts import merge_edits
-from partners.forms.pledge_answers import PledgeAnswers
+from partners.forms.pledge_answers import PledgeAnswers, with_one_less, with_one_more
 from partners.models import Logo
 from partners.organizations import logos
 from partners.pledges import editing as pledge_editing
@@ -32,11 +34,24 @@ MAX_SIGNATURES_PER_HOUR = 20  # with the same link
 def pledge(request: HttpRequest, token: str) -> HttpResponse:
     """Show the pledge's page with profile, checklist and signature. A POST saves a draft or signs."""
     if request.method == "POST":
-        return write(request, token, PledgeAnswers(request.POST, request.FILES))
+        answers = PledgeAnswers(request.POST, request.FILES)
+        return change_promises(request, token, answers) or write(request, token, answers)
     state = page_state.load_page_state(token)
     if leads_elsewhere(state):
         return redirect(state.pledge)
     return show(request, state)
+
+
+def change_promises(request: HttpRequest, token: str, answers: PledgeAnswers) -> HttpResponse | None:
+    """Show the page with one promise of a type more or less, if such a button was clicked. Nothing is saved."""
+    button = re.fullmatch(r"([0-9]{1,9})-([0-9]{1,2})", request.POST.get("remove", ""))
+    if button:
+        answers = with_one_less(answers, int(button[1]), int(button[2]))
+    elif re.fullmatch("[0-9]{1,9}", request.POST.get("add", "")):
+        answers = with_one_more(answers, int(request.POST["add"]))
+    else:
+        return None
+    return show(request, page_state.load_page_state(token), answers)
 
 
 def leads_elsewhere(state: PageState) -> bool:

@@ -1,5 +1,7 @@
 """Build the template contexts of the pages behind a pledge's link."""
 
+from collections.abc import Iterable
+
 from django.db.models import Q
 from django.forms import Form
 from django.utils import timezone
@@ -10,24 +12,26 @@ from partners import formatting as partner_formatting
 from partners.forms import edit_conflicts
 from partners.forms.pledge import PledgeContactForm, ProfileForm, SignForm
 from partners.forms.pledge_answers import PledgeAnswers
-from partners.forms.promise import PromiseForm
+from partners.forms.promise import FIRST, PromiseCard, PromiseForm
 from partners.models import Logo, Pledge, PledgeYear, PromiseType, School
 from partners.pledges.page_state import PageState
-from partners.pledges.promises import localized_field, signed_amount
+from partners.pledges.promises import PromiseData, by_type, localized_field, signed_amount
 from partners.signals import PageLink, pledge_page_asked
 
 
 def pledge_page_context(state: PageState, answers: PledgeAnswers | None = None) -> dict:
     """Return the context of the page with the saved values or the submitted ones."""
-    kept = {promise.promise_type: promise for promise in state.promises}
+    kept = by_type(state.promises)
     promise_types = PromiseType.objects.filter(Q(is_retired=False) | Q(pk__in=kept))
     schools = list(School.objects.filter(Q(is_retired=False) | Q(pk__in=chosen_schools(state))))
-    cards = []
-    for promise_type in promise_types:
-        pk = promise_type.pk
-        card = answers.promise_form(pk) if answers else PromiseForm(pk, promise=kept.get(pk))
-        card.offer(promise_type, schools)
-        cards.append(card)
+    cards = [
+        PromiseCard(
+            promise_type,
+            answers.forms_of(promise_type.pk) if answers else saved_forms(promise_type.pk, kept.get(promise_type.pk)),
+            schools,
+        )
+        for promise_type in promise_types
+    ]
     page = {
         "state": state,
         "year": state.year,
@@ -43,17 +47,31 @@ def pledge_page_context(state: PageState, answers: PledgeAnswers | None = None) 
     return page | page_errors(page, answers)
 
 
+def saved_forms(promise_type_id: int, promises: Iterable[PromiseData] | None) -> list[PromiseForm]:
+    if not promises:
+        return [PromiseForm(promise_type_id)]
+    return [PromiseForm(promise_type_id, position, promise=promise) for position, promise in enumerate(promises, FIRST)]
+
+
 def page_forms(state: PageState, answers: PledgeAnswers | None) -> dict[str, Form | None]:
     profile = answers.profile if answers else ProfileForm(initial=state.profile)
     forms = {
         "profile": profile,
         "contact": contact_form(state, answers),
-        "signer": answers.signer if answers else SignForm(prefix="sign"),
+        "signer": answers.signer if answers else SignForm(prefix="sign", initial=initial_signature(state)),
     }
+    forms["signer"].signs_again = state.is_signed
     organization = state.organization
     profile.has_logo = organization is not None and Logo.objects.filter(organization=organization).exists()
     profile.choose_logo_again = bool(answers and answers.has_file and not profile.has_error("logo"))
     return forms
+
+
+def initial_signature(state: PageState) -> dict[str, str]:
+    """Return the name and role of whoever signed last, or else of the contact, who is the likeliest to sign."""
+    if state.is_signed:
+        return {"name": state.pledge.signed_by, "role": state.pledge.signed_role}
+    return {"name": state.contact["name"], "role": state.contact["role"]}
 
 
 def page_errors(page: dict, answers: PledgeAnswers | None) -> dict:
@@ -61,10 +79,11 @@ def page_errors(page: dict, answers: PledgeAnswers | None) -> dict:
     if answers is None:
         return {"errors": 0}
     forms = [form for form in (page["profile"], page["contact"], page["signer"]) if form]
-    offered = {card.promise_type_id for card in page["cards"]}
-    gone = [form for promise_type, form in answers.promise_forms.items() if promise_type not in offered]
+    promise_forms = [form for card in page["cards"] for form in card.forms]
+    offered = {card.promise_type.pk for card in page["cards"]}
+    gone = [form for pk, group in answers.promise_forms.items() if pk not in offered for form in group]
     problems = answers.problems + [message for form in gone for errors in form.errors.values() for message in errors]
-    count = sum(len(form.errors) for form in [*forms, *page["cards"]])
+    count = sum(len(form.errors) for form in [*forms, *promise_forms])
     return {"errors": count + len(problems), "forms": forms, "problems": problems}
 
 

@@ -22,7 +22,8 @@ from tests.factories import promise_data
 pytestmark = pytest.mark.browser
 
 BEGIN = "/imagine/promise/"
-SIGN, SAVE = "button[name=sign]", "button[name=save]"
+SIGN, SAVE = ".sticky-bar button[name=sign]", ".sticky-bar button[name=save]"
+MAX_STOPS = 119  # of the Tab key in a draft of all promise types, with schools, grades and months
 LONG = "Fundación Nuestra Señora de Guadalupe para la Educación, la Ciencia y las Artes del Valle de San Joaquín, Inc."
 MAX_BYTES = 45_000  # bytes of the first page view, compressed, without images and the font
 
@@ -48,12 +49,19 @@ def all_promises() -> tuple:
         promise_data(
             code,
             10**place % 99_999 + 1,
-            schools=some_schools[: place % 3],
+            schools=some_schools[: 1 + place % 3],
             months=(10, 3),
             note="Ask at the gate. " * place,
         )
         for place, code in enumerate(codes)
     )
+
+
+def open_profile(page: Page) -> None:
+    """Unfold the profile, and in it the website and the logo."""
+    for summary in ("#profile-h", "details details:has(#id_logo) > summary"):
+        if not page.locator("#id_logo").is_visible():
+            page.click(summary)
 
 
 def open_heading() -> str:
@@ -147,6 +155,19 @@ def signed() -> Place:
     return place_of(factories.signed_pledge(LONG), signed_heading)
 
 
+def several() -> Place:
+    """Two promises of a type, and one more that was asked for."""
+    pledge = factories.draft_pledge(promises=(promise_data("tours", 2, months=(10,)), promise_data("tours", 3)))
+
+    def prepare_page(page: Page) -> None:
+        page.goto(pledge.get_absolute_url())
+        with page.expect_navigation():
+            page.click(f"button[name=add][value='{PromiseType.objects.get(code='tours').pk}']")
+        expect(page.locator(f"#promise-{PromiseType.objects.get(code='tours').pk}-3-quantity")).to_be_focused()
+
+    return place_of(pledge, open_heading, open=prepare_page)
+
+
 def renewal() -> Place:
     pledge = factories.pledge_signed_last_year(promises=(promise_data("tours"), promise_data("mentors")))
     PromiseType.objects.filter(code="mentors").update(is_retired=True)
@@ -170,8 +191,9 @@ def errors() -> Place:
             page.check(name)
             page.fill(f"{name}-quantity", "lots")
             page.check(f"{name}-where_1")
+        open_profile(page)
         page.fill("#id_name", "")
-        page.locator("details:has(#id_website) summary").click()
+        page.click("#contact-h")
         page.fill("#id_website", "javascript:alert(1)")
         page.set_input_files("#id_logo", {"name": "logo.png", "mimeType": "image/png", "buffer": b"MZ" * 500})
         page.fill("#id_contact-name", "")
@@ -243,7 +265,7 @@ def known() -> Place:
 
 PLACES = [
     *(begin, begin_errors, begin_closed, sent),
-    *(first, draft_of_everything, schools_open, saved, signed, renewal, retired, errors, changed_by_other),
+    *(first, draft_of_everything, schools_open, saved, signed, several, renewal, retired, errors, changed_by_other),
     *(thanks, thanks_shown, closed, closed_draft, known),
 ]
 
@@ -266,6 +288,7 @@ def test_keyboard_reaches_every_control_in_order(visit, place, width, height):
     page.goto(place().path)
     expected_stops = page.evaluate(STOPS)
     assert walk(page) == expected_stops
+    assert len(expected_stops) <= MAX_STOPS, len(expected_stops)
 
 
 def test_error_summary_links_focus_their_fields(visit):
@@ -305,6 +328,7 @@ def test_enter_never_signs_a_draft(visit):
     page.goto(factories.draft_pledge().get_absolute_url())
     page.fill("#id_sign-name", "Alma Reyes")
     page.check("#id_sign-may")
+    open_profile(page)
     with page.expect_navigation():
         page.press("#id_name", "Enter")
     assert Pledge.objects.get().state == "draft"
@@ -314,12 +338,14 @@ def test_enter_never_signs_a_draft(visit):
 def test_logo_is_uploaded_shown_and_removed(visit, scripts):
     page = visit(scripts=scripts)
     page.goto(factories.draft_pledge().get_absolute_url())
-    page.locator("details:has(#id_logo) summary").click()
+    open_profile(page)
     page.set_input_files("#id_logo", {"name": "logo.png", "mimeType": "image/png", "buffer": factories.png(900, 300)})
     assert save_and_get_form(page).startswith("multipart/form-data")
+    open_profile(page)
     expect(page.locator("img.logo")).to_be_visible()
     expect(page.locator("img.logo")).to_have_js_property("naturalWidth", 600)
     assert save_and_get_form(page).startswith("application/x-www-form-urlencoded" if scripts else "multipart/form-data")
+    open_profile(page)
     page.check("#id_no_logo")
     save_and_get_form(page)
     expect(page.locator("img.logo")).to_have_count(0)
@@ -338,7 +364,7 @@ def test_oversized_logo_is_refused_and_other_answers_are_kept(visit, tmp_path, s
     file.write_bytes(b"\0" * size)
     page.goto(factories.draft_pledge().get_absolute_url())
     page.fill(f"#promise-{PromiseType.objects.get(code='tours').pk}-quantity", "41")
-    page.locator("details:has(#id_logo) summary").click()
+    open_profile(page)
     page.set_input_files("#id_logo", file)
     save_and_get_form(page)
     expect(page.locator(".error-summary")).to_contain_text("This file is larger than 5 MB.")

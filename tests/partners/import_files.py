@@ -86,7 +86,7 @@ INVALID = {
     "E-mail": ["alma@", "call her"],
     "Schools": ["Hogwarts"],
     "Grades": ["seniors"],
-    "Months": ["July"],
+    "Months": ["monsoon"],
     "Signed on": ["soon"],
     "Organization": ["", "=cmd|' /C calc'!A0"],
 }

@@ -59,9 +59,12 @@ def test_one_pledge_per_organization_and_year():
     assert Pledge.objects.count() == 2
 
 
-def test_one_promise_per_pledge_and_type():
+def test_promises_of_a_type_are_counted_from_one_to_five():
     first = promise(pledge())
-    violates("promise_one_per_pledge_and_type", promise, first.pledge)
+    violates("promise_position_once_per_pledge_and_type", promise, first.pledge)
+    assert promise(first.pledge, position=5).pk
+    for position in (0, 6):
+        violates("promise_position_in_bounds", promise, first.pledge, position=position)
 
 
 @pytest.mark.parametrize("quantity", [0, 100_001])
@@ -71,8 +74,8 @@ def test_quantity_in_bounds(quantity):
 
 def test_unknown_grades_and_months_are_refused():
     violates("promise_grades_known", promise, pledge(), grades=["13"])
-    violates("promise_months_of_a_school_year", promise, Pledge.objects.get(), months=[7])
-    assert promise(Pledge.objects.get(), grades=["TK-K", "9-12"], months=[8, 5]).pk
+    violates("promise_months_of_a_school_year", promise, Pledge.objects.get(), months=[13])
+    assert promise(Pledge.objects.get(), grades=["TK-K", "9-12"], months=[8, 7], position=2).pk
 
 
 def test_one_contact_per_email_and_organization_ignoring_case():

@@ -270,7 +270,7 @@ def test_emails_use_the_language_the_pledge_was_signed_in():
         ({"quantity": 0}, ("quantity", "Enter a whole number from 1 to 100,000.")),
         ({"quantity": 100_001}, ("quantity", "Enter a whole number from 1 to 100,000.")),
         ({"grades": ("13",)}, ("grades", "Choose grades from the list.")),
-        ({"months": (7,)}, ("months", "Choose months from the list.")),
+        ({"months": (13,)}, ("months", "Choose months from the list.")),
         ({"note": "x" * 501}, ("note", "Shorten the note to 500 characters or fewer.")),
     ],
 )
@@ -278,7 +278,7 @@ def test_invalid_promise_is_refused_with_an_error_on_its_field(fields, problem):
     token, wrong = factories.pledge_request().token, factories.promise_data("tours", **fields)
     with pytest.raises(InvalidPromises) as error:
         pledge_editing.save_draft(token, **factories.pledge_data(token, factories.promise_data("mentors", 1), wrong))
-    assert error.value.problems == [(wrong.promise_type, *problem)]
+    assert error.value.problems == [(wrong.promise_type, 1, *problem)]
     assert message_of(error) == problem[1]
     assert snapshots.organizations() == []
 
@@ -288,14 +288,14 @@ def test_all_invalid_promises_are_reported_together():
     wrong = [
         factories.promise_data("tours", 0),
         factories.promise_data("mentors", 0),
-        factories.promise_data("mentors", 1),
+        factories.promise_data("mentors", 100_001),
     ]
     with pytest.raises(InvalidPromises) as error:
         pledge_editing.save_draft(token, **factories.pledge_data(token, *wrong))
-    assert [(p.promise_type, p.field) for p in error.value.problems] == [
-        (wrong[0].promise_type, "quantity"),
-        (wrong[1].promise_type, "quantity"),
-        (wrong[2].promise_type, "promise_type"),
+    assert [(p.promise_type, p.position, p.field) for p in error.value.problems] == [
+        (wrong[0].promise_type, 1, "quantity"),
+        (wrong[1].promise_type, 1, "quantity"),
+        (wrong[2].promise_type, 2, "quantity"),
     ]
 
 
@@ -308,6 +308,7 @@ def test_school_that_does_not_teach_the_grades_is_refused_by_name():
     assert error.value.problems == [
         (
             wrong.promise_type,
+            1,
             "schools",
             "Edison High doesn’t have these grades. Choose a different school or different grades.",
         )

@@ -1,5 +1,7 @@
 """A pledge's page: opened, saved as a draft, signed and changed; closed, renewed and retired; access and errors."""
 
+import re
+
 import pytest
 from django.db import connection
 from django.test import Client
@@ -7,8 +9,10 @@ from django.test.utils import CaptureQueriesContext
 
 from imagine.core.links import new_token
 from imagine.core.models import RateLimitCount
+from partners import formatting as partner_formatting
 from partners.models import Pledge, PledgeRequest, PromiseType, School
 from partners.organizations import profiles
+from partners.pledges import page_state
 from partners.pledges import signup as pledge_signup
 from partners.pledges import years as pledge_years
 from tests import factories, snapshots, web_client
@@ -217,7 +221,7 @@ def test_changing_a_signed_pledge_requires_a_new_signature():
     assert "Your promises for 2027–28" in page
     assert "Save draft" not in page
     form_data = untouched(pledge.token)
-    assert (form_data["sign-name"], "sign-may" in form_data) == ("", False)  # asked for every time
+    assert (form_data["sign-name"], form_data["sign-role"], form_data["sign-may"]) == ("Alma Reyes", "Owner", "on")
     signed_pledge(submit(pledge.token, selected("tours", "8"), signature("Ben Ochoa")))
     assert snapshots.promised_amounts(pledge) == {"tours": 8}
     assert list(pledge.signatures.values_list("number", "signed_by")) == [(1, "Alma Reyes"), (2, "Ben Ochoa")]
@@ -244,6 +248,8 @@ def test_saving_a_signed_pledge_as_a_draft_is_refused():
 def test_signing_requires_a_name_an_authorization_and_a_promise(missing, error):
     token = factories.pledge_request().token
     parts = {name: value for name, value in (selected("tours", "6") | signature()).items() if name != missing}
+    if missing == "sign-name":
+        parts[missing] = ""  # the page fills in the contact's
     if missing == "tours":
         parts = signature()
     before = snapshots.tables(exclude=IGNORED_TABLES)
@@ -530,3 +536,60 @@ def test_form_errors_of_one_partner_are_not_shown_to_another():
     before = Client().get(pledge_url(token)).content.decode()
     assert "is-invalid" in submit(other, *invalid_fields[:2]).content.decode()
     assert "is-invalid" not in before + Client().get(pledge_url(token)).content.decode()
+
+
+# Where, when and in which order -----------------------------------------------------------------------------------
+
+
+def test_summer_months_can_be_promised():
+    token = factories.pledge_request().token
+    assert submit(token, selected("internships", "4", months=["6", "7"])).status_code == 302
+    [promise] = page_state.load_page_state(token).promises
+    assert promise.months == (6, 7)
+    assert partner_formatting.month_spans(promise.months) == "Jun–Jul"
+
+
+@pytest.mark.parametrize("where", ["", "elsewhere"])
+def test_unknown_place_is_an_error_that_keeps_the_chosen_schools(where):
+    school = factories.school()
+    pledge = factories.draft_pledge(promises=(factories.promise_data("tours", 6, schools=(school,)),))
+    response = submit(pledge.token, selected("tours", "6", where=where))
+    assert response.status_code == 422
+    assert "Choose where: at specific schools, or wherever it is needed most." in web_client.page_text(response)
+    assert list(pledge.promises.get().schools.all()) == [school]
+
+
+def test_saved_draft_keeps_its_lists_closed_and_says_how_much_is_chosen():
+    schools = (factories.school(), factories.school("Edison High"))
+    promised = factories.promise_data("tours", 6, schools=schools, grades=("9-12",), months=(10, 11))
+    pledge = factories.draft_pledge(promises=(promised,))
+    html = web_client.page_html(Client().get(pledge_url(pledge.token)))
+    card = html.partition(f'id="promise-{promised.promise_type}-h"')[2].partition("</li>")[0]
+    assert re.findall(r"<details[^>]*\bopen\b", card) == []
+    text_of_card = " ".join(re.sub(r"<[^>]+>", " ", card).split())
+    assert "High school (9–12) 2 chosen" in text_of_card
+    assert "Grades and months grades 9–12, Oct–Nov" in text_of_card
+
+
+def test_errors_are_listed_in_the_order_of_the_fields():
+    name = f"promise-{factories.promise_data('tours').promise_type}"
+    wrong = selected("tours", "many", where="somewhere", note="x" * 501)
+    response = submit(factories.pledge_request().token, wrong, signature(""), **{"name": "", "contact-name": ""})
+    links = re.findall(r'<li>\s*<a href="#([^"]+)">', response.content.decode())
+    assert links == [
+        *(f"{name}-quantity", f"{name}-where_0", f"{name}-note"),
+        *("id_name", "id_contact-name", "id_sign-name"),
+    ]
+
+
+def test_profile_and_contact_are_folded_after_the_promises_and_filled_in():
+    token = factories.pledge_request().token
+    html = Client().get(pledge_url(token)).content.decode()
+    assert html.index('id="promises"') < html.index('id="profile-h"') < html.index('id="sign-h"')
+    assert "Your organization Port Gate Logistics" in text(token)
+    form = untouched(token)
+    assert (form["name"], form["contact-name"], form["sign-name"]) == (
+        "Port Gate Logistics",
+        "Alma Reyes",
+        "Alma Reyes",
+    )
