@@ -198,10 +198,9 @@ class RsvpForm(forms.Form):
         )
         return {field: self.cleaned_data[field] for field in fields if field in self.fields}
 
-    def differs_from(self, rsvp: Rsvp) -> bool:
-        """Whether something else was typed than what an RSVP has."""
-        typed = self.values() | {"email": rsvp.email, "party_size": self.cleaned_data["size"]}
-        return any(getattr(rsvp, field) != value for field, value in typed.items())
+    def details(self) -> dict[str, str | bool]:
+        """Return what was typed about the party besides name, address, and guests."""
+        return {name: value for name, value in self.values().items() if name not in {"name", "email"}}
 
     def guests(self) -> list[Guest]:
         """Return the unsaved guests, the contact first. Those without a name keep their place, unless the others need

@@ -1,11 +1,16 @@
 """What guests change about their party besides seats. The rules about seats are in seats.py."""
 
-from summit.models import Rsvp
+from collections.abc import Sequence
+
+from django.db import transaction
+
+from summit import seats
+from summit.models import Guest, Rsvp
 from summit.seats import check_editable, promotes_waitlist
 
 
 @promotes_waitlist
-def update_details(rsvp: Rsvp, **fields: str) -> None:
+def update_details(rsvp: Rsvp, **fields: str | bool | None) -> None:
     """Write phone, organization, note, and what anyone in the party needs. The name of another organization has to be
     matched again. Raise RsvpClosed if the event is over."""
     check_editable(rsvp.event)
@@ -14,3 +19,25 @@ def update_details(rsvp: Rsvp, **fields: str) -> None:
     for field, value in fields.items():
         setattr(rsvp, field, value)
     rsvp.save(update_fields=list(fields))
+
+
+@transaction.atomic
+def add_answers(rsvp: Rsvp, *, size: int, guests: Sequence[Guest], details: dict[str, str | bool]) -> bool:
+    """Write what the browser of an RSVP sent again, and return whether anything changed. What was typed replaces what
+    was there, an empty answer erases nothing, and the party doesn't shrink. Raise RsvpClosed or PartyOutOfBounds."""
+    rsvp = seats.lock_rsvp(rsvp)
+    before = seats.logged_facts(rsvp)
+    details = {name: value for name, value in details.items() if value and value != getattr(rsvp, name)}
+    if details.pop("accepts_partial", False):
+        rsvp = seats.set_accepts_partial(rsvp, True)
+    if details:
+        rsvp = update_details(rsvp, **details)
+    if size > rsvp.party_size:
+        rsvp = seats.change_party_size(rsvp, size=size)
+    party = {guest.position: guest.pk for guest in rsvp.guests.all()}
+    typed = {party[place]: typed_values(guest) for place, guest in enumerate(guests, start=1) if place in party}
+    return seats.logged_facts(seats.update_guests(rsvp, typed)) != before
+
+
+def typed_values(guest: Guest) -> dict[str, str]:
+    return {field: value for field in seats.GUEST_FIELDS if (value := getattr(guest, field))}

@@ -101,6 +101,6 @@ class ReinstateForm(forms.Form):
 
     helper = form_helper(Chips("size"))
 
-    def __init__(self, max_party_size: int, size: int):
-        super().__init__(initial={"size": min(size, max_party_size)}, use_required_attribute=False)
+    def __init__(self, max_party_size: int, size: int, data=None):
+        super().__init__(data, initial={"size": min(size, max_party_size)}, use_required_attribute=False)
         self.fields["size"].choices = [(number, number) for number in range(1, max_party_size + 1)]

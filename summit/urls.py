@@ -20,6 +20,7 @@ urlpatterns = [
     path("rsvp/found/", public_views.found_rsvp, name="found_rsvp"),
     path("rsvp/<token:token>/", rsvp_views.rsvp, name="rsvp"),
     path("rsvp/<token:token>/party/", rsvp_views.change_party, name="change_party"),
+    path("rsvp/<token:token>/remove/<int:guest>/", rsvp_views.ask_to_remove_guest, name="remove_guest"),
     path("rsvp/<token:token>/cancel/", rsvp_views.cancel_rsvp, name="cancel_rsvp"),
     path("rsvp/<token:token>/return/", rsvp_views.reinstate_rsvp, name="reinstate_rsvp"),
     path("rsvp/<token:token>/promise/", rsvp_views.promise_from_rsvp, name="promise_from_rsvp"),

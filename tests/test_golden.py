@@ -136,7 +136,8 @@ def public_pages(rows: dict[str, object]) -> dict[str, str]:
     pages = {}
     for path, _name in public():
         row = rows.get(path.split("/")[2] if path != "/" else "")
-        values = {name: getattr(row, name) for name in ("token", "slug") if hasattr(row, name)} | {"topic": "reminders"}
+        values: dict[str, object] = {"topic": "reminders", "guest": 0}
+        values |= {name: getattr(row, name) for name in ("token", "slug") if hasattr(row, name)}
         pages[path] = PARAMETER.sub(lambda parameter, values=values: str(values[parameter[1]]), path)
     return pages
 

@@ -61,6 +61,15 @@ TRUE_BECAUSE: dict[str, list[str]] = {
         "You’ll give up your %(held)s seats.",
         "Hi %(name)s, we canceled your RSVP, and your seats are open to other guests now.",
     ],
+    "summit.seats.remove_guest": [
+        "You’ll give up one seat, and someone on the waitlist may get it right away.",
+    ],
+    "summit.party_details.add_answers": [
+        "You’d already RSVP’d with this email, so we added what you just sent.",
+    ],
+    "imagine.core.unsaved_answers.send_again": [
+        "We still have what you sent.",
+    ],
     "summit.seats.reinstate": [
         "If seats are available, they’re yours right away.",
         "If enough seats are available, you’ll get them right away.",

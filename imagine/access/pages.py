@@ -49,6 +49,7 @@ PAGES: dict[str, Access] = {
     "found_rsvp": Access(EVERYONE, NOBODY),
     "rsvp": Access(EVERYONE, NOBODY),
     "change_party": Access(EVERYONE, EVERYONE),
+    "remove_guest": Access(EVERYONE, NOBODY),
     "cancel_rsvp": Access(EVERYONE, EVERYONE),
     "reinstate_rsvp": Access(EVERYONE, EVERYONE),
     "promise_from_rsvp": Access(EVERYONE, EVERYONE),

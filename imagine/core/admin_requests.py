@@ -1,4 +1,5 @@
-"""Query strings that Django's admin answers with 500: only someone who edits the URL sends them, so they get 400."""
+"""Query strings that Django's admin answers with 500: only someone who edits the URL sends them, so they get 400. And
+forms that are sent after the sign-in expired."""
 
 from collections.abc import Callable
 
@@ -7,6 +8,8 @@ from django.contrib.admin.options import TO_FIELD_VAR
 from django.db import DataError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+
+from imagine.core.unsaved_answers import send_again
 
 
 class AdminRequestsMiddleware:
@@ -19,6 +22,16 @@ class AdminRequestsMiddleware:
         if is_unreadable(request):
             return render(request, "400.html", status=400)
         return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, view, args, kwargs) -> HttpResponse | None:
+        """Give back what was typed in a form of the admin by someone whose sign-in has expired. After signing in in
+        another tab, it can be sent again."""
+        is_form = request.method == "POST" and request.resolver_match.app_name == "admin"
+        had_session = settings.SESSION_COOKIE_NAME in request.COOKIES
+        is_sign_in = request.resolver_match.url_name in {"login", "logout"}
+        if is_form and had_session and not is_sign_in and not request.user.is_authenticated:
+            return send_again(request, "403_signed_out.html")
+        return None
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """A filter such as ?name__regex=( is wrong for PostgreSQL alone."""

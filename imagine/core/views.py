@@ -15,6 +15,7 @@ from django.views.decorators.http import require_safe
 from psycopg2.errorcodes import DEADLOCK_DETECTED, LOCK_NOT_AVAILABLE, QUERY_CANCELED
 
 from imagine.core.links import LinkNotFound
+from imagine.core.unsaved_answers import is_ours, send_again, show_refused_form
 
 
 @require_safe
@@ -49,7 +50,8 @@ def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    return render(request, "403_csrf.html", status=403)
+    """Give back the form as it was filled in, with a fresh token; or else what can be sent again."""
+    return show_refused_form(request, reason) or send_again(request, "403_csrf.html", is_ours=is_ours(reason))
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:

@@ -9,6 +9,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from imagine.core.rate_limit import limit_posts
+from imagine.core.unsaved_answers import keeps_answers, unsaved_form
 from imagine.core.views import personal_page
 from imagine.mail import preferences
 from imagine.mail.forms import EmailPreferencesForm
@@ -44,6 +45,7 @@ UNSUBSCRIBE_TEXTS = {
 }
 
 
+@keeps_answers
 @page_or_post
 @limit_posts("email_preferences", most=300, minutes=10)
 @personal_page
@@ -51,7 +53,9 @@ def email_preferences(request: HttpRequest, token: str) -> HttpResponse:
     preference = get_object_or_404(EmailPreference, token=token)
     language = preferences.language_of(preference.email)
     if request.method != "POST":
-        return render_preferences(request, preference, EmailPreferencesForm(preference, language))
+        return render_preferences(
+            request, preference, unsaved_form(request, EmailPreferencesForm, preference, language)
+        )
     form = EmailPreferencesForm(preference, language, request.POST)
     if not form.is_valid():
         return render_preferences(request, preference, form, status=422)

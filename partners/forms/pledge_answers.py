@@ -10,6 +10,7 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 
 from imagine.core.errors import RuleViolation
+from imagine.core.unsaved_answers import leave_unchecked
 from partners.forms.pledge import PledgeContactForm, ProfileForm, SignForm
 from partners.forms.promise import PromiseForm, read_answers, submitted_positions, write_answers
 from partners.models import MAX_PROMISES_PER_TYPE, Pledge
@@ -35,6 +36,13 @@ class PledgeAnswers:
         submitted = {promise_type: submitted_forms(promise_type, data) for promise_type in sorted(ticked)}
         self.promise_forms = {promise_type: forms for promise_type, forms in submitted.items() if forms[0].is_ticked}
         self.problems: list[str] = []  # those that belong to no field
+
+    def unchecked(self) -> "PledgeAnswers":
+        """Leave the forms as they were typed, without errors, because nothing is saved."""
+        for form in [self.profile, self.contact, self.signer, *self.promise_forms.values()]:
+            if form:
+                leave_unchecked(form)
+        return self
 
     def is_valid(self) -> bool:
         """Return whether the syntax of all forms is valid. The rules check the rest."""

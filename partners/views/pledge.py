@@ -12,6 +12,7 @@ from django.views.decorators.http import require_safe
 from imagine.core import rate_limit
 from imagine.core.errors import RuleViolation
 from imagine.core.rate_limit import limit_posts, too_many_requests
+from imagine.core.unsaved_answers import keeps_answers, say_unsaved, unsaved_answers
 from imagine.core.uploads import takes_files
 from imagine.core.views import personal_page
 from partners.forms.edit_conflicts import merge_edits
@@ -27,6 +28,7 @@ from partners.views.signup import page_or_post
 MAX_SIGNATURES_PER_HOUR = 20  # with the same link
 
 
+@keeps_answers
 @takes_files(max_size=logos.MAX_FILE_SIZE)
 @page_or_post
 @limit_posts("pledge", most=1200, minutes=10)  # 300 people in a school, who save it three times and sign
@@ -39,7 +41,11 @@ def pledge(request: HttpRequest, token: str) -> HttpResponse:
     state = page_state.load_page_state(token)
     if leads_elsewhere(state):
         return redirect(state.pledge)
-    return show(request, state)
+    typed = unsaved_answers(request)
+    if typed is None:
+        return show(request, state)
+    say_unsaved(request)
+    return show(request, state, PledgeAnswers(typed, request.FILES).unchecked())
 
 
 def change_promises(request: HttpRequest, token: str, answers: PledgeAnswers) -> HttpResponse | None:

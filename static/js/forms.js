@@ -13,6 +13,12 @@ addEventListener("pageshow", () => {
   for (const form of document.forms) delete form.dataset.sentAt;
 });
 
+// The language button sends the form that was typed in last.
+document.addEventListener("input", ({target: {form}}) => {
+  const button = document.querySelector("[name=switch_language]");
+  if (button && ["answers", "decline-form"].includes(form?.id)) button.setAttribute("form", form.id);
+});
+
 // Guests beyond the chosen number are hidden. What was typed there is left out.
 document.addEventListener("submit", ({target: form}) => {
   for (const row of form.querySelectorAll(".guest-row")) row.disabled = row.offsetParent === null;

@@ -59,6 +59,13 @@ class RsvpQuerySet(models.QuerySet):
         """Waitlisted RSVPs, longest wait first."""
         return self.filter(waitlisted_seats__gt=0).order_by("waitlisted_since", "pk")
 
+    def ahead_of(self, rsvp: "Rsvp"):
+        """Waitlisted RSVPs of a waitlisted one's event that have waited longer."""
+        earlier = Q(waitlisted_since__lt=rsvp.waitlisted_since) | Q(
+            waitlisted_since=rsvp.waitlisted_since, pk__lt=rsvp.pk
+        )
+        return self.waitlist().filter(earlier, event=rsvp.event_id)
+
 
 class Rsvp(FormLink):
     """One party's answer to one event. Only seats.py writes seats."""

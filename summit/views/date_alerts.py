@@ -10,6 +10,7 @@ from django.views.decorators.http import require_safe
 
 from imagine.core import links
 from imagine.core.rate_limit import limit_posts
+from imagine.core.unsaved_answers import keeps_answers, unsaved_form
 from imagine.core.views import personal_page
 from summit import date_alerts
 from summit.forms import DateAlertForm
@@ -19,14 +20,15 @@ from summit.views.public import page_or_post
 ONE_CLICK_FIELD = "List-Unsubscribe"  # posted by email programs (RFC 8058)
 
 
+@keeps_answers
 @page_or_post
 @limit_posts("date_alert", most=300, minutes=10)
 def begin_date_alert(request: HttpRequest) -> HttpResponse:
     """Store an address. The response is the same, and as fast, whether it is known or not."""
     if Event.objects.public().coming_summit():  # it has a date
         return redirect("landing")
-    form = DateAlertForm(request.POST) if request.method == "POST" else DateAlertForm()
-    if form.is_bound and form.is_valid():
+    form = DateAlertForm(request.POST) if request.method == "POST" else unsaved_form(request, DateAlertForm)
+    if request.method == "POST" and form.is_valid():
         date_alerts.request_alert(form.cleaned_data["email"], get_language() or "en")
         return redirect("date_alert_sent")
     return render(request, "summit/date_alert_form.html", {"form": form}, status=422 if form.errors else 200)

@@ -11,13 +11,14 @@ from django.views.decorators.http import require_safe
 
 from imagine.core import links, rate_limit
 from imagine.core.rate_limit import limit_posts, too_many_requests
+from imagine.core.unsaved_answers import keeps_answers, unsaved_answers, unsaved_form
 from imagine.core.views import personal_page
 from summit import seats
 from summit.forms import DeclineForm, InvitationForm
 from summit.invitations import responses
 from summit.models import Event, Invitation, Rsvp
-from summit.views.public import page_or_post, respond_to_duplicate
-from summit.views.rsvp import MAX_EMAILS_PER_HOUR, email_status
+from summit.views.public import MAX_EMAILS_PER_HOUR, page_or_post, respond_to_duplicate
+from summit.views.rsvp import cancel_context, email_status
 
 Answer = Invitation.Answer
 
@@ -103,15 +104,21 @@ def party_context(rsvp: Rsvp) -> dict:
         "guests": guests,
         "unnamed": sum(not guest.name for guest in guests),
         "can_change": rsvp.event.is_editable,
+        "parties_ahead": Rsvp.objects.ahead_of(rsvp).count() if rsvp.waitlisted_seats else None,
         "mail_state": email_status(rsvp),
     }
 
 
+@keeps_answers
 @page_or_post
 @limit_posts("accept_invitation", most=600, minutes=10)
 @invitation_by_link
 def invitation_accept(request: HttpRequest, invitation: Invitation) -> HttpResponse:
     """Reserve seats or a place on the waitlist; a party that had canceled is reinstated."""
+    if unsaved_answers(request) is not None:
+        return render_invitation(
+            request, invitation, form=unsaved_form(request, InvitationForm, invitation, invitation.rsvp)
+        )
     if request.method != "POST" or invitation.answer == Answer.ACCEPTED:
         return redirect(invitation)
     form = InvitationForm(invitation, invitation.rsvp, request.POST)
@@ -133,16 +140,22 @@ def invitation_accept(request: HttpRequest, invitation: Invitation) -> HttpRespo
     return redirect(invitation)
 
 
+@keeps_answers
 @page_or_post
 @limit_posts("decline_invitation", most=600, minutes=10)
 @invitation_by_link
 def invitation_decline(request: HttpRequest, invitation: Invitation) -> HttpResponse:
-    """Decline, with a message or without; seats are given back."""
+    """Decline, with a message or without. Ask first if that gives back seats."""
+    if unsaved_answers(request) is not None:
+        return render_invitation(request, invitation, decline=unsaved_form(request, DeclineForm))
     if request.method != "POST":
         return redirect(invitation)
     form = DeclineForm(request.POST)
     if not form.is_valid():
         return render_invitation(request, invitation, decline=form, status=422)
+    if invitation.answer == Answer.ACCEPTED and "sure" not in request.POST and invitation.event.is_editable:
+        page = cancel_context(invitation.rsvp) | {"invitation": invitation, "form": form}
+        return render(request, "summit/cancel.html", page)
     wait_for_invitation_email(invitation)  # counts it; declining is never refused
     try:
         responses.decline_invitation(invitation, form.cleaned_data["decline_message"])

@@ -13,9 +13,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
-from imagine.core import links, rate_limit
+from imagine.core import links
 from imagine.core.errors import RuleViolation
 from imagine.core.rate_limit import limit_posts, too_many_requests
+from imagine.core.unsaved_answers import keeps_answers, unsaved_answers, unsaved_form
 from imagine.core.views import personal_page
 from imagine.mail.models import Message
 from partners.models import PledgeRequest, PledgeYear
@@ -25,9 +26,7 @@ from summit import party_details, rsvp_links, seats
 from summit.calendar import entries as calendar_entries
 from summit.models import Rsvp
 from summit.party_forms import DetailsForm, GuestForm, ReinstateForm
-from summit.views.public import calendar_file, page_or_post
-
-MAX_EMAILS_PER_HOUR = 20  # about one RSVP
+from summit.views.public import calendar_file, page_or_post, wait_for_rsvp_email
 
 
 def rsvp_by_link(view: Callable) -> Callable:
@@ -35,11 +34,11 @@ def rsvp_by_link(view: Callable) -> Callable:
 
     @personal_page
     @wraps(view)
-    def wrapper(request: HttpRequest, token: str) -> HttpResponse:
+    def wrapper(request: HttpRequest, token: str, **where: int) -> HttpResponse:
         rsvp = links.find_by_link(Rsvp.objects.select_related("event"), token)
         if request.method == "POST":
             links.record_use(rsvp)
-        return view(request, rsvp)
+        return view(request, rsvp, **where)
 
     return wrapper
 
@@ -48,7 +47,13 @@ def rsvp_by_link(view: Callable) -> Callable:
 @rsvp_by_link
 def rsvp(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
     """Show the RSVP, its party, and what can be done."""
-    return show_rsvp(request, rsvp, [GuestForm(guest) for guest in rsvp.guests.all()], DetailsForm(rsvp))
+    return show_party(request, rsvp)
+
+
+def show_party(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
+    """Show the RSVP as it is, or with what was typed and isn't saved."""
+    guests = [unsaved_form(request, GuestForm, guest) for guest in rsvp.guests.all()]
+    return show_rsvp(request, rsvp, guests, unsaved_form(request, DetailsForm, rsvp))
 
 
 def show_rsvp(
@@ -66,9 +71,12 @@ def show_rsvp(
         "can_change": can_change,
         "can_grow": can_change and event.accepts_rsvps and rsvp.party_size < event.max_party_size,
         "size_with_one_more": rsvp.party_size + 1,
+        "parties_ahead": Rsvp.objects.ahead_of(rsvp).count() if rsvp.waitlisted_seats else None,
         "claimable_seats": seats.claimable_seats(rsvp) if can_change else 0,
         "mail_state": email_status(rsvp),
-        "reinstate_form": ReinstateForm(event.max_party_size, len(guests)) if can_reinstate else None,
+        "reinstate_form": (
+            unsaved_form(request, ReinstateForm, event.max_party_size, len(guests)) if can_reinstate else None
+        ),
         "errors": sum(len(form.errors) for form in [*guests, details]),
         "pledge_year": PledgeYear.objects.current(),
     }
@@ -85,32 +93,58 @@ def email_status(rsvp: Rsvp) -> str:
     return "sent" if state == Message.State.SENT else "rejected" if state in Message.UNDELIVERED else "on_its_way"
 
 
+@keeps_answers
 @page_or_post
 @limit_posts("change_party", most=600, minutes=10)
 @rsvp_by_link
 def change_party(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
     """Save names and needs. The other buttons also change how many seats are held or waited for."""
     if request.method != "POST":
-        return redirect(rsvp)  # a phone that reloads a dropped tab sends GET
+        return show_or_redirect(request, rsvp)
     guests = [GuestForm(guest, request.POST) for guest in rsvp.guests.all()]
     details = DetailsForm(rsvp, request.POST)
     submitted = [form for form in guests if form.is_bound]
     if not all(form.is_valid() for form in [*submitted, details] if form.is_bound):
         return show_rsvp(request, rsvp, guests, details, status=422)
     pressed = next((name for name in BUTTONS if name in request.POST), None)
-    if pressed and (seconds := wait_for_rsvp_email(rsvp)):
+    asks_first = pressed == "remove" and "sure" not in request.POST and others_may_get_seat(rsvp)
+    if pressed and not asks_first and (seconds := wait_for_rsvp_email(rsvp)):
         return too_many_requests(request, seconds)
     try:
         with transaction.atomic():
             seats.update_guests(rsvp, {form.guest.pk: form.typed() for form in submitted})
             if details.is_bound:
                 party_details.update_details(rsvp, **details.typed())
+            if asks_first:
+                return redirect("remove_guest", rsvp.link_token, parse_number(request.POST["remove"]))
             message = BUTTONS[pressed](rsvp, request.POST[pressed]) if pressed else _("Changes saved.")
     except RuleViolation as error:
         messages.error(request, str(error))
     else:
         messages.success(request, message)
     return redirect(rsvp)
+
+
+def others_may_get_seat(rsvp: Rsvp) -> bool:
+    """Return whether a seat that this party gives up may go to the waitlist at once."""
+    event = rsvp.event
+    frees_seat = rsvp.held_seats and not rsvp.waitlisted_seats and event.waitlist_is_open
+    return bool(frees_seat) and event.rsvps.waitlist().exclude(pk=rsvp.pk).exists()
+
+
+@require_safe
+@rsvp_by_link
+def ask_to_remove_guest(request: HttpRequest, rsvp: Rsvp, guest: int) -> HttpResponse:
+    """Ask before a guest is removed whose seat someone on the waitlist may get."""
+    leaving = rsvp.guests.filter(pk=guest, position__gt=1).first()
+    if leaving is None or rsvp.canceled_at or not rsvp.event.is_editable:
+        return redirect(rsvp)
+    return render(request, "summit/remove_guest.html", {"rsvp": rsvp, "event": rsvp.event, "guest": leaving})
+
+
+def show_or_redirect(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
+    """Show what came back unsaved. A phone that reloads a dropped tab sends GET."""
+    return redirect(rsvp) if unsaved_answers(request) is None else show_party(request, rsvp)
 
 
 def handle_grow(rsvp: Rsvp, size: str) -> str:
@@ -155,10 +189,10 @@ def parse_number(text: str) -> int:
     return int(text)
 
 
-def wait_for_rsvp_email(rsvp: Rsvp) -> int:
-    """Count the email that a change of seats causes, or return how many seconds to wait. The address may be a
-    stranger's, so views allow no more than a person needs."""
-    return rate_limit.wait_for_try(f"rsvp_emails:{rsvp.pk}", most=MAX_EMAILS_PER_HOUR, minutes=60)
+def cancel_context(rsvp: Rsvp) -> dict:
+    event = rsvp.event
+    others_wait = rsvp.held_seats and event.waitlist_is_open and event.rsvps.waitlist().exclude(pk=rsvp.pk).exists()
+    return {"rsvp": rsvp, "event": event, "others_wait": others_wait}
 
 
 @page_or_post
@@ -169,9 +203,7 @@ def cancel_rsvp(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
     if request.method != "POST":
         if rsvp.canceled_at or not rsvp.event.is_editable:
             return redirect(rsvp)
-        event = rsvp.event
-        others_wait = rsvp.held_seats and event.waitlist_is_open and event.rsvps.waitlist().exclude(pk=rsvp.pk).exists()
-        return render(request, "summit/cancel.html", {"rsvp": rsvp, "event": event, "others_wait": others_wait})
+        return render(request, "summit/cancel.html", cancel_context(rsvp))
     wait_for_rsvp_email(rsvp)  # counts it; canceling is never refused
     try:
         seats.cancel(rsvp)
@@ -180,13 +212,14 @@ def cancel_rsvp(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
     return redirect(rsvp)
 
 
+@keeps_answers
 @page_or_post
 @limit_posts("reinstate_rsvp", most=300, minutes=10)
 @rsvp_by_link
 def reinstate_rsvp(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
     """Reinstate a canceled party at the end of the waitlist."""
     if request.method != "POST":
-        return redirect(rsvp)
+        return show_or_redirect(request, rsvp)
     size = parse_number(request.POST.get("size", ""))
     if seconds := wait_for_rsvp_email(rsvp):
         return too_many_requests(request, seconds)

@@ -354,12 +354,14 @@ def error_403() -> Place:
 
 
 def error_403_csrf() -> Place:
+    url = reverse("cancel_rsvp", args=[factories.rsvp(factories.event()).token])
+
     def go(page: Page) -> None:
-        page.goto(FIND)
+        page.goto(url)
         page.context.clear_cookies()
         page.click(SEND)
 
-    return Place(FIND, lambda: _("Please send that again"), go, 403)
+    return Place(url, lambda: _("Please send that again"), go, 403)
 
 
 def error_404() -> Place:

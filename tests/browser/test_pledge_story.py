@@ -73,7 +73,7 @@ def test_pledge_is_drafted_signed_changed_and_renewed(partner, visit, width):
 def start_pledge(alma: Partner) -> str:
     alma.page.goto("/imagine/")
     if alma.language == "es":
-        alma.send("button[name=language][value=es]")
+        alma.send(".language-switch button[value=es]")
     alma.send("nav a[href$='/promise/']")
     alma.expect_heading("Make a promise")
     alma.fill("#id_organization", factories.ORGANIZATION)
@@ -158,7 +158,7 @@ def test_pledge_is_started_from_an_rsvp_and_signed(partner, language):
     partner.email_count = 1
     partner.page.goto(rsvp.get_absolute_url())
     if language == "es":
-        partner.send("button[name=language][value=es]")
+        partner.send(".language-switch button[value=es]")
     partner.send(".divided-section button")
     partner.expect_heading("What will you promise for %(year)s?", year="2027–28")
     expect(partner.page.locator("#id_name")).to_have_value("Delta Growers")

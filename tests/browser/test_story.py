@@ -79,7 +79,7 @@ class Guest(Visitor):
     def open_landing_page(self) -> None:
         self.page.goto("/imagine/")
         if self.language == "es":
-            self.send("button[name=language][value=es]")
+            self.send(".language-switch button[value=es]")
         heading = self.page.locator("h1")
         with translation.override(self.language):
             expect(heading).to_contain_text(Event.objects.next_of(Event.Kind.SUMMIT).localized_title)

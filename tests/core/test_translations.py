@@ -387,7 +387,7 @@ def test_editable_templates_are_spanish(code):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("status", [400, 403, "403_csrf", 404, 413, 415, 429, 500, 503])
+@pytest.mark.parametrize("status", [400, 403, "403_csrf", "403_signed_out", 404, 413, 415, 429, 500, 503])
 def test_error_page_is_spanish(status):
     with translation.override("es"):
         page = render_to_string(f"{status}.html", {"minutes": 10})

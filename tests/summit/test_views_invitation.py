@@ -50,7 +50,8 @@ def accept(client, invitation: Invitation, **fields):
 
 
 def decline(client, invitation: Invitation, decline_message: str = ""):
-    return post(client, "decline", invitation, decline_message=decline_message)
+    """Decline, and answer the question whether to cancel the RSVP."""
+    return post(client, "decline", invitation, decline_message=decline_message, sure="1")
 
 
 def page(client, invitation: Invitation) -> str:
@@ -285,6 +286,18 @@ def test_declining_ten_times_with_a_message_is_saved_once(client, invited):
     assert snapshots.changes(invited) == [
         {"answer": ["open", "declined"], "decline_message": ["…", "…"]},
     ]
+
+
+def test_canceling_an_accepted_invitation_asks_first_and_keeps_the_message(client, invited):
+    accept(client, invited, size="2")
+    question = post(client, "decline", invited, decline_message="Harvest")
+    assert (question.status_code, stored_answer(invited)) == (200, "accepted")
+    text = web_client.page_text(question)
+    assert "Cancel your RSVP?" in text
+    assert "You’ll give up your 2 seats." in text
+    post(client, "decline", invited, **web_client.form_fields(question))
+    invited.refresh_from_db()
+    assert (stored_answer(invited), invited.decline_message) == ("declined", "Harvest")
 
 
 def test_decline_without_a_message(client, invited):

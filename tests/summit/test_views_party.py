@@ -78,3 +78,66 @@ def test_needs_of_anyone_are_asked_only_of_a_party(client):
     alone, party = factories.rsvp(event, "Alma"), factories.rsvp(event, "Ben", size=2)
     asked = ["Needs of anyone" in web_client.page_text(client.get(rsvp.get_absolute_url())) for rsvp in (alone, party)]
     assert asked == [False, True]
+
+
+# Seats that someone on the waitlist would get ---------------------------------------------------------------------
+
+
+def full_event(waiting: int = 1) -> Event:
+    """Return an event whose two seats Alma's party has, with parties of three on the waitlist."""
+    event = factories.event(capacity=2)
+    factories.rsvp(event, "Alma", size=2, guests=("Ben",))
+    for number in range(waiting):
+        factories.rsvp(event, f"Waiting {number}", size=3 if number else 1)
+    return event
+
+
+def alma() -> Rsvp:
+    return Rsvp.objects.get(name__in=["Alma", "Alma R."])
+
+
+def test_removing_a_guest_asks_first_while_someone_waits_and_keeps_what_was_typed(client):
+    event = full_event()
+    contact, ben = alma().guests.all()
+    url = reverse("remove_guest", args=[alma().token, ben.pk])
+    response = send(client, alma(), remove=str(ben.pk), **{f"guest-{contact.pk}-name": "Alma R."})
+    assert response["Location"] == url
+    assert snapshots.seats(event) == [("Alma R.", 2, 0), ("Waiting 0", 0, 1)]
+    question = client.get(url)
+    assert "Remove Ben from your party?" in web_client.page_text(question)
+    assert "someone on the waitlist may get it right away" in web_client.page_text(question)
+    send(client, alma(), remove=str(ben.pk), **web_client.form_fields(question))
+    assert snapshots.seats(event) == [("Alma R.", 1, 0), ("Waiting 0", 1, 0)]
+    assert client.get(url)["Location"] == alma().get_absolute_url()  # the guest has left
+
+
+@pytest.mark.parametrize("nobody_waits", ["no waitlist", "closed"])
+def test_removing_a_guest_needs_no_question_if_no_one_gets_the_seat(client, nobody_waits):
+    event = full_event(waiting=0 if nobody_waits == "no waitlist" else 1)
+    if nobody_waits == "closed":
+        factories.stop_promotion(event)
+    ben = alma().guests.last()
+    assert send(client, alma(), remove=str(ben.pk))["Location"] == alma().get_absolute_url()
+    assert alma().held_seats == 1
+
+
+def test_question_about_a_guest_of_another_party_leads_back(client):
+    event = full_event()
+    stranger = factories.rsvp(event, "Stranger", size=2).guests.last()
+    contact = alma().guests.first()
+    for guest in (stranger, contact):
+        assert client.get(reverse("remove_guest", args=[alma().token, guest.pk]))["Location"] == (
+            alma().get_absolute_url()
+        )
+
+
+def test_waiting_party_is_told_its_place_in_line(client):
+    event = full_event(waiting=3)
+    pages = [web_client.page_text(client.get(rsvp.get_absolute_url())) for rsvp in event.rsvps.waitlist()]
+    assert ["You’re next in line." in page for page in pages] == [True, False, False]
+    assert ["1 party is ahead of you." in page for page in pages] == [False, True, False]
+    assert ["2 parties are ahead of you." in page for page in pages] == [False, False, True]
+    seats.cancel(event.rsvps.waitlist()[0])
+    assert "1 party is ahead of you." in web_client.page_text(client.get(event.rsvps.waitlist()[1].get_absolute_url()))
+    factories.stop_promotion(event)
+    assert "ahead of you" not in web_client.page_text(client.get(event.rsvps.waitlist()[1].get_absolute_url()))

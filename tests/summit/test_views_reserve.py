@@ -69,10 +69,10 @@ def test_rsvp_repeated_in_the_same_browser_saves_one_and_sends_one_email():
     event = factories.event()
     browser = web_client.visitor(event)
     responses = [
-        browser.post(event.get_absolute_url(), web_client.rsvp_form(name=name)) for name in ("Alma", "Alma", "Other")
+        browser.post(event.get_absolute_url(), web_client.rsvp_form(name=name)) for name in ("Alma", "Alma", "Alma R.")
     ]
     assert len({(each.status_code, each["Location"]) for each in responses}) == 1
-    assert snapshots.seats(event) == [("Alma", 1, 0)]
+    assert snapshots.seats(event) == [("Alma R.", 1, 0)]
     assert snapshots.emails() == ["confirmed 1 REQUEST"]
 
 
@@ -119,14 +119,62 @@ def test_browser_is_redirected_to_the_rsvp_it_made_for_an_hour():
     assert Rsvp.objects.get().browser_token not in each.content.decode()
 
 
-def test_repeated_rsvp_with_different_data_says_it_was_not_saved():
+ADDED = "so we added what you just sent"
+
+
+def test_going_back_and_sending_again_adds_what_is_new():
+    """Case rsvp-again-other-answers: go back, add a companion, an allergy and an access need, and send again."""
     event = factories.event()
     browser = web_client.visitor(event)
-    notice = "What you just sent wasn’t saved; here’s what we have."
-    for changed, shows_notice in (({}, False), ({}, False), ({"size": "2"}, True), ({"name": "Alma R."}, True)):
-        page = browser.post(event.get_absolute_url(), web_client.rsvp_form(**changed), follow=True)
-        assert (notice in web_client.page_text(page)) == shows_notice
-    assert snapshots.seats(event) == [("Alma Reyes", 1, 0)]
+    first = browser.post(event.get_absolute_url(), web_client.rsvp_form(name="Lia Xiong", phone="209 555 0100"))
+    more = {"guest_2": "Kou Xiong", "dietary_needs": "peanut allergy", "accessibility_needs": "wheelchair space"}
+    more |= {"note": "We bring bread.", "party_dietary_needs": "halal", "accepts_partial": "fewer"}
+    second = browser.post(
+        event.get_absolute_url(), web_client.rsvp_form(name="Lia Xiong", size="2", **more), follow=True
+    )
+    assert second.redirect_chain == [(first["Location"], 302)]
+    assert ADDED in web_client.page_text(second)
+    rsvp = Rsvp.objects.get()
+    assert list(rsvp.guests.values_list("name", "dietary_needs", "accessibility_needs")) == [
+        ("Lia Xiong", "peanut allergy", "wheelchair space"),
+        ("Kou Xiong", "", ""),
+    ]
+    assert (rsvp.phone, rsvp.note, rsvp.party_dietary_needs) == ("209 555 0100", "We bring bread.", "halal")
+    assert (rsvp.held_seats, rsvp.accepts_partial) == (2, True)
+    assert snapshots.emails() == ["confirmed 1 REQUEST", "changed 2 REQUEST"]
+
+
+def test_sending_again_erases_nothing_and_says_so_if_fewer_seats_were_asked_for():
+    event = factories.event()
+    browser = web_client.visitor(event)
+    full = {"guest_2": "Ben", "dietary_needs": "vegan", "phone": "1", "organization_name": "Delta Bakery"}
+    browser.post(event.get_absolute_url(), web_client.rsvp_form(size="2", **full))
+    again = browser.post(event.get_absolute_url(), web_client.rsvp_form(size="1"), follow=True)
+    page = web_client.page_text(again)
+    assert ADDED not in page
+    assert "Your party still has 2 people. To bring fewer, remove a guest below." in page
+    rsvp = Rsvp.objects.get()
+    assert list(rsvp.guests.values_list("name", "dietary_needs")) == [("Alma Reyes", "vegan"), ("Ben", "")]
+    assert (rsvp.phone, rsvp.organization_name) == ("1", "Delta Bakery")
+
+
+def test_sending_the_same_again_says_nothing():
+    event = factories.event()
+    browser = web_client.visitor(event)
+    form = web_client.rsvp_form(size="2", guest_2="Ben", dietary_needs="vegan")
+    for _twice in range(2):
+        page = web_client.page_text(browser.post(event.get_absolute_url(), form, follow=True))
+        assert ADDED not in page
+
+
+def test_sending_again_what_cannot_be_added_says_that_it_was_not_saved():
+    event = factories.event()
+    browser = web_client.visitor(event)
+    browser.post(event.get_absolute_url(), web_client.rsvp_form())
+    seats.cancel(Rsvp.objects.get())
+    page = browser.post(event.get_absolute_url(), web_client.rsvp_form(size="2", guest_2="Ben"), follow=True)
+    assert "What you just sent wasn’t saved. This RSVP is canceled." in web_client.page_text(page)
+    assert snapshots.seats(event) == [("Alma Reyes", 0, 0)]
 
 
 def test_browser_is_not_redirected_once_the_emailed_link_was_used():
@@ -265,11 +313,12 @@ def test_rsvp_with_invalid_input_keeps_the_input_and_links_to_the_errors():
     assert Rsvp.objects.count() == 0
 
 
-def test_rsvp_without_a_csrf_token_gets_our_own_403_page():
+def test_rsvp_without_a_csrf_token_comes_back_filled_in():
     event = factories.event()
     response = Client(enforce_csrf_checks=True).post(event.get_absolute_url(), web_client.rsvp_form())
     assert response.status_code == 403
-    assert "Please send that again" in web_client.page_text(response)
+    assert "nothing is saved yet" in web_client.page_text(response)
+    assert web_client.form_fields(response)["name"] == "Alma Reyes"
     assert Rsvp.objects.count() == 0
 
 
