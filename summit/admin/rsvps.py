@@ -28,7 +28,8 @@ from imagine.core.spreadsheets.writer import RESPONSES
 from imagine.mail.admin.message_links import message_link
 from summit import attendance, exports, rsvp_links, seats
 from summit.admin import guest_forms as party
-from summit.admin import matching, rsvp_actions
+from summit.admin import matching, phone_rsvp, rsvp_actions
+from summit.admin.phone_rsvp import PhoneRsvpForm
 from summit.admin.rsvp_form import RsvpAdminForm
 from summit.models import CODE_COUNT, Guest, Rsvp, door_number
 
@@ -146,17 +147,30 @@ class RsvpAdmin(GuardedAdmin, ActionsAdmin):
                 return queryset.filter(pk__in=found), False
         return queryset.search(search_term), False
 
+    def get_form(self, request, obj=None, change=False, **kwargs):
+        """Offer everything a caller says on one page."""
+        return super().get_form(request, obj, change, **({} if change else {"form": PhoneRsvpForm}) | kwargs)
+
     def get_fieldsets(self, request, obj=None):
-        contact = ("event", "name", "email", "phone", "organization_name", "sector", "language", "shown")
-        party = ("note",) if obj and obj.canceled_at else ("accepts_partial", "note")
         if obj is None:
-            party = ("size", ("over_capacity", "reason"), *party)
-        elif not obj.canceled_at:
-            party = ("size", *party)
+            return self.phone_fieldsets(request)
+        contact = ("event", "name", "email", "phone", "organization_name", "sector", "language", "shown")
+        party = ("note",) if obj.canceled_at else ("size", "accepts_partial", "note")
         if request.user.has_perm(VIEW_NEEDS):
             party = (*party, *PARTY_NEEDS)
-        state = [(_("Status"), {"fields": self.state_fields})] if obj else []
-        return [(None, {"fields": contact}), (_("Party"), {"fields": party}), *state]
+        state = (_("Status"), {"fields": self.state_fields})
+        return [(None, {"fields": contact}), (_("Party"), {"fields": party}), state]
+
+    def phone_fieldsets(self, request):
+        caller = ("name", "email", "phone", "organization_name", "sector", "language", "shown")
+        seats = ("event", "size", "accepts_partial", ("over_capacity", "reason"))
+        guests = phone_rsvp.phone_guest_rows(with_needs=request.user.has_perm(VIEW_NEEDS))
+        return [
+            (None, {"fields": seats}),
+            (_("Caller"), {"fields": caller}),
+            (_("Guests and needs"), {"fields": guests}),
+            (None, {"fields": ("note",)}),
+        ]
 
     def get_readonly_fields(self, request, obj=None):
         return (*self.readonly_fields, "event") if obj else self.readonly_fields
@@ -221,11 +235,8 @@ class RsvpAdmin(GuardedAdmin, ActionsAdmin):
         if not change:
             obj.source = Rsvp.Source.STAFF
             override_reason = form.cleaned_data["reason"] if form.cleaned_data["over_capacity"] else ""
-            seats.reserve(obj, size=form.cleaned_data["size"], by_staff=True, override_reason=override_reason)
-            if obj.waitlisted_seats:
-                message = _("Not enough seats are available. %(name)s: %(held)d confirmed, %(waiting)d waitlisted.")
-                numbers = {"name": obj.name, "held": obj.held_seats, "waiting": obj.waitlisted_seats}
-                self.message_user(request, message % numbers, messages.WARNING)
+            size, guests = form.cleaned_data["size"], form.guests()
+            seats.reserve(obj, size=size, guests=guests, by_staff=True, override_reason=override_reason)
             return
         # Save only what was typed: saving the whole row would overwrite seats that others have changed since.
         changed = {name: form.cleaned_data[name] for name in form.changed_data if name in CONTACT_FIELDS}
@@ -233,6 +244,9 @@ class RsvpAdmin(GuardedAdmin, ActionsAdmin):
             seats.update_contact(obj, **changed)
         if "email" in form.changed_data:
             rsvp_links.change_email(obj, form.cleaned_data["email"])
+
+    def response_add(self, request, obj, post_url_continue=None):
+        return phone_rsvp.redirect_after_saving(self, request, obj)
 
     def changeform_view(self, request, object_id=None, form_url="", extra_context=None):
         """Treat an RSVP that is deleted while it is being saved like one that was deleted before."""

@@ -43,6 +43,45 @@ def test_adding_rsvp_seats_the_party_and_emails_it(staff):
     assert snapshots.emails(rsvp) == ["confirmed 1 REQUEST"]
 
 
+def test_phone_rsvp_has_guests_and_needs_on_one_page(staff):
+    event = factories.event(capacity=3)
+    guests = {"guest_2": "Ben Cho", "dietary_needs_2": "No peanuts", "accessibility_needs_3": "Ramp"}
+    response = add(staff, event, size="3", dietary_needs="Vegan", **guests)
+    rsvp = Rsvp.objects.get()
+    assert response.url == f"{LIST}{rsvp.pk}/change/"
+    needs = list(rsvp.guests.order_by("position").values_list("name", "dietary_needs", "accessibility_needs"))
+    assert needs == [("Alma Reyes", "Vegan", ""), ("Ben Cho", "No peanuts", ""), ("", "", "Ramp")]
+    assert "Ben Cho" in rsvp.messages.get().body_text
+    text = web_client.page_text(staff.get(response.url))
+    assert "Alma Reyes has 3 confirmed seats." in text
+    assert "We’re emailing the details and a personal link to alma@example.org. Add another phone RSVP" in text
+
+
+def test_phone_rsvp_offers_coming_published_events_with_their_seats(staff):
+    coming, full = factories.event(capacity=3), factories.event(title="Kickoff", kind="kickoff", capacity=1)
+    factories.rsvp(full)
+    factories.event(title="Not yet", is_published=False)
+    factories.cancel_event(factories.event(title="Off"))
+    factories.end_event(factories.event(title="Over"))
+    page = staff.get(f"{ADD}?event={full.pk}")
+    offered = [label for _value, label in page.context["adminform"].form.fields["event"].choices][1:]
+    assert [label.partition(" (")[2] for label in offered] == ["3 seats available)", "Full: joins the waitlist)"]
+    fields = web_client.form_fields(page)
+    assert (fields["event"], fields["size"]) == (str(full.pk), "1")
+    assert 'id="id_size_helptext"><div>Full: joins the waitlist' in web_client.page_html(page)
+    assert add(staff, coming).status_code == 302
+
+
+def test_only_coming_event_is_chosen_already(staff):
+    event = factories.event()
+    assert web_client.form_fields(staff.get(ADD))["event"] == str(event.pk)
+
+
+def test_next_caller_gets_the_same_event(staff):
+    event = factories.event()
+    assert add(staff, event, _addanother="1").url == f"{ADD}?event={event.pk}"
+
+
 def test_adding_to_full_event_waitlists_or_seats_over_capacity(staff):
     event = factories.event(capacity=1)
     add(staff, event, size="2")
@@ -71,7 +110,7 @@ def test_adding_is_allowed_after_rsvp_closes_but_not_after_the_event(staff):
     factories.end_event(event)
     response = add(staff, event, email="late@example.org")
     assert response.status_code == 200
-    assert "This event isn’t taking RSVPs right now." in web_client.page_text(response)
+    assert "Choose a published event that isn’t over or canceled." in web_client.page_text(response)
     assert Rsvp.objects.count() == 1
 
 
@@ -86,7 +125,8 @@ def test_adding_is_allowed_after_rsvp_closes_but_not_after_the_event(staff):
         ({"size": "1.5"}, "Enter a whole number."),
         ({"size": "9" * 5000}, "Enter a whole number."),
         ({"name": ""}, "This field is required."),
-        ({"event": ""}, "This field is required."),
+        ({"event": ""}, "Choose an event."),
+        ({"guest_3": "Chue Vang"}, "You filled in guest 3. Enter at least 3 seats"),
     ],
 )
 def test_adding_invalid_rsvp_shows_error_and_saves_nothing(staff, fields, error):
