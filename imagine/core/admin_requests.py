@@ -26,10 +26,8 @@ class AdminRequestsMiddleware:
     def process_view(self, request: HttpRequest, view, args, kwargs) -> HttpResponse | None:
         """Give back what was typed in a form of the admin by someone whose sign-in has expired. After signing in in
         another tab, it can be sent again."""
-        is_form = request.method == "POST" and request.resolver_match.app_name == "admin"
         had_session = settings.SESSION_COOKIE_NAME in request.COOKIES
-        is_sign_in = request.resolver_match.url_name in {"login", "logout"}
-        if is_form and had_session and not is_sign_in and not request.user.is_authenticated:
+        if had_session and is_form_of_admin(request) and not request.user.is_authenticated:
             return send_again(request, "403_signed_out.html")
         return None
 
@@ -38,6 +36,12 @@ class AdminRequestsMiddleware:
         if isinstance(exception, DataError) and is_for_admin(request) and is_about_query(request):
             return render(request, "400.html", status=400)
         return None
+
+
+def is_form_of_admin(request: HttpRequest) -> bool:
+    match = request.resolver_match
+    is_admin = match is not None and match.app_name == "admin" and match.url_name not in ("login", "logout")
+    return is_admin and request.method == "POST"
 
 
 def is_unreadable(request: HttpRequest) -> bool:

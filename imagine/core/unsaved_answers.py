@@ -35,7 +35,7 @@ def keeps_answers(view: Callable[..., HttpResponse]) -> Callable[..., HttpRespon
     check refused it, the view is called as for GET, which changes nothing, and `unsaved_answers` has what was typed."""
 
     def show_unsaved(request: HttpRequest, *args, **kwargs) -> HttpResponse:
-        code = request.POST.get(LANGUAGE_BUTTON)
+        code = request.POST.get(LANGUAGE_BUTTON, "")
         is_switched = code in dict(settings.LANGUAGES)
         if is_switched:
             translation.activate(code)
@@ -93,7 +93,7 @@ def page_to_return_to(request: HttpRequest) -> str:
 
 def leave_unchecked(form: Form) -> Form:
     """Show a bound form as it was typed, without errors."""
-    form._errors = ErrorDict()  # full_clean() isn't called once there are any
+    form._errors = ErrorDict()  # type: ignore[attr-defined]  # full_clean() isn't called once it is set
     return form
 
 
@@ -107,7 +107,7 @@ def set_language_cookie(response: HttpResponse, code: str) -> None:
         domain=settings.LANGUAGE_COOKIE_DOMAIN,
         secure=settings.LANGUAGE_COOKIE_SECURE,
         httponly=settings.LANGUAGE_COOKIE_HTTPONLY,
-        samesite=settings.LANGUAGE_COOKIE_SAMESITE,
+        samesite=settings.LANGUAGE_COOKIE_SAMESITE,  # type: ignore[arg-type]  # a word of Django's own list
     )
 
 

@@ -3,7 +3,6 @@
 import re
 from itertools import chain
 
-from django.forms import Form
 from django.http import QueryDict
 from django.utils.datastructures import MultiValueDict
 from django.utils.functional import cached_property
@@ -36,13 +35,6 @@ class PledgeAnswers:
         submitted = {promise_type: submitted_forms(promise_type, data) for promise_type in sorted(ticked)}
         self.promise_forms = {promise_type: forms for promise_type, forms in submitted.items() if forms[0].is_ticked}
         self.problems: list[str] = []  # those that belong to no field
-
-    def unchecked(self) -> "PledgeAnswers":
-        """Leave the forms as they were typed, without errors, because nothing is saved."""
-        for form in [self.profile, self.contact, self.signer, *self.promise_forms.values()]:
-            if form:
-                leave_unchecked(form)
-        return self
 
     def is_valid(self) -> bool:
         """Return whether the syntax of all forms is valid. The rules check the rest."""
@@ -102,27 +94,14 @@ class PledgeAnswers:
         return self.promise_forms.get(promise_type_id) or submitted_forms(promise_type_id, self.data)
 
     def as_entered(self) -> None:
-        """Show what was entered without checking it, because another button than those that save was clicked."""
+        """Show what was entered without checking it, because nothing is saved."""
         for form in (self.profile, self.contact, self.signer, *chain(*self.promise_forms.values())):
             if form and form.is_bound:
-                show_unchecked(form)
+                leave_unchecked(form)
 
 
 def submitted_forms(promise_type_id: int, data: QueryDict) -> list[PromiseForm]:
     return [PromiseForm(promise_type_id, position, data) for position in submitted_positions(data, promise_type_id)]
-
-
-def show_unchecked(form: Form) -> None:
-    """Turn a submitted form into one that shows the same values, and no errors."""
-    form.initial = {
-        **form.initial,
-        **{
-            name: field.widget.value_from_datadict(form.data, form.files, form.add_prefix(name))
-            for name, field in form.fields.items()
-        },
-    }
-    form.is_bound = False
-    vars(form)["_bound_fields_cache"].clear()  # they have the initial values from before
 
 
 # Add and remove promises of a type ------------------------------------------------------------------------------------

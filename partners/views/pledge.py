@@ -45,7 +45,9 @@ def pledge(request: HttpRequest, token: str) -> HttpResponse:
     if typed is None:
         return show(request, state)
     say_unsaved(request)
-    return show(request, state, PledgeAnswers(typed, request.FILES).unchecked())
+    answers = PledgeAnswers(typed, request.FILES)
+    answers.as_entered()
+    return show(request, state, answers)
 
 
 def change_promises(request: HttpRequest, token: str, answers: PledgeAnswers) -> HttpResponse | None:
