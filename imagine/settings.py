@@ -177,6 +177,7 @@ INSTALLED_APPS = [
     "partners",
     "summit",
     "imagine.privacy",
+    "imagine.office",
     "crispy_forms",
     "crispy_bootstrap5",
     "csp",

@@ -20,8 +20,9 @@ ALLOWED_DEPENDENCIES = {
     "summit": {"core", "mail", "partners"},
     "privacy": {"core", "mail", "accounts", "partners", "summit"},
     "access": {"core", "mail", "accounts", "partners", "summit", "privacy"},
-    "demo": {"core", "mail", "accounts", "partners", "summit", "privacy", "access", "project"},
-    "project": {"core", "mail", "accounts", "partners", "summit", "privacy", "access", "demo"},
+    "office": {"core", "mail", "accounts", "partners", "summit", "privacy"},
+    "demo": {"core", "mail", "accounts", "partners", "summit", "privacy", "access", "office", "project"},
+    "project": {"core", "mail", "accounts", "partners", "summit", "privacy", "access", "office", "demo"},
 }
 CODE = {
     "core": "imagine/core",
@@ -31,6 +32,7 @@ CODE = {
     "summit": "summit",
     "privacy": "imagine/privacy",
     "access": "imagine/access",
+    "office": "imagine/office",
     "demo": "imagine/demo",
 }
 TEMPLATES = {
@@ -40,6 +42,7 @@ TEMPLATES = {
     "partners": ["partners", "admin/partners", "mail/partners"],
     "summit": ["summit", "admin/summit", "mail/summit"],
     "privacy": ["admin/privacy"],
+    "office": ["admin/office"],
 }
 # Inside an app: a layer may be imported by itself and those after it. What is in none of them is a rule.
 LAYERS = {

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from django.db.models import F, Q
+from django.db.models import F
 from django.db.models.functions import Now
 
 from imagine.core.database import database_now
@@ -37,13 +37,6 @@ def bulk_seconds_overdue() -> float:
     due = Message.objects.due(Message.Queue.BULK)
     oldest = due.order_by("send_after").values_list("send_after", flat=True).first()
     return max(0.0, (database_now() - max(oldest, get_send_rate().next_at)).total_seconds()) if oldest else 0.0
-
-
-def failed_within(period: timedelta) -> int:
-    """How many messages failed for good on a try that was due in this period, or bounced in it. When they were written
-    says less: one that failed in the end was tried for a day."""
-    since = Now() - period
-    return Message.objects.undelivered().filter(Q(send_after__gte=since) | Q(bounced_at__gte=since)).count()
 
 
 def reports_are_late() -> bool:

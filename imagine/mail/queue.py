@@ -112,6 +112,7 @@ def requeue(message: Message, fresh: Message | None = None) -> bool:
         check_reads_the_same(message, fresh)
     if message.state == Message.State.SENT or message.bounced_at:
         enqueue_copy(message, fresh or message)
+        mark_handled(message)
         return True
     if fresh:
         overwrite(message, fresh)
@@ -119,11 +120,17 @@ def requeue(message: Message, fresh: Message | None = None) -> bool:
     message.possible_duplicate = message.possible_duplicate or message.state == Message.State.UNKNOWN
     message.state, message.attempts, message.last_error = Message.State.QUEUED, 0, ""
     message.send_after, message.expires_at = Now(), None
-    message.retry_until, message.handed_over_at = default_retry_until(), None
+    message.retry_until, message.handed_over_at, message.handled_at = default_retry_until(), None, None
     message.save()
     note_emails([message])
     wake_workers_on_commit(message.queue)
     return True
+
+
+def mark_handled(message: Message) -> bool:
+    """Record that staff dealt with a bounced or failed email. Return False if they already had, or if it is neither."""
+    waiting = Message.objects.to_handle().filter(pk=message.pk, state__in=Message.CAN_BE_HANDLED)
+    return bool(waiting.update(handled_at=Now()))
 
 
 def check_can_send(content: Message) -> None:

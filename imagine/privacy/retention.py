@@ -184,7 +184,7 @@ RULES = [
         {
             "mail.Message": (
                 *("recipient", "language", "subject", "attachment_name", "last_error"),
-                *("bounced_at", "complained_at"),
+                *("bounced_at", "complained_at", "handled_at"),
             )
         },
         mail_retention.delete_old_messages,

@@ -138,6 +138,11 @@ class RsvpAdmin(GuardedAdmin, ActionsAdmin):
     )
     readonly_fields = state_fields
 
+    def get_list_display(self, request):
+        """A list of one event's RSVPs needs no column for the event."""
+        columns = super().get_list_display(request)
+        return [name for name in columns if name != "day"] if "event__id__exact" in request.GET else columns
+
     def get_search_results(self, request, queryset, search_term):
         """Also find the code that guests give at check-in, with or without its dash."""
         number = door_number(search_term)

@@ -47,3 +47,31 @@ def test_search_box_is_named_and_described(staff):
     assert '<label class="visually-hidden" for="searchbar">Search</label>' in page
     assert '<p class="search-help" id="searchbar-help">' in page
     assert 'id="searchbar" aria-describedby="searchbar-help"' in page
+
+
+def test_header_and_actions_unfold_on_a_phone(staff):
+    factories.rsvp(factories.event())
+    page = web_client.page_html(staff.get(LIST))
+    assert '<details class="phone-toggle"><summary>Menu</summary></details><div id="user-tools">' in page
+    assert '<details class="phone-toggle"><summary>Actions</summary></details><div class="actions">' in page
+    assert "phone-toggle" not in web_client.page_html(Client().get("/imagine/admin/login/", follow=True))
+
+
+def test_cells_of_a_list_are_labeled_with_their_column_and_empty_ones_are_marked(staff):
+    event = factories.event()
+    factories.rsvp(event, "Reyes <b>")
+    page = web_client.page_html(staff.get(LIST))
+    assert '<td data-label="Confirmed seats" class="field-held_seats">1</td>' in page
+    assert '<td data-empty class="field-organization_name">-</td>' in page
+    assert '<th data-label="Name" class="field-name">' in page
+    assert "Reyes &lt;b&gt;</a>" in page
+    assert '<td class="action-checkbox">' in page
+
+
+def test_list_of_one_event_has_no_column_for_the_event(staff):
+    event = factories.event()
+    factories.rsvp(event)
+    assert 'data-label="Event"' in web_client.page_html(staff.get(LIST))
+    one = web_client.page_html(staff.get(f"/imagine/admin/summit/rsvp/?event__id__exact={event.pk}"))
+    assert 'data-label="Event"' not in one
+    assert "Alma Reyes" in one

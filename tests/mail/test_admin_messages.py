@@ -9,7 +9,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from imagine.mail import editable_templates
+from imagine.mail import editable_templates, queue
 from imagine.mail.editable_templates import TEMPLATES, TemplateText
 from imagine.mail.html_preview import move_styles
 from imagine.mail.models import Message
@@ -187,3 +187,43 @@ def test_list_takes_the_same_number_of_queries_for_1_and_30(staff, query, django
         new_message(f"a:{number}")
     with django_assert_num_queries(len(queries)):
         staff.get(LIST + query)
+
+
+def test_bounced_and_failed_messages_are_marked_as_handled(staff):
+    """Marking them twice does no harm, and what was sent or may have arrived can't be handled this way."""
+    messages = {
+        state: new_message(idempotency_key=f"test:{state}") for state in ("rejected", "failed", "unknown", "sent")
+    }
+    for state, message in messages.items():
+        sent_at = timezone.now() if state == "sent" else None
+        Message.objects.filter(pk=message.pk).update(state=state, sent_at=sent_at)
+    assert waiting(staff) == {"rejected", "failed", "unknown"}
+    response = web_client.run_action(staff, LIST, "mark_handled", list(messages.values()))
+    assert "2 emails were already handled, or didn’t bounce or fail." in web_client.page_text(response.asked)
+    assert "2 emails marked as handled." in web_client.page_text(response)
+    assert waiting(staff) == {"unknown"}
+    assert {message.state for message in staff.get(f"{LIST}?handled=yes").context["cl"].result_list} == {
+        "rejected",
+        "failed",
+    }
+    text = web_client.page_text(web_client.run_action(staff, LIST, "mark_handled", list(messages.values())))
+    assert "4 emails were already handled" in text
+
+
+def waiting(staff: Client) -> set[str]:
+    return {message.state for message in staff.get(f"{LIST}?handled=no").context["cl"].result_list}
+
+
+def test_message_page_has_a_button_to_mark_it_as_handled(staff):
+    message = new_message()
+    Message.objects.update(state="rejected")
+    page = f"{LIST}{message.pk}/change/"
+    assert b'name="_handled"' in staff.get(page).content
+    response = staff.post(page, {"_handled": "1"}, follow=True)
+    assert "1 email marked as handled." in web_client.page_text(response)
+    assert b'name="_handled"' not in response.content
+    message.refresh_from_db()
+    assert queue.requeue(message)
+    message.refresh_from_db()
+    assert message.handled_at is None, "if it fails again, it waits for staff again"
+    assert b'name="_handled"' not in staff.get(page).content

@@ -7,7 +7,7 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
-from imagine.mail import backends, delivery, health, mime
+from imagine.mail import backends, delivery, mime
 from imagine.mail import tasks as mail_tasks
 from imagine.mail.models import Message
 from tests.mail.mail_server import new_message, outcome
@@ -238,14 +238,3 @@ def test_message_that_cannot_be_built_is_rejected(mail_server):
 )
 def test_failure_reason_contains_no_address(error, expected):
     assert backends.failure_reason(error) == expected
-
-
-# Health -----------------------------------------------------------------------------------------------------------
-
-
-def test_recent_failures_are_counted_by_last_attempt():
-    now = timezone.now()
-    for number, (state, hours) in enumerate([("rejected", 1), ("unknown", 2), ("failed", 25), ("queued", 1)]):
-        message = new_message(idempotency_key=f"test:{number}")
-        Message.objects.filter(pk=message.pk).update(state=state, send_after=now - timedelta(hours=hours))
-    assert health.failed_within(timedelta(days=1)) == 2

@@ -10,7 +10,7 @@ from django.db import connection
 from django.utils import timezone
 
 from imagine.core.logging import JsonFormatter
-from imagine.mail import health, preferences, queue, retention
+from imagine.mail import preferences, queue, retention
 from imagine.mail.models import EmailPreference, Message
 from imagine.mail.reports.recording import Outcome, record_content
 from tests import web_client
@@ -208,12 +208,17 @@ def test_bounced_message_is_resent_as_a_new_message():
     assert state(copy)[0] == "queued"
 
 
-def test_bounces_count_as_recent_failures():
+def test_bounces_wait_for_staff_until_they_are_handled_or_resent():
     message = sent_message()
-    Message.objects.update(send_after=timezone.now() - timezone.timedelta(days=3))
-    assert health.failed_within(timezone.timedelta(days=1)) == 0
+    assert not Message.objects.to_handle().exists()
     record_content(postfix(message))
-    assert health.failed_within(timezone.timedelta(days=1)) == 1
+    assert list(Message.objects.to_handle()) == [message]
+    assert queue.mark_handled(message)
+    assert not Message.objects.to_handle().exists()
+    Message.objects.update(handled_at=None)
+    message.refresh_from_db()
+    assert queue.requeue(message)
+    assert not Message.objects.to_handle().exists(), "a copy is on its way"
 
 
 # Complaints ------------------------------------------------------------------------------------------------------

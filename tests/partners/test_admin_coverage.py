@@ -1,4 +1,4 @@
-"""The coverage page, and the partners' tasks on the admin's start page."""
+"""The coverage page, and the pledges on the admin's start page."""
 
 import re
 
@@ -7,10 +7,8 @@ from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
-from django.utils import timezone
 
-from partners.models import DuplicateCandidate, PromiseType, School
-from partners.organizations import profiles
+from partners.models import PromiseType, School
 from tests import factories, web_client
 
 pytestmark = pytest.mark.django_db
@@ -171,64 +169,37 @@ def test_promise_list_links_to_coverage(staff, district):
 # The start page --------------------------------------------------------------------------------------------------
 
 
-def waiting_counts(response) -> str:
+def pledge_counts(response) -> str:
     text = web_client.page_text(response)
-    return text[text.index("Partners and promises") : text.index("Email ")]
+    return text[text.index("Pledges") : text.index("Summits, kickoffs")]
 
 
-def test_start_page_shows_pending_work_with_links(staff, district):
-    factories.organization("Waiting", wants_listing=True)
-    profiles.approve_listing(factories.organization("Shown", wants_listing=True), by="anna")
+def test_start_page_counts_the_pledges_of_the_year_with_links(staff, district):
     response = staff.get(START)
-    assert waiting_counts(response).startswith("Partners and promises pledges signed for 2027–28 1 drafts 1")
-    assert "1 profile pending approval" in waiting_counts(response)
+    assert pledge_counts(response).startswith("Pledges for 2027–28 signed 1 drafts 1")
     page = response.content.decode()
-    for address, names in {
-        "partners/organization/?listing_status=pending": ["Waiting"],
-        "partners/pledge/?state=draft&amp;year=2027": ["Draft"],
-    }.items():
-        assert START + address in page
-        rows = staff.get(START + address.replace("&amp;", "&")).context["cl"].result_list
-        assert [getattr(row, "organization", row).name for row in rows] == names
-    assert f'<a href="{PAGE}">' in page
+    for query, names in {"state=signed": ["One"], "state=draft": ["Draft"]}.items():
+        assert f"{START}partners/pledge/?{query}&amp;year=2027" in page
+        rows = staff.get(f"{START}partners/pledge/?{query}&year=2027").context["cl"].result_list
+        assert [row.organization.name for row in rows] == names
 
 
-def test_start_page_counts_likely_duplicates(staff, district):
-    one, other = factories.organization("Port Gate"), factories.organization("Port Gate, Inc.")
-    pair = DuplicateCandidate.objects.create(organization_a=one, organization_b=other, score=95, reasons=["name"])
-    response = staff.get(START)
-    assert "1 pair of possible duplicates" in waiting_counts(response)
-    assert f'<a href="{START}partners/duplicatecandidate/">' in response.content.decode()
-    DuplicateCandidate.objects.filter(pk=pair.pk).update(dismissed_at=timezone.now())
-    assert "possible duplicates" not in waiting_counts(staff.get(START))
-
-
-def test_start_page_when_nothing_is_pending(staff):
-    assert "No profiles are pending approval. No school year has opened" in waiting_counts(staff.get(START))
+def test_start_page_without_an_open_year(staff):
+    assert "Pledges No school year has opened for pledges yet." in pledge_counts(staff.get(START))
     factories.signed_pledge()
     factories.close_year()
-    assert "pledges signed for 2027–28 1 drafts 0" in waiting_counts(staff.get(START))
+    response = staff.get(START)
+    assert pledge_counts(response).startswith("Pledges for 2027–28 signed 1 drafts 0")
+    assert f"{START}partners/pledge/?state=never&amp;year=2027" in response.content.decode()
 
 
 def test_start_page_shows_only_what_the_user_has_permission_to_view(district):
-    factories.organization("Waiting", wants_listing=True)
     user = User.objects.create(username="clerk", is_staff=True)
     client = Client()
     client.force_login(user)
-    assert "Partners and promises" not in web_client.page_text(client.get(START))
+    assert "Pledges" not in web_client.page_text(client.get(START))
     user.user_permissions.set(Permission.objects.filter(codename="view_pledge"))
     text = web_client.page_text(client.get(START))
-    assert "pledges signed for 2027–28 1" in text
+    assert "Pledges for 2027–28 signed 1" in text
     assert "pending approval" not in text
     assert "Coverage" not in text
-
-
-@pytest.mark.slow
-def test_start_page_takes_the_same_number_of_queries_for_1_and_10(staff, district, django_assert_num_queries):
-    staff.get(START)
-    with CaptureQueriesContext(connection) as queries:
-        staff.get(START)
-    for number in range(9):
-        factories.draft_pledge(f"Partner {number}", f"p{number}@example.org")
-    with django_assert_num_queries(len(queries)):
-        staff.get(START)

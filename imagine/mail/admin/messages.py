@@ -27,14 +27,28 @@ from imagine.mail.security_events import MailEventKind
 CONTENT_DELETED = _("We deleted the text of this email 30 days after it was sent.")
 
 
+class HandledFilter(admin.SimpleListFilter):
+    """What bounced or failed, or may have, by whether staff dealt with it."""
+
+    title, parameter_name = _("handled"), "handled"
+
+    def lookups(self, request, model_admin):
+        return [("no", _("Not handled yet")), ("yes", _("Handled"))]
+
+    def queryset(self, request, queryset):
+        if self.value() == "no":
+            return queryset.to_handle()
+        return queryset.filter(handled_at__isnull=False) if self.value() == "yes" else queryset
+
+
 @admin.register(Message)
 class MessageAdmin(GuardedAdmin, ActionsAdmin):
     secrets = ("token", "body_text", "body_html", "ics", "unsubscribe_url")
-    list_display = ("subject", "recipient", "state", "last_error", "created_at", "sent_at", "attempts")
-    list_filter = ("state", "queue", "language", "created_at")
+    list_display = ("subject", "recipient", "state", "last_error", "created_at")
+    list_filter = ("state", HandledFilter, "queue", "language", "created_at")
     search_fields = ("recipient", "subject", "idempotency_key")
     show_full_result_count = False
-    actions = ("resend", "mark_arrived")
+    actions = ("resend", "mark_arrived", "mark_handled")
     fieldsets = [
         (
             None,
@@ -62,16 +76,14 @@ class MessageAdmin(GuardedAdmin, ActionsAdmin):
     ]
 
     def get_queryset(self, request):
-        messages = super().get_queryset(request)
-        if not request.user.is_superuser:  # accounts belong to superusers, and so does email about them
-            messages = messages.exclude(content_type__app_label="auth")
+        messages = super().get_queryset(request).visible_to(request.user)
         is_list = getattr(request.resolver_match, "url_name", "") == "mail_message_changelist"
         return messages.defer("body_text", "body_html", "ics") if is_list else messages
 
     def get_fieldsets(self, request, obj=None):
-        """Most messages neither bounce nor are marked as spam, so those fields are shown only of the others."""
+        """Most messages neither bounce nor are marked as spam, so those fields are shown only for the others."""
         (name, options), *others = super().get_fieldsets(request, obj)
-        reported = [field for field in ("bounced_at", "complained_at") if getattr(obj, field, None)]
+        reported = [field for field in ("bounced_at", "complained_at", "handled_at") if getattr(obj, field, None)]
         return [(name, options | {"fields": (*reported, *options["fields"])}), *others]
 
     def render_change_form(self, request, context, *args, obj=None, **kwargs):
@@ -101,7 +113,7 @@ class MessageAdmin(GuardedAdmin, ActionsAdmin):
         return False
 
     def change_view(self, request, object_id, form_url="", extra_context=None):
-        actions = {"_resend": self.resend, "_arrived": self.mark_arrived}
+        actions = {"_resend": self.resend, "_arrived": self.mark_arrived, "_handled": self.mark_handled}
         action = next((actions[name] for name in actions if name in request.POST), None)
         if action and self.has_change_permission(request):
             message = self.get_object(request, object_id)
@@ -164,6 +176,21 @@ class MessageAdmin(GuardedAdmin, ActionsAdmin):
     )
     def mark_arrived(self, request: HttpRequest, queryset: QuerySet[Message]):
         return [(message, arrival_outcome(message)) for message in queryset]
+
+    @row_action(
+        _("Mark as handled"),
+        permissions=["change"],
+        button=ngettext_lazy("Mark %(number)d email as handled", "Mark %(number)d emails as handled", "number"),
+        done=ngettext_lazy("%(number)d email marked as handled.", "%(number)d emails marked as handled.", "number"),
+        same=ngettext_lazy(
+            "%(number)d email was already handled, or didn’t bounce or fail.",
+            "%(number)d emails were already handled, or didn’t bounce or fail.",
+            "number",
+        ),
+        undo=_("They leave the to-do list. You can resend them later."),
+    )
+    def mark_handled(self, request: HttpRequest, queryset: QuerySet[Message]):
+        return [(message, queue.mark_handled(message)) for message in queryset]
 
 
 def resend_outcome(message: Message) -> Outcome:

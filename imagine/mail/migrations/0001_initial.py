@@ -111,6 +111,7 @@ class Migration(migrations.Migration):
                 ('sent_at', models.DateTimeField(blank=True, null=True, verbose_name='sent')),
                 ('bounced_at', models.DateTimeField(blank=True, null=True, verbose_name='bounced')),
                 ('complained_at', models.DateTimeField(blank=True, null=True, verbose_name='marked as spam')),
+                ('handled_at', models.DateTimeField(blank=True, null=True, verbose_name='handled')),
                 ('possible_duplicate', models.BooleanField(default=False, verbose_name='may have been sent more than once')),
                 ('last_error', models.CharField(blank=True, max_length=300, verbose_name='reason')),
                 ('attachment_content_type', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='contenttypes.contenttype')),
@@ -197,6 +198,10 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='message',
             constraint=models.CheckConstraint(condition=models.Q(('state', 'rejected'), ('bounced_at__isnull', True), _connector='OR'), name='message_bounced_is_rejected'),
+        ),
+        migrations.AddConstraint(
+            model_name='message',
+            constraint=models.CheckConstraint(condition=models.Q(('handled_at__isnull', True), ('state__in', ['rejected', 'failed']), _connector='OR'), name='message_handled_only_when_undelivered'),
         ),
         migrations.AddConstraint(
             model_name='message',

@@ -73,6 +73,14 @@ class MessageQuerySet(AboutQuerySet):
         """Return messages that won't arrive unless staff do something."""
         return self.filter(state__in=Message.UNDELIVERED)
 
+    def to_handle(self):
+        """Return undelivered messages about which staff haven't done anything yet."""
+        return self.undelivered().filter(handled_at__isnull=True)
+
+    def visible_to(self, user):
+        """Exclude email about staff accounts, which belong to superusers."""
+        return self if user.is_superuser else self.exclude(content_type__app_label="auth")
+
 
 class Message(models.Model):
     """One email to one address.
@@ -92,6 +100,7 @@ class Message(models.Model):
 
     PENDING = (State.QUEUED, State.SENDING)
     UNDELIVERED = (State.REJECTED, State.UNKNOWN, State.FAILED)
+    CAN_BE_HANDLED = (State.REJECTED, State.FAILED)
 
     class Queue(models.TextChoices):
         TRANSACTIONAL = "transactional", _("Individual")
@@ -153,6 +162,8 @@ class Message(models.Model):
     sent_at = models.DateTimeField(_("sent"), null=True, blank=True)
     bounced_at = models.DateTimeField(_("bounced"), null=True, blank=True)  # after it was sent, by a delivery report
     complained_at = models.DateTimeField(_("marked as spam"), null=True, blank=True)
+    # When staff dealt with a bounce or failure, so that it no longer waits for them.
+    handled_at = models.DateTimeField(_("handled"), null=True, blank=True)
     possible_duplicate = models.BooleanField(_("may have been sent more than once"), default=False)
     last_error = models.CharField(_("reason"), max_length=300, blank=True)
 
@@ -177,6 +188,10 @@ class Message(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(state="rejected") | Q(bounced_at__isnull=True), name="message_bounced_is_rejected"
+            ),
+            models.CheckConstraint(
+                condition=Q(handled_at__isnull=True) | Q(state__in=["rejected", "failed"]),
+                name="message_handled_only_when_undelivered",
             ),
             models.CheckConstraint(
                 condition=Q(attachment_kind="", attachment_name="") | ~Q(attachment_kind="") & ~Q(attachment_name=""),

@@ -24,22 +24,20 @@ def mailings_in_progress(user) -> dict:
     return {"mailings": progress.unfinished_mailings()[:MAX_MAILINGS] if user.has_perm("mail.view_mailing") else []}
 
 
-@register.inclusion_tag("admin/mail/message/_delivery_health.html")
+@register.simple_tag
 def mail_flow(user) -> dict:
-    """Return since when email has been waiting, and the number of failures in the last day."""
+    """Return since when email has been waiting, and whether bounces are read, for _delivery_health.html."""
     if not user.has_perm("mail.view_message"):
         return {}
-    return {
-        "shown": True,
+    flow = {
         "waits_since": since(health.seconds_overdue()),
         "many_wait_since": since(health.bulk_seconds_overdue()),
-        "failures": health.failed_within(timedelta(days=1)),
         "reads_reports": mailbox.is_configured(),
         "reports_are_late": health.reports_are_late(),
         "reports_read_at": mailbox.last_read_at(),
         "unsent": Message.State.QUEUED,
-        "failed": ",".join(Message.UNDELIVERED),
     }
+    return flow | {"has_problem": flow["waits_since"] or flow["many_wait_since"] or flow["reports_are_late"]}
 
 
 def since(overdue: float) -> datetime | None:

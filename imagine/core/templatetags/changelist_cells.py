@@ -1,0 +1,23 @@
+"""The cells of the admin's lists, for a phone: there, each row is a card with the columns' names beside the values."""
+
+from collections.abc import Iterable, Iterator
+
+from django import template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.text import capfirst
+
+register = template.Library()
+
+
+@register.filter
+def labeled_by(cells: Iterable[SafeString], headers: Iterable[dict]) -> Iterator[SafeString]:
+    """Give each cell of a row, which Django renders, the name of its column, and mark those without a value."""
+    for cell, header in zip(cells, headers, strict=False):
+        tag, rest = cell[:3], SafeString(cell[3:])  # <td or <th
+        if "action-checkbox" in header.get("class_attrib", ""):
+            yield cell
+        elif rest.endswith(">-</td>"):
+            yield format_html("{} data-empty{}", SafeString(tag), rest)
+        else:
+            yield format_html('{} data-label="{}"{}', SafeString(tag), capfirst(header["text"]), rest)
