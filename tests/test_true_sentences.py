@@ -41,7 +41,7 @@ TRUE_BECAUSE: dict[str, list[str]] = {
         "When seats open up, we go down the waitlist in order.",
         "When seats open up and it’s your turn, they’re yours, and we’ll email you right away.",
         "When it’s your turn, the seat is yours and we email you right away.",
-        "When it’s your turn, we’ll give you the seats that open up and email you right away.",
+        "%(name)s, when it’s your turn, we’ll give you the seats that open up and email you right away.",
         "We’ll email you as soon as you have a seat.",
         "People on the waitlist may get your seat right away.",
         "People on the waitlist may get your seats right away.",

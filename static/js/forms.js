@@ -1,6 +1,6 @@
 "use strict";
 // Some browsers ignore autofocus on an element that isn't a field.
-document.querySelector(".error-summary")?.focus();
+document.querySelector(".error-summary, [role=status][autofocus]")?.focus();
 
 // Ignore a second submit within five seconds. The server takes a repeated form as the same answer anyway.
 document.addEventListener("submit", (event) => {
@@ -15,8 +15,8 @@ addEventListener("pageshow", () => {
 
 // The language button sends the form that was typed in last.
 document.addEventListener("input", ({target: {form}}) => {
-  if (!["answers", "decline-form"].includes(form?.id)) return;
-  for (const part of document.querySelectorAll(".language-switch [form]")) part.setAttribute("form", form.id);
+  const button = document.querySelector("[name=switch_language]");
+  if (button && ["answers", "decline-form"].includes(form?.id)) button.setAttribute("form", form.id);
 });
 
 // Guests beyond the chosen number are hidden. What was typed there is left out.

@@ -169,11 +169,14 @@ def rsvp_confirmed() -> Place:
 
 
 def rsvp_alone() -> Place:
-    return place_of(factories.rsvp(factories.event(meal="", max_party_size=1)), lambda: seats_heading(1))
+    """Case name-without-space: a first name and one word of 68 letters."""
+    rsvp = factories.rsvp(factories.event(meal="", max_party_size=1), f"Alma {'Villanueva' * 7}"[:73])
+    return place_of(rsvp, lambda: seats_heading(1))
 
 
 def rsvp_email_rejected() -> Place:
-    rsvp = factories.rsvp(factories.event())
+    address = "mariaguadalupehernandezvillanueva1796010267@fundacionguadalupe.example.org"
+    rsvp = factories.rsvp(factories.event(), email=address)
     Message.objects.all().update(state=Message.State.REJECTED, sent_at=None, claim_id=None, claim_expires_at=None)
     return place_of(rsvp, lambda: seats_heading(1))
 
@@ -359,7 +362,7 @@ def error_403_csrf() -> Place:
     def go(page: Page) -> None:
         page.goto(url)
         page.context.clear_cookies()
-        page.click(SEND)
+        page.click("main form .btn-outline-danger")
 
     return Place(url, lambda: _("Please send that again"), go, 403)
 

@@ -131,6 +131,7 @@ def reserve_and_name_guests(alma: Guest) -> None:
     alma.fill(f"{second_guest}[name$=dietary_needs]", "vegetarian")
     alma.send(SAVE_NAMES)
     expect(alma.page.locator("[role=status] .message-success")).to_be_visible()
+    expect(alma.page.locator("[role=status]")).to_be_focused()
     assert alma.page.request.get(page_link).status == 404
     expect(alma.page.locator(f"{second_guest}[name$=dietary_needs]")).to_have_value("vegetarian")
     party = Rsvp.objects.get(email=alma.address).guests.values_list("name", "dietary_needs")

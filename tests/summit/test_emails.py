@@ -9,6 +9,7 @@ from icalendar import Calendar
 
 from imagine.mail.rendering import render_with_markers, truncate_subject
 from summit import seats
+from summit.calendar import web_links
 from summit.emails import rsvp as rsvp_emails
 from summit.models import Event, Guest, Rsvp
 from tests import factories
@@ -28,6 +29,7 @@ LINK_WARNING = "This link is just for you. Anyone who has it can change your RSV
 REPLY = "Questions? Reply to this email, and someone in Community Relations will read it."
 MAY_CHANGE = "Plans change? You can update your RSVP or cancel anytime before the event ends."
 CALENDAR_NOTE = "We attached a calendar invite to keep your calendar up to date."
+CALENDAR_COPY = "No invite to open? Add the event with one of these links. That copy doesn’t change if the event does."
 
 
 @pytest.fixture(autouse=True)
@@ -112,6 +114,9 @@ def test_confirmed_email_has_the_full_text():
         f"{PROMISE_NOTE}\n"
         "\n"
         f"{CALENDAR_NOTE}\n"
+        f"{CALENDAR_COPY}\n"
+        f"Google: {web_links.google_calendar_link(rsvp.event)}\n"
+        f"Outlook: {web_links.outlook_calendar_link(rsvp.event)}\n"
         "\n"
         "--\n"
         "Imagine Promise\n"
@@ -123,7 +128,7 @@ def test_confirmed_email_has_the_full_text():
     )
 
 
-def test_confirmed_email_html_has_the_same_content_and_one_link():
+def test_confirmed_email_html_has_the_same_content_and_one_personal_link():
     rsvp = factories.rsvp(new_event(), size=3, guests=("Jun Reyes",))
     message = newest(rsvp, "rsvp_confirmed")
     page = EmailText(message.body_html)
@@ -148,12 +153,17 @@ def test_confirmed_email_html_has_the_same_content_and_one_link():
         "View or change your RSVP",
         LINK_WARNING,
         PROMISE_NOTE,
-        CALENDAR_NOTE,
+        f"{CALENDAR_NOTE} No invite to open? Add the event to",
+        "Google",
+        "or",
+        "Outlook",
+        ". That copy doesn’t change if the event does.",
         RECIPIENT_REASON,
         REPLY,
         "Community Relations, 1 Sample Street, Stockton, California",
     ]
-    assert page.links == [f"{SITE}/imagine/rsvp/{rsvp.token}/"]
+    google, outlook = web_links.google_calendar_link(rsvp.event), web_links.outlook_calendar_link(rsvp.event)
+    assert page.links == [f"{SITE}/imagine/rsvp/{rsvp.token}/", google, outlook]
     assert not page.tags & {"img", "link", "script", "style"}
     assert {"ul", "li"} <= page.tags
     assert '<html lang="en">' in message.body_html

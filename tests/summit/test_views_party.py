@@ -141,3 +141,21 @@ def test_waiting_party_is_told_its_place_in_line(client):
     assert "1 party is ahead of you." in web_client.page_text(client.get(event.rsvps.waitlist()[1].get_absolute_url()))
     factories.stop_promotion(event)
     assert "ahead of you" not in web_client.page_text(client.get(event.rsvps.waitlist()[1].get_absolute_url()))
+
+
+# What the page says -----------------------------------------------------------------------------------------------
+
+
+def test_page_greets_the_guest_by_name_and_offers_the_promise_in_the_tinted_note(client):
+    factories.pledge_year()
+    page = client.get(factories.rsvp(factories.event()).get_absolute_url())
+    assert "Alma Reyes, we look forward to seeing you at breakfast on" in web_client.page_text(page)
+    aside = web_client.page_html(page).partition("<aside")[2].partition("</aside>")[0]
+    assert '<section class="note mb-4" aria-labelledby="promise-h">' in aside
+    assert '<section aria-labelledby="link-h">' in aside
+
+
+def test_saved_changes_take_the_focus_on_load(client):
+    rsvp = factories.rsvp(factories.event())
+    page = client.post(reverse("change_party", args=[rsvp.token]), DETAILS, follow=True)
+    assert '<div class="wrap" role="status" tabindex="-1" autofocus>' in page.content.decode()
