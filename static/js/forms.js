@@ -15,8 +15,8 @@ addEventListener("pageshow", () => {
 
 // The language button sends the form that was typed in last.
 document.addEventListener("input", ({target: {form}}) => {
-  const button = document.querySelector("[name=switch_language]");
-  if (button && ["answers", "decline-form"].includes(form?.id)) button.setAttribute("form", form.id);
+  if (!["answers", "decline-form"].includes(form?.id)) return;
+  for (const part of document.querySelectorAll(".language-switch [form]")) part.setAttribute("form", form.id);
 });
 
 // Guests beyond the chosen number are hidden. What was typed there is left out.

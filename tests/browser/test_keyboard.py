@@ -80,3 +80,21 @@ def test_skip_link_leads_to_the_main_content(visit, width):
     page.keyboard.press("Enter")
     step(page)
     assert page.evaluate("document.activeElement.closest('main') !== null")
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["", "no script"])
+def test_enter_sends_the_form_and_leaves_the_language(visit, scripts):
+    event = factories.event(capacity=300)
+    page = visit(scripts=scripts)
+    page.goto("/imagine/")
+    page.fill("#id_name", "Alma Reyes")
+    page.fill("#id_email", "alma@example.org")
+    with page.expect_navigation():
+        page.press("#id_email", "Enter")
+    rsvp = event.rsvps.get()
+    assert page.locator("html").get_attribute("lang") == "en"
+    page.fill("[name^=guest-][name$=-name] >> nth=0", "Alma Reyes Cruz")
+    with page.expect_navigation():
+        page.press("[name^=guest-][name$=-name] >> nth=0", "Enter")
+    assert rsvp.guests.first().name == "Alma Reyes Cruz"
+    assert page.locator("html").get_attribute("lang") == "en"
