@@ -8,7 +8,10 @@ class SummitConfig(AppConfig):
 
     def ready(self):
         # Models can be imported only now.
+        from imagine.core.models import register_security_event_kinds
         from summit import receivers  # noqa: F401 (importing it connects them)
         from summit.invitations import mailing_kinds
+        from summit.security_events import SummitEventKind
 
+        register_security_event_kinds(SummitEventKind)
         mailing_kinds.register_mailing_kinds()

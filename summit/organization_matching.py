@@ -191,6 +191,10 @@ class Group:
         return self.rsvps[0]
 
     @property
+    def emails(self) -> list[str]:
+        return [rsvp.email for rsvp in self.rsvps if rsvp.email]
+
+    @property
     def name(self) -> str:
         """The name as typed in the newest RSVP."""
         return self.newest.organization_name
@@ -233,7 +237,7 @@ def rsvps_with_same_name(rsvp: Rsvp) -> RsvpQuerySet:
 
 
 def add_proposals(groups: list[Group]) -> list[Group]:
-    queries = [MatchQuery(key, group.folded, [rsvp.email for rsvp in group.rsvps]) for key, group in enumerate(groups)]
+    queries = [MatchQuery(key, group.folded, group.emails) for key, group in enumerate(groups)]
     matches_by_key: dict[int, list[Match]] = duplicates.find_matches(queries)
     pks = {one.organization for found in matches_by_key.values() for one in found}
     organizations = Organization.objects.in_bulk(pks)

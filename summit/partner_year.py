@@ -66,7 +66,7 @@ class PartnerYear:
 def load_partner_year(organization: Organization, own: Contact | None) -> PartnerYear:
     """Return what the page of a pledge's link shows: upcoming public events, and those of this school year that someone
     of the organization was invited to or has an RSVP for. Three queries, however many there are."""
-    rsvps = {(rsvp.event_id, rsvp.email.lower()): rsvp for rsvp in rsvps_of(organization, own)}
+    rsvps = {(rsvp.event_id, rsvp.email.lower() or rsvp.pk): rsvp for rsvp in rsvps_of(organization, own)}
     answers: dict[int, list[PersonAnswer]] = defaultdict(list)
     for invitation in invitations_of(organization):
         elsewhere = rsvps.pop((invitation.event_id, invitation.contact.email.lower()), None)

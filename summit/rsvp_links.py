@@ -8,6 +8,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from imagine.core import links
+from imagine.core.errors import RuleViolation
 from imagine.core.formatting import short_date
 from imagine.core.security_events import record_event
 from imagine.mail import dispatch
@@ -25,6 +26,13 @@ from summit.models.invitations import InvitationQuerySet
 
 MAX_PER_DAY = 10  # emails with the link of one RSVP or invitation, unless staff ask
 MIN_INTERVAL = timedelta(minutes=10)  # between two such emails to one address
+
+
+class NoAddress(RuleViolation):
+    """The RSVP has no email address."""
+
+    def __init__(self):
+        super().__init__(_("This RSVP has no email address. You can show its personal link on the RSVP’s page."))
 
 
 @transaction.atomic
@@ -52,6 +60,8 @@ def may_mail_link(messages: QuerySet[Message], email: str, *, by_staff: bool = F
 def mail_link_by_staff(rsvp: Rsvp) -> bool:
     """Email the link of an RSVP for staff. Raise seats.RsvpClosed if the event is over."""
     rsvp = seats.lock_rsvp(rsvp)
+    if not rsvp.email:
+        raise NoAddress
     if rsvp.event.is_over:
         raise seats.RsvpClosed(_("This event is over, so we can’t resend its links."))
     is_emailed = mail_rsvp_link(rsvp, by_staff=True)
@@ -126,7 +136,11 @@ def end_rsvp_links(rsvp: Rsvp, invitations: InvitationQuerySet) -> set[str]:
     )  # has no link
     kinds = set(unsent.values_list("kind", flat=True))
     unsent.delete()
-    rsvp.messages.filter(state=Message.State.QUEUED).update(recipient=rsvp.email)
+    waiting = rsvp.messages.filter(state=Message.State.QUEUED)
+    if rsvp.email:
+        waiting.update(recipient=rsvp.email)
+    else:
+        waiting.delete()
     return kinds
 
 

@@ -96,7 +96,7 @@ def claimable_seats(rsvp: Rsvp) -> int:
 # Raw because RSVPs wait for one another under this lock, and the ORM takes several times as long over these three.
 HELD_AND_EXISTING = """
     SELECT coalesce(sum(held_seats), 0),
-        (SELECT id FROM summit_rsvp WHERE event_id = %(event)s AND lower(email) = lower(%(email)s))
+        (SELECT id FROM summit_rsvp WHERE event_id = %(event)s AND nullif(lower(email), '') = lower(%(email)s))
     FROM summit_rsvp WHERE event_id = %(event)s
 """
 INSERT_PARTY = """

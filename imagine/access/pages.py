@@ -241,6 +241,7 @@ PAGES: dict[str, Access] = {
     "admin:guests_xlsx": Access(READERS, NOBODY),
     "admin:summit_to_match": Access(READERS, NOBODY),
     "admin:summit_match": Access(OFFICE, OFFICE),
+    "admin:summit_rsvp_link": Access(NOBODY, OFFICE),
     "admin:summit_rsvp_changelist": Access(READERS, READERS),
     "admin:summit_rsvp_add": Access(OFFICE, OFFICE),
     "admin:summit_rsvp_history": Access(READERS, READERS),

@@ -65,7 +65,9 @@ def enqueue(
 
 
 def enqueue_many(messages: Sequence[Message]) -> None:
-    """Store unsaved messages as `enqueue` does, with one statement."""
+    """Store unsaved messages as `enqueue` does, with one statement. A guest who phoned may have no address: then there
+    is no email."""
+    messages = [message for message in messages if message.recipient]
     if messages:
         insert_rows(messages)
         note_emails(messages)

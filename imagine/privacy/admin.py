@@ -5,7 +5,7 @@ from typing import NamedTuple
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import path
@@ -19,16 +19,29 @@ from imagine.accounts.models import StaffSession
 from imagine.core.admin.date_fields import DATE_FIELDS
 from imagine.core.admin.read_only import ReadOnlyMixin
 from imagine.core.errors import RuleViolation
-from imagine.core.forms import AddressField
+from imagine.core.forms import AddressField, NameField
 from imagine.core.models import SecurityEvent, SecurityEventKind
 from imagine.core.security_events import record_event
 from imagine.privacy import erasing
 from imagine.privacy.models import Erasure, Hold
 from imagine.privacy.people import ADDRESS_OF, TABLES, Found, Person, everything_about, person_of, row_of
+from summit.models import Rsvp
+
+MAX_FOUND = 50  # people without an address on one page
 
 
 class FindPersonForm(forms.Form):
     email = AddressField(label=_("Email"), max_length=254)
+
+
+class FindByNameForm(forms.Form):
+    """Someone who phoned may have no address to be found by."""
+
+    name = NameField(label=_("Name"), max_length=100)
+
+    def rsvps(self) -> QuerySet[Rsvp]:
+        found = Rsvp.objects.personal().filter(email="").search(self.cleaned_data["name"])
+        return found.select_related("event").order_by("-created_at", "-pk")[:MAX_FOUND]
 
 
 class PersonPage(NamedTuple):
@@ -111,7 +124,9 @@ class ErasureAdmin(ReadOnlyMixin, admin.ModelAdmin):
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def find_person(request: HttpRequest, context: dict) -> HttpResponse:
-    form = FindPersonForm(request.POST or None)
+    by_name = FindByNameForm(request.POST if "name" in request.POST else None)
+    form = FindPersonForm(request.POST if request.POST and not by_name.is_bound else None)
+    context |= {"by_name": by_name, "found": by_name.rsvps() if by_name.is_valid() else None}
     if form.is_valid():
         person = Person(form.cleaned_data["email"].lower())
         if row := row_of(person):

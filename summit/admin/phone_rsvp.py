@@ -1,21 +1,26 @@
 """The form of a phone RSVP: one page with the event and its available seats, the caller, and everyone in the party."""
 
 from django import forms
+from django.conf import settings
 from django.contrib import messages
 from django.forms.widgets import Script
 from django.http import HttpRequest, HttpResponse, QueryDict
-from django.shortcuts import redirect
+from django.shortcuts import get_object_or_404, redirect, render
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from imagine.core.admin.permissions import current_user_may
 from imagine.core.formatting import short_date
 from imagine.core.forms import NameField
+from imagine.core.security_events import record_event
 from summit.admin.rsvp_form import RsvpAdminForm
 from summit.forms import GUEST_FIELDS, companion_fields
 from summit.models import MAX_PARTY_SIZE, Event, Guest, Rsvp
+from summit.security_events import SummitEventKind
 
 NEEDS = ("dietary_needs", "accessibility_needs")
 PARTY_NEEDS = ("party_dietary_needs", "party_accessibility_needs")
@@ -161,4 +166,31 @@ def saved_seats(rsvp: Rsvp) -> str:
 
 
 def saved_email(rsvp: Rsvp) -> str:
+    if not rsvp.email:
+        return gettext("There’s no email address, so we won’t email anyone. You can print the personal link from here.")
     return gettext("We’re emailing the details and a personal link to %(email)s.") % {"email": rsvp.email}
+
+
+# The link of an RSVP without an email address -------------------------------------------------------------------
+
+
+def link_button(rsvp: Rsvp) -> str:
+    """Return a button to show the link of an RSVP that we can't email, for those who may change it."""
+    if rsvp.email or rsvp.anonymized_at or not current_user_may("summit.change_rsvp"):
+        return ""
+    return render_to_string("admin/summit/rsvp/link_button.html", {"rsvp": rsvp})
+
+
+def link_page(page, request: HttpRequest, pk: int) -> HttpResponse:
+    """Show the link of an RSVP without an email address, to print or read out. Any other link is only emailed."""
+    rsvp = get_object_or_404(Rsvp.objects.personal().select_related("event"), pk=pk, email="")
+    record_event(SummitEventKind.LINK_SHOWN, rsvp)
+    context = {
+        **page.admin_site.each_context(request),
+        "title": gettext("Personal link"),
+        "opts": page.opts,
+        "rsvp": rsvp,
+        "event": rsvp.event,
+        "link": settings.SITE_URL + rsvp.get_absolute_url(),
+    }
+    return render(request, "admin/summit/rsvp/link.html", context)

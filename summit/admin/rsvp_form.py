@@ -15,7 +15,9 @@ class RsvpAdminForm(ConcurrentEditForm):
     """Check the rules while the event is locked (the admin's page is one transaction), so that nothing that passes here
     is rejected when it is saved."""
 
-    email = AddressField(label=_("Email"), max_length=254)
+    email = AddressField(
+        label=_("Email"), max_length=254, required=False, help_text=_("Leave it blank if the caller has none.")
+    )
     size = forms.IntegerField(label=_("Seats"), min_value=1, max_value=MAX_PARTY_SIZE)
     over_capacity = forms.BooleanField(label=_("Confirm seats over capacity"), required=False)
     reason = forms.CharField(label=_("Reason"), required=False, max_length=MAX_LENGTH_REASON)

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from imagine.core import audit
 from imagine.core.admin import questions
@@ -205,7 +205,7 @@ class RsvpAdmin(GuardedAdmin, ActionsAdmin):
 
     @admin.display(description=_("email address"))
     def verification(self, rsvp: Rsvp) -> str:
-        return verification_status(rsvp)
+        return phone_rsvp.link_button(rsvp) or verification_status(rsvp)
 
     @admin.display(description=_("created"), ordering="created_at")
     def made(self, rsvp: Rsvp) -> str:
@@ -321,7 +321,14 @@ class RsvpAdmin(GuardedAdmin, ActionsAdmin):
     def get_urls(self):
         view = self.admin_site.admin_view(require_safe(self.guest_list))
         files = [path(f"guests.{kind}", view, {"kind": kind}, name=f"guests_{kind}") for kind in RESPONSES]
-        return [*files, *matching.matching_urls(self), *super().get_urls()]
+        shown = self.admin_site.admin_view(require_POST(self.show_link))
+        link = path("<int:pk>/link/", shown, name="summit_rsvp_link")
+        return [*files, link, *matching.matching_urls(self), *super().get_urls()]
+
+    def show_link(self, request, pk):
+        if not self.has_change_permission(request):
+            raise PermissionDenied
+        return phone_rsvp.link_page(self, request, pk)
 
     def guest_list(self, request, kind):
         """Export the guests of every RSVP that matches the list's filters and search, on all its pages."""

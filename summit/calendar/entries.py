@@ -47,7 +47,7 @@ def for_rsvp(rsvp: Rsvp, method: Method = "REQUEST") -> str:
         description = rsvp_description(rsvp)
     own = own_entry(rsvp.ics_uid, rsvp.ics_sequence, rsvp.get_absolute_url())
     own.add("description", description)
-    if method != "PUBLISH":
+    if method != "PUBLISH" and rsvp.email:
         own.add("attendee", attendee_property(rsvp.name, rsvp.email, "ACCEPTED"))
     return add_properties(shared, own)
 

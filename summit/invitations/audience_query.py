@@ -97,7 +97,7 @@ GUESTS = """
     CROSS JOIN LATERAL (
         SELECT EXISTS (SELECT FROM summit_guest g WHERE g.rsvp_id = r.id AND g.checked_in_at IS NOT NULL) AS came
     ) a
-    WHERE r.event_id = %(attended_event)s AND r.canceled_at IS NULL AND r.anonymized_at IS NULL AND (
+    WHERE r.event_id = %(attended_event)s AND r.canceled_at IS NULL AND r.anonymized_at IS NULL AND r.email <> '' AND (
         %(everybody)s
         OR 'came' = ANY(%(who)s) AND a.came
         OR 'no_show' = ANY(%(who)s) AND r.held_seats > 0 AND NOT a.came

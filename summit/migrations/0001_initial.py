@@ -138,7 +138,7 @@ class Migration(migrations.Migration):
                 ('verified_at', models.DateTimeField(editable=False, null=True, verbose_name='address verified')),
                 ('browser_token', models.CharField(editable=False, max_length=32, null=True, unique=True)),
                 ('name', models.CharField(max_length=100, verbose_name='name')),
-                ('email', models.EmailField(max_length=254, verbose_name='email')),
+                ('email', models.EmailField(blank=True, max_length=254, verbose_name='email')),
                 ('phone', models.CharField(blank=True, max_length=30, verbose_name='phone')),
                 ('organization_name', models.CharField(blank=True, max_length=120, verbose_name='organization')),
                 ('sector', models.CharField(blank=True, choices=[('business', 'Business and industry'), ('college', 'College or university'), ('labor', 'Labor'), ('nonprofit', 'Nonprofit'), ('faith', 'Faith-based'), ('families', 'Parents and families'), ('public', 'Public agency')], max_length=12, verbose_name='sector')),
@@ -281,7 +281,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='rsvp',
-            constraint=models.UniqueConstraint(models.F('event'), django.db.models.functions.text.Lower('email'), name='rsvp_one_per_email_and_event', violation_error_message='This email already has an RSVP for this event.'),
+            constraint=models.UniqueConstraint(models.F('event'), django.db.models.functions.comparison.NullIf(django.db.models.functions.text.Lower('email'), models.Value('')), name='rsvp_one_per_email_and_event', violation_error_message='This email already has an RSVP for this event.'),
         ),
         migrations.AddConstraint(
             model_name='rsvp',

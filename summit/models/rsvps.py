@@ -8,7 +8,7 @@ from django.contrib.contenttypes.fields import GenericRelation
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import F, Q, Value
-from django.db.models.functions import Lower, Now
+from django.db.models.functions import Lower, Now, NullIf
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -26,6 +26,11 @@ CODE_LETTERS, CODE_LENGTH = "ABCDEFGHJKMNPQRTUVWXY346789", 6
 CODE_COUNT = len(CODE_LETTERS) ** CODE_LENGTH
 
 
+def lower_address(column: str) -> NullIf:
+    """Return an address in lower case, or NULL for an RSVP without one: a caller may have none."""
+    return NullIf(Lower(column), Value(""))
+
+
 class RsvpQuerySet(models.QuerySet):
     def active(self):
         return self.filter(canceled_at__isnull=True)
@@ -39,7 +44,7 @@ class RsvpQuerySet(models.QuerySet):
 
     def with_email(self, email: str):
         """The RSVPs of an address, ignoring case. Uses the unique index."""
-        return self.alias(lower_email=Lower("email")).filter(lower_email=email.lower())
+        return self.alias(lower_email=lower_address("email")).filter(lower_email=email.lower())
 
     def unmatched(self):
         """RSVPs whose organization isn't matched yet."""
@@ -88,7 +93,7 @@ class Rsvp(FormLink):
         Event, verbose_name=_("event"), on_delete=models.PROTECT, related_name="rsvps", db_index=False
     )
     name = models.CharField(_("name"), max_length=100)
-    email = models.EmailField(_("email"))
+    email = models.EmailField(_("email"), blank=True)  # empty if someone phoned who has none
     phone = models.CharField(_("phone"), max_length=30, blank=True)
     organization_name = models.CharField(_("organization"), max_length=120, blank=True)
     sector = models.CharField(_("sector"), max_length=12, choices=Sector, blank=True)
@@ -160,7 +165,7 @@ class Rsvp(FormLink):
         constraints = [
             models.UniqueConstraint(
                 F("event"),
-                Lower("email"),
+                lower_address("email"),
                 name="rsvp_one_per_email_and_event",
                 violation_error_message=_("This email already has an RSVP for this event."),
             ),
@@ -202,6 +207,10 @@ class Rsvp(FormLink):
     def renew_link(self):
         super().renew_link()
         self.browser_hash = ""
+
+    @property
+    def has_mailbox(self) -> bool:
+        return bool(self.email)
 
     @property
     def may_be_quoted(self) -> bool:

@@ -52,7 +52,7 @@ def rsvps_to_remind(event: Event, kind: Reminder.Kind) -> QuerySet[Rsvp]:
     """Return the parties still to be sent a reminder, without those who RSVP'd after it was due: their confirmation
     said everything."""
     due = DUE_PERIODS[kind].due(event)
-    rsvps = event.rsvps.active().filter(created_at__lt=due).filter(~opted_out("email", "reminders"))
+    rsvps = event.rsvps.active().exclude(email="").filter(created_at__lt=due).filter(~opted_out("email", "reminders"))
     reminder = {
         "reminder__event": event,
         "reminder__kind": kind,

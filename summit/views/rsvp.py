@@ -78,7 +78,7 @@ def show_rsvp(
             unsaved_form(request, ReinstateForm, event.max_party_size, len(guests)) if can_reinstate else None
         ),
         "errors": sum(len(form.errors) for form in [*guests, details]),
-        "pledge_year": PledgeYear.objects.current(),
+        "pledge_year": PledgeYear.objects.current() if rsvp.email else None,
     }
     return render(request, "summit/rsvp.html", page, status=status)
 
@@ -235,7 +235,7 @@ def reinstate_rsvp(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
 @rsvp_by_link
 def promise_from_rsvp(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
     """Open the pledge page with the guest's details filled in. A partner's link is only emailed."""
-    if request.method != "POST":
+    if request.method != "POST" or not rsvp.email:
         return redirect(rsvp)
     fields = {name: getattr(rsvp, name) for name in ("sector", "name", "email", "language")}
     try:
