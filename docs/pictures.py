@@ -64,7 +64,7 @@ def fill() -> None:
 def party_of_three() -> dict[str, str]:
     from summit.models import Event
 
-    event = Event.objects.upcoming().first()
+    event = Event.objects.coming_summit()
     return {"own": event.rsvps.filter(held_seats=3, language="en").earliest("pk").get_absolute_url()}
 
 
@@ -81,10 +81,10 @@ def what_happens() -> dict[str, str]:
         return seats.reserve(rsvp, size=size, guests=[Guest(name=one) for one in (name, *companions)])
 
     def mail_is_sent() -> bool:
-        return not Message.objects.filter(state__in=["queued", "sending"]).exists()
+        return not Message.objects.filter(state__in=["queued", "sending"], mailing__paused_at=None).exists()
 
     wait_until(mail_is_sent, PATIENCE)
-    event = Event.objects.upcoming().first()
+    event = Event.objects.coming_summit()
     come("Dolores Vega", seats.available_seats(event))
     large, small, one = come("Renata Solís", 5, "Iván Solís"), come("Thủy Nguyễn", 2), come("Opal Jackson", 1)
     seats.cancel(event.rsvps.filter(held_seats=2).earliest("pk"))
@@ -118,7 +118,7 @@ def doubts() -> dict[str, str]:
         profiles.get_or_add_contact(other, email=contact.email, name=contact.name, role="Treasurer")
         profiles.set_logo(profiles.lock_organization(kept.pk), logo())
     duplicates.scan_organizations(force=True)
-    event = Event.objects.upcoming().first()
+    event = Event.objects.coming_summit()
     names = [kept.name.replace("a", "e", 1), kept.name.upper(), "Delta Tule Weavers"]
     for number, name in enumerate(names):
         guest = {"name": ("Ana Ruiz", "Ben Ochoa", "Chue Vang")[number], "email": f"guest-{number}@example.org"}
@@ -177,13 +177,13 @@ def certificate() -> None:
 
 
 def who_is_invited() -> dict[str, str]:
-    """Create an audience of the first summit's guests, to invite to the kickoff."""
+    """Invite everyone who came to the last summit to the breakfast that partners are being invited to."""
+    from imagine.demo.data.gatherings import BREAKFAST
     from summit.models import Audience, Event
 
-    event = Event.objects.filter(kind=Event.Kind.KICKOFF).latest("pk")
-    guests = Audience.objects.create(
-        name="Guests of the first summit", attended_event=Event.objects.get(slug="summit-2019")
-    )
+    event = Event.objects.get(title=BREAKFAST["title"])
+    last = Event.objects.past().filter(kind=Event.Kind.SUMMIT).first()
+    guests = Audience.objects.create(name="Guests of the last summit", attended_event=last)
     return {"invite": f"{ADMIN}summit/event/{event.pk}/invite/{guests.pk}/"}
 
 

@@ -455,8 +455,6 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": crontab(hour=2, minute=50),
     },
 }
-if DEMO_WITHOUT_SECOND_FACTOR:  # its first summit was in 2019, so the first night would remove the guests' names
-    del CELERY_BEAT_SCHEDULE["delete what people's data is no longer needed for"]
 
 # Logs: one JSON object per line, ids only --------------------------------------------------------------------
 

@@ -19,7 +19,7 @@ from imagine.demo.supervisor import Program, Supervisor, print_line
 LOGS = VAR / "log"
 RUN = VAR / "run"
 PREPARED = VAR / "prepared"  # exists once the first start has created all data
-FIRST_START = "Setting up the demo: database, sample data, style sheets. This takes a minute or two, but only once ..."
+FIRST_START = "Setting up the demo: this takes about a minute, but only once."
 
 
 def main() -> None:
@@ -73,7 +73,8 @@ def make_mail_folder() -> None:
 
 
 def prepare_data(supervisor: Supervisor, env: dict[str, str]) -> None:
-    prepared = supervisor.run_once(new_program("prepare", "imagine.demo.prepare", env=env))
+    show_steps = None if PREPARED.exists() else print_line
+    prepared = supervisor.run_once(new_program("prepare", "imagine.demo.prepare", env=env), show=show_steps)
     if prepared:
         PREPARED.touch()
     elif not supervisor.stopping:

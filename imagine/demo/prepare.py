@@ -9,18 +9,27 @@ import django
 from django.conf import settings
 from django.core.management import CommandError, call_command
 
+from imagine.demo.supervisor import STEP
+
 # Bootstrap's other builds: 15 MB that no page uses, and most of the time it takes to compress static files.
 UNUSED = ["bootstrap-*", "bootstrap.css*", "bootstrap.rtl*"]
 
 
 def prepare() -> None:
     """Safe to repeat. Steps that are already done take almost no time."""
+    print_step("Creating the database tables ...")
     call_command("migrate", verbosity=0)
     call_command("make_roles", stdout=StringIO())
+    print_step("Compiling the translations, the style sheets and the scripts ...")
     call_command("catalogue", compile=True, verbosity=0)
     collect_static()
+    print_step("Making up a year of sample data: two summits, 60 partners, and their email ...")
     call_command("demo_data", verbosity=0)
     staff_account(os.environ["DEMO_STAFF_PASSWORD"])
+
+
+def print_step(step: str) -> None:
+    print(f"{STEP}{step}", flush=True)
 
 
 def collect_static() -> None:

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from imagine.demo.environment import PROJECT
@@ -12,6 +13,7 @@ from imagine.demo.processes import spawn, store_pid, wait_or_kill
 from imagine.demo.servers import ServerError
 
 MAX_PAUSE = 8  # seconds; a child is back within ten
+STEP = "  "  # what a line of a program's log begins with that says what it is doing
 STABLE_AFTER = 30  # seconds of running after which the restart pause goes back to zero
 
 
@@ -92,11 +94,16 @@ class Supervisor:
     def ask_to_stop(self, *_signal) -> None:
         self.stopping = True
 
-    def run_once(self, program: Program) -> bool:
-        """Run a program to its end and return whether it succeeded. Give up if asked to stop."""
+    def run_once(self, program: Program, *, show: Callable[[str], None] | None = None) -> bool:
+        """Run a program to its end and return whether it succeeded. Give up if asked to stop. `show` gets each line of
+        its log that begins with STEP."""
         program.start()
-        while program.alive and not self.stopping:
-            time.sleep(0.05)
+        with program.log.open(errors="replace") as log:
+            while program.alive and not self.stopping:
+                for line in log:
+                    if show and line.startswith(STEP):
+                        show(line.rstrip())
+                time.sleep(0.05)
         program.stop()
         return program.process.returncode == 0
 

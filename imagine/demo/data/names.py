@@ -2,6 +2,7 @@
 
 import random
 import unicodedata
+from typing import NamedTuple
 
 FIRST = [
     "Alma",
@@ -202,33 +203,60 @@ Al-Noor Welcome Hall|Iglesia Luz del Valle""",
 }
 PARTNERS = [(" ".join(name.split()), sector) for sector, names in ORGANIZATIONS.items() for name in names.split("|")]
 
+# People who write their names in another script, with the part of their address before the @.
+OTHER_SCRIPTS = [
+    ("陳美玲", "meiling.chen"),
+    ("ਗੁਰਪ੍ਰੀਤ ਕੌਰ", "gurpreet.kaur"),
+    ("សុខ ចាន់ដារ៉ា", "chandara.sok"),
+    ("سارا رحیمی", "sara.rahimi"),
+    ("Ольга Коваль", "olga.koval"),
+    ("김지민", "jimin.kim"),
+    ("佐藤 花", "hana.sato"),
+    ("ສົມພອນ ແກ້ວ", "somphone.keo"),
+]
+
 DIETS = ["Vegetarian", "Vegan", "Halal", "No pork", "Gluten free", "Nut allergy", "Lactose free", "Diabetic"]
 ACCESS = ["Wheelchair space", "Spanish interpreter", "Khmer interpreter", "Sign language", "Seat near the front"]
 
 
+class Person(NamedTuple):
+    name: str
+    email: str
+    language: str
+
+
 class People:
-    """Draw people and organizations, never the same email address twice."""
+    """Draw people and organizations, never the same email address twice. Who spoke for an organization once is likely
+    to speak for it again."""
 
     def __init__(self, seed: int):
         self.dice = random.Random(seed)  # noqa: S311  invented names, no secret
         self.addresses: set[str] = set()
+        self.speakers: dict[str, Person] = {}
+        self.other_scripts = list(OTHER_SCRIPTS)
 
     def name(self) -> str:
         return f"{self.dice.choice(FIRST)} {self.dice.choice(LAST)}"
 
-    def contact(self) -> tuple[str, str]:
-        """Return a name and a matching address at example.org."""
+    def person(self) -> Person:
+        """Return a name with a matching address at example.org and a language."""
+        if self.other_scripts and self.dice.random() < 0.03:
+            name, address = self.other_scripts.pop(0)
+            return Person(name, f"{address}@example.org", "en")
+        language = "es" if self.dice.random() < 0.2 else "en"
         while True:
             name = self.name()
             plain = unicodedata.normalize("NFKD", name.replace("Đ", "D").replace("đ", "d"))
-            address = plain.encode("ascii", "ignore").decode().lower().replace(" ", ".") + "@example.org"
-            if address not in self.addresses:
-                self.addresses.add(address)
-                return name, address
+            email = plain.encode("ascii", "ignore").decode().lower().replace(" ", ".") + "@example.org"
+            if email not in self.addresses:
+                self.addresses.add(email)
+                return Person(name, email, language)
 
-    def partner(self) -> tuple[str, str]:
-        """Return an organization and its sector; now and then neither."""
-        return self.dice.choice(PARTNERS) if self.dice.random() < 0.9 else ("", "")
+    def speaker(self, organization: str) -> Person:
+        """Return the person who speaks for an organization."""
+        if organization not in self.speakers:
+            self.speakers[organization] = self.person()
+        return self.speakers[organization]
 
     def maybe(self, things: list[str], chance: float) -> str:
         return self.dice.choice(things) if self.dice.random() < chance else ""

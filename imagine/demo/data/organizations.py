@@ -57,14 +57,30 @@ ABOUT = {
     ],
 }
 
+# Organizations whose people came to the summit and haven't promised anything yet.
+GUESTS_ONLY = [
+    ("Rough & Ready Radio", "business"),
+    ("Mossdale Family Farm", "business"),
+    ("Miracle Mile Optical", "business"),
+    ("Eight Mile Veterinary Clinic", "business"),
+    ("Delta Sail and Canvas", "business"),
+    ("Valley Ballet Folklórico", "nonprofit"),
+    ("Grace on Harding Way", "faith"),
+    ("Retired Teachers of Stockton", "labor"),
+    ("Families of Sierra Vista", "families"),
+    ("Harbor Master’s Office", "public"),
+]
+# What guests typed as their organization that no rule can match for sure.
+TYPOS = ["Slough House Bakrey", "Port Gate Logistic", "SJ Nurses Guild", "Gurdwara Kitchen", "Delta Tule Weavers"]
+
 # What each sector tends to promise, most likely first.
 LEANINGS = {
     "business": ["internships", "tours", "presentations", "mentors", "teachers"],
     "college": ["curriculum", "tours", "presentations", "advisory", "teachers"],
-    "labor": ["internships", "presentations", "advisory", "tours"],
+    "labor": ["internships", "presentations", "advisory", "mentors"],
     "nonprofit": ["mentors", "service", "teachers", "presentations"],
     "faith": ["service", "mentors", "presentations"],
-    "families": ["presentations", "service", "teachers"],
+    "families": ["presentations", "service", "mentors"],
     "public": ["tours", "presentations", "internships", "advisory"],
 }
 AMOUNTS = {
@@ -75,8 +91,144 @@ AMOUNTS = {
     "mentors": (2, 12),
     "presentations": (2, 10),
     "service": (1, 3),
-    "internships": (1, 8),
+    "internships": (1, 6),
 }
-ROLES = ["Owner", "Director", "Outreach coordinator", "Office manager", "Shop steward", "Pastor", "Human resources", ""]
+# The grades that a promise of each type is for, each as likely as the others.
+GRADES = {
+    "curriculum": [["9-12"], ["7-8", "9-12"]],
+    "tours": [["1-3"], ["4-6"], ["1-3", "4-6"], ["4-6", "7-8"], ["7-8"]],
+    "advisory": [["9-12"], []],
+    "teachers": [["4-6"], ["7-8"], ["9-12"], ["7-8", "9-12"]],
+    "mentors": [["4-6"], ["7-8"], ["9-12"], ["7-8", "9-12"]],
+    "presentations": [["1-3"], ["4-6"], ["7-8"], ["9-12"], ["4-6", "7-8"]],
+    "service": [["4-6", "7-8"], ["7-8"], ["9-12"]],
+    "internships": [["9-12"]],
+}
+
+# Promises written by hand: type, quantity, grades, months, note, schools.
+BY_HAND: dict[str, list[tuple]] = {
+    "Port Gate Logistics": [
+        ("tours", 6, ["4-6", "7-8"], [10, 2, 3], "6 visits to the docks, hard hats provided.", []),
+        (
+            "internships",
+            4,
+            ["9-12"],
+            [1, 2, 3, 4],
+            "Job shadowing in dispatch, two students at a time.",
+            ["Edison High"],
+        ),
+    ],
+    "Slough House Bakery": [
+        ("tours", 3, ["1-3"], [11, 1, 3], "3 mornings in the bakehouse; everyone shapes a roll.", ["Taft Elementary"]),
+        ("presentations", 2, ["4-6"], [4], "Fractions with flour: doubling and halving a recipe.", []),
+    ],
+    "Levee Road Machine Works": [
+        (
+            "internships",
+            2,
+            ["9-12"],
+            [1, 2, 3, 4, 5],
+            "Paid, two afternoons a week on the lathes.",
+            ["Weber Institute"],
+        ),
+        ("tours", 2, ["7-8"], [10, 4], "See a part go from drawing to finished piece in an hour.", []),
+    ],
+    "Calaveras Credit Union": [
+        ("presentations", 8, ["9-12"], [10, 11, 2, 3], "First paycheck, first account: one period each.", []),
+        ("internships", 3, ["9-12"], [3, 4, 5], "Job shadowing at the counter and in lending.", ["Stagg Senior High"]),
+    ],
+    "Weber Point Dental": [
+        (
+            "internships",
+            2,
+            ["9-12"],
+            [2, 3],
+            "For students who want to become dental assistants.",
+            ["Health Careers Academy"],
+        ),
+        ("presentations", 6, ["1-3"], [2], "Children’s Dental Health Month, with a toothbrush for everyone.", []),
+    ],
+    "Local 47 Electrical Workers": [
+        ("internships", 6, ["9-12"], [1, 2, 3, 4, 5], "Pre-apprenticeship, with tools to keep.", ["Franklin High"]),
+        ("presentations", 4, ["7-8"], [10, 3], "We bring a fuse box and take it apart.", []),
+    ],
+    "San Joaquin Nurses Guild": [
+        ("mentors", 8, ["9-12"], [10, 11, 12, 1, 2, 3, 4], "Lunch every other Thursday.", ["Health Careers Academy"]),
+    ],
+    "Delta Valley College": [
+        (
+            "curriculum",
+            20,
+            ["9-12"],
+            [9, 10, 11],
+            "Read the welding and nursing outlines and mark what employers ask for.",
+            [],
+        ),
+        ("tours", 4, ["7-8"], [3, 4], "A day on campus, lunch included.", []),
+    ],
+    "River Reading Corps": [
+        (
+            "mentors",
+            12,
+            ["4-6"],
+            [9, 10, 11, 12, 1, 2, 3, 4, 5],
+            "One reader, one child, Tuesdays after school.",
+            ["August Elementary"],
+        ),
+    ],
+    "Khmer Youth Arts": [
+        (
+            "teachers",
+            16,
+            ["4-6"],
+            [1, 2, 3, 4],
+            "A shadow play in Khmer and English, from script to stage.",
+            ["Elmwood Elementary"],
+        ),
+    ],
+    "Valley Robotics Club": [
+        ("mentors", 6, ["7-8", "9-12"], [10, 11, 12, 1, 2, 3], "Robots on Saturdays; no experience needed.", []),
+        ("presentations", 5, ["4-6"], [11, 2], "We bring three robots. Students drive.", []),
+    ],
+    "Gurdwara Family Kitchen": [
+        ("service", 2, ["9-12"], [11, 4], "Students cook and serve 200 meals with us.", ["Stagg Senior High"]),
+    ],
+    "St. Brigid Parish": [
+        ("service", 1, ["4-6", "7-8"], [11], "Food drive: students plan it, collect, and count.", []),
+    ],
+    "Hmong Families Together": [
+        ("presentations", 3, ["1-3"], [11, 12], "Story cloths and the New Year, told by grandmothers.", []),
+    ],
+    "Padres de Conway": [
+        (
+            "mentors",
+            4,
+            ["4-6"],
+            [10, 11, 1, 2, 3],
+            "Padres que acompañan la tarea, en español.",
+            ["Roosevelt Elementary"],
+        ),
+    ],
+    "Harbor District Fire Crew": [
+        ("tours", 5, ["1-3"], [10], "Fire Prevention Week: climb in, sound the siren once.", []),
+    ],
+    "Delta Water Quality Lab": [
+        ("tours", 3, ["4-6", "7-8"], [3, 4, 5], "Take your own sample from the slough and test it here.", []),
+        (
+            "internships",
+            1,
+            ["9-12"],
+            [3, 4, 5],
+            "One junior in the lab, Fridays.",
+            ["Edward C. Merlo Institute of Environmental Studies"],
+        ),
+    ],
+    "Riverbank Library Friends": [
+        ("tours", 4, ["1-3"], [9, 10], "Every child leaves with a library card.", ["Hazelton Elementary"]),
+    ],
+}
+
+ROLES = ["Owner", "Director", "Outreach coordinator", "Office manager", "Human resources", ""]
+ROLES_OF_SECTOR = {"labor": ["Shop steward", "Training coordinator"], "faith": ["Pastor", "Outreach coordinator"]}
 NOTES = ["Mornings only, please.", "Best for groups of 25.", "We speak Khmer and Spanish too.", "After the harvest."]
 STREETS = ["Weber Avenue", "Pacific Avenue", "Charter Way", "Wilson Way", "Harding Way", "March Lane", "Fremont Street"]

@@ -1,91 +1,120 @@
-"""The demo's partners: last school year's pledges, signed and closed, and this year's, open and growing.
+"""The demo's partners: last school year's pledges, signed and closed, and this year's, renewed, new or lapsed.
 
-Everything is created through the rules for pledges, then backdated.
+Everything is done by the rules for pledges, at the time of the story.
 """
 
-from collections.abc import Iterable
-from datetime import date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date, datetime, timedelta
 
-from django.conf import settings
 from django.utils import timezone
 
-from imagine.core.models import AuditEntry
+from imagine.demo.data.clock import as_of
+from imagine.demo.data.dates import ZONE, Dates, at, moments
 from imagine.demo.data.names import People
-from imagine.demo.data.organizations import ABOUT, AMOUNTS, DUPLICATES, LEANINGS, NOTES, ORGANIZATIONS, ROLES, STREETS
-from imagine.mail.models import Message
+from imagine.demo.data.organizations import (
+    ABOUT,
+    AMOUNTS,
+    BY_HAND,
+    DUPLICATES,
+    GRADES,
+    LEANINGS,
+    NOTES,
+    ORGANIZATIONS,
+    ROLES,
+    ROLES_OF_SECTOR,
+    STREETS,
+)
 from partners import schools
-from partners.models import MONTHS, Contact, Grade, Organization, Pledge, PledgeRequest, PledgeYear, PromiseType, School
+from partners.models import MONTHS, Organization, Pledge, PledgeRequest, PledgeYear, PromiseType, School
 from partners.organizations import profiles
 from partners.pledges import editing as pledge_editing
-from partners.pledges import page_state
+from partners.pledges import page_state, years
 from partners.pledges.promises import PromiseData
-from summit.models import Rsvp
 
-ZONE = ZoneInfo(settings.TIME_ZONE)
-SEED = 2020
-RENEW, BEGIN = 22, 9  # how many of last year's partners have renewed by now, how many are new
+LAPSED, NEW = 13, 9  # partners of last year who won't come back, and partners who are new this year
+SIGNING_DAYS = timedelta(days=150)  # from the summit to the fall, in which partners sign
+DRAFTS = {"last": 16, "this": 7}  # one pledge of so many is never signed
 
 
-def fill_promises(school_year: int) -> None:
-    """Fill in schools and partners. `school_year` is the one that the coming summit recruits for."""
+def load_schools() -> None:
     rows = schools.read_schools(schools.DEFAULT_FILE.read_bytes())
     schools.load_schools(rows, schools.compare_schools(rows))
-    demo = Promises(People(SEED))
-    demo.fill_last_year(school_year - 1)
-    demo.fill_this_year(school_year)
-    demo.approve()
+
+
+def signing_moments(people: People, number: int, summit: date, until: datetime) -> list[datetime]:
+    """Return when partners sign: half of them before they leave the summit, the others until fall. Those after `until`
+    are left out."""
+    signed_there = moments(people.dice, number // 2, at(summit, 10, 40), at(summit, 13))
+    later = moments(people.dice, number - number // 2, at(summit, 13), at(summit + SIGNING_DAYS, 17))
+    return [moment for moment in (*signed_there, *later) if moment < until]
 
 
 class Promises:
     """Invent pledges from one seeded generator."""
 
-    def __init__(self, people: People):
-        self.people, self.dice = people, people.dice
+    def __init__(self, people: People, dates: Dates):
+        self.people, self.dice, self.dates = people, people.dice, dates
         self.promise_types = {promise_type.code: promise_type for promise_type in PromiseType.objects.all()}
-        self.schools = list(School.objects.order_by("code"))
-        self.asked = self.dice.sample(self.schools, 40)  # the rest have none, for coverage to show
-        self.guests = {
-            rsvp.organization_name: rsvp
-            for rsvp in Rsvp.objects.exclude(organization_name="").order_by("-pk")
-            if rsvp.sector
+        self.schools = {school.name: school for school in School.objects.order_by("code")}
+        self.asked = self.dice.sample(list(self.schools.values()), 34)  # the rest have none, for coverage to show
+        newcomers = {
+            name for name, _sector in self.dice.sample([one for one in ORGANIZATIONS if one[0] not in BY_HAND], NEW)
         }
+        self.newcomers = [one for one in ORGANIZATIONS if one[0] in newcomers]
+        self.partners = [one for one in ORGANIZATIONS if one[0] not in newcomers]
 
-    def fill_last_year(self, school_year: int) -> None:
-        year = PledgeYear.objects.create(school_year=school_year, opens_on=timezone.localdate() - timedelta(days=1))
-        partners = self.dice.sample(ORGANIZATIONS, len(ORGANIZATIONS) - BEGIN)
-        for number, (name, sector) in enumerate(partners):
-            self.begin(name, sector, sign=number % 16 != 5)
-        Message.objects.filter(content_type__app_label="partners").delete()  # this program was not there then
-        AuditEntry.objects.filter(content_type__app_label="partners").exclude(content_type__model="pledgeyear").delete()
-        PledgeYear.objects.filter(pk=year.pk).update(
-            opens_on=date(school_year, 3, 1),
-            announced_deadline=date(school_year, 9, 30),
-            closed_at=datetime.combine(date(school_year, 10, 7), time(9), ZONE),
-        )
-        self.backdate(year.pledges.all(), date(school_year, 4, 1), date(school_year, 9, 28))
+    def fill_last_year(self) -> None:
+        year, deadline = self.dates.last_year, date(self.dates.last_year, 9, 30)
+        opens_on = self.dates.previous_summit
+        with as_of(at(opens_on, 8)):
+            opened = PledgeYear.objects.create(school_year=year, opens_on=opens_on, announced_deadline=deadline)
+        partners = self.dice.sample(self.partners, len(self.partners))
+        signed = signing_moments(self.people, len(partners), opens_on, at(deadline, 17))
+        for number, ((name, sector), moment) in enumerate(zip(partners, signed, strict=True)):
+            with as_of(moment):
+                self.begin(name, sector, sign=name in BY_HAND or number % DRAFTS["last"] != 5)
+        with as_of(at(deadline + timedelta(days=7), 9)):
+            years.close_year(opened)
 
-    def fill_this_year(self, school_year: int) -> None:
-        today = timezone.localdate()
-        year = PledgeYear.objects.create(
-            school_year=school_year, opens_on=today - timedelta(days=45), announced_deadline=date(school_year, 9, 30)
+    def fill_this_year(self) -> None:
+        """Everyone's promises since the summit, until now."""
+        dates = self.dates
+        deadline = date(dates.this_year + 1, 5, 28)
+        with as_of(at(dates.past_summit, 7)):
+            PledgeYear.objects.create(
+                school_year=dates.this_year, opens_on=dates.past_summit, announced_deadline=deadline
+            )
+        signers = [*self.renewals(), *((None, *one) for one in [*self.newcomers, *DUPLICATES])]
+        self.dice.shuffle(signers)
+        signers.sort(key=lambda signer: signer[1] not in BY_HAND)
+        signed = signing_moments(self.people, len(signers), dates.past_summit, dates.now - timedelta(hours=2))
+        drafts = set(
+            self.dice.sample([one for one in signers if one[1] not in BY_HAND], len(signers) // DRAFTS["this"])
         )
-        last_year = list(Pledge.objects.signed().filter(year=school_year - 1).order_by("pk"))
-        for pledge in self.dice.sample(last_year, RENEW):
-            self.renew(pledge)
-        existing = set(Organization.objects.values_list("name", flat=True))
-        newcomers = [one for one in ORGANIZATIONS if one[0] not in existing]
-        for number, (name, sector) in enumerate([*newcomers, *DUPLICATES]):
-            self.begin(name, sector, sign=number % 3 != 2)
-        self.backdate(year.pledges.all(), today - timedelta(days=40), today)
+        for signer, moment in zip(signers, signed, strict=False):
+            pledge, name, sector = signer
+            with as_of(moment):
+                if pledge:
+                    self.renew(pledge, sign=signer not in drafts)
+                else:
+                    self.begin(name, sector, sign=signer not in drafts)
+
+    def renewals(self) -> Iterator[tuple[Pledge, str, str]]:
+        """Yield last year's signed pledges whose organizations come back, with name and sector."""
+        signed = Pledge.objects.signed().filter(year=self.dates.last_year).select_related("organization").order_by("pk")
+        may_lapse = [pledge for pledge in signed if pledge.organization.name not in BY_HAND]
+        lapsed = set(self.dice.sample(may_lapse, LAPSED))
+        for pledge in signed:
+            if pledge not in lapsed:
+                yield pledge, pledge.organization.name, pledge.organization.sector
 
     def begin(self, name: str, sector: str, *, sign: bool) -> Pledge:
-        """Start a pledge for an organization, by a guest of the summit if one came from there."""
-        guest = self.guests.pop(name, None)
-        person, email = (guest.name, guest.email) if guest else self.people.contact()
-        language = guest.language if guest else self.dice.choice(["en", "en", "en", "es"])
+        """Start a pledge for an organization."""
+        person = self.people.speaker(name)
+        now = timezone.now()
         start = PledgeRequest.objects.create(
-            organization=name, sector=sector, name=person, email=email, language=language, answered_at=timezone.now()
+            organization=name, sector=sector, **person._asdict(), answered_at=now, created_at=now
         )
         [slug] = profiles.slug_candidates(name, [""])
         profile = {
@@ -94,20 +123,22 @@ class Promises:
             "phone": f"(209) 555-01{self.dice.randrange(100):02}",
             "address": f"{self.dice.randrange(100, 3900)} {self.dice.choice(STREETS)}, Stockton",
             "size": self.dice.choice(Organization.Size.values),
-            "wants_listing": self.dice.random() < 0.85,
+            "wants_listing": name in BY_HAND or self.dice.random() < 0.85,
         }
-        return self.send(start.token, profile, self.checklist(sector), sign=sign)
+        promised = self.written_by_hand(name) or self.checklist(sector)
+        return self.send(start.token, profile, promised, sector, sign=sign)
 
-    def renew(self, pledge: Pledge) -> Pledge:
+    def renew(self, pledge: Pledge, *, sign: bool) -> Pledge:
         """Last year's promises again, some larger, some dropped, now and then a new one."""
+        name, sector = pledge.organization.name, pledge.organization.sector
         kept = [one for one in page_state.load_page_state(pledge.token).promises if self.dice.random() < 0.9]
-        changed = [self.changed(one) for one in kept] or self.checklist(pledge.organization.sector)
-        return self.send(pledge.token, {}, changed, sign=self.dice.random() < 0.9)
+        promised = self.written_by_hand(name) or [self.changed(one) for one in kept] or self.checklist(sector)
+        return self.send(pledge.token, {}, promised, sector, sign=sign)
 
-    def send(self, token: str, profile: dict, promised: list[PromiseData], *, sign: bool) -> Pledge:
+    def send(self, token: str, profile: dict, promised: list[PromiseData], sector: str, *, sign: bool) -> Pledge:
         """Submit the pledge page behind a link."""
         state = page_state.load_page_state(token)
-        role = state.contact["role"] or self.dice.choice(ROLES)
+        role = state.contact["role"] or self.dice.choice(ROLES_OF_SECTOR.get(sector, ROLES))
         page = {
             "version": state.version,
             "profile": state.profile | profile,
@@ -118,6 +149,19 @@ class Promises:
             return pledge_editing.sign_pledge(token, **page, name=state.contact["name"], role=role)
         return pledge_editing.save_draft(token, **page)
 
+    def written_by_hand(self, name: str) -> list[PromiseData]:
+        return [
+            PromiseData(
+                self.promise_types[code].pk,
+                quantity,
+                grades=tuple(grades),
+                months=tuple(months),
+                schools=tuple(self.schools[school].pk for school in places),
+                note=note,
+            )
+            for code, quantity, grades, months, note, places in BY_HAND.get(name, [])
+        ]
+
     def checklist(self, sector: str) -> list[PromiseData]:
         codes = LEANINGS[sector]
         several = min(len(codes), self.dice.choice([1, 2, 2, 3, 3, 4]))
@@ -126,15 +170,14 @@ class Promises:
 
     def promise(self, code: str) -> PromiseData:
         dice = self.dice
-        places = dice.sample(self.asked, dice.choice([1, 1, 2, 3])) if dice.random() < 0.6 else []
-        taught = [grade for grade in Grade.values if not places or all(grade in place.grades for place in places)]
-        if places and not taught:  # an elementary and a high school share no grade: keep the first
-            places, taught = places[:1], places[0].grades
+        grades = dice.choice(GRADES[code])
+        fitting = [school for school in self.asked if set(grades) <= set(school.grades)]
+        places = dice.sample(fitting, min(len(fitting), dice.choice([1, 1, 2, 3]))) if dice.random() < 0.6 else []
         start = dice.randrange(len(MONTHS) - 2)
         return PromiseData(
             self.promise_types[code].pk,
             dice.randint(*AMOUNTS[code]),
-            grades=tuple(dice.sample(taught, min(len(taught), dice.choice([1, 2, 2, 3])))),
+            grades=tuple(grades),
             months=tuple(MONTHS[start : start + dice.choice([1, 2, 3, 6])]),
             schools=tuple(place.pk for place in places),
             note=self.people.maybe(NOTES, 0.15),
@@ -142,29 +185,14 @@ class Promises:
 
     def changed(self, promised: PromiseData) -> PromiseData:
         quantity = max(1, promised.quantity + self.dice.choice([0, 0, 0, 1, 2, 4, -1]))
-        return PromiseData(
-            promised.promise_type, quantity, promised.grades, promised.months, promised.schools, promised.note
-        )
+        return replace(promised, quantity=quantity)
 
-    def backdate(self, made: Iterable[Pledge], since: date, until: date) -> None:
-        """Spread the pledges over the days between, in the order they were made."""
-        made = sorted(made, key=lambda pledge: pledge.pk)
-        begin = datetime.combine(since, time(8), ZONE)
-        seconds = (min(datetime.combine(until, time(18), ZONE), timezone.now()) - begin).total_seconds()
-        moments = sorted(begin + timedelta(seconds=self.dice.uniform(0, seconds)) for _pledge in made)
-        for pledge, moment in zip(made, moments, strict=True):
-            pledge.created_at = pledge.changed_at = moment
-            pledge.signed_at = moment if pledge.signed_at else None
-            pledge.signatures.update(signed_at=moment)
-            Organization.objects.filter(pk=pledge.organization_id, created_at__gt=moment).update(created_at=moment)
-            Contact.objects.filter(pk=pledge.contact_id, created_at__gt=moment).update(created_at=moment)
-        Pledge.objects.bulk_update(made, ["created_at", "changed_at", "signed_at"])
 
-    def approve(self) -> None:
-        """Approve most of the partners that asked to be listed, and add a second contact here and there."""
-        for organization in Organization.objects.pending_approval().order_by("pk"):
-            if self.dice.random() < 0.85 and organization.name not in dict(DUPLICATES):
-                profiles.approve_listing(organization, by="staff")
-            if self.dice.random() < 0.25:
-                name, email = self.people.contact()
-                profiles.get_or_add_contact(organization, email=email, name=name, role=self.dice.choice(ROLES))
+def remind_about_drafts(dates: Dates) -> None:
+    """Send the one reminder about each unsigned draft, on the morning when it was due."""
+    due = dates.now - years.REMIND_AFTER
+    for pledge in Pledge.objects.drafts().filter(changed_at__lt=due).order_by("pk"):
+        morning = at((pledge.changed_at + years.REMIND_AFTER).astimezone(ZONE).date() + timedelta(days=1), 7)
+        if morning < dates.now:
+            with as_of(morning):
+                years.remind_draft(pledge)
