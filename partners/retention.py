@@ -7,6 +7,8 @@ from django.db.models.fields.json import KT
 from django.db.models.functions import Lower
 
 from imagine.core.retention import REMOVED_NAME
+from imagine.core.spreadsheets.errors import Unreadable
+from imagine.core.spreadsheets.reader import read_all_text
 from partners.models import Import, ImportRow, Organization, Signature
 from partners.organizations import profiles
 
@@ -26,9 +28,20 @@ def remove_signer(organization_pk: int, *, names: Collection[str]) -> None:
     Signature.objects.filter(pledge__organization=organization, signed_by__in=names).update(**removed)
 
 
+def file_names(content: bytes, email: str) -> bool:
+    """Whether an address, in lower case, is in a file. A file that can't be read may name it."""
+    try:
+        return any(email in cell.lower() for cell in read_all_text(content))
+    except Unreadable:
+        return True
+
+
 @transaction.atomic
 def remove_from_imports(email: str) -> None:
-    """Remove a person from the rows of imports that aren't written yet."""
+    """Remove a person from the rows of imports that aren't written yet, and the files that name them."""
+    stored = Import.objects.filter(file__isnull=False).select_for_update(of=("self",)).order_by("pk")
+    naming = [run.pk for run in stored if file_names(bytes(run.file or b""), email)]
+    Import.objects.filter(pk__in=naming).update(file=None)
     rows = ImportRow.objects.alias(address=Lower(KT("values__email"))).filter(address=email)
     list(Import.objects.filter(rows__in=rows).order_by("pk").select_for_update(of=("self",)).values_list("pk"))
     found = list(rows)

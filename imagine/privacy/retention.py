@@ -239,10 +239,10 @@ RULES = [
     Rule(
         _("A spreadsheet of partners that staff import"),
         _("To check it before saving it."),
-        _("The file until it has been read, and its rows until they’re saved: 14 days at most."),
+        _("The file and its rows, until they’re saved: 14 days at most."),
         DELETED,
         {
-            "partners.Import": ("file", "not_undone"),
+            "partners.Import": ("file", "options", "not_undone"),
             "partners.ImportRow": ("values", "errors", "name", "normalized_name"),
             "partners.ImportedOrganization": ("name", "normalized_name", "existing_matches", "matches_in_file"),
         },
@@ -405,6 +405,7 @@ NOT_PERSONAL = {
         *("id", "run", "line", "needs_review", "organization", "duplicate_of_line", "is_new", "is_written"),
     ),
     "partners.ImportRow": ("id", "run", "line", "imported_organization"),
+    "partners.LearnedWord": (*("id", "kind", "word", "plain_word", "field", "promise_type", "school", "created_at"),),
     "partners.CreatedRecord": ("id", "run", "content_type", "object_id", "fingerprint"),
     "summit.Event": (
         *("id", "kind", "title", "title_es", "slug", "school_year", "starts_at", "ends_at", "venue", "address"),

@@ -6,11 +6,13 @@ from partners.admin.imports import ImportAdmin
 from partners.admin.merging import DuplicateCandidateAdmin
 from partners.admin.organizations import OrganizationAdmin
 from partners.admin.pledges import PledgeAdmin, PromiseAdmin
+from partners.admin.words import LearnedWordAdmin
 
 __all__ = [
     "ContactAdmin",
     "DuplicateCandidateAdmin",
     "ImportAdmin",
+    "LearnedWordAdmin",
     "OrganizationAdmin",
     "PledgeAdmin",
     "PledgeYearAdmin",

@@ -7,23 +7,26 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Page, Paginator
-from django.http import HttpRequest, HttpResponse
+from django.http import FileResponse, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 
-from imagine.core.admin.file_description import DELIMITERS
+from imagine.core.admin.file_description import chosen_fields, chosen_sheet, file_context
 from imagine.core.admin.pagination import page_with_links
 from imagine.core.errors import RuleViolation
 from imagine.core.forms import SpreadsheetField
 from imagine.core.spreadsheets.reader import MAX_BYTES
+from imagine.core.spreadsheets.writer import xlsx_response
 from imagine.core.uploads import takes_files
 from partners.imports import columns as imports_columns
-from partners.imports import validation
+from partners.imports import learned_words, validation
 from partners.imports import workflow as import_workflow
-from partners.models import Import, ImportedOrganization, MatchReason, Organization, PledgeYear
+from partners.imports.learned_words import TYPE_COLUMN
+from partners.imports.template import promises_template
+from partners.models import Import, ImportedOrganization, MatchReason, Organization, PledgeYear, PromiseType, School
 
 ERRORS_PER_PAGE = 50
 QUESTIONS_PER_PAGE = 25
@@ -57,7 +60,9 @@ class ImportAdmin(admin.ModelAdmin):
         page_or_post = require_http_methods(["GET", "HEAD", "POST"])
         upload = takes_files(max_size=MAX_BYTES)(page_or_post(partial(upload_page, self)))
         change = page_or_post(partial(import_page, self))
+        template = require_safe(partial(promises_template_page, self))
         return [
+            path("template/", self.admin_site.admin_view(template), name="partners_import_template"),
             path("add/", self.admin_site.admin_view(upload), name="partners_import_add"),
             path("<int:pk>/change/", self.admin_site.admin_view(change), name="partners_import_change"),
             *super().get_urls(),
@@ -83,6 +88,13 @@ def upload_page(page: ImportAdmin, request: HttpRequest) -> HttpResponse:
     return render(request, "admin/partners/import/upload.html", context, status=422 if form.errors else 200)
 
 
+def promises_template_page(page: ImportAdmin, request: HttpRequest) -> FileResponse:
+    """Download an empty spreadsheet with a sample row."""
+    if not page.has_add_permission(request):
+        raise PermissionDenied
+    return xlsx_response("promises-template.xlsx", *promises_template())
+
+
 def import_page(page: ImportAdmin, request: HttpRequest, pk: int) -> HttpResponse:
     """Show an import, with the actions that its state allows."""
     if not page.has_view_permission(request):
@@ -92,12 +104,13 @@ def import_page(page: ImportAdmin, request: HttpRequest, pk: int) -> HttpRespons
         return handle_import_post(page, request, run)
     can_change = page.has_add_permission(request)
     context = import_context(page, request, _("Import of %(file)s") % {"file": run.file_name})
-    delimiter = run.format.get("delimiter", "")
+    has_file = run.state in {State.CHECKED, State.REJECTED} and Import.objects.filter(pk=pk, file=None).count() == 0
     context |= {
         "run": run,
         "can_change": can_change,
-        "columns": [(heading, column_label(field)) for heading, field in import_columns(run)],
-        "delimiter": DELIMITERS.get(delimiter, delimiter),
+        "file": file_context(run.format, field_labels(), can_choose=can_change and has_file),
+        "with_hidden": run.options.get("with_hidden", False),
+        "unknown": unknown_words(run) if can_change and has_file else [],
     }
     if run.state == State.CHECKED:
         context |= check_context(run, request)
@@ -112,8 +125,24 @@ def import_context(page: ImportAdmin, request: HttpRequest, title: str) -> dict:
     return {**page.admin_site.each_context(request), "title": title, "opts": page.opts}
 
 
-def import_columns(run: Import) -> list[list[str]]:
-    return run.format.get("columns", [])
+def field_labels() -> dict[str, str]:
+    """The fields that a column of a file can have: those of our own file, and each promise type's quantities."""
+    quantities = _("Quantities of “%(promise_type)s”")
+    return imports_columns.labels() | {
+        f"{TYPE_COLUMN}{each.pk}": quantities % {"promise_type": each.localized_name}
+        for each in PromiseType.objects.filter(is_retired=False)
+    }
+
+
+def unknown_words(run: Import) -> list[dict]:
+    """Return the words of the file that we don't know, and what they could mean."""
+    unknown = run.format.get("unknown", {})
+    meanings = {"promise_type": PromiseType.objects.filter(is_retired=False), "school": School.objects.active()}
+    return [
+        {"name": f"{kind}-{number}", "word": word, "meanings": meanings[kind]}
+        for kind, words in unknown.items()
+        for number, word in enumerate(words)
+    ]
 
 
 def column_label(field: str) -> str:
@@ -255,4 +284,32 @@ def retry(request: HttpRequest, run: Import) -> str:
     return str(_("Trying again. You can leave this page."))
 
 
-ACTIONS = {"answer": answer, "confirm": confirm, "discard": discard, "undo": undo, "retry": retry}
+def choose(request: HttpRequest, run: Import) -> str:
+    fields = chosen_fields(request.POST, run.format, field_labels())
+    import_workflow.read_import_again(run, fields=fields, **chosen_sheet(request.POST, run.format))
+    return str(_("We read the file again and will remember your choices."))
+
+
+def teach(request: HttpRequest, run: Import) -> str:
+    """Remember what staff say about the file's unknown words, and read it again."""
+    for each in unknown_words(run):
+        chosen = request.POST.get(each["name"], "")
+        meaning = each["meanings"].filter(pk=chosen).first() if re.fullmatch(r"[0-9]{1,18}", chosen) else None
+        if isinstance(meaning, PromiseType):
+            learned_words.learn_promise_type(each["word"], meaning)
+        elif meaning:
+            learned_words.learn_school(each["word"], meaning)
+    options = {"sheet": run.options.get("name", ""), "with_hidden": run.options.get("with_hidden", False)}
+    import_workflow.read_import_again(run, fields={}, **options)
+    return str(_("Words saved. We checked the file again."))
+
+
+ACTIONS = {
+    "choose": choose,
+    "teach": teach,
+    "answer": answer,
+    "confirm": confirm,
+    "discard": discard,
+    "undo": undo,
+    "retry": retry,
+}

@@ -14,6 +14,7 @@ from imagine.core.spreadsheets.cells import BadCell
 from imagine.core.spreadsheets.headings import plain_text
 from partners.imports import vocabulary
 from partners.imports.dates_and_grades import excel_date, parse_day, parse_grade_bands
+from partners.imports.learned_words import learned_words
 from partners.imports.vocabulary import ANY_WORDS
 from partners.models import (
     MAX_QUANTITY,
@@ -47,7 +48,7 @@ class ParsedRow:
 
 
 class RowParser:
-    """A parser of rows for one school year. Creating it takes four queries."""
+    """A parser of rows for one school year. Creating it takes three queries."""
 
     def __init__(self, year: PledgeYear):
         self.year = year
@@ -65,6 +66,10 @@ class RowParser:
         self.schools = vocabulary.index_by_word(schools, vocabulary.school_words)
         nicknames = vocabulary.index_by_word(schools, vocabulary.school_nicknames)
         self.schools |= {word: pks for word, pks in nicknames.items() if word not in self.schools}
+        promise_types_learned, schools_learned = learned_words()
+        self.promise_types |= promise_types_learned
+        self.schools |= schools_learned
+        self.unknown: dict[str, set[str]] = {"promise_type": set(), "school": set()}  # words, to teach from the page
         self.sectors = vocabulary.sector_words()
         self.months = vocabulary.month_words()
         self.cache: dict[tuple[str, str], tuple] = {}
@@ -253,6 +258,7 @@ def parse_promise_type(parser: RowParser, cell: str, parsed: ParsedRow) -> int |
         message = _("“%(cell)s” names several promise types. Use a row for each one, with its own quantity.")
         parsed.add_problem(message, cell=cell[:60])
         return None
+    parser.unknown["promise_type"].add(cell)
     parsed.add_problem(
         _("“%(cell)s” isn’t one of the promise types. Use a name from the list of promise types."), cell=cell[:60]
     )
@@ -329,6 +335,7 @@ def parse_schools(parser: RowParser, cell: str, parsed: ParsedRow) -> list[int]:
                 continue
             pks = parser.schools.get(plain_text(name), set())
             if len(pks) != 1:
+                parser.unknown["school"].add(name.strip())
                 message = (
                     _("“%(name)s” could be more than one school. Use the full name or the state code.")
                     if pks

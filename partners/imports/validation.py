@@ -15,17 +15,27 @@ from django.db.models import F, OuterRef, Q, Subquery
 from django.utils.translation import gettext as _
 
 from imagine.core.spreadsheets.description import describe_sheet
-from imagine.core.spreadsheets.errors import Unreadable
-from imagine.core.spreadsheets.headings import match_columns
+from imagine.core.spreadsheets.errors import ColumnMissing, Unreadable
+from imagine.core.spreadsheets.headings import match_columns, plain_text
 from imagine.core.spreadsheets.reader import Sheet, read_sheet
 from partners.imports import columns as imports_columns
 from partners.imports.cell_parsers import RowParser, promise_from_values
-from partners.models import MAX_PROMISES_PER_TYPE, Import, ImportedOrganization, ImportRow, MatchReason, normalize_name
+from partners.imports.learned_words import TYPE_COLUMN, learned_headings
+from partners.models import (
+    MAX_PROMISES_PER_TYPE,
+    Import,
+    ImportedOrganization,
+    ImportRow,
+    LearnedWord,
+    MatchReason,
+    normalize_name,
+)
 from partners.organizations import duplicates, profiles
 from partners.organizations.duplicates import Match, MatchQuery
 
 MAX_ROWS = 20_000
 BATCH_SIZE = 1000
+MAX_UNKNOWN_WORDS = 30  # shown, to teach them
 EMPTY_CELLS = {"", "0", "-", "–", "—", "no", "false"}  # in files with a column for each promise type
 REVIEW_SCORE = 50  # of 100, from which staff are asked whether it is an existing organization
 ACCEPT_SCORE = 75  # from which that answer is preselected, if more than the name is similar
@@ -41,11 +51,11 @@ def check_file(run: Import) -> None:
             mark_duplicate_rows(run)
             collect_organizations(run)
     except Unreadable as error:
-        run.state, run.rejection_reason = Import.State.REJECTED, str(error)
+        run.state, run.rejection_reason, run.row_count = Import.State.REJECTED, str(error), 0
+        run.format = getattr(error, "description", {})
     else:
         run.state = Import.State.CHECKED
         run.error_count = run.rows.exclude(errors=[]).count()
-    run.file = None
 
 
 # Rows ------------------------------------------------------------------------------------------------------------
@@ -53,13 +63,15 @@ def check_file(run: Import) -> None:
 
 def read_rows(run: Import) -> None:
     parser = RowParser(run.year)
-    sheet = read_sheet(bytes(run.file or b""), partial(count_known, parser))
+    sheet = read_sheet(bytes(run.file or b""), partial(count_known, parser), **run.options)
     columns = find_columns(sheet, parser)
     rows = parse_import_rows(run, sheet, columns, parser)
     while batch := list(islice(rows, BATCH_SIZE)):
         ImportRow.objects.bulk_create(batch)
         run.row_count += len(batch)
-    run.format = describe_columns(sheet, columns)
+    run.format = describe_columns(sheet, columns) | {
+        "unknown": {kind: sorted(words)[:MAX_UNKNOWN_WORDS] for kind, words in parser.unknown.items()}
+    }
     if not run.row_count:
         raise Unreadable(_("This file has headings, but no rows below them. Add at least one row."))
     ImportRow.objects.filter(run=run).exclude(name="").update(normalized_name=normalize_name(F("name")))
@@ -90,21 +102,26 @@ class Columns(NamedTuple):
 def find_columns(sheet: Sheet, parser: RowParser) -> Columns:
     """Find the columns by their headings. Raise Unreadable if one is missing."""
     headings = imports_columns.promise_headings()
-    match = match_columns(sheet.header, headings, hidden=sheet.hidden_columns)
+    learned = learned_headings(LearnedWord.Kind.PROMISES_HEADING)
+    match = match_columns(sheet.header, headings, taught=learned, hidden=sheet.hidden_columns)
+    by_hand = {number: field for number, field in match.fields.items() if field.startswith(TYPE_COLUMN)}
+    match.fields = {number: field for number, field in match.fields.items() if number not in by_hand}
     named = set(match.fields.values())
-    promise_types = {}
+    promise_types: dict[int, tuple[str, str]] = {}
     if not {"promise_type", "quantity"} & named:
-        free = [
-            "" if number in {*match.fields, *sheet.hidden_columns} else heading
-            for number, heading in enumerate(sheet.header)
-        ]
+        skipped = {number for number, heading in enumerate(sheet.header) if learned.get(plain_text(heading)) == ""}
+        taken = {*match.fields, *sheet.hidden_columns, *skipped, *by_hand}
+        free = ["" if number in taken else heading for number, heading in enumerate(sheet.header)]
+        codes = {f"{TYPE_COLUMN}{pk}": each.code for pk, each in parser.checklist.promise_types.items()}
         promise_types = promise_type_columns(free, parser)
+        promise_types |= {number: (codes[field], "") for number, field in by_hand.items() if field in codes}
     missing = [field for field in imports_columns.REQUIRED_FIELDS if field not in named]
     if missing and not (promise_types and missing == ["promise_type", "quantity"]):
         message = _("This file is missing these columns: %(missing)s. We found these headings: %(found)s.")
         labels = imports_columns.labels()
         found = ", ".join(" ".join(cell.split()) for cell in sheet.header if cell)
-        raise Unreadable(message % {"missing": ", ".join(labels[field] for field in missing), "found": found})
+        values = {"missing": ", ".join(labels[field] for field in missing), "found": found}
+        raise ColumnMissing(message % values, describe_columns(sheet, Columns(match.fields, promise_types)))
     return Columns(match.fields, promise_types)
 
 

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -20,7 +20,8 @@ from imagine.core.models import AuditEntry
 from imagine.core.spreadsheets.reader import is_quick
 from imagine.mail import dispatch
 from partners.imports import undo, validation, writing
-from partners.models import Import, ImportedOrganization, ImportRow, PledgeYear
+from partners.imports.learned_words import learn_headings
+from partners.models import Import, ImportedOrganization, ImportRow, LearnedWord, PledgeYear
 from partners.organizations import profiles
 
 logger = logging.getLogger(__name__)
@@ -94,8 +95,8 @@ def confirm_import(run: Import, *, skip_errors: bool = False) -> None:
             raise ImportRefused(
                 _("Some rows have errors. Fix them in the file and upload it again, or check the box to skip them.")
             )
-        run.state, run.steps, run.steps_done = State.WRITING, steps, 0
-        run.save(update_fields=["state", "steps", "steps_done"])
+        run.state, run.steps, run.steps_done, run.file = State.WRITING, steps, 0, None
+        run.save(update_fields=["state", "steps", "steps_done", "file"])
     start_work(run.pk, at_once=steps <= SMALL_BATCH)
 
 
@@ -105,6 +106,22 @@ def discard_import(run: Import) -> None:
     run = lock_import(run, State.CHECKED)
     check_deletable(run)
     discard_rows(run)
+
+
+def read_import_again(run: Import, *, fields: Mapping[str, str], sheet: str = "", with_hidden: bool = False) -> None:
+    """Read the file again, with another sheet or other columns: `fields` by heading, which we remember for the next
+    file. Raise ImportRefused."""
+    with transaction.atomic():
+        run = lock_import(run, State.CHECKED, State.REJECTED)
+        if run.file is None:
+            raise ImportRefused(_("This file is no longer stored. Upload it again."))
+        learn_headings(LearnedWord.Kind.PROMISES_HEADING, fields)
+        ImportRow.objects.filter(run=run).delete()
+        ImportedOrganization.objects.filter(run=run).delete()
+        run.options = {"name": sheet, "with_hidden": with_hidden}
+        run.state, run.attempts, run.row_count, run.error_count, run.rejection_reason = State.READING, 0, 0, 0, ""
+        run.save(update_fields=["options", "state", "attempts", "row_count", "error_count", "rejection_reason"])
+    start_work(run.pk, at_once=is_quick(bytes(run.file)))
 
 
 def undo_import(run: Import) -> None:
@@ -134,10 +151,10 @@ def lock_import_and_rivals(run: Import, state: str) -> Import:
     return lock_import(run, state)
 
 
-def lock_import(run: Import, state: str) -> Import:
-    """Lock an import. Raise ImportRefused unless it is in `state`."""
+def lock_import(run: Import, *states: str) -> Import:
+    """Lock an import. Raise ImportRefused unless it is in one of these states."""
     run = Import.objects.select_for_update().get(pk=run.pk)
-    if run.state != state:
+    if run.state not in states:
         message = _("This import’s status changed to “%(state)s” in the meantime. Nothing was done.")
         raise ImportRefused(message % {"state": run.get_state_display()})
     return run
@@ -146,8 +163,8 @@ def lock_import(run: Import, state: str) -> Import:
 def discard_rows(run: Import) -> None:
     ImportRow.objects.filter(run=run).delete()
     ImportedOrganization.objects.filter(run=run).delete()
-    run.state = State.DISCARDED
-    run.save(update_fields=["state"])
+    run.state, run.file = State.DISCARDED, None
+    run.save(update_fields=["state", "file"])
 
 
 # Work in steps ---------------------------------------------------------------------------------------------------
@@ -222,6 +239,7 @@ def discard_stale_imports(held: Collection[str] = ()) -> int:
             if still := Import.objects.select_for_update().filter(pk=run.pk, state=State.CHECKED).first():
                 discard_rows(still)
                 discarded += 1
+    Import.objects.filter(state=State.REJECTED, created_at__lt=Now() - CHECKED_LIFETIME).update(file=None)
     return discarded
 
 

@@ -86,6 +86,7 @@ class Migration(migrations.Migration):
                 ('attempts', models.PositiveSmallIntegerField(default=0, help_text='How often a worker has tried the current step.')),
                 ('file', models.BinaryField(null=True)),
                 ('rejection_reason', models.TextField(blank=True, verbose_name='reason')),
+                ('options', models.JSONField(default=dict, help_text='What staff chose: the sheet, hidden rows.')),
                 ('format', models.JSONField(default=dict, help_text='How the file was read: kind, encoding, delimiter, columns.')),
                 ('row_count', models.PositiveIntegerField(default=0, verbose_name='rows')),
                 ('error_count', models.PositiveIntegerField(default=0, verbose_name='rows with errors')),
@@ -98,6 +99,22 @@ class Migration(migrations.Migration):
                 'verbose_name': 'import',
                 'verbose_name_plural': 'imports',
                 'ordering': ['-created_at', '-pk'],
+            },
+        ),
+        migrations.CreateModel(
+            name='LearnedWord',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('kind', models.CharField(choices=[('contacts', 'Column heading in lists of people'), ('promises', 'Column heading in lists of promises'), ('type', 'Promise type'), ('school', 'School')], max_length=8, verbose_name='where it’s used')),
+                ('word', models.CharField(help_text='As it was written.', max_length=200, verbose_name='word')),
+                ('plain_word', models.CharField(help_text='Without case, accents, punctuation and spaces.', max_length=200)),
+                ('field', models.CharField(blank=True, help_text='Of a heading. Empty for columns to skip.', max_length=20)),
+                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), verbose_name='learned on')),
+            ],
+            options={
+                'verbose_name': 'learned word',
+                'verbose_name_plural': 'learned words',
+                'ordering': ['kind', 'plain_word'],
             },
         ),
         migrations.CreateModel(
@@ -404,6 +421,11 @@ class Migration(migrations.Migration):
             name='promise_type',
             field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='promises', to='partners.promisetype', verbose_name='promise type'),
         ),
+        migrations.AddField(
+            model_name='learnedword',
+            name='promise_type',
+            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='partners.promisetype'),
+        ),
         migrations.AddConstraint(
             model_name='school',
             constraint=models.CheckConstraint(condition=models.Q(('code__regex', '^[0-9]{14}$')), name='school_code_has_14_digits'),
@@ -416,6 +438,11 @@ class Migration(migrations.Migration):
             model_name='promise',
             name='schools',
             field=models.ManyToManyField(blank=True, related_name='promises', to='partners.school', verbose_name='schools'),
+        ),
+        migrations.AddField(
+            model_name='learnedword',
+            name='school',
+            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='partners.school'),
         ),
         migrations.AddField(
             model_name='signature',
@@ -546,6 +573,14 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='promise',
             constraint=models.CheckConstraint(condition=models.Q(('months__contained_by', [8, 9, 10, 11, 12, 1, 2, 3, 4, 5, 6, 7])), name='promise_months_of_a_school_year'),
+        ),
+        migrations.AddConstraint(
+            model_name='learnedword',
+            constraint=models.UniqueConstraint(fields=('kind', 'plain_word'), name='learnedword_once'),
+        ),
+        migrations.AddConstraint(
+            model_name='learnedword',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('kind__in', ['contacts', 'promises']), ('promise_type', None), ('school', None)), models.Q(('kind', 'type'), ('promise_type__isnull', False), ('school', None)), models.Q(('kind', 'school'), ('promise_type', None), ('school__isnull', False)), _connector='OR'), name='learnedword_means_one_thing'),
         ),
         migrations.AddConstraint(
             model_name='signature',

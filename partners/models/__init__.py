@@ -21,6 +21,7 @@ from partners.models.pledges import (
     Promise,
     Signature,
 )
+from partners.models.words import LearnedWord
 
 __all__ = [
     "MAX_PROMISES_PER_TYPE",
@@ -35,6 +36,7 @@ __all__ = [
     "Import",
     "ImportRow",
     "ImportedOrganization",
+    "LearnedWord",
     "Logo",
     "MatchReason",
     "Organization",

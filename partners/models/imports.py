@@ -26,7 +26,8 @@ class ImportQuerySet(models.QuerySet):
 
 class Import(models.Model):
     """A spreadsheet of partners and pledges for one school year. It is read, checked as a whole, confirmed, written,
-    and can be undone. The file is deleted once it is read, and its rows once they are written."""
+    and can be undone. The file is kept until then, to read it again with other columns; its rows until they are
+    written."""
 
     class State(models.TextChoices):
         READING = "reading", pgettext_lazy("import", "Reading file")
@@ -51,6 +52,7 @@ class Import(models.Model):
     attempts = models.PositiveSmallIntegerField(default=0, help_text="How often a worker has tried the current step.")
     file = models.BinaryField(null=True)
     rejection_reason = models.TextField(_("reason"), blank=True)
+    options = models.JSONField(default=dict, help_text="What staff chose: the sheet, hidden rows.")
     format = models.JSONField(default=dict, help_text="How the file was read: kind, encoding, delimiter, columns.")
     row_count = models.PositiveIntegerField(_("rows"), default=0)
     error_count = models.PositiveIntegerField(_("rows with errors"), default=0)

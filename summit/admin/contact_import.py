@@ -1,24 +1,26 @@
 """Upload a spreadsheet of people for an audience, review it, then import or discard it."""
 
 from collections import Counter
+from functools import partial
 
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import Count
-from django.http import HttpRequest, HttpResponse
+from django.http import FileResponse, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path, reverse
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 
-from imagine.core.admin.file_description import DELIMITERS
+from imagine.core.admin.file_description import chosen_fields, chosen_sheet, file_context
 from imagine.core.admin.pagination import page_with_links
 from imagine.core.errors import RuleViolation
 from imagine.core.forms import SpreadsheetField
 from imagine.core.spreadsheets.reader import MAX_BYTES
+from imagine.core.spreadsheets.writer import xlsx_response
 from imagine.core.uploads import takes_files
 from summit.admin.audience_form import event_from_request, url_with_event
 from summit.invitations import contact_import, contact_list_reading
@@ -51,7 +53,19 @@ def contact_import_urls(page: admin.ModelAdmin) -> list:
         return contact_list_page(page, request, pk)
 
     view = page.admin_site.admin_view(require_http_methods(["GET", "HEAD", "POST"])(one))
-    return [path("<int:pk>/list/", view, name="summit_audience_list")]
+    template = page.admin_site.admin_view(require_safe(partial(people_template_page, page)))
+    return [
+        path("<int:pk>/list/", view, name="summit_audience_list"),
+        path("list-template/", template, name="summit_audience_template"),
+    ]
+
+
+def people_template_page(page: admin.ModelAdmin, request: HttpRequest) -> FileResponse:
+    """Download an empty spreadsheet of people with a sample row."""
+    if not page.has_view_permission(request):
+        raise PermissionDenied
+    header = [str(FIELD_LABELS[name]) for name in ("email", "name", "organization", "language")]
+    return xlsx_response("people-template.xlsx", header, [["alma@example.org", "Alma Reyes", "Delta Books", "English"]])
 
 
 def contact_list_page(page: admin.ModelAdmin, request: HttpRequest, pk: int) -> HttpResponse:
@@ -68,6 +82,8 @@ def contact_list_page(page: admin.ModelAdmin, request: HttpRequest, pk: int) -> 
             raise PermissionDenied
         if "put_in" in request.POST or "drop" in request.POST:
             return import_or_discard(request, audience, event)
+        if "choose" in request.POST:
+            return read_as_chosen(request, audience, event)
         form = ContactListForm(request.POST, request.FILES)
         if form.is_valid():
             file = form.cleaned_data["file"]
@@ -86,11 +102,11 @@ def contact_list_page(page: admin.ModelAdmin, request: HttpRequest, pk: int) -> 
         "may_change": page.has_change_permission(request),
     }
     if sent := ContactListUpload.objects.defer("file").filter(pk=audience.pk).first():
-        context |= {"sent": sent} | preview_context(request, sent)
+        context |= {"sent": sent} | preview_context(request, sent, may_change=context["may_change"])
     return render(request, "admin/summit/audience/upload.html", context, status=422 if form.errors else 200)
 
 
-def preview_context(request: HttpRequest, sent: ContactListUpload) -> dict:
+def preview_context(request: HttpRequest, sent: ContactListUpload, *, may_change: bool) -> dict:
     """Return the rows of an uploaded list, page by page, and how many there are of each kind."""
     counts: Counter = Counter(dict(sent.people.order_by().values_list("status").annotate(Count("pk"))))
     people = sent.people.order_by("line", "pk")
@@ -105,10 +121,26 @@ def preview_context(request: HttpRequest, sent: ContactListUpload) -> dict:
         "taken": rows("page", *UploadedPerson.ACCEPTED),
         "bad": rows("bad", Status.ERROR),
         "left": rows("left", *SKIPPED),
-        "columns": [(heading, FIELD_LABELS[name]) for heading, name in sent.format.get("columns", [])],
-        "delimiter": DELIMITERS.get(sent.format.get("delimiter", ""), sent.format.get("delimiter", "")),
+        "file": file_context(sent.format, FIELD_LABELS, can_choose=may_change and not sent.is_in_progress),
+        "with_hidden": sent.options.get("with_hidden", False),
         "has_stopped": sent.is_in_progress and sent.attempts >= contact_import.MAX_ATTEMPTS,
     }
+
+
+def read_as_chosen(request: HttpRequest, audience: Audience, event: Event | None) -> HttpResponse:
+    """Remember what staff chose for the columns, and read the list again."""
+    sent = ContactListUpload.objects.defer("file").filter(pk=audience.pk).first()
+    description = sent.format if sent else {}
+    try:
+        contact_import.read_again(
+            audience,
+            seen=request.POST.get("seen", ""),
+            fields=chosen_fields(request.POST, description, FIELD_LABELS),
+            **chosen_sheet(request.POST, description),
+        )
+    except RuleViolation as error:
+        messages.error(request, str(error))
+    return redirect(url_with_event(request.path, event))
 
 
 def import_or_discard(request: HttpRequest, audience: Audience, event: Event | None) -> HttpResponse:

@@ -5,7 +5,7 @@ recognized by address alone. Other people become contacts of their organization,
 """
 
 import logging
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import timedelta
 
 from django.conf import settings
@@ -22,7 +22,8 @@ from imagine.core.spreadsheets.errors import Unreadable
 from imagine.core.spreadsheets.reader import is_quick, read_all_text
 from imagine.mail import dispatch
 from partners.imports import cell_parsers
-from partners.models import Contact, Organization, normalize_name
+from partners.imports.learned_words import learn_headings, learned_headings
+from partners.models import Contact, LearnedWord, Organization, normalize_name
 from partners.organizations import contacts, profiles
 from summit.invitations import contact_list_reading
 from summit.invitations.contact_list_reading import CheckedList, ContactRow, ListOptions
@@ -138,13 +139,18 @@ def store_upload(audience: Audience, file: bytes, name: str, *, language: str = 
     start_list_work(audience.pk, at_once=is_quick(file))
 
 
-def read_again(audience: Audience, *, seen: str, options: ListOptions) -> None:
-    """Read the stored list with another sheet or other columns. Raise ContactImportRefused if it was changed since."""
+def read_again(
+    audience: Audience, *, seen: str, fields: Mapping[str, str], sheet: str = "", with_hidden: bool = False
+) -> None:
+    """Read the stored list again, with another sheet or other columns: `fields` by heading, which we remember for the
+    next list. Raise ContactImportRefused if the list was changed since."""
     with transaction.atomic():
         upload = lock_upload(audience, seen)
         if upload is None or upload.is_in_progress:
             raise ContactImportRefused(_("This list was already added or discarded. Nothing has changed."))
-        upload.state, upload.options, upload.attempts = State.READING, vars(options), 0
+        learn_headings(LearnedWord.Kind.CONTACTS_HEADING, fields)
+        upload.state, upload.attempts = State.READING, 0
+        upload.options = {"sheet": sheet, "with_hidden": with_hidden}
         upload.save(update_fields=["state", "options", "attempts"])
     start_list_work(audience.pk, at_once=is_quick(bytes(upload.file)))
 
@@ -257,7 +263,7 @@ def claim_work(pk: int) -> bool:
 def read_upload(upload: ContactListUpload) -> None:
     """Read and check a locked list, and store what was found."""
     UploadedPerson.objects.filter(upload=upload).delete()
-    options = ListOptions(**upload.options)
+    options = ListOptions(**upload.options, fields=learned_headings(LearnedWord.Kind.CONTACTS_HEADING))
     try:
         checked = contact_list_reading.check_contact_list(bytes(upload.file), upload.file_name, options)
     except Unreadable as error:

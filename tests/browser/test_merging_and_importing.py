@@ -1,12 +1,18 @@
 """Staff merge two organizations, match an RSVP, and import a spreadsheet: in both languages, in a real browser, and
 without JavaScript."""
 
+import io
+
 import pytest
+from openpyxl import Workbook
 from playwright.sync_api import Page, expect
 
-from partners.models import DuplicateScan, Import, Organization, Pledge
+from partners.imports import workflow
+from partners.imports.learned_words import learn_headings
+from partners.models import DuplicateScan, Import, LearnedWord, Organization, Pledge
 from partners.organizations import duplicates
-from summit.models import Rsvp
+from summit.invitations import contact_import
+from summit.models import Audience, Rsvp
 from tests import factories
 from tests.browser.staff import admin_page_problems, sign_in
 from tests.factories import promise_data
@@ -30,6 +36,22 @@ def duplicates_to_merge() -> tuple[Organization, Organization]:
     return kept_pledge.organization, other_pledge.organization
 
 
+def files_to_review() -> tuple[Import, Audience]:
+    """An import with an unknown word, and a list of people with hidden rows, another sheet and an error."""
+    learn_headings(LearnedWord.Kind.CONTACTS_HEADING, {LONG: "name"})
+    unknown = as_csv(table([row(organization=LONG), row(kind="Reading buddies"), row(schools="The Castle")]))
+    run = workflow.start_import(unknown, file_name="x.csv", year=factories.pledge_year(), by="anna", language="en")
+    workbook = Workbook()
+    for sheet in (workbook.active, workbook.create_sheet("Faith")):
+        for cells in (["Email", LONG, "On Hold"], ["alma@example.org", LONG, "No"], ["broken@", "B", ""], ["c@x.org"]):
+            sheet.append(cells)
+    workbook.active.row_dimensions[4].hidden = True
+    workbook.save(file := io.BytesIO())
+    audience = factories.audience()
+    contact_import.store_upload(audience, file.getvalue(), "people.xlsx")
+    return run, audience
+
+
 def open_page(page: Page, address: str) -> None:
     response = page.goto(address)
     assert (response.status, response.url.endswith(address)) == (200, True)
@@ -41,6 +63,7 @@ def test_pages_have_no_problems_in_either_language(visit, staff, language, width
     event = factories.event(capacity=50)
     rsvp = factories.rsvp(event, organization_name=LONG.replace("Señora", "Sra."), email="alma@example.org")
     factories.rsvp(event, "Ben Ochoa", organization_name="Zeta Freight")
+    run, audience = files_to_review()
     page = visit(language, width)
     sign_in(page)
     found = []
@@ -53,6 +76,9 @@ def test_pages_have_no_problems_in_either_language(visit, staff, language, width
         f"{RSVPS}{rsvp.pk}/change/",
         f"{PARTNERS}import/",
         f"{PARTNERS}import/add/",
+        f"{PARTNERS}import/{run.pk}/change/",
+        f"{PARTNERS}learnedword/",
+        f"/imagine/admin/summit/audience/{audience.pk}/list/",
     ):
         open_page(page, address)
         found += admin_page_problems(page, language)

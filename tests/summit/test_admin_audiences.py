@@ -8,6 +8,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from openpyxl import Workbook
 
 from imagine.mail import preferences
 from partners.models import Contact, Organization, PromiseType
@@ -317,6 +318,41 @@ def test_upload_older_than_a_day_is_discarded():
     ContactListUpload.objects.filter(pk=old.pk).update(uploaded_at=timezone.now() - timedelta(hours=25))
     contact_import.discard_stale_uploads()
     assert ContactListUpload.objects.get().audience == new
+
+
+def test_columns_sheet_and_hidden_rows_are_chosen_by_hand_and_remembered(staff):
+    """Case list-contacts-programs: staff say which column it is."""
+    workbook = Workbook()
+    workbook.active.title = "Old"
+    for name, rows in (("Old", 1), ("New", 3)):
+        sheet = workbook["Old"] if name == "Old" else workbook.create_sheet(name)
+        sheet.append(["Who", "Correspondence"])
+        for number in range(rows):
+            sheet.append([f"{name} {number}", f"{name.lower()}{number}@example.org"])
+    workbook["New"].row_dimensions[3].hidden = True
+    workbook.save(file := io.BytesIO())
+    audience = factories.audience()
+    page = upload(staff, audience, file.getvalue(), "people.xlsx")
+    assert "This file has no “Email” column. Its headings are: Who, Correspondence." in web_client.page_text(page)
+    chosen = {"column-0": "name", "column-1": "email", "sheet": "New", "with_hidden": "1", "choose": "1"}
+    page = staff.post(upload_url(audience), web_client.form_fields(page) | chosen, follow=True)
+    text = web_client.page_text(page)
+    assert ("New people 3" in text, "Old 0" in text) == (True, False)
+    other = factories.audience()
+    assert "New people 1" in web_client.page_text(upload(staff, other, file.getvalue(), "again.xlsx"))
+
+
+def test_choosing_columns_of_a_list_that_someone_else_replaced_is_refused(staff, sent):
+    seen = review(sent)["seen"]
+    contact_import.store_upload(sent, VALID_LIST.encode(), "other.csv")
+    page = staff.post(upload_url(sent), {"seen": seen, "column-0": "", "choose": "1"}, follow=True)
+    assert "Someone else uploaded another list in the meantime." in web_client.page_text(page)
+
+
+def test_template_can_be_filled_in_and_uploaded(staff):
+    template = b"".join(staff.get(f"{LIST}list-template/").streaming_content)
+    page = upload(staff, factories.audience(), template, "people-template.xlsx")
+    assert "New people 1" in web_client.page_text(page)
 
 
 # Who may what ----------------------------------------------------------------------------------------------------

@@ -11,6 +11,10 @@ def describe_sheet(sheet: Sheet, fields: dict[int, str], skipped: list[int]) -> 
     skipped_headings = {sheet.header[number] for number in skipped}
     return {
         "kind": sheet.kind,
+        "header": [
+            [heading, fields.get(number, ""), number in sheet.hidden_columns]
+            for number, heading in enumerate(sheet.header)
+        ],
         **sheet.how,
         "columns": [[column_name(sheet.header, number), name] for number, name in sorted(fields.items())],
         "ignored": [sheet.header[number] for number in skipped if number not in sheet.hidden_columns],

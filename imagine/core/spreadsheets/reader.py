@@ -137,7 +137,7 @@ def read_workbook(content: bytes, count_known: CountKnown, name: str, *, with_hi
     kind, sheets = workbook_sheets(content)
     peeks = [Peek(sheet) for sheet in sheets]
     headers = [find_header(iter(peek.first), count_known) for peek in peeks]
-    number = chosen_sheet(sheets, headers, name)
+    number = choose_sheet(sheets, headers, name)
     chosen, header = sheets[number], headers[number]
     sheet = Sheet(kind, header.cells if with_header else [], iter(()), {"sheet": chosen.name})
     sheet.header_line = header.line if with_header else 0
@@ -197,7 +197,7 @@ def workbook_sheets(content: bytes) -> tuple[str, list[RawSheet]]:
     raise not_a_spreadsheet()
 
 
-def chosen_sheet(sheets: list[RawSheet], headers: list[Header], name: str) -> int:
+def choose_sheet(sheets: list[RawSheet], headers: list[Header], name: str) -> int:
     """Return the index of the sheet with this name, or of the visible one with the most known headings."""
     named = [number for number, sheet in enumerate(sheets) if name and sheet.name == name]
     visible = [number for number, sheet in enumerate(sheets) if not sheet.is_hidden]
