@@ -134,6 +134,7 @@ else:
 MAIL_FROM = variable("MAIL_FROM", "the sender of every email, a name and an address")
 MAIL_REPLY_TO = variable("MAIL_REPLY_TO", "the reply address, which a person reads")
 MAIL_POSTAL_ADDRESS = variable("MAIL_POSTAL_ADDRESS", "the district's postal address, at the bottom of every email")
+CERTIFICATE_SIGNER = variable("CERTIFICATE_SIGNER", "who signs certificates for the district: name, title", "")
 for name, value in {"MAIL_FROM": MAIL_FROM, "MAIL_REPLY_TO": MAIL_REPLY_TO}.items():
     if "@" not in value or "\n" in value:
         stop_start(f"{name} must have one email address.")

@@ -81,8 +81,15 @@ def certificate_content(signature: Signature, language: str) -> dict:
         "signed": [
             [_("Signed by"), legible(signature.signed_by), signature.signed_role and legible(signature.signed_role)],
             [_("Signed on"), signed_on, ""],
+            *district_signature(),
         ],
     }
+
+
+def district_signature() -> list[list[str]]:
+    """Return who signs for the district, if there is such a setting: the name, and what follows its first comma."""
+    name, _comma, title = (legible(part) if part.strip() else "" for part in settings.CERTIFICATE_SIGNER.partition(","))
+    return [[_("For the district"), name, title]] if name else []
 
 
 def sentence(promises: list[dict], language: str) -> str:

@@ -24,6 +24,7 @@ UNCONFIRMED_LIFETIME = timedelta(days=7)
 TOLD_LIFETIME = timedelta(days=30)
 WAITING_LIFETIME = timedelta(days=730)
 BATCH_SIZE = 200
+KINDS = (SummitEmailKind.DATE_ALERT_LINK, SummitEmailKind.DATE_SET)
 
 
 @transaction.atomic
@@ -101,9 +102,8 @@ def delete_old_alerts(held: Collection[str] = ()) -> int:
     return len(pks)
 
 
-def fresh_message(message: Message) -> Message | None:
-    """Return the email about a request as it should read today, unsaved, or None to send the stored one."""
-    alert = DateAlert.objects.filter(messages=message).first()
-    if alert is None or message.kind != SummitEmailKind.DATE_ALERT_LINK:
-        return None
-    return date_alert_emails.confirmation_message(alert)
+def resend_alert_email(message: Message) -> bool:
+    """Queue an email about a request again for staff: the link as it is today, or the date as it was told."""
+    alert = DateAlert.objects.get(messages__pk=message.pk)
+    is_link = message.kind == SummitEmailKind.DATE_ALERT_LINK
+    return queue.requeue(message, date_alert_emails.confirmation_message(alert) if is_link else None)

@@ -289,9 +289,9 @@ class FindForm(forms.Form):
     email = AddressField(
         label=_("Email"),
         max_length=254,
-        help_text=_("The email you used to RSVP."),
+        help_text=_("The email you used to RSVP or to make a promise."),
         widget=forms.EmailInput(attrs={"autocomplete": "email"}),
-        error_messages={"required": _("Enter the email you used to RSVP, like name@example.org.")},
+        error_messages={"required": _("Enter the email you used, like name@example.org.")},
     )
 
     helper = form_helper("email")

@@ -6,7 +6,6 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from imagine.mail.models import Message
-from imagine.mail.queue import requeue
 from imagine.mail.signals import language_asked, language_chosen, resend_requested
 from partners.models import Contact
 from partners.signals import (
@@ -22,7 +21,6 @@ from partners.signals import (
     pledge_page_asked,
 )
 from summit import date_alerts, rsvp_language, rsvp_links, rsvp_resend, seats
-from summit.emails.kinds import SummitEmailKind
 from summit.invitations import contact_changes
 from summit.invitations import resend as invitation_resend
 from summit.models import Rsvp
@@ -79,8 +77,8 @@ def on_pledge_page_asked(token: str, **kwargs) -> PageLink:
 def on_resend_requested(message: Message, **kwargs) -> bool | None:
     if message.object_id and message.kind in invitation_resend.KINDS:
         return invitation_resend.resend_invitation_email(message)
-    if message.object_id and message.kind == SummitEmailKind.DATE_ALERT_LINK:
-        return requeue(message, date_alerts.fresh_message(message))
+    if message.object_id and message.kind in date_alerts.KINDS:
+        return date_alerts.resend_alert_email(message)
     if message.object_id and message.kind in rsvp_resend.KINDS:
         return rsvp_resend.resend_rsvp_email(message)
     return None

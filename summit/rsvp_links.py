@@ -153,14 +153,16 @@ def request_links(email: str) -> None:
 
 @transaction.atomic
 def email_requested_links(request_pk: int) -> None:
-    """Email the link of each RSVP that the address has for an upcoming event, then delete the request. Skip a request
-    that another worker has or that was answered."""
+    """Email the link of each RSVP that the address has for an upcoming event, and of each pledge that it can open. Then
+    delete the request. Skip a request that another worker has or that was answered."""
     request = LinkRequest.objects.select_for_update(skip_locked=True).filter(pk=request_pk).first()
     if request is None:
         return
+    pledge_signup.email_started_pledge(request.email)
     rsvps = Rsvp.objects.for_coming_events().with_email(request.email)
     for rsvp in rsvps.order_by("event_id", "pk"):  # locks events in one order
         mail_rsvp_link(rsvp)
+    pledge_signup.email_lost_links(request.email)
     request.delete()
 
 

@@ -110,7 +110,7 @@ TRUE_BECAUSE: dict[str, list[str]] = {
         "We’ll count it once.",
     ],
     "summit.rsvp_links.email_requested_links": [
-        "We’ll email you the personal link to your RSVP again.",
+        "We’ll email you the personal links to your RSVP and your promises again.",
         "We’ll email it to you again.",
     ],
     "summit.date_alerts.email_alert_link": [
@@ -165,7 +165,6 @@ TRUE_BECAUSE: dict[str, list[str]] = {
         "We emailed you this link not long ago.",
     ],
     "partners.pledges.signup.reply_to_request": [
-        "Enter your email at Make a promise, and we’ll send that link.",
         "We’ll send your personal link here.",
         "We email you a link.",
         "Enter the same email, and we’ll send the link to your promises.",

@@ -20,6 +20,7 @@ NAMES_SHOWN = 36  # on the landing page
 SOME, MANY = 5, 12  # numbers from which cells of the coverage table are darker
 MIN_PREVIEW_SIZE = 200  # pixels; other sites ignore smaller images
 MAX_LENGTH_DESCRIPTION = 300
+MAX_LENGTH_NOTE = 90  # about a line of a card
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class Line:
     grades: str
     months: str = ""
     schools: str = ""
+    note: str = ""
 
     @property
     def summary(self) -> str:
@@ -214,7 +216,7 @@ def partners_by_sector(
             Card(
                 pledge.organization.name,
                 pledge.organization.get_absolute_url(),
-                [promise_line(promise, promise_types[promise.promise_type_id]) for promise in pledge.promises.all()],
+                [promise_line(pledge, promise, promise_types) for promise in pledge.promises.all()],
             )
             for pledge in sector_pledges
         ]
@@ -226,8 +228,11 @@ def partners_by_sector(
         }
 
 
-def promise_line(promise: Promise, promise_type: PromiseType) -> Line:
-    return Line(promise_type, promise_type.amount(promise.quantity), partner_formatting.grade_spans(promise.grades))
+def promise_line(pledge: Pledge, promise: Promise, promise_types: dict[int, PromiseType]) -> Line:
+    """Return a promise for a card, with its note if the partner wrote it on our page, which says that it is public."""
+    promise_type, note = promise_types[promise.promise_type_id], promise.note if pledge.is_verified else ""
+    amount, grades = promise_type.amount(promise.quantity), partner_formatting.grade_spans(promise.grades)
+    return Line(promise_type, amount, grades, note=Truncator(note).chars(MAX_LENGTH_NOTE))
 
 
 # Landing page -------------------------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
-"""Query the public directory: listed partners and the promises that they signed.
+"""Query the public directory: listed partners and the promises that they signed, with their notes.
 
-Contacts, phone numbers, addresses and notes are never loaded.
+Contacts, phone numbers and addresses are never loaded.
 """
 
 from dataclasses import dataclass, replace
@@ -165,8 +165,8 @@ def pledges_on_page(query: DirectoryQuery) -> list[Pledge]:
     ordered = (
         filtered_pledges(query).select_related("organization").order_by(SECTORS, "organization__normalized_name", "pk")
     )
-    ordered = ordered.only("organization__name", "organization__slug", "organization__sector")
-    promises = Promise.objects.defer("note").order_by("pledge_id", "promise_type__order", "promise_type_id", "position")
+    ordered = ordered.only("verified_at", "organization__name", "organization__slug", "organization__sector")
+    promises = Promise.objects.order_by("pledge_id", "promise_type__order", "promise_type_id", "position")
     first = (query.page - 1) * PAGE_SIZE
     return list(ordered.prefetch_related(Prefetch("promises", queryset=promises))[first : first + PAGE_SIZE])
 

@@ -20,7 +20,7 @@ WITH_COMMAS = re.compile(r"[0-9]{1,3}(,[0-9]{3})+|[0-9]{1,9}")
 FIRST = 1  # the promise of a type that its checkbox stands for
 ANY = gettext_lazy("(leave blank for any)")
 NOTE = gettext_lazy("Note for schools")
-NO_STUDENTS = gettext_lazy("Please don’t name students.")
+NOTE_HINT = gettext_lazy("If you’re listed in the directory, anyone can read it there. Please don’t name students.")
 WHERE_UNKNOWN = gettext_lazy("Choose where: at specific schools, or wherever it is needed most.")
 # The form fields that show problems of other fields.
 FIELDS_OF_PROBLEMS = {"promise_type": "ticked", "schools": "where"}
@@ -113,7 +113,7 @@ class PromiseForm(forms.Form):
                 Chips("months", label_note=ANY, grid=True),
                 css_class="full-width",
             ),
-            Collapsible(NOTE, Field("note", label_note="", hide_label=True), hint=NO_STUDENTS, css_class="full-width"),
+            Collapsible(NOTE, Field("note", label_note="", hide_label=True), hint=NOTE_HINT, css_class="full-width"),
         )
     )
     promise_type: PromiseType

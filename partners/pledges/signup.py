@@ -1,6 +1,7 @@
 """Store requests to start a pledge, and email their links."""
 
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
 from datetime import timedelta
 
 from django.contrib.contenttypes.models import ContentType
@@ -77,6 +78,27 @@ def send_link(pledge_request: PledgeRequest, contact: Contact | None) -> None:
         email_link(pledge, to=to, pledge_request=None if contact else pledge_request)
     except Pledge.DoesNotExist:  # staff merged it into another at this moment
         send_link(pledge_request, find_known_contact(pledge_request))
+
+
+@transaction.atomic
+def email_lost_links(email: str) -> None:
+    """Email an address the links of the newest pledges of its organizations, as often as `email_link` allows."""
+    contacts = list(contacts_with_access(email).select_related("organization").order_by("organization_id", "pk"))
+    pledges = [(contact.organization.pledges.order_by("-year_id").first(), contact) for contact in contacts]
+    for pledge, contact in pledges:
+        if pledge is not None:
+            with suppress(Pledge.DoesNotExist):  # staff merged it into another at this moment
+                email_link(pledge, to=contact)
+
+
+@transaction.atomic
+def email_started_pledge(email: str) -> None:
+    """Email an address that no contact has the link of the pledge it started last, as often as `reply_to_request`
+    allows. Call it before events are locked."""
+    started = PledgeRequest.objects.with_email(email).order_by("-pk").first()
+    if started and PledgeYear.objects.current() and not contacts_with_access(email).exists():
+        values = {name: getattr(started, name) for name in ("organization", "name", "email", "language", "sector")}
+        reply_to_request(PledgeRequest.objects.create(**values))
 
 
 def contacts_with_access(email: str) -> ContactQuerySet:

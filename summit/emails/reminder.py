@@ -99,19 +99,18 @@ def thanks_content(event: Event, rsvps: Sequence[Rsvp], _now: datetime) -> Calla
     same = in_each_language(lambda: {"card": email_templates.event_card(event)})
 
     def tell(rsvp: Rsvp) -> dict:
-        path, button, promise = "partners", "", ""
+        path, button, promise = reverse("partners"), "", ""
+        notes: tuple[str, ...] = ()
         if year and signed.has(rsvp):
             promise = email_templates.thank_for_promise(year.school_years)
-        elif year:
-            path, button, promise = (
-                "pledge_begin",
-                _("Make a promise"),
-                email_templates.ask_to_promise(year.school_years),
-            )
+        elif year:  # their own page knows their name, email and organization
+            path, button = f"{rsvp.get_absolute_url()}#promise-h", _("Make a promise")
+            promise, notes = email_templates.ask_to_promise(year.school_years), (email_templates.party_note(),)
         return same[rsvp.language] | {
-            "personal": {"name": rsvp.name, "link": settings.SITE_URL + reverse(path)},
+            "personal": {"name": rsvp.name, "link": settings.SITE_URL + path},
             "facts": facts[rsvp.language] | {"promise": promise},
             "button": button,
+            "notes": notes,
         }
 
     return tell

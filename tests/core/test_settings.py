@@ -36,7 +36,15 @@ SSO = {
 
 def start(monkeypatch, **changed: str | None) -> dict:
     """Load the settings with a valid environment and these variables changed; None removes a variable."""
-    optional = ("DEBUG", "DEMO", "TRUSTED_PROXIES", "ADMIN_URL_HOST", "BOUNCE_IMAP_URL", "BOUNCE_WEBHOOK_SECRET")
+    optional = (
+        "DEBUG",
+        "DEMO",
+        "TRUSTED_PROXIES",
+        "ADMIN_URL_HOST",
+        "BOUNCE_IMAP_URL",
+        "BOUNCE_WEBHOOK_SECRET",
+        "CERTIFICATE_SIGNER",
+    )
     for name in (*optional, *SSO):
         monkeypatch.delenv(name, raising=False)
     for name, value in (VALID | changed).items():

@@ -91,7 +91,6 @@ def test_only_signed_and_approved_partners_that_want_listing_are_shown(client):
 def test_private_details_are_not_shown(client):
     partner = factories.listed_partner(
         "Port Gate Logistics",
-        promise_data(note="Ask for Rosa at the gate"),
         phone="209 555 0100",
         address="1 Dock Street",
     )
@@ -100,8 +99,18 @@ def test_private_details_are_not_shown(client):
     for path in (DIRECTORY, partner.get_absolute_url()):
         page = client.get(path).content.decode()
         assert "Port Gate Logistics" in page
-        for secret in ("Alma", "@example.org", "Yard boss", "Owner", "209 555", "Dock Street", "Rosa", token):
+        for secret in ("Alma", "@example.org", "Yard boss", "Owner", "209 555", "Dock Street", token):
             assert secret not in page.replace("community@example.org", ""), secret
+
+
+def test_card_shows_the_first_line_of_a_note_that_the_partner_wrote_on_our_page(client):
+    promised = promise_data(note="Six visits to the docks. " * 6)
+    partner = factories.listed_partner("Port Gate Logistics", promised)
+    page = web_client.page_text(client.get(DIRECTORY))
+    assert "Host tours and field trips Six visits to the docks. Six visits" in page
+    assert promised.note.strip() not in page
+    partner.pledges.update(verified_at=None)  # as after an import
+    assert "docks" not in web_client.page_text(client.get(DIRECTORY))
 
 
 def test_partner_name_is_escaped_and_shown_as_written(client):

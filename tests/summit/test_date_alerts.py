@@ -6,6 +6,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from imagine.mail import queue
 from imagine.mail.models import Message
 from imagine.privacy import erasing
 from imagine.privacy.people import Person
@@ -186,3 +187,17 @@ def test_erasing_a_person_deletes_the_request():
     confirmed()
     erasing.erase_data(Person(EMAIL))
     assert (DateAlert.objects.count(), Message.objects.count()) == (0, 0)
+
+
+def test_staff_can_resend_both_emails():
+    alert = confirmed()
+    factories.event()
+    date_alerts.announce_date()
+    Message.objects.update(state="failed")
+    for message in Message.objects.all():
+        assert queue.resend(message)
+    assert set(Message.objects.values_list("kind", "state")) == {
+        ("date_alert_link", "queued"),
+        ("date_set", "queued"),
+    }
+    assert alert.token in Message.objects.get(kind="date_alert_link").body_text

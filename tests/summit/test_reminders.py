@@ -5,6 +5,7 @@ from datetime import UTC, timedelta
 
 import pytest
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from imagine.mail import preferences
@@ -12,7 +13,7 @@ from imagine.mail.models import Message
 from summit import seats, tasks
 from summit.models import Rsvp
 from summit.reminders import sending as reminder_sending
-from tests import factories
+from tests import factories, web_client
 from tests.summit import reminder_fixtures
 from tests.summit.reminder_fixtures import moment, only_reminder, run_reminders
 
@@ -197,10 +198,10 @@ def test_thanks_ask_only_guests_without_a_signed_pledge_for_a_promise():
     run_reminders(moment(4, 8, 9))
     texts = dict(Message.objects.filter(kind="thanks").values_list("object_id", "body_text"))
     asks = "Will you make a promise for the 2027–28 school year?"
-    assert {pk for pk, text in texts.items() if asks in text and "/imagine/promise/\n" in text} == {
-        guest.pk,
-        drafted.pk,
-    }
+    own_page = {rsvp.pk: f"{rsvp.get_absolute_url()}#promise-h\n" for rsvp in (guest, drafted, by_address, matched)}
+    assert {pk for pk, text in texts.items() if asks in text and own_page[pk] in text} == {guest.pk, drafted.pk}
+    page = web_client.page_html(Client().get(guest.get_absolute_url()))
+    assert 'id="promise-h"' in page
     thanked = {
         pk for pk, text in texts.items() if "Thank you, too, for your promises" in text and "/partners/\n" in text
     }

@@ -9,7 +9,7 @@ from imagine.mail import editable_templates, preferences, queue
 from imagine.mail.editable_templates import TEMPLATES, TemplateText
 from imagine.mail.models import Message
 from imagine.mail.queue import CannotResend
-from summit import rsvp_links, rsvp_resend, seats
+from summit import date_alerts, rsvp_links, rsvp_resend, seats
 from summit.emails.kinds import SummitEmailKind
 from summit.emails.templates import how_soon
 from summit.invitations import resend as invitation_resend
@@ -331,7 +331,8 @@ def test_resent_email_has_the_current_facts(rsvp, kind):
 
 
 def test_every_kind_of_email_can_be_resent_or_refused():
-    assert set(rsvp_resend.KINDS) | set(invitation_resend.KINDS) == set(SummitEmailKind)
+    kinds = (*rsvp_resend.KINDS, *invitation_resend.KINDS, *date_alerts.KINDS)
+    assert set(kinds) == set(SummitEmailKind)
 
 
 @pytest.mark.parametrize("kind", REMINDERS)

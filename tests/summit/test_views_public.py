@@ -9,6 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from imagine.mail.models import Message
+from partners.models import PledgeRequest
 from summit import rsvp_links, seats
 from summit.models import Event, LinkRequest
 from tests import factories, snapshots, web_client
@@ -161,8 +162,9 @@ def test_find_rsvp_answers_the_same_for_known_and_unknown_addresses(client, djan
         unknown = find_rsvp(client, "nobody@example.org")
     assert known_response["Location"] == unknown["Location"] == "/imagine/rsvp/found/"
     assert (known_response.status_code, known_response.content) == (unknown.status_code, unknown.content) == (302, b"")
-    assert "If you have an RSVP for an upcoming event, its link is on its way." in web_client.page_text(
-        client.get("/imagine/rsvp/found/")
+    assert (
+        "If you have an RSVP for an upcoming event, or promises, your links are on their way."
+        in web_client.page_text(client.get("/imagine/rsvp/found/"))
     )
 
 
@@ -211,7 +213,7 @@ def test_find_rsvp_request_answered_twice_emails_once(client):
 @pytest.mark.parametrize(
     ("email", "expected"),
     [
-        ("", "Enter the email you used to RSVP, like name@example.org."),
+        ("", "Enter the email you used, like name@example.org."),
         ("alma", "Enter an email address with one @ sign"),
         ("alma@example", "Enter an email address with a dot after the @ sign"),
         ("alma@-", "Enter an email address with a dot after the @ sign"),
@@ -223,3 +225,30 @@ def test_find_rsvp_with_an_incomplete_address_says_what_is_missing(client, email
     assert response.status_code == 422
     assert expected in web_client.page_text(response)
     assert LinkRequest.objects.count() == 0
+
+
+def kinds_to(email: str) -> list[str]:
+    return list(Message.objects.filter(recipient=email, kind__contains="link").values_list("kind", flat=True))
+
+
+def test_find_rsvp_emails_the_link_of_a_pledge_to_its_contact_only(client):
+    pledge = factories.signed_pledge(email="alma@example.org")
+    factories.contact(pledge.organization, "ben@example.org", may_open_pledge=False)
+    Message.objects.all().delete()
+    for email in ("ALMA@example.org", "ben@example.org"):
+        find_rsvp(client, email)
+    answer_requests()
+    assert (kinds_to("alma@example.org"), kinds_to("ben@example.org")) == (["pledge_link"], [])
+    assert pledge.token in Message.objects.get().body_text
+    find_rsvp(client, "alma@example.org")
+    answer_requests()
+    assert kinds_to("alma@example.org") == ["pledge_link"]  # at most once in ten minutes
+
+
+def test_find_rsvp_emails_the_link_of_a_pledge_that_was_only_started(client):
+    factories.pledge_request(email="alma@example.org", organization="Bakery")
+    Message.objects.all().delete()
+    PledgeRequest.objects.update(answered_at=timezone.now() - HOUR)
+    find_rsvp(client, "alma@example.org")
+    answer_requests()
+    assert list(Message.objects.values_list("kind", "recipient")) == [("pledge_request", "alma@example.org")]
