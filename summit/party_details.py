@@ -26,7 +26,8 @@ def add_answers(rsvp: Rsvp, *, size: int, guests: Sequence[Guest], details: dict
     """Write what the browser of an RSVP sent again, and return whether anything changed. What was typed replaces what
     was there, an empty answer erases nothing, and the party doesn't shrink. Raise RsvpClosed or PartyOutOfBounds."""
     rsvp = seats.lock_rsvp(rsvp)
-    before = seats.logged_facts(rsvp)
+    if not adds_something(rsvp, size=size, guests=guests, details=details):
+        return False
     details = {name: value for name, value in details.items() if value and value != getattr(rsvp, name)}
     if details.pop("accepts_partial", False):
         rsvp = seats.set_accepts_partial(rsvp, True)
@@ -36,7 +37,22 @@ def add_answers(rsvp: Rsvp, *, size: int, guests: Sequence[Guest], details: dict
         rsvp = seats.change_party_size(rsvp, size=size)
     party = {guest.position: guest.pk for guest in rsvp.guests.all()}
     typed = {party[place]: typed_values(guest) for place, guest in enumerate(guests, start=1) if place in party}
-    return seats.logged_facts(seats.update_guests(rsvp, typed)) != before
+    seats.update_guests(rsvp, typed)
+    return True
+
+
+def adds_something(rsvp: Rsvp, *, size: int, guests: Sequence[Guest], details: dict[str, str | bool]) -> bool:
+    """Return whether these answers say more, or something else, than an RSVP has."""
+    party = {guest.position: guest for guest in rsvp.guests.all()}
+    return (
+        size > rsvp.party_size
+        or any(value and value != getattr(rsvp, name) for name, value in details.items())
+        or any(
+            place not in party or value != getattr(party[place], field)
+            for place, guest in enumerate(guests, start=1)
+            for field, value in typed_values(guest).items()
+        )
+    )
 
 
 def typed_values(guest: Guest) -> dict[str, str]:

@@ -7,13 +7,14 @@ from crispy_forms.utils import render_crispy_form
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from imagine.core import links, rate_limit
 from imagine.core.rate_limit import limit_posts, too_many_requests
 from imagine.core.unsaved_answers import keeps_answers, unsaved_answers, unsaved_form
 from imagine.core.views import personal_page
-from summit import seats
+from summit import party_details, seats
 from summit.forms import DeclineForm, InvitationForm
 from summit.invitations import responses
 from summit.models import Event, Invitation, Rsvp
@@ -119,9 +120,12 @@ def invitation_accept(request: HttpRequest, invitation: Invitation) -> HttpRespo
         return render_invitation(
             request, invitation, form=unsaved_form(request, InvitationForm, invitation, invitation.rsvp)
         )
-    if request.method != "POST" or invitation.answer == Answer.ACCEPTED:
+    if request.method != "POST":
         return redirect(invitation)
     form = InvitationForm(invitation, invitation.rsvp, request.POST)
+    if invitation.answer == Answer.ACCEPTED:
+        warn_if_not_saved(request, invitation, form)
+        return redirect(invitation)
     if not invitation.event.accepts_rsvps:
         return render_invitation(request, invitation, status=409)
     if not form.is_valid():
@@ -138,6 +142,17 @@ def invitation_accept(request: HttpRequest, invitation: Invitation) -> HttpRespo
     except seats.RsvpClosed:
         return render_invitation(request, get_invitation(invitation.token), status=409)
     return redirect(invitation)
+
+
+def warn_if_not_saved(request: HttpRequest, invitation: Invitation, form: InvitationForm) -> None:
+    """Say so if an accepted invitation is accepted again with other answers, as from a second tab."""
+    is_same = form.is_valid() and not party_details.adds_something(
+        invitation.rsvp, size=form.cleaned_data["size"], guests=form.guests(), details=form.details()
+    )
+    if not is_same:
+        messages.warning(
+            request, _("You’d already accepted, so what you just sent wasn’t saved. Change your RSVP on its page.")
+        )
 
 
 @keeps_answers

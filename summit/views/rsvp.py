@@ -28,6 +28,8 @@ from summit.models import Rsvp
 from summit.party_forms import DetailsForm, GuestForm, ReinstateForm
 from summit.views.public import calendar_file, page_or_post, wait_for_rsvp_email
 
+GUEST_FIELD = re.compile(r"guest-([0-9]+)-\w+")
+
 
 def rsvp_by_link(view: Callable) -> Callable:
     """Decorate a view that acts for one RSVP: fetch it by its token."""
@@ -118,11 +120,29 @@ def change_party(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
             if asks_first:
                 return redirect("remove_guest", rsvp.link_token, parse_number(request.POST["remove"]))
             message = BUTTONS[pressed](rsvp, request.POST[pressed]) if pressed else _("Changes saved.")
+            warn_about_guests_who_left(request, {str(form.guest.pk) for form in guests})
     except RuleViolation as error:
         messages.error(request, str(error))
     else:
         messages.success(request, message)
     return redirect(rsvp)
+
+
+def warn_about_guests_who_left(request: HttpRequest, party: set[str]) -> None:
+    """Say what wasn't saved of guests who were removed in another tab, or by staff, since this page was opened."""
+    typed = {
+        found[1]
+        for name, value in request.POST.items()
+        if (found := GUEST_FIELD.fullmatch(name)) and value and value != request.POST.get(f"initial-{name}", value)
+    }
+    if typed - party:
+        messages.warning(
+            request,
+            _(
+                "A guest you changed is no longer in your party, so those changes weren’t saved. "
+                "To bring them, add a guest."
+            ),
+        )
 
 
 def others_may_get_seat(rsvp: Rsvp) -> bool:

@@ -288,6 +288,15 @@ def test_declining_ten_times_with_a_message_is_saved_once(client, invited):
     ]
 
 
+def test_accepting_again_with_other_answers_says_that_they_were_not_saved(client, invited):
+    answers = {"size": "2", "guest_2": "Ben", "dietary_needs": "vegan"}
+    notice = "You’d already accepted, so what you just sent wasn’t saved."
+    for more, is_told in ({}, False), ({}, False), ({"note": "We bring bread."}, True), ({"size": "3"}, True):
+        accept(client, invited, **answers | more)
+        assert (notice in page(client, invited)) == is_told
+    assert snapshots.seats(invited.event) == [("Alma Reyes", 2, 0)]
+
+
 def test_canceling_an_accepted_invitation_asks_first_and_keeps_the_message(client, invited):
     accept(client, invited, size="2")
     question = post(client, "decline", invited, decline_message="Harvest")

@@ -80,6 +80,19 @@ def test_needs_of_anyone_are_asked_only_of_a_party(client):
     assert asked == [False, True]
 
 
+def test_changes_of_a_guest_who_left_in_another_tab_are_not_lost_without_a_word(client):
+    rsvp = factories.rsvp(factories.event(), size=2, guests=("Ben",))
+    ben = rsvp.guests.last()
+    form_data = web_client.form_fields(client.get(rsvp.get_absolute_url()))
+    seats.remove_guest(rsvp, ben.pk)
+    notice = "A guest you changed is no longer in your party, so those changes weren’t saved."
+    for typed, is_told in ({"dietary_needs": "vegan"}, True), ({}, False):
+        changes = {f"guest-{ben.pk}-{name}": value for name, value in typed.items()}
+        page = client.post(reverse("change_party", args=[rsvp.token]), form_data | changes, follow=True)
+        assert (notice in web_client.page_text(page)) == is_told
+    assert snapshots.guests(rsvp) == [(1, "Alma Reyes")]
+
+
 # Seats that someone on the waitlist would get ---------------------------------------------------------------------
 
 
