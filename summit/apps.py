@@ -12,6 +12,8 @@ class SummitConfig(AppConfig):
         from summit import receivers  # noqa: F401 (importing it connects them)
         from summit.invitations import mailing_kinds
         from summit.security_events import SummitEventKind
+        from summit.staff_emails import attachments
 
         register_security_event_kinds(SummitEventKind)
         mailing_kinds.register_mailing_kinds()
+        attachments.register_attachments()

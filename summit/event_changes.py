@@ -23,6 +23,7 @@ from summit.emails import reminder as reminder_emails
 from summit.emails import rsvp as rsvp_emails
 from summit.invitations import change_notices
 from summit.models import Event, EventVersion, Rsvp, RsvpQuerySet
+from summit.staff_emails import writing as staff_email_writing
 
 # Changing any of these can make room for waitlisted parties.
 PROMOTING_FIELDS = ["capacity", "reserved_seats", "starts_at", "waitlist_closes_hours_before"]
@@ -48,6 +49,7 @@ def save_event(event: Event) -> Event:
         lock_invitations_of_event(event)
         invitation_emails.rewrite_unsent_invitations(event)
         reminder_emails.recall_event_reminders(before)
+        staff_email_writing.rewrite_unsent_of_event(event)
         change_notices.start_notices(event)
     if any(getattr(before, name) != getattr(event, name) for name in PROMOTING_FIELDS):
         seats.promote_waitlist(event)
@@ -90,6 +92,7 @@ def cancel_event(event: Event) -> Event:
     lock_invitations_of_event(event)
     invitation_emails.rewrite_unsent_invitations(event)
     reminder_emails.recall_event_reminders(event)
+    staff_email_writing.rewrite_unsent_of_event(event)
     change_notices.start_notices(event)
     return event
 

@@ -21,9 +21,11 @@ from partners.signals import (
     pledge_page_asked,
 )
 from summit import date_alerts, rsvp_language, rsvp_links, rsvp_resend, seats
+from summit.emails.kinds import SummitEmailKind
 from summit.invitations import contact_changes
 from summit.invitations import resend as invitation_resend
 from summit.models import Rsvp
+from summit.staff_emails import writing as staff_email_writing
 
 
 @receiver(organizations_leaving)
@@ -79,6 +81,8 @@ def on_resend_requested(message: Message, **kwargs) -> bool | None:
         return invitation_resend.resend_invitation_email(message)
     if message.object_id and message.kind in date_alerts.KINDS:
         return date_alerts.resend_alert_email(message)
+    if message.object_id and message.kind == SummitEmailKind.STAFF_EMAIL:
+        return staff_email_writing.resend_staff_email(message)
     if message.object_id and message.kind in rsvp_resend.KINDS:
         return rsvp_resend.resend_rsvp_email(message)
     return None

@@ -23,6 +23,7 @@ from summit.emails import rsvp as rsvp_emails
 from summit.emails.kinds import SummitEmailKind
 from summit.models import Invitation, LinkRequest, Rsvp
 from summit.models.invitations import InvitationQuerySet
+from summit.staff_emails import writing as staff_email_writing
 
 MAX_PER_DAY = 10  # emails with the link of one RSVP or invitation, unless staff ask
 MIN_INTERVAL = timedelta(minutes=10)  # between two such emails to one address
@@ -131,6 +132,7 @@ def end_rsvp_links(rsvp: Rsvp, invitations: InvitationQuerySet) -> set[str]:
         invitation_emails.delete_unsent_links(invitation)
     links.replace_link(rsvp)
     reminder_emails.recall_party_reminders(rsvp)
+    staff_email_writing.rewrite_unsent(rsvp)
     unsent = rsvp.messages.filter(state=Message.State.QUEUED).exclude(
         kind=SummitEmailKind.EVENT_CANCELED
     )  # has no link

@@ -8,6 +8,7 @@ from summit import date_alerts, event_changes, organization_matching, rsvp_links
 from summit.invitations import contact_import, responses, writing
 from summit.models import DateAlert, LinkRequest
 from summit.reminders import sending as reminder_sending
+from summit.staff_emails import writing as staff_email_writing
 
 
 @shared_task
@@ -80,6 +81,7 @@ def resume_interrupted_mailings() -> None:
     for pk in event_changes.events_with_pending_notices():
         dispatch.send_task("summit.tasks.notify_guests", pk)
     writing.stop_closed_mailings()
+    staff_email_writing.withdraw_outdated()
     for pk in Mailing.objects.unrendered().order_by("pk").values_list("pk", flat=True):
         dispatch.send_task("summit.tasks.write_invitations", pk)
 

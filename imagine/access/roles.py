@@ -28,6 +28,7 @@ VIEWER_PERMISSIONS = [
     "summit.view_guest",
     "summit.view_invitation",
     "summit.view_rsvp",
+    "summit.view_staffemail",
 ]
 
 COMMUNITY_RELATIONS_PERMISSIONS = [
@@ -71,14 +72,17 @@ COMMUNITY_RELATIONS_PERMISSIONS = [
     "summit.add_event",
     "summit.add_invitation",
     "summit.add_rsvp",
+    "summit.add_staffemail",
     "summit.change_audience",
     "summit.change_event",
     "summit.change_guest",
     "summit.change_invitation",
     "summit.change_rsvp",
+    "summit.change_staffemail",
     "summit.delete_audience",
     "summit.delete_event",
     "summit.delete_rsvp",
+    "summit.delete_staffemail",
     "summit.view_needs",  # health information of named people
 ]
 

@@ -35,6 +35,7 @@ EXTRA_LABELS = {
     "contact": _("contact"),
     "guests": _("guests"),
     "invited": _("invited"),
+    "emailed": _("emailed"),
     "link": _("personal link"),
     "logo": _("logo"),
     "merged": _("merged record"),

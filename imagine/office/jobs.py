@@ -28,7 +28,7 @@ from partners.models import (
     PromiseType,
     School,
 )
-from summit.models import Audience, Event, Invitation, Rsvp
+from summit.models import Audience, Event, Invitation, Rsvp, StaffEmail
 
 Text = str | LazyText
 
@@ -99,6 +99,7 @@ JOBS = [
         "email",
         pgettext_lazy("job", "Email"),
         (
+            (StaffEmail, _("Messages in your own words to the guests of an event, and drafts of them.")),
             (Mailing, _("Emails to many people: how far along they are, and what bounced.")),
             (Message, _("Every email we’ve sent, and what happened to it.")),
             (TemplateOverride, _("The wording of our emails in English and Spanish.")),

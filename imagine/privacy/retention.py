@@ -23,6 +23,7 @@ from partners.pledges import signup as pledge_signup
 from summit import date_alerts
 from summit import retention as summit_retention
 from summit.invitations import contact_import
+from summit.staff_emails import retention as staff_email_retention
 
 logger = logging.getLogger(__name__)
 
@@ -237,6 +238,15 @@ RULES = [
         HOURLY,
     ),
     Rule(
+        _("A file that staff attach to an email to guests"),
+        _("To send it with the email."),
+        _("60 days after the email was sent."),
+        DELETED,
+        {"summit.StaffEmail": ("attachment",)},
+        staff_email_retention.clear_attachments,
+        NIGHTLY,
+    ),
+    Rule(
         _("A spreadsheet of partners that staff import"),
         _("To check it before saving it."),
         _("The file and its rows, until they’re saved: 14 days at most."),
@@ -309,6 +319,7 @@ RULES = [
             ),
             "otp_static.StaticToken": ("token",),
             "mail.Mailing": ("started_by",),
+            "summit.StaffEmail": ("written_by",),
             "mail.TemplateOverride": ("changed_by",),
             "partners.DuplicateCandidate": ("dismissed_by",),
             "partners.Import": ("created_by",),
@@ -421,6 +432,11 @@ NOT_PERSONAL = {
     ),
     "summit.Guest": ("id", "rsvp", "position"),
     "summit.LinkRequest": ("id", "created_at"),
+    "summit.StaffEmail": (
+        *("id", "event", "statuses", "subject", "text", "subject_es", "text_es", "attachment_name", "mailing"),
+        *("created_at", "changed_at"),
+    ),
+    "summit.StaffEmailRecipient": ("id", "staff_email", "rsvp", "invitation", "written_at"),
     "summit.DateAlert": ("id",),
     "summit.Audience": (
         *("id", "name", "pledge_year", "include_drafts", "sectors", "contact_scope"),

@@ -5,5 +5,6 @@ from summit.admin.audiences import AudienceAdmin
 from summit.admin.events import EventAdmin
 from summit.admin.invitations import InvitationAdmin
 from summit.admin.rsvps import RsvpAdmin
+from summit.admin.staff_emails import StaffEmailAdmin
 
-__all__ = ["AudienceAdmin", "EventAdmin", "InvitationAdmin", "RsvpAdmin"]
+__all__ = ["AudienceAdmin", "EventAdmin", "InvitationAdmin", "RsvpAdmin", "StaffEmailAdmin"]

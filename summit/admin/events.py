@@ -171,6 +171,7 @@ class EventAdmin(ActionsAdmin):
         cancel the event."""
         may_change = self.has_change_permission(request, event)
         guests = f"{reverse('admin:guests_xlsx')}?event__id__exact={event.pk}"
+        email_guests = f"{reverse('admin:summit_staffemail_add')}?event={event.pk}"
         phone_rsvp = f"{reverse('admin:summit_rsvp_add')}?event={event.pk}"
         may_add_rsvp = event.is_published and event.is_editable and request.user.has_perm("summit.add_rsvp")
         return {
@@ -178,6 +179,7 @@ class EventAdmin(ActionsAdmin):
             "may_publish": may_change and not event.is_published,
             "may_cancel": may_change and event.is_editable,
             "invite": self.invite(request, event),
+            "email_guests": email_guests if request.user.has_perm("summit.add_staffemail") else "",
             "phone_rsvp": phone_rsvp if may_add_rsvp else "",
             "guests": guests if request.user.has_perm("summit.view_rsvp") else "",
             "next_spring": self.next_spring(request, event),

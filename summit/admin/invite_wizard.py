@@ -125,15 +125,18 @@ class ConfirmForm(forms.Form):
         for mark in (",", ".", " ", "\N{NO-BREAK SPACE}", "\N{NARROW NO-BREAK SPACE}"):
             typed = typed.replace(mark, "")
         if "number" in cleaned_data and shown is not None and typed != str(shown):
-            message = ngettext(
-                "You typed %(typed)s, but %(shown)d person would be invited. No one was invited. Review the list and "
-                "type the number again.",
-                "You typed %(typed)s, but %(shown)d people would be invited. No one was invited. Review the list and "
-                "type the number again.",
-                shown,
-            )
-            self.add_error("number", message % {"typed": cleaned_data["number"], "shown": shown})
+            self.add_error("number", self.wrong_number(cleaned_data["number"], shown))
         return cleaned_data
+
+    def wrong_number(self, typed: str, shown: int) -> str:
+        message = ngettext(
+            "You typed %(typed)s, but %(shown)d person would be invited. No one was invited. Review the list and "
+            "type the number again.",
+            "You typed %(typed)s, but %(shown)d people would be invited. No one was invited. Review the list and "
+            "type the number again.",
+            shown,
+        )
+        return message % {"typed": typed, "shown": shown}
 
 
 class RecipientFilter(NamedTuple):

@@ -24,6 +24,7 @@ class SummitEmailKind(TextChoices):
     REMINDER_DAY = templates.DAY.code
     REMINDER_NAMES = templates.NAMES.code
     THANKS = templates.THANKS.code
+    STAFF_EMAIL = "staff_email"
     DATE_ALERT_LINK = "date_alert_link"
     DATE_SET = "date_set"
 

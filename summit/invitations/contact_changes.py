@@ -21,6 +21,7 @@ from summit.emails.kinds import SummitEmailKind
 from summit.invitations import change_notices, responses
 from summit.invitations import resend as invitation_resend
 from summit.models import Event, Invitation, Rsvp
+from summit.staff_emails import writing as staff_email_writing
 
 Answer, State = Invitation.Answer, Message.State
 UNDELIVERED = [State.REJECTED, State.FAILED]
@@ -64,6 +65,7 @@ def readdress_invitations(contact: Contact, before: str) -> None:
     contact.invitations.update(verified_at=None)
     for invitation in contact.invitations.select_related("event", "mailing", "rsvp", "contact__organization"):
         change_notices.rewrite_unsent_notices(invitation)
+        staff_email_writing.rewrite_unsent(invitation)
         links.replace_link(invitation)
         is_written_again = reset_undelivered(invitation)
         invitation_emails.delete_unsent_links(invitation)

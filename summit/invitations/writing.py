@@ -15,6 +15,7 @@ from summit.emails import invitation as invitation_emails
 from summit.emails.kinds import SummitEmailKind
 from summit.invitations import change_notices
 from summit.models import Event, Invitation
+from summit.staff_emails import writing as staff_email_writing
 
 BATCH_SIZE = 200  # in one transaction
 WRITE_SECONDS = 10  # then another task continues, so that other tasks get their turn
@@ -26,7 +27,9 @@ def write_mailing(mailing: Mailing) -> bool:
     Continue where an earlier call was interrupted. Two calls at once take turns, and nothing is written twice.
     """
     stop_at = time.monotonic() + WRITE_SECONDS
-    while write_next_batch(mailing.pk):
+    is_staff_email = mailing.template == SummitEmailKind.STAFF_EMAIL
+    write_batch = staff_email_writing.write_email_batch if is_staff_email else write_next_batch
+    while write_batch(mailing.pk):
         if time.monotonic() > stop_at:
             return False
     return True

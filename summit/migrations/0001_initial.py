@@ -216,6 +216,43 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='StaffEmail',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('statuses', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('confirmed', 'Confirmed'), ('waitlisted', 'Waitlisted'), ('attended', 'Attended'), ('no_show', 'No-show'), ('invited', 'Invited, no answer yet')], max_length=10), default=list, size=None, verbose_name='guests to email')),
+                ('subject', models.CharField(max_length=150, verbose_name='subject')),
+                ('text', models.TextField(max_length=8000, verbose_name='text')),
+                ('subject_es', models.CharField(blank=True, max_length=150, verbose_name='Spanish subject')),
+                ('text_es', models.TextField(blank=True, max_length=8000, verbose_name='Spanish text')),
+                ('attachment', models.BinaryField(default=bytes, verbose_name='attachment')),
+                ('attachment_name', models.CharField(blank=True, editable=False, max_length=120, verbose_name='attachment')),
+                ('written_by', models.CharField(blank=True, editable=False, max_length=150, verbose_name='last changed by')),
+                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='created')),
+                ('changed_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='last changed')),
+                ('event', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='staff_emails', to='summit.event', verbose_name='event')),
+                ('mailing', models.OneToOneField(editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='staff_email', to='mail.mailing', verbose_name='mailing')),
+            ],
+            options={
+                'verbose_name': 'email to guests',
+                'verbose_name_plural': 'emails to guests',
+                'ordering': ['-created_at', '-pk'],
+            },
+        ),
+        migrations.CreateModel(
+            name='StaffEmailRecipient',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('written_at', models.DateTimeField(null=True)),
+                ('invitation', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='summit.invitation')),
+                ('rsvp', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='summit.rsvp')),
+                ('staff_email', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='recipients', to='summit.staffemail')),
+            ],
+            options={
+                'verbose_name': 'recipient',
+                'verbose_name_plural': 'recipients',
+            },
+        ),
+        migrations.CreateModel(
             name='UploadedPerson',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -318,6 +355,26 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='guest',
             constraint=models.CheckConstraint(condition=models.Q(('position__gte', 1)), name='guest_position_from_one'),
+        ),
+        migrations.AddConstraint(
+            model_name='staffemail',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('subject_es', ''), ('text_es', '')), models.Q(models.Q(('subject_es', ''), _negated=True), models.Q(('text_es', ''), _negated=True)), _connector='OR'), name='staff_email_spanish_whole', violation_error_message='Enter both the Spanish subject and the Spanish text, or neither.'),
+        ),
+        migrations.AddIndex(
+            model_name='staffemailrecipient',
+            index=models.Index(condition=models.Q(('written_at__isnull', True)), fields=['staff_email', 'id'], name='staff_email_to_write'),
+        ),
+        migrations.AddConstraint(
+            model_name='staffemailrecipient',
+            constraint=models.UniqueConstraint(fields=('staff_email', 'rsvp'), name='staff_email_once_per_party'),
+        ),
+        migrations.AddConstraint(
+            model_name='staffemailrecipient',
+            constraint=models.UniqueConstraint(fields=('staff_email', 'invitation'), name='staff_email_once_per_invitation'),
+        ),
+        migrations.AddConstraint(
+            model_name='staffemailrecipient',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('invitation__isnull', True), ('rsvp__isnull', False)), models.Q(('invitation__isnull', False), ('rsvp__isnull', True)), _connector='OR'), name='staff_email_recipient_one_of_two'),
         ),
         migrations.AddIndex(
             model_name='uploadedperson',

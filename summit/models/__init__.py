@@ -13,6 +13,7 @@ from summit.models.rsvps import (
     door_number,
     status_of,
 )
+from summit.models.staff_emails import StaffEmail, StaffEmailRecipient
 
 __all__ = [
     "CODE_COUNT",
@@ -29,6 +30,8 @@ __all__ = [
     "Reminder",
     "Rsvp",
     "RsvpQuerySet",
+    "StaffEmail",
+    "StaffEmailRecipient",
     "UploadedPerson",
     "answer_of",
     "door_code",

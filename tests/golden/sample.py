@@ -21,8 +21,9 @@ from partners.pledges import years as pledge_years
 from summit import date_alerts, rsvp_links, seats
 from summit.invitations import links as invitation_links
 from summit.invitations import responses, writing
-from summit.models import DateAlert
+from summit.models import DateAlert, StaffEmail
 from summit.reminders import sending as reminder_sending
+from summit.staff_emails import recipients, starting
 from tests import factories
 from tests.partners.import_files import as_csv, row, table
 from tests.summit import reminder_fixtures
@@ -83,9 +84,31 @@ def emails() -> list[tuple[str, Message]]:
     rsvp_emails(mailbox)
     invitation_emails(mailbox)
     pledge_emails(mailbox)
+    staff_emails(mailbox)
     date_emails(mailbox)
     account_emails(mailbox)
     return mailbox.sent
+
+
+def staff_emails(mailbox: Mailbox) -> None:
+    event = reminder_fixtures.event()
+    person = factories.person("Eva Luna")
+    factories.invitation(event, person, emailed_at=moment(3, 10, 15))
+    for code, name in NAMES.items():
+        factories.rsvp(event, name, email=f"{code}@example.org", language=code)
+    mark_sent(*mailbox.collect("Seats confirmed before an email to guests"))
+    email = StaffEmail.objects.create(
+        event=event,
+        statuses=["confirmed", "invited"],
+        subject="Parking for {event}",
+        text="Hi {first_name}, park in lot B.\n\nSee https://stocktonusd.net/map.",
+        subject_es="Estacionamiento",
+        text_es="Hola, {first_name}: use el lote B.",
+    )
+    people = recipients.find_recipients(email)
+    mark = recipients.fingerprint_email(email, people)
+    writing.write_mailing(starting.start_staff_email(email, count=len(people), mark=mark, by="office"))
+    mailbox.collect("Email to guests")
 
 
 def date_emails(mailbox: Mailbox) -> None:
@@ -235,6 +258,7 @@ def rows() -> dict[str, object]:
     seats.cancel(factories.rsvp(event, "Ben Ochoa"))
     audience = factories.audience(uploaded_contacts=[person := factories.person("Chue Vang")])
     invitation = factories.invite(event, person)
+    StaffEmail.objects.create(event=event, statuses=["confirmed"], subject="Parking", text="Park in lot B.")
     run = import_workflow.start_import(
         as_csv(table([row()])), file_name="Partners.csv", year=pledge.year, by="staff", language="en"
     )

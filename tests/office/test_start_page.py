@@ -89,7 +89,7 @@ def test_lists_are_grouped_by_job_with_an_explanation(staff):
         "Partners": [
             *("Organizations", "Contacts", "Pledges", "Promises", "Coverage", "Possible duplicates", "Imports"),
         ],
-        "Email": ["Mailings", "Sent email", "Email templates", "Email preferences"],
+        "Email": ["Emails to guests", "Mailings", "Sent email", "Email templates", "Email preferences"],
         "Setup": [
             *("School years", "Promise types", "Schools", "Staff accounts", "Find a person", "Holds", "Erasures"),
             "Activity entries",
