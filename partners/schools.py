@@ -1,7 +1,5 @@
 """Read the state's list of schools, compare it with the database, and load it."""
 
-import csv
-import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -10,6 +8,9 @@ from django.db import transaction
 
 from imagine.core import audit
 from imagine.core.errors import RuleViolation
+from imagine.core.spreadsheets.cells import BadCell
+from imagine.core.spreadsheets.errors import Unreadable
+from imagine.core.spreadsheets.reader import Sheet, read_sheet
 from partners.models import School
 
 DEFAULT_FILE = Path(__file__).with_name("data") / "schools.csv"
@@ -19,10 +20,10 @@ MAX_LENGTH_NAME = School._meta.get_field("name").max_length or 100
 
 
 class SchoolFileInvalid(RuleViolation):
-    """The file has an error; the message names the line and the reason."""
+    """The file has an error; the message names the line, if there is one, and the reason."""
 
-    def __init__(self, line: int, reason: str):
-        super().__init__(f"Row {line}: {reason}")
+    def __init__(self, line: int | None, reason: str):
+        super().__init__(f"Row {line}: {reason}" if line is not None else reason)
 
 
 class SchoolsChanged(RuleViolation):
@@ -57,40 +58,30 @@ class SchoolChange(NamedTuple):
 
 
 def read_schools(content: bytes) -> list[SchoolRow]:
-    """Read the schools of a CSV file. Raise SchoolFileInvalid at the first error."""
+    """Read the schools of a spreadsheet. Raise SchoolFileInvalid at the first error."""
     try:
-        lines = csv.reader(io.StringIO(decode(content), newline=""), strict=True)
-        header = [name.strip() for name in next(lines, [])]
-        if missing := [name for name in COLUMNS if header.count(name) != 1]:
-            raise SchoolFileInvalid(
-                1, f"needs exactly one column {missing[0]}, but has: {', '.join(header) or 'none'}."
-            )
-        rows = list(parse_school_file(lines, header))
-    except csv.Error as error:
-        raise SchoolFileInvalid(lines.line_num, f"not valid CSV: {error}.") from None
+        sheet = read_sheet(content, lambda cells: len(set(COLUMNS) & set(cells)))
+        if missing := [name for name in COLUMNS if sheet.header.count(name) != 1]:
+            found = ", ".join(filter(None, sheet.header)) or "none"
+            raise SchoolFileInvalid(sheet.header_line, f"needs exactly one column {missing[0]}, but has: {found}.")
+        rows = list(parse_school_file(sheet))
+    except Unreadable as error:
+        raise SchoolFileInvalid(None, str(error)) from None
+    if sheet.hidden_lines:  # a school that is missing would be retired
+        raise SchoolFileInvalid(sheet.hidden_lines[0], "is hidden. Unhide or delete it.")
     if not rows:
-        raise SchoolFileInvalid(lines.line_num or 1, "no schools in the file.")
+        raise SchoolFileInvalid(sheet.header_line, "no schools in the file.")
     return rows
 
 
-def decode(content: bytes) -> str:
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise SchoolFileInvalid(
-            content[: error.start].count(b"\n") + 1, "the file isn't UTF-8. Save it as CSV UTF-8."
-        ) from None
-
-
-def parse_school_file(lines, header: list[str]) -> Iterator[SchoolRow]:
+def parse_school_file(sheet: Sheet) -> Iterator[SchoolRow]:
     seen: dict[str, int] = {}
-    for cells in lines:
-        if not any(cell.strip() for cell in cells):
+    for line, cells in sheet.rows:
+        if not cells:
             continue
-        line = lines.line_num
-        if len(cells) != len(header):
-            raise SchoolFileInvalid(line, f"has {len(cells)} cells, but the header has {len(header)}.")
-        row = parse_school(line, {name: cell.strip() for name, cell in zip(header, cells, strict=True)})
+        if bad := next((cell for cell in cells if isinstance(cell, BadCell)), None):
+            raise SchoolFileInvalid(line, bad.problem)
+        row = parse_school(line, dict.fromkeys(COLUMNS, "") | dict(zip(sheet.header, cells, strict=False)))
         if row.code in seen:
             raise SchoolFileInvalid(line, f"row {seen[row.code]} already has the code {row.code}.")
         seen[row.code] = line

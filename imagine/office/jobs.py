@@ -21,6 +21,7 @@ from partners.models import (
     Contact,
     DuplicateCandidate,
     Import,
+    LearnedWord,
     Organization,
     Pledge,
     PledgeYear,
@@ -113,6 +114,7 @@ JOBS = [
             (PledgeYear, _("The years that partners make promises for.")),
             (PromiseType, _("The ways to help that partners choose from.")),
             (School, _("The schools that partners can choose.")),
+            (LearnedWord, _("What headings and nicknames in your spreadsheets mean.")),
             (User, _("Who can sign in here, and their roles.")),
             (
                 Page("admin:privacy_find", "privacy.see_person", _("Find a person")),

@@ -91,7 +91,8 @@ def test_lists_are_grouped_by_job_with_an_explanation(staff):
         ],
         "Email": ["Emails to guests", "Mailings", "Sent email", "Email templates", "Email preferences"],
         "Setup": [
-            *("School years", "Promise types", "Schools", "Staff accounts", "Find a person", "Holds", "Erasures"),
+            *("School years", "Promise types", "Schools", "Learned words", "Staff accounts", "Find a person", "Holds"),
+            "Erasures",
             "Activity entries",
         ],
         "Other records": ["Staff roles"],

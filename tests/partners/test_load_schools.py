@@ -1,10 +1,11 @@
 """Loading the list of schools: changes are shown first and made once, and an invalid file changes nothing."""
 
 import sys
-from io import StringIO
+from io import BytesIO, StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
+from openpyxl import Workbook
 
 from partners import schools
 from partners.models import School
@@ -111,13 +112,9 @@ def test_command_without_input_fails_and_changes_nothing(load, monkeypatch):
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        ("", "Row 1: needs exactly one column cds_code, but has: none."),
+        ("", "This file is empty. Choose another one."),
         ("cds_code,name,level\n" + EDISON, "Row 1: needs exactly one column charter"),
         ("cds_code,name,name,level,charter\n", "Row 1: needs exactly one column name"),
-        (
-            (HEADER_LINE + EDISON).replace(",", ";"),
-            "Row 1: needs exactly one column cds_code, but has: cds_code;name;",
-        ),
         (HEADER_LINE, "Row 1: no schools in the file."),
         (HEADER_LINE + EDISON + CALAVERAS + EDISON, "Row 4: row 2 already has the code 39686760000001."),
         (
@@ -136,13 +133,13 @@ def test_command_without_input_fails_and_changes_nothing(load, monkeypatch):
         (HEADER_LINE + "39686760000001,A,high,maybe\n", "Row 2: charter must be yes or no, but is “maybe”."),
         (HEADER_LINE + "39686760000001,,high,no\n", "Row 2: the name must have 1 to 100 characters."),
         (HEADER_LINE + f"39686760000001,{'x' * 101},high,no\n", "Row 2: the name must have 1 to 100 characters."),
-        (HEADER_LINE + "39686760000001,A,high\n", "Row 2: has 3 cells, but the header has 4."),
-        (HEADER_LINE + EDISON + '39686760000002,"B,high,no\n', "Row 3: not valid CSV: unexpected end of data."),
+        (HEADER_LINE + "39686760000001,A,high\n", "Row 2: charter must be yes or no, but is “”."),
         (
-            (HEADER_LINE + EDISON + "39686760000002,Peña,high,no\n").encode("latin-1"),
-            "Row 3: the file isn't UTF-8. Save it as CSV UTF-8.",
+            HEADER_LINE + EDISON + '39686760000002,"B,high,no\n',
+            "Row 3 can’t be read. Make sure that each quotation mark in it has a match.",
         ),
-        (b"PK\x03\x04\xff\xff\n", "Row 1: the file isn't UTF-8. Save it as CSV UTF-8."),
+        (HEADER_LINE + "39686760000001,#N/A,high,no\n", "Row 2: “#N/A” is a spreadsheet error, not a value."),
+        (b"PK\x03\x04\xff\xff\n", "This file is damaged, or isn’t really an Excel (.xlsx) file."),
     ],
 )
 def test_invalid_file_is_rejected_entirely_with_line_and_reason(load, content, reason):
@@ -158,6 +155,27 @@ def test_spreadsheet_export_is_read_correctly(load):
     content = '\ufeffcharter,note,name ,level,cds_code\r\nno,," O’Connor, Peña ",elementary, 39686760000001\r\n,,,,\r\n'
     load(content)
     assert stored_schools() == [("O’Connor, Peña", "elementary", False, False)]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1", "mac_roman", "utf-16"])
+def test_other_delimiters_and_encodings_are_read(load, delimiter, encoding):
+    content = (HEADER_LINE + EDISON + "39686760000002,Peña Elementary,elementary,no\n").replace(",", delimiter)
+    load(content.encode(encoding))
+    assert [name for name, *_rest in stored_schools()] == ["Edison High", "Peña Elementary"]
+
+
+def test_workbook_is_read_unless_a_row_is_hidden(load):
+    workbook = Workbook()
+    for row in (HEADER_LINE.strip().split(","), [39686760000001, "Edison High", "high", "no"], CALAVERAS.split(",")):
+        workbook.active.append([cell.strip() if isinstance(cell, str) else cell for cell in row])
+    workbook.save(file := BytesIO())
+    load(file.getvalue())
+    assert len(stored_schools()) == 2
+    workbook.active.row_dimensions[3].hidden = True
+    workbook.save(file := BytesIO())
+    with pytest.raises(CommandError, match=r"Row 3: is hidden\. Unhide or delete it\."):
+        load(file.getvalue())
 
 
 def test_missing_file_raises_command_error():

@@ -8,7 +8,7 @@ from partners import schools
 
 
 class Command(BaseCommand):
-    help = "Adds, renames, and retires schools from a CSV file (cds_code, name, level, charter). Deletes none."
+    help = "Adds, renames, and retires schools from a spreadsheet (cds_code, name, level, charter). Deletes none."
 
     def add_arguments(self, parser):
         parser.add_argument(
