@@ -9,6 +9,7 @@ from typing import NamedTuple
 from django.contrib.contenttypes.models import ContentType
 from django.db.models import Model
 from django.template.loader import render_to_string
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
@@ -25,6 +26,7 @@ class Actor(NamedTuple):
 GUEST = Actor(AuditEntry.ActorKind.GUEST)
 SYSTEM = Actor(AuditEntry.ActorKind.SYSTEM)
 
+GUEST_LABEL = _("guest")
 MAX_ENTRIES = 100  # in a history table
 MAX_LENGTH_REASON = AuditEntry._meta.get_field("reason").max_length
 # Labels of logged values that aren't fields.
@@ -115,10 +117,13 @@ def has_changed_since(moment: datetime, obj: Model, *fields: str) -> bool:
 
 
 def history_table(
-    *objects: Model, name: Callable[[Model], str] = lambda obj: "", value_labels: dict | None = None
+    *objects: Model,
+    name: Callable[[Model], str] = lambda obj: "",
+    value_labels: dict | None = None,
+    guest: Promise | str = GUEST_LABEL,
 ) -> str:
     """Render the newest changes of some objects for staff, each with the object's `name`. `value_labels` labels logged
-    values that aren't a field's."""
+    values that aren't a field's. `guest` is what to call someone who acts by a personal link."""
     by_key = {(ContentType.objects.get_for_model(obj).pk, obj.pk): obj for obj in objects}
     labels = EXTRA_VALUES | (value_labels or {})
     entries = AuditEntry.objects.about_any(objects).order_by("-created_at", "-pk")[:MAX_ENTRIES]
@@ -126,7 +131,7 @@ def history_table(
     for entry in entries:
         obj = by_key[entry.content_type_id, entry.object_id]
         rows.append((entry, name(obj), row_for_display(entry, obj, labels)))
-    return render_to_string("admin/core/history.html", {"rows": rows})
+    return render_to_string("admin/core/history.html", {"rows": rows, "guest": guest})
 
 
 def row_for_display(entry: AuditEntry, obj: Model, value_labels: dict) -> list[tuple[str, str, str]]:

@@ -60,6 +60,10 @@ def join_catalan_l(word: re.Match) -> str:
     return word[0] if word[2].lower() in DOMAINS_IN_L else word[1] + word[2]
 
 
+def is_invisible(character: str) -> bool:
+    return character.isspace() or unicodedata.category(character) == "Cf"
+
+
 class LineField(forms.CharField):
     default_validators = [check_one_line]
 
@@ -89,7 +93,17 @@ class AddressField(forms.EmailField):
         "at": _("Enter an email address with one @ sign, like name@example.org."),
         "dot": _("Enter an email address with a dot after the @ sign, like name@example.org."),
         "invalid": _("Enter a complete email address, like name@example.org."),
+        "letters": _("We can’t email an address with a letter like ñ or ó before the @ sign. Enter another one."),
     }
+
+    def to_python(self, value) -> str:
+        """Drop what comes along when an address is copied: invisible marks around it, and the dot of a sentence."""
+        value = super().to_python(value)
+        while value and (value[-1] == "." or is_invisible(value[-1])):
+            value = value[:-1]
+        while value and is_invisible(value[0]):
+            value = value[1:]
+        return value
 
     def clean(self, value: str) -> str:
         value = super().clean(value)
@@ -101,6 +115,8 @@ class AddressField(forms.EmailField):
         name, _at, domain = value.partition("@")
         if name and domain and "." not in domain:
             raise ValidationError(self.error_messages["dot"], code="dot")
+        if any(not letter.isascii() and letter.isalpha() for letter in name):
+            raise ValidationError(self.error_messages["letters"], code="letters")
         try:
             validate_email(value)
             address = f"{name}@{punycode(domain.lower())}"

@@ -149,7 +149,7 @@ class ContactAdmin(GuardedAdmin, ActionsAdmin):
 
     @admin.display(description=_("change history"))
     def history(self, contact: Contact) -> str:
-        return audit.history_table(contact)
+        return audit.history_table(contact, guest=_("partner"))
 
     def get_fieldsets(self, request, obj=None):
         person = ["name", "role", "email", "phone", "language"]

@@ -165,7 +165,12 @@ class OrganizationAdmin(ActionsAdmin, ExportAdmin):
     def history(self, organization: Organization) -> str:
         """Return the change history, including that of the contacts."""
         contacts = organization.contacts.all()
-        return audit.history_table(organization, *contacts, name=lambda obj: "" if obj == organization else obj.name)
+        return audit.history_table(
+            organization,
+            *contacts,
+            name=lambda obj: "" if obj == organization else obj.name,
+            guest=_("partner"),
+        )
 
     def get_urls(self):
         logo = path("<int:pk>/logo.png", self.admin_site.admin_view(self.logo_png), name="partners_organization_logo")

@@ -237,7 +237,7 @@ class PledgeAdmin(GuardedAdmin, ReadAdmin):
 
     @admin.display(description=_("change history"))
     def history(self, pledge: Pledge) -> str:
-        return audit.history_table(pledge)
+        return audit.history_table(pledge, guest=_("partner"))
 
     def get_urls(self):
         certificate = self.admin_site.admin_view(require_safe(self.certificate))

@@ -36,6 +36,13 @@ def to_png(upload: UploadedFile) -> bytes:
         raise ValidationError(NO_PICTURE, code="invalid") from None
 
 
+def eight_bit(picture: Image.Image) -> Image.Image:
+    """Return a picture of 16-bit gray in 8 bits. Pillow would cut off the values instead, which makes it white."""
+    if not picture.mode.startswith("I"):
+        return picture
+    return picture.convert("I").point(lambda value: value * (1 / 257)).convert("L")
+
+
 def reencode(upload: UploadedFile) -> bytes:
     with Image.open(upload, formats=FORMATS) as picture:  # reads only the header
         if picture.width * picture.height > MAX_PIXELS:
@@ -43,7 +50,7 @@ def reencode(upload: UploadedFile) -> bytes:
         if getattr(picture, "is_animated", False):
             raise ValidationError(MOVES, code="moves")
         picture.draft("RGB", (MAX_SIDE, MAX_SIDE))  # decodes a JPEG at a smaller size
-        upright = ImageOps.exif_transpose(picture).convert("RGBA")
+        upright = ImageOps.exif_transpose(eight_bit(picture)).convert("RGBA")
         upright.thumbnail((MAX_SIDE, MAX_SIDE))
     upright.info.clear()
     is_opaque = upright.getchannel("A").getextrema()[0] == 255

@@ -511,8 +511,9 @@ def test_history_records_who_changed_what():
         {"sector": ["", "labor"]},
     ]
     assert snapshots.changes(pledge.contact) == [{"name": ["", "Alma Reyes"], "email": ["", "alma@example.org"]}]
-    table = audit.history_table(pledge)
-    assert "Guest or partner" in table
+    table = audit.history_table(pledge, guest="partner")
+    assert "Partner" in table
+    assert "Guest" not in table
     assert "8 visits; Edison High" in table
 
 
