@@ -11,7 +11,8 @@ from django.core.mail import EmailMultiAlternatives
 from imagine.mail import attachments
 from imagine.mail.models import Message
 
-AUTOMATIC = {"Auto-Submitted": "auto-generated"}  # RFC 3834: an absence note does not answer it
+# An absence note doesn't answer it: RFC 3834, and what Exchange knows instead. Delivery reports are welcome.
+AUTOMATIC = {"Auto-Submitted": "auto-generated", "X-Auto-Response-Suppress": "OOF, AutoReply"}
 ONE_CLICK_BODY = "List-Unsubscribe=One-Click"  # what email programs post to unsubscribe (RFC 8058)
 
 

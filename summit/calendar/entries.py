@@ -41,6 +41,7 @@ def for_rsvp(rsvp: Rsvp, method: Method = "REQUEST") -> str:
             location=f"{event.venue}, {event.address}",
             description="",
             is_off=method == "CANCEL" or bool(rsvp.canceled_at or event.canceled_at),
+            sender=settings.MAIL_FROM,
             reply_to=settings.MAIL_REPLY_TO,
         )
         shared = shared_text(facts, method, rsvp.language)
@@ -67,6 +68,7 @@ def for_invitation(invitation: Invitation, *, sequence: int = 0, method: Method 
             location=f"{event.venue}, {event.address}",
             description=invitation_description(event),
             is_off=bool(event.canceled_at),
+            sender=settings.MAIL_FROM,
             reply_to=settings.MAIL_REPLY_TO,
             is_tentative=True,
         )
@@ -97,7 +99,8 @@ def quotable_name(name: str) -> str:
 
 
 class EntryFacts(NamedTuple):
-    """What the entries of many parties have in common."""
+    """What the entries of many parties have in common. The organizer is the sender of our email, since calendars expect
+    changes and cancellations from the organizer (RFC 5546 6.1.1); `reply_to` is whom people write to."""
 
     starts_at: datetime
     ends_at: datetime
@@ -105,6 +108,7 @@ class EntryFacts(NamedTuple):
     location: str
     description: str
     is_off: bool
+    sender: str
     reply_to: str
     is_tentative: bool = False
 
@@ -150,6 +154,7 @@ def public_facts(event: Event) -> EntryFacts:
         location=f"{event.venue}, {event.address}",
         description=f"{event.localized_description}\n\n{url}".strip(),
         is_off=bool(event.canceled_at),
+        sender=settings.MAIL_FROM,
         reply_to=settings.MAIL_REPLY_TO,
     )
 
@@ -182,7 +187,8 @@ def new_entry(
         summary=facts.name,
         location=facts.location,
         description=facts.description or None,
-        organizer=vCalAddress.new(parseaddr(facts.reply_to)[1], cn=_("Community Relations")),
+        organizer=vCalAddress.new(parseaddr(facts.sender)[1], cn=_("Community Relations")),
+        contacts=f"{_('Community Relations')}, {parseaddr(facts.reply_to)[1]}",
         url=url,
         status=STATUS.CANCELLED if facts.is_off else STATUS.TENTATIVE if facts.is_tentative else STATUS.CONFIRMED,
         transparency=TRANSP.TRANSPARENT if facts.is_off or facts.is_tentative else TRANSP.OPAQUE,

@@ -69,6 +69,7 @@ def test_email_contains_the_stored_content(fields):
     assert email["Message-ID"] == mime.message_id(stored)
     assert email["Content-Language"] == stored.language
     assert email["Auto-Submitted"] == "auto-generated"
+    assert email["X-Auto-Response-Suppress"] == "OOF, AutoReply"
     assert email["Date"] is not None
     assert (email["List-Unsubscribe"] or "").strip() == (f"<{LINK}>" if stored.unsubscribe_url else "")
     assert email["List-Unsubscribe-Post"] == (mime.ONE_CLICK_BODY if stored.unsubscribe_url else None)

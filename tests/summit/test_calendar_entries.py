@@ -15,6 +15,7 @@ STOCKTON = ZoneInfo("America/Los_Angeles")
 @pytest.fixture(autouse=True)
 def site(settings):
     settings.SITE_URL = SITE
+    settings.MAIL_FROM = "Imagine Promise <imagine@example.com>"
     settings.MAIL_REPLY_TO = "Community Relations <community@example.org>"
 
 
@@ -57,7 +58,8 @@ def test_request_entry_has_all_properties():
     )
     assert entry["URL"] == f"{SITE}/imagine/rsvp/{rsvp.token}/"
     assert (entry["STATUS"], entry["TRANSP"]) == ("CONFIRMED", "OPAQUE")
-    assert entry["ORGANIZER"] == "mailto:community@example.org"
+    assert entry["ORGANIZER"] == "mailto:imagine@example.com"  # who sends the email that changes it
+    assert entry["CONTACT"] == "Community Relations, community@example.org"
     assert entry["ORGANIZER"].params["CN"] == "Community Relations"
     assert entry["ATTENDEE"] == "mailto:alma@example.org"
     assert dict(entry["ATTENDEE"].params) == {
