@@ -256,8 +256,9 @@ def office(browser: Browser, address: str, pages: dict[str, str]) -> None:
 def moving(page: Page, event: str) -> Page:
     """Open the question before an event moves, and leave it unanswered."""
     page.goto(event)
+    page.get_by_role("link", name="Reschedule").click()
     page.fill("#id_venue", "Weber Point Events Center")
-    page.click(SAVE)
+    page.get_by_role("button", name="Review emails").click()
     return page
 
 

@@ -32,14 +32,19 @@ BATCH_SIZE = 50  # emails written in one transaction, while the event is locked
 NOTIFY_SECONDS = 10  # then another task continues, so that other tasks get their turn
 
 
-@transaction.atomic
 def save_event(event: Event) -> Event:
+    save_and_promote(event)
+    return event
+
+
+@transaction.atomic
+def save_and_promote(event: Event) -> list[int]:
     """Save what staff changed. More capacity goes to the waitlist right away; less takes no one's seat (rule 1). If an
     upcoming event was rescheduled or its place changed, every party is notified, and unsent invitations and reminders
-    are rewritten."""
+    are rewritten. Return the number of seats that each party moved off the waitlist got."""
     if event.pk is None:
         event.save()
-        return event
+        return []
     before = seats.lock_event(event.pk)
     event.canceled_at, event.notices_pending_since = before.canceled_at, before.notices_pending_since
     event.save()
@@ -52,8 +57,8 @@ def save_event(event: Event) -> Event:
         staff_email_writing.rewrite_unsent_of_event(event)
         change_notices.start_notices(event)
     if any(getattr(before, name) != getattr(event, name) for name in PROMOTING_FIELDS):
-        seats.promote_waitlist(event)
-    return event
+        return seats.promote_waitlist(event)
+    return []
 
 
 def notifies_guests(before: Event, event: Event) -> bool:

@@ -578,26 +578,30 @@ def promote_if_seats_changed(event: Event, changes: Sequence[PartyChange]) -> No
         promote_waitlist(event, exclude=[change.rsvp_pk for change in changes if change.moves_to_waitlist])
 
 
-def promote_waitlist(event: Event, *, exclude: Collection[int] = ()) -> None:
+def promote_waitlist(event: Event, *, exclude: Collection[int] = ()) -> list[int]:
     """Rule 3: give the available seats of a locked event to its waitlist, oldest first. A party that doesn't fit and
-    doesn't accept fewer keeps its place, and the next one that fits is promoted."""
+    doesn't accept fewer keeps its place, and the next one that fits is promoted. Return the number of seats that each
+    promoted party got."""
+    promoted: list[int] = []
     if not event.waitlist_is_open:
-        return
+        return promoted
     skipped: list[int] = []
     available = available_seats(event)
     if available <= 0:
-        return
+        return promoted
     for rsvp in event.rsvps.waitlist().exclude(pk__in=exclude):
         rsvp.event = event
         seats, _waitlisted = split_seats(rsvp.waitlisted_seats, available, accepts_partial=rsvp.accepts_partial)
         if seats:
             promote_automatically(rsvp, seats)
+            promoted.append(seats)
             Rsvp.objects.filter(pk__in=skipped).update(skipped_at=timezone.now())
             available, skipped = available - seats, []
         else:
             skipped.append(rsvp.pk)
         if available <= 0:
-            return
+            break
+    return promoted
 
 
 def promote_automatically(rsvp: Rsvp, seats: int) -> None:

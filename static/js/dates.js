@@ -11,7 +11,7 @@ const writeDate = (day) =>
 addEventListener("DOMContentLoaded", () => {
   for (const input of document.querySelectorAll("input[data-day]")) {
     const calendar = document.createElement("input");
-    Object.assign(calendar, { type: "date", className: "date-calendar", tabIndex: -1, value: input.dataset.day });
+    Object.assign(calendar, { type: "date", className: "date-calendar", tabIndex: -1, defaultValue: input.dataset.day });
     calendar.setAttribute("aria-hidden", "true");
     calendar.addEventListener("change", () => {
       if (calendar.value) input.value = writeDate(calendar.value);

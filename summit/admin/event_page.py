@@ -1,11 +1,16 @@
-"""The overview at the top of an event's page."""
+"""What the tabs of an event's page show."""
+
+from collections.abc import Callable
 
 from django.contrib.auth.models import AbstractBaseUser
-from django.http import QueryDict
-from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from imagine.mail.models import Mailing
 from summit import attendance, charts, stats
+from summit.admin.capacity import CapacityForm
+from summit.admin.event_links import event_url, invitation_list_url, rsvp_list_url, tab_url
+from summit.admin.event_next_steps import next_steps, status_sentence
 from summit.models import Event, Invitation
 from summit.reminders import sending as reminder_sending
 
@@ -22,58 +27,106 @@ STATUS_FILTERS = [
     "came",
     "absent",
 ]
+TABS = {
+    "overview": _("Overview"),
+    "guests": pgettext_lazy("tab", "Guests"),
+    "invitations": _("Invitations"),
+    "emails": _("Automatic emails"),
+    "settings": _("Settings"),  # the form
+}
+
+
+def tabs_context(event: Event, user: AbstractBaseUser, tab: str) -> dict:
+    """Return the tabs of the event's page and what the chosen one shows, "overview" if there is no such tab."""
+    shown = [name for name in TABS if name != "invitations" or sees_invitations(user)]
+    tab = tab if tab in shown else "overview"
+    urls = {name: tab_url(event, name) for name in shown} | {"overview": event_url(event)}
+    context = {
+        "tab": tab,
+        "tabs": [{"label": TABS[name], "url": urls[name], "is_current": name == tab} for name in shown],
+    }
+    if tab in CONTENTS:
+        context[tab] = CONTENTS[tab](event, user)
+        context["tab_template"] = f"admin/summit/event/_{tab}.html"
+    return context
+
+
+def sees_invitations(user: AbstractBaseUser) -> bool:
+    return user.has_perm("summit.view_invitation") or user.has_perm("mail.view_mailing")
 
 
 def event_overview(event: Event, user: AbstractBaseUser) -> dict:
-    """Return the context of templates/admin/summit/event/_overview.html. Names and emails are only for users who may
-    see them in their own lists."""
+    """Return the context of templates/admin/summit/event/_overview.html, for an event with its seats. Names are
+    only for users who may see them in their own list."""
     days = stats.rsvps_by_day(event)
-    sees_needs = user.has_perm("summit.view_needs")
+    seats = stats.seat_counts(event)
+    came = stats.attendance_counts(event) if attendance.can_check_in(event) else None
+    sees_rsvps = user.has_perm("summit.view_rsvp")
+    invited = stats.invitation_counts(event)["invited"] if user.has_perm("summit.view_invitation") else None
+    failed = stats.failed_messages(event).count() if user.has_perm("mail.view_message") else 0
+    may_change = user.has_perm("summit.change_event")
+    return {
+        "status": status_sentence(event),
+        "next_steps": next_steps(event, user, seats=seats, came=came, invited=invited, failed=failed),
+        "seats": seats,
+        "came": came,
+        "capacity_form": CapacityForm(instance=event) if may_change and event.is_editable else None,
+        "days": [day for day in days if day.rsvps],
+        "by_week": stats.are_weeks(days),
+        "chart": charts.seat_charts([event])[event.pk],
+        "waitlist": stats.first_on_waitlist(event) if sees_rsvps else [],
+        "sees_rsvps": sees_rsvps,
+    }
+
+
+def event_guests(event: Event, user: AbstractBaseUser) -> dict:
+    """Return the context of templates/admin/summit/event/_guests.html."""
+    sees_needs, sees_rsvps = user.has_perm("summit.view_needs"), user.has_perm("summit.view_rsvp")
     food, access = stats.needs_of_guests(event) if sees_needs else (None, None)
-    sees_rsvps, sees_mail = user.has_perm("summit.view_rsvp"), user.has_perm("mail.view_message")
-    sees_asked, sees_mailings = user.has_perm("summit.view_invitation"), user.has_perm("mail.view_mailing")
     sectors = stats.rsvps_by_sector(event)
-    failed = list(stats.failed_messages(event)[: MAX_FAILURES + 1]) if sees_mail else []
     return {
         "seats": stats.seat_counts(event),
         "unnamed": stats.unnamed_guest_count(event),
         "came": stats.attendance_counts(event) if attendance.can_check_in(event) else None,
-        "reminders": reminder_sending.reminder_plan(event),
-        "sees_templates": user.has_perm("mail.view_templateoverride"),
-        "days": [day for day in days if day.rsvps],
-        "by_week": stats.are_weeks(days),
-        "chart": charts.seat_charts([event])[event.pk],
         "sectors": [
             row | {"list": rsvp_list_url(event, status="active", sector__exact=row["sector"])} for row in sectors
         ],
         "sees_needs": sees_needs,
         "food": food,
         "access": access,
-        "waitlist": stats.first_on_waitlist(event) if sees_rsvps else [],
-        "failed": failed[:MAX_FAILURES],
-        "more_failed": len(failed) > MAX_FAILURES,
-        "invitations": stats.invitation_counts(event) if sees_asked else None,
-        "invitation_lists": {answer: invitation_list_url(event, answer=answer) for answer in Invitation.Answer},
-        "all_invitations": invitation_list_url(event),
-        "mailings": Mailing.objects.about(event)[:MAX_MAILINGS] if sees_mailings else [],
         "sees_rsvps": sees_rsvps,
-        "sees_mail": sees_mail,
         "lists": {"all": rsvp_list_url(event)}
         | {status: rsvp_list_url(event, status=status) for status in STATUS_FILTERS},
     }
 
 
-def rsvp_list_url(event: Event, **filters: str) -> str:
-    """Return the URL of the list of this event's RSVPs."""
-    return changelist_url("admin:summit_rsvp_changelist", event, **filters)
+def event_invitations(event: Event, user: AbstractBaseUser) -> dict:
+    """Return the context of templates/admin/summit/event/_invitations.html."""
+    sees_invitations, sees_mailings = user.has_perm("summit.view_invitation"), user.has_perm("mail.view_mailing")
+    return {
+        "counts": stats.invitation_counts(event) if sees_invitations else None,
+        "lists": {answer: invitation_list_url(event, answer=answer) for answer in Invitation.Answer},
+        "all": invitation_list_url(event),
+        "mailings": Mailing.objects.about(event)[:MAX_MAILINGS] if sees_mailings else [],
+    }
 
 
-def invitation_list_url(event: Event, **filters: str) -> str:
-    """Return the URL of the list of this event's invitations."""
-    return changelist_url("admin:summit_invitation_changelist", event, **filters)
+def event_emails(event: Event, user: AbstractBaseUser) -> dict:
+    """Return the context of templates/admin/summit/event/_emails.html."""
+    sees_mail = user.has_perm("mail.view_message")
+    failed = list(stats.failed_messages(event)[: MAX_FAILURES + 1]) if sees_mail else []
+    return {
+        "reminders": reminder_sending.reminder_plan(event),
+        "sees_templates": user.has_perm("mail.view_templateoverride"),
+        "sees_mail": sees_mail,
+        "failed": failed[:MAX_FAILURES],
+        "more_failed": len(failed) > MAX_FAILURES,
+    }
 
 
-def changelist_url(name: str, event: Event, **filters: str) -> str:
-    query = QueryDict(mutable=True)
-    query.update({"event__id__exact": str(event.pk), **filters})
-    return f"{reverse(name)}?{query.urlencode()}"
+CONTENTS: dict[str, Callable[[Event, AbstractBaseUser], dict]] = {
+    "overview": event_overview,
+    "guests": event_guests,
+    "invitations": event_invitations,
+    "emails": event_emails,
+}

@@ -1,58 +1,32 @@
 """Events in the admin."""
 
-from copy import copy
-
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path, reverse
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext, ngettext_lazy
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from imagine.core import audit
 from imagine.core.admin.actions import ActionsAdmin, Outcome, report_outcomes
 from imagine.core.admin.concurrent_edit import conflict_messages
 from imagine.core.admin.date_fields import DATE_FIELDS
 from imagine.core.errors import RuleViolation
-from summit import event_changes, school_year, seats
+from summit import event_changes, school_year
 from summit.admin import event_page, invite_wizard
+from summit.admin.capacity import change_capacity, save_with_messages
 from summit.admin.event_form import NOTHING_SAVED, EventAdminForm
+from summit.admin.event_links import next_spring_url
+from summit.admin.event_notices import cancellation_preview, reschedule_preview
+from summit.admin.reschedule import render_review, reschedule_event
 from summit.admin.rsvp_actions import apply_one_by_one
-from summit.emails import change_notice as change_notice_emails
-from summit.emails import rsvp as rsvp_emails
-from summit.invitations import change_notices
-from summit.models import Event, Rsvp
-from summit.views.public import event_preview_context
-
-
-def cancellation_preview(event: Event) -> dict:
-    """Return what the confirmation page shows of one event: how many parties will be notified and the email they get,
-    or why it can't be canceled."""
-    if event.is_over:
-        return {"event": event, "refused": _("This event is over, so it can’t be canceled.")}
-    if event.canceled_at:
-        return {"event": event, "refused": _("This event is already canceled. We won’t email anyone again.")}
-    party = first_active_rsvp(event)
-    previews = rsvp_emails.preview_event_canceled(party) if party else []
-    canceled = copy(event)
-    canceled.canceled_at = timezone.now()
-    return {"event": event, "parties": event.rsvps.active().count(), "previews": previews, **invited_preview(canceled)}
-
-
-def invited_preview(event: Event) -> dict:
-    """Return how many people with an unanswered invitation would be notified of the event as it is in memory, and the
-    email that the first one gets."""
-    invitations = change_notices.invitations_notified_if_saved(event)
-    first = invitations.select_related("contact__organization").order_by("pk").first()
-    if first is None:
-        return {"invited": 0}
-    first.event = event
-    return {"invited": invitations.count(), "notices": change_notice_emails.preview_change_notice(first)}
+from summit.calendar import entries as calendar_entries
+from summit.models import Event
+from summit.views.public import calendar_file, event_preview_context
 
 
 def cancellation_outcome(event: Event) -> Outcome:
@@ -60,13 +34,6 @@ def cancellation_outcome(event: Event) -> Outcome:
         return event_changes.cancel_event(event).canceled_at != event.canceled_at
     except (RuleViolation, Event.DoesNotExist) as error:
         return error
-
-
-def first_active_rsvp(event: Event) -> Rsvp | None:
-    """Return the party whose email is previewed, with the event as it is in memory."""
-    if party := event.rsvps.active().order_by("pk").first():
-        party.event = event
-    return party
 
 
 @admin.register(Event)
@@ -125,10 +92,11 @@ class EventAdmin(ActionsAdmin):
         form = context["adminform"].form
         if notes := [NOTHING_SAVED] if form.is_bound and form.comes_back else conflict_messages([form]):
             context |= {"errors": [], "notes": notes}
-        elif obj and obj.pk and not context["errors"]:  # errors are shown instead
-            context["overview"] = event_page.event_overview(obj, request.user)
         if obj and obj.pk:
-            context |= self.page_actions(request, Event.objects.get(pk=obj.pk))  # without unsaved changes
+            stored = self.get_queryset(request).get(pk=obj.pk)  # without unsaved changes
+            tab = "settings" if form.is_bound else request.GET.get("tab", "")
+            context |= self.page_actions(request, stored) | event_page.tabs_context(stored, request.user, tab)
+        context |= {"show_save_and_continue": False, "show_save_and_add_another": False}
         context["copied"] = add and self.copied(request)
         return super().render_change_form(request, context, add, change, form_url, obj)
 
@@ -148,23 +116,11 @@ class EventAdmin(ActionsAdmin):
         form = self.get_form(request, event, change=True)(request.POST, instance=event)
         if not form.is_valid():
             return None
-        before, party = Event.objects.get(pk=event.pk), first_active_rsvp(event)
+        before = Event.objects.get(pk=event.pk)
         if not event_changes.notifies_guests(before, event):
             return None
-        invited = invited_preview(event)
-        if not (party or invited["invited"]):
-            return None
-        page = {
-            **self.admin_site.each_context(request),
-            "title": _("Save changes and notify guests?"),
-            "opts": self.opts,
-            "event": before,
-            "parties": event.rsvps.active().count(),
-            "previews": rsvp_emails.preview_event_rescheduled(party, before) if party else [],
-            **invited,
-            "submitted": [(name, value) for name, values in request.POST.lists() for value in values],
-        }
-        return render(request, "admin/summit/event/reschedule.html", page)
+        preview = reschedule_preview(before, event)
+        return render_review(self, request, preview) if preview["emails"] else None
 
     def page_actions(self, request, event: Event) -> dict:
         """Return what the buttons above the form do: URLs, "" for those not shown, and whether the user may publish or
@@ -177,28 +133,57 @@ class EventAdmin(ActionsAdmin):
         return {
             "preview": "" if event.is_published else reverse("admin:summit_event_preview", args=[event.pk]),
             "may_publish": may_change and not event.is_published,
+            "reschedule": reverse("admin:summit_event_reschedule", args=[event.pk])
+            if may_change and event.is_editable
+            else "",
             "may_cancel": may_change and event.is_editable,
             "invite": self.invite(request, event),
             "email_guests": email_guests if request.user.has_perm("summit.add_staffemail") else "",
             "phone_rsvp": phone_rsvp if may_add_rsvp else "",
-            "guests": guests if request.user.has_perm("summit.view_rsvp") else "",
+            "guest_list": guests if request.user.has_perm("summit.view_rsvp") else "",
             "next_spring": self.next_spring(request, event),
         }
 
     def get_urls(self):
         preview = self.admin_site.admin_view(require_safe(self.preview))
-        own = [path("<int:pk>/preview/", preview, name="summit_event_preview")]
+        both = require_http_methods(["GET", "HEAD", "POST"])
+        capacity = self.admin_site.admin_view(both(self.change_capacity))
+        reschedule = self.admin_site.admin_view(both(self.reschedule))
+        calendar = self.admin_site.admin_view(require_safe(self.preview_calendar))
+        own = [
+            path("<int:pk>/preview/", preview, name="summit_event_preview"),
+            path("<int:pk>/preview/calendar.ics", calendar, name="summit_event_preview_calendar"),
+            path("<int:pk>/capacity/", capacity, name="summit_event_capacity"),
+            path("<int:pk>/reschedule/", reschedule, name="summit_event_reschedule"),
+        ]
         return [*own, *invite_wizard.invite_urls(self), *super().get_urls()]
+
+    def change_capacity(self, request, pk):
+        return change_capacity(self, request, pk)
+
+    def reschedule(self, request, pk):
+        return reschedule_event(self, request, pk)
 
     def preview(self, request, pk):
         """Show the public page of an event that isn't published yet."""
-        event = get_object_or_404(self.get_queryset(request), pk=pk)
-        if not self.has_view_permission(request, event):
-            raise PermissionDenied
+        event = self.previewed(request, pk)
         if event.is_published:
             return redirect(event)
         event.is_published = True  # not saved, so that the page shows what it will show once published
-        return render(request, "summit/preview.html", event_preview_context(event) | {"is_preview": True})
+        calendar_url = reverse("admin:summit_event_preview_calendar", args=[event.pk])
+        page = event_preview_context(event) | {"is_preview": True, "calendar_url": calendar_url}
+        return render(request, "summit/preview.html", page)
+
+    def preview_calendar(self, request, pk):
+        """Return the calendar file that an unpublished event's page will offer."""
+        event = self.previewed(request, pk)
+        return calendar_file(calendar_entries.for_event(event), event.slug)
+
+    def previewed(self, request, pk) -> Event:
+        event = get_object_or_404(self.get_queryset(request), pk=pk)
+        if not self.has_view_permission(request, event):
+            raise PermissionDenied
+        return event
 
     def invite(self, request, event: Event) -> str:
         """Return the URL of the invite page, or "" if the user may not open it."""
@@ -214,7 +199,7 @@ class EventAdmin(ActionsAdmin):
         """Return the URL of the form that copies a summit, or "" if the user may not add one."""
         if not event or event.kind != Event.Kind.SUMMIT or not self.has_add_permission(request):
             return ""
-        return f"{reverse('admin:summit_event_add')}?copied={event.pk}"
+        return next_spring_url(event)
 
     def copied(self, request) -> Event | None:
         """Return the event that the form's URL asks to copy."""
@@ -253,15 +238,15 @@ class EventAdmin(ActionsAdmin):
         return event.capacity - event.reserved_seats - getattr(event, "held_seats", 0)
 
     def save_model(self, request, obj, form, change):
-        event_changes.save_event(obj)
-        over = -seats.available_seats(obj)
-        if over > 0:
-            message = ngettext(
-                "You’re %(n)s seat over capacity. No one loses a seat, but the waitlist is on hold.",
-                "You’re %(n)s seats over capacity. No one loses a seat, but the waitlist is on hold.",
-                over,
-            )
-            self.message_user(request, message % {"n": over}, messages.WARNING)
+        if change:
+            save_with_messages(self, request, obj)
+        else:
+            event_changes.save_event(obj)
+
+    def response_post_save_add(self, request, obj):
+        return redirect("admin:summit_event_change", obj.pk)
+
+    response_post_save_change = response_post_save_add
 
     @admin.action(description=_("Publish event"), permissions=["change"])
     def publish_events(self, request, queryset):

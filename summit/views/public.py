@@ -6,6 +6,7 @@ from crispy_forms.utils import render_crispy_form
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.crypto import constant_time_compare, salted_hmac
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
@@ -87,6 +88,7 @@ def event_context(event: Event | None, coming: Event | None, version: tuple) -> 
     return {
         "event": event,
         "state": state,
+        "calendar_url": reverse("event_calendar", args=[event.slug]) if event else "",
         "fields": empty_fields(get_language(), event.max_party_size) if state in {"open", "few", "full"} else None,
         "coming": coming,
         "offers_date_alert": state in {"none", "past", "canceled"} and coming is None,

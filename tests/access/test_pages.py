@@ -25,6 +25,7 @@ from imagine.mail.models import Message, TemplateOverride
 from imagine.privacy.models import Erasure, Hold
 from partners.models import Contact
 from partners.organizations import profiles
+from summit.admin.event_page import TABS
 from summit.invitations import contact_import
 from summit.models import Guest
 from tests import factories, test_golden, web_client
@@ -58,7 +59,9 @@ def pages(rows: dict[str, object]) -> list[tuple[str, str]]:
     person = f"person/summit.rsvp/{rows['rsvp'].pk}/"
     urls = {path: re.sub(r"person/1/\d+/", person, url) for path, url in urls.items()}
     app_list = f"{ADMIN}summit/"
-    return [(row_name(path, name), urls.get(path, app_list)) for path, name in patterns if not is_shadowed(path, name)]
+    found = [(row_name(path, name), urls.get(path, app_list)) for path, name in patterns if not is_shadowed(path, name)]
+    event_page = dict(found)["admin:summit_event_change"]
+    return [*found, *(("admin:summit_event_change", f"{event_page}?tab={tab}") for tab in TABS if tab != "overview")]
 
 
 def is_shadowed(path: str, name: str) -> bool:

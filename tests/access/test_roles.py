@@ -73,7 +73,7 @@ def test_viewer_can_read_an_rsvp_but_change_nothing():
 def test_community_relations_can_change_an_event():
     event = factories.event()
     client = member("Community Relations")
-    assert b"_save" in client.get(reverse("admin:summit_event_change", args=[event.pk])).content
+    assert b"_save" in client.get(reverse("admin:summit_event_change", args=[event.pk]), {"tab": "settings"}).content
 
 
 def test_make_roles_keeps_permissions_that_a_superuser_added(capsys):

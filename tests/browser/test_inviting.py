@@ -141,14 +141,14 @@ def check_nobody_is_invited_twice(staff_member: StaffMember, event: Event, audie
     expect(staff_member.page.locator("[name=number]")).to_have_count(0)
     staff_member.click("a[href*='who=invited']")
     expect(staff_member.page.locator(".admin-invitees tbody tr")).to_have_count(25)
-    staff_member.visit(change_url(event))
+    staff_member.visit(f"{change_url(event)}?tab=invitations")
     staff_member.visit("/imagine/admin/summit/invitation/")
     staff_member.visit("/imagine/admin/mail/mailing/")
 
 
 def move_event(staff_member: StaffMember, event: Event, site) -> None:
     """No one has answered, so everyone is notified once."""
-    staff_member.visit(change_url(event))
+    staff_member.visit(f"{change_url(event)}?tab=settings")
     staff_member.fill(venue="Stockton Civic Auditorium")
     staff_member.click("[name=_save]")
     expect(staff_member.page.locator(".admin-card")).to_have_count(2)

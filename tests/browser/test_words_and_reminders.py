@@ -51,6 +51,7 @@ def test_template_and_reminder_pages_have_no_problems(visit, staff, language, wi
         LIST,
         *[f"{LIST}{code}/" for code in TEMPLATES],
         f"/imagine/admin/summit/event/{event.pk}/change/",
+        f"/imagine/admin/summit/event/{event.pk}/change/?tab=emails",
         f"/imagine/admin/summit/rsvp/{event.rsvps.first().pk}/change/",
         "/imagine/admin/summit/rsvp/?status=came",
     ):

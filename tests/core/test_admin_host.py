@@ -40,7 +40,7 @@ def test_admin_is_served_only_on_its_own_host(staff):
 def test_admin_forms_accept_posts_only_from_the_admin_host(staff):
     csrf_client = Client(enforce_csrf_checks=True)
     csrf_client.cookies = staff.cookies
-    url = f"/imagine/admin/summit/event/{factories.event().pk}/change/"
+    url = f"/imagine/admin/summit/event/{factories.event().pk}/change/?tab=settings"
     data = web_client.form_fields(csrf_client.get(url, headers=ADMIN))
     admin_origin = {"origin": "https://admin.example.org", "sec-fetch-site": "same-origin"}
     public_origin = {"origin": "https://www.example.org", "sec-fetch-site": "same-site"}

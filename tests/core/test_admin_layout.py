@@ -34,7 +34,7 @@ def test_header_switches_the_language_and_returns_to_the_page(staff):
 
 def test_only_pages_with_what_was_entered_ask_before_the_language_is_switched(staff):
     event = factories.event()
-    address = f"/imagine/admin/summit/event/{event.pk}/change/"
+    address = f"/imagine/admin/summit/event/{event.pk}/change/?tab=settings"
     opened = staff.get(address)
     assert "data-unsaved" not in opened.content.decode()
     came_back = staff.post(address, web_client.form_fields(opened) | {"venue": ""})

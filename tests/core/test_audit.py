@@ -74,7 +74,7 @@ def test_override_requires_and_records_a_reason(staff):
 
 def test_event_history_shows_only_the_changed_field(staff):
     event = factories.event(capacity=10)
-    address = f"/imagine/admin/summit/event/{event.pk}/change/"
+    address = f"/imagine/admin/summit/event/{event.pk}/change/?tab=settings"
     staff.post(address, web_client.form_fields(staff.get(address)) | {"capacity": "12"})
     assert AuditEntry.objects.about(event).get().changes == {"capacity": [10, 12]}
     assert "anna capacity: 10 → 12" in web_client.page_text(staff.get(address))

@@ -1,12 +1,14 @@
 """Editing events in the admin."""
 
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
+from html import unescape
 
 import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 from django.utils.html import escape
 from django.utils.timezone import get_default_timezone
 
@@ -25,8 +27,12 @@ def change_url(event: Event) -> str:
     return f"{LIST}{event.pk}/change/"
 
 
+def settings_url(event: Event) -> str:
+    return f"{change_url(event)}?tab=settings"
+
+
 def change(staff, event: Event, **changed):
-    form_data = web_client.form_fields(staff.get(change_url(event)))
+    form_data = web_client.form_fields(staff.get(settings_url(event)))
     return staff.post(change_url(event), form_data | changed, follow=True)
 
 
@@ -74,7 +80,7 @@ def test_invalid_event_shows_error_on_its_field(subtests, staff):
     event = factories.event()
     factories.event(slug="taken")
     factories.rsvp(event)
-    form_data = web_client.form_fields(staff.get(change_url(event)))
+    form_data = web_client.form_fields(staff.get(settings_url(event)))
     before = snapshots.tables(exclude=("accounts.StaffSession",))
     for more in [{}, {"_sure": "yes"}]:
         for value, field, expected_error in [
@@ -127,7 +133,7 @@ def test_existing_invalid_numbers_do_not_block_other_changes(staff):
 
 def test_add_form_creates_an_event(staff):
     event = factories.event()
-    value = web_client.form_fields(staff.get(f"{LIST}{event.pk}/change/"))
+    value = web_client.form_fields(staff.get(settings_url(event)))
     value |= {"slug": "another", "title": "Another"}
     value.pop("shown", None)
     assert staff.post(f"{LIST}add/", value).status_code == 302
@@ -155,7 +161,7 @@ def test_each_date_and_time_is_named_after_its_field(staff):
 
 def test_dates_are_shown_and_read_the_american_way(staff):
     event = factories.event(starts_at=datetime(2027, 4, 1, 8, 0, 45, tzinfo=get_default_timezone()))
-    shown = web_client.form_fields(staff.get(change_url(event)))
+    shown = web_client.form_fields(staff.get(settings_url(event)))
     assert (shown["starts_at_0"], shown["starts_at_1"]) == ("Thu, Apr 1, 2027", "8:00\N{NO-BREAK SPACE}a.m.")
     page = change(staff, event, starts_at_0="4/8/2027", starts_at_1="9am", ends_at_0="Apr 8, 2027", ends_at_1="11:30")
     assert page.redirect_chain
@@ -197,10 +203,10 @@ def button_labels(page) -> set[str]:
 def test_buttons_of_the_event_page_depend_on_the_event_and_the_role(staff):
     event = factories.event(is_published=False)
     always = {"Invite people", "Download guest list (Excel)", "Set up next spring’s summit"}
-    open_to_change = {"Add phone RSVP", "Cancel event"}
+    open_to_change = {"Reschedule", "Cancel event"}
     assert button_labels(staff.get(change_url(event))) == always | open_to_change | {"Preview", "Publish event"}
     Event.objects.update(is_published=True)
-    assert button_labels(staff.get(change_url(event))) == always | open_to_change
+    assert button_labels(staff.get(change_url(event))) == always | open_to_change | {"Add phone RSVP"}
     factories.end_event(event)
     assert button_labels(staff.get(change_url(event))) == always
     reader = web_client.staff_client("view_event")
@@ -246,6 +252,21 @@ def test_unpublished_event_is_previewed_by_staff_only(staff, language):
     assert Client().get(url).status_code == 302
     assert web_client.staff_client("view_rsvp").get(url).status_code == 403
     assert staff.get(f"{LIST}999/preview/").status_code == 404
+
+
+@pytest.mark.parametrize("opens_in", [-1, 1])
+def test_every_link_of_a_preview_works(staff, opens_in):
+    """The calendar file is that of the unpublished event; everything else is public."""
+    opens = timezone.now() + timedelta(days=opens_in)
+    event = factories.event(is_published=False, rsvp_opens_at=opens, description="Doors open at 7:30 a.m.")
+    page = staff.get(f"{LIST}{event.pk}/preview/").content.decode()
+    links = {unescape(link) for link in re.findall(r'<a[^>]* href="(/[^"#]+)', page)}
+    assert {link: staff.get(link).status_code for link in links} == dict.fromkeys(links, 200)
+    calendar = f"{LIST}{event.pk}/preview/calendar.ics"
+    assert calendar in links
+    assert "SUMMARY:Imagine Promise Summit" in staff.get(calendar).content.decode()
+    assert Client().get(calendar).status_code == 302
+    assert web_client.staff_client("view_rsvp").get(calendar).status_code == 403
 
 
 def test_preview_of_a_published_event_leads_to_its_page(staff):

@@ -23,7 +23,7 @@ def change_url(obj: Rsvp | Event) -> str:
 
 def form_data(staff, obj: Rsvp | Event) -> dict[str, str]:
     """Return the form as the page shows it, to be sent later."""
-    return web_client.form_fields(staff.get(change_url(obj)))
+    return web_client.form_fields(staff.get(change_url(obj), {"tab": "settings"}))
 
 
 def save(staff, obj: Rsvp | Event, data: dict[str, str]):

@@ -1,7 +1,8 @@
 """The admin page of an event: its overview, the copy for next spring, and the confirmation before guests are
 emailed."""
 
-from datetime import datetime
+import re
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -13,8 +14,8 @@ from django.utils.timezone import get_default_timezone
 
 from imagine.core.formatting import day
 from imagine.mail.models import Mailing, Message
-from summit import school_year, seats
-from summit.admin import event_page
+from summit import attendance, school_year, seats
+from summit.admin.event_links import rsvp_list_url, tab_url
 from summit.invitations import responses
 from summit.models import Event, Rsvp
 from tests import factories, snapshots, web_client
@@ -34,7 +35,7 @@ def change_url(event: Event) -> str:
 
 def save(staff: Client, event: Event, **changed):
     """Save the event's form with these changes and return the response."""
-    return staff.post(change_url(event), web_client.form_fields(staff.get(change_url(event))) | changed)
+    return staff.post(change_url(event), web_client.form_fields(staff.get(tab_url(event, "settings"))) | changed)
 
 
 def names(response) -> list[str]:
@@ -59,7 +60,8 @@ def full_event(db) -> Event:
 
 
 def test_page_shows_seat_rsvp_and_sector_figures(staff, full_event):
-    page = web_client.page_text(staff.get(change_url(full_event)))
+    urls = [change_url(full_event), *(tab_url(full_event, tab) for tab in ("guests", "emails"))]
+    page = " ".join(web_client.page_text(staff.get(url)) for url in urls)
     for text in (
         "confirmed seats 3 waitlisted seats 6 reserved seats 2 available seats 1 capacity 6",
         "Confirmed (2) Waitlisted (2) Skipped on the waitlist (1) Canceled (1) Canceled late (0) Unnamed guests (4)",
@@ -86,8 +88,8 @@ def test_chart_shows_seats_capacity_and_last_year_with_their_numbers(staff, full
 @pytest.mark.slow
 def test_links_open_the_filtered_rsvp_list_of_this_event(subtests, staff, full_event):
     factories.rsvp(factories.event(), "Elsewhere", size=2)
-    lists = staff.get(change_url(full_event)).context["overview"]["lists"] | {
-        "active": event_page.rsvp_list_url(full_event, status="active")
+    lists = staff.get(tab_url(full_event, "guests")).context["guests"]["lists"] | {
+        "active": rsvp_list_url(full_event, status="active")
     }
     for query, found in [
         ("", ["Later", "Small", "Large", "Stays", "Gone"]),
@@ -106,7 +108,7 @@ def test_links_open_the_filtered_rsvp_list_of_this_event(subtests, staff, full_e
 
 @pytest.mark.slow
 def test_sectors_link_to_their_rsvps(staff, full_event):
-    sectors = staff.get(change_url(full_event)).context["overview"]["sectors"]
+    sectors = staff.get(tab_url(full_event, "guests")).context["guests"]["sectors"]
     found = {row["label"]: names(staff.get(row["list"])) for row in sectors}
     assert found == {"Labor": ["Large", "Stays"], "Faith-based": ["Small"], "Not given": ["Later"]}
 
@@ -115,7 +117,10 @@ def test_failed_email_is_shown_with_its_reason_and_link(staff, full_event):
     rsvp = full_event.rsvps.get(name="Stays")
     message = rsvp.messages.get()
     Message.objects.filter(pk=message.pk).update(state=Message.State.REJECTED, last_error="550 no such mailbox")
-    page = staff.get(change_url(full_event))
+    assert "1 email about this event couldn’t be delivered. Failed emails" in web_client.page_text(
+        staff.get(change_url(full_event))
+    )
+    page = staff.get(tab_url(full_event, "emails"))
     assert "stays@example.org Bounced: 550 no such mailbox" in web_client.page_text(page)
     assert f"/imagine/admin/mail/message/{message.pk}/change/" in page.content.decode()
 
@@ -130,9 +135,125 @@ def test_page_shows_overbooked_seats(staff):
 
 
 def test_page_of_event_without_rsvps_says_so(staff):
-    page = web_client.page_text(staff.get(change_url(factories.event())))
-    assert page.count("No RSVPs yet.") == 2
+    event = factories.event()
+    page = web_client.page_text(staff.get(change_url(event)))
+    assert "No RSVPs yet." in page
     assert "No one is on the waitlist." in page
+    assert "No RSVPs yet." in web_client.page_text(staff.get(tab_url(event, "guests")))
+
+
+@pytest.mark.parametrize("tab", ["", "?tab=nothing"])
+def test_page_opens_with_the_overview_and_its_tabs(staff, full_event, tab):
+    page = web_client.page_html(staff.get(f"{change_url(full_event)}{tab}"))
+    assert re.findall(r'<a href="([^"]*)"( aria-current="page")?>([^<]*)</a>', page.partition("admin-tabs")[2])[:5] == [
+        (change_url(full_event), ' aria-current="page"', "Overview"),
+        (tab_url(full_event, "guests"), "", "Guests"),
+        (tab_url(full_event, "invitations"), "", "Invitations"),
+        (tab_url(full_event, "emails"), "", "Automatic emails"),
+        (tab_url(full_event, "settings"), "", "Settings"),
+    ]
+    assert 'id="id_venue"' not in page
+
+
+def test_buttons_are_the_same_on_every_tab(staff, full_event):
+    def buttons(tab: str) -> list[str]:
+        page = web_client.page_html(staff.get(tab_url(full_event, tab)))
+        return re.findall(r'<a class="button" href="([^"]*)"', page.partition("admin-tabs")[0])
+
+    shown = [buttons(tab) for tab in ("overview", "guests", "invitations", "emails", "settings")]
+    assert len(shown[0]) == 5
+    assert shown == [shown[0]] * 5
+
+
+def test_errors_open_the_settings(staff, full_event):
+    page = web_client.page_html(save(staff, full_event, capacity="-1"))
+    assert f'<a href="{tab_url(full_event, "settings")}" aria-current="page">Settings</a>' in page
+    assert 'id="id_venue"' in page
+
+
+def test_saving_leads_back_to_the_event(staff, full_event):
+    assert save(staff, full_event, title="The Summit")["Location"] == change_url(full_event)
+    new = web_client.form_fields(staff.get(tab_url(full_event, "settings"))) | {"slug": "new", "title_es": ""}
+    new.pop("shown")
+    new.pop("is_published")
+    page = staff.post(f"{LIST}add/", new, follow=True)
+    event = Event.objects.get(slug="new")
+    assert page.redirect_chain == [(change_url(event), 302)]
+    text = web_client.page_text(page)
+    assert "Draft. Guests can’t see this event yet." in text
+    steps = [step.label for step in page.context["overview"]["next_steps"]]
+    assert steps == ["Add Spanish text", "Preview"]
+
+
+def test_overview_says_what_to_do_next(staff, full_event):
+    def steps() -> list[str]:
+        return [step.label for step in staff.get(change_url(full_event)).context["overview"]["next_steps"]]
+
+    assert steps() == ["See the waitlist", "Invite people"]
+    Event.objects.update(capacity=4)
+    assert steps() == ["Change capacity", "Invite people"]
+    factories.end_event(full_event)
+    assert steps() == ["Mark who attended", "Set up next spring’s summit"]
+    attendance.check_in_party(full_event.rsvps.get(name="Stays"))
+    factories.event(starts_at=timezone.now() + timedelta(days=300))
+    assert steps() == []
+    factories.mark_event_canceled(full_event)
+    assert "Canceled on" in web_client.page_text(staff.get(change_url(full_event)))
+    for step_url in [step.url for step in next_steps_of(staff, factories.event(is_published=False))]:
+        assert staff.get(step_url).status_code == 200
+
+
+def next_steps_of(staff, event: Event) -> list:
+    return staff.get(change_url(event)).context["overview"]["next_steps"]
+
+
+# Seats --------------------------------------------------------------------------------------------------------------
+
+
+def change_capacity(staff, event: Event, **numbers):
+    form_data = web_client.form_fields(staff.get(change_url(event)))
+    return staff.post(f"{LIST}{event.pk}/capacity/", form_data | numbers, follow=True)
+
+
+def test_raising_the_capacity_on_the_overview_says_who_moved_up(staff, full_event):
+    page = change_capacity(staff, full_event, capacity="9")
+    assert page.redirect_chain == [(change_url(full_event), 302)]
+    assert (
+        "Capacity raised from 6 to 9. 1 party moved off the waitlist (seats: 4). An email is on its way."
+        in web_client.page_text(page)
+    )
+    assert snapshots.changes(full_event) == [{"capacity": [6, 9]}]
+    assert change_capacity(staff, full_event).context["messages"]
+    assert len(snapshots.changes(full_event)) == 1
+
+
+def test_lowering_the_capacity_says_how_many_seats_are_over(staff, full_event):
+    Event.objects.update(max_party_size=2)
+    page = web_client.page_text(change_capacity(staff, full_event, capacity="4", reserved_seats="3"))
+    assert "Capacity lowered from 6 to 4. Reserved seats changed from 2 to 3. No one moved off the waitlist." in page
+    assert "You’re 2 seats over capacity. No one loses a seat, but the waitlist is on hold." in page
+
+
+def test_capacity_is_refused_where_it_makes_no_sense(staff, full_event):
+    before = snapshots.tables(exclude=IGNORED_TABLES)
+    for numbers, error in [
+        ({"capacity": "5"}, "Parties can have up to 6 guests."),
+        ({"capacity": ""}, "This field is required."),
+        ({"reserved_seats": "7"}, "You can’t reserve more seats than the capacity."),
+    ]:
+        page = change_capacity(staff, full_event, **numbers)
+        assert error in web_client.page_text(page)
+        assert web_client.page_title(page).startswith("Error: Change capacity")
+    assert snapshots.tables(exclude=IGNORED_TABLES) == before
+    assert staff_client("view_event").post(f"{LIST}{full_event.pk}/capacity/", {"capacity": "9"}).status_code == 403
+
+
+def test_capacity_changed_by_both_shows_conflict(staff, full_event):
+    form_data = web_client.form_fields(staff.get(change_url(full_event)))
+    change_capacity(staff, full_event, capacity="9")
+    page = staff.post(f"{LIST}{full_event.pk}/capacity/", form_data | {"capacity": "12"})
+    assert "Someone else changed this to “9” while you were editing." in web_client.page_text(page)
+    assert Event.objects.values_list("capacity", flat=True).get() == 9
 
 
 def test_add_form_shows_no_overview(staff):
@@ -288,9 +409,9 @@ def test_moving_asks_for_confirmation_and_saves_nothing(staff, full_event):
     response = save(staff, full_event, venue=NEW_VENUE, capacity="7")
     page = web_client.page_text(response)
     assert snapshots.tables(exclude=IGNORED_TABLES) == before
-    assert "If you save, we’ll email the new time or place to 4 parties." in page
-    assert "4 parties. Guests with confirmed seats also get a calendar update." in page
-    assert 'value="Save and email 4 parties"' in response.content.decode()
+    assert "Nothing is saved yet." in page
+    assert "If you save, we’ll email 4 parties. Guests with confirmed seats also get a calendar update." in page
+    assert 'value="Save and send 4 emails"' in response.content.decode()
     english, spanish = response.context["previews"]
     assert english.subject == f"New location: Imagine Promise Summit, {day(full_event.starts_at)}"
     assert f"Previously: {full_event.venue}" in english.text
@@ -329,9 +450,7 @@ def test_back_restores_input_and_saves_nothing(staff, full_event):
     form_data = web_client.form_fields(page)
     assert (form_data["venue"], form_data["title"], "_back" in form_data) == (NEW_VENUE, "The Summit", False)
     assert "Nothing was saved, and no one was emailed." in web_client.page_text(page)
-    assert "email the new time or place to 4 parties" in web_client.page_text(
-        staff.post(change_url(full_event), form_data)
-    )
+    assert "we’ll email 4 parties" in web_client.page_text(staff.post(change_url(full_event), form_data))
 
 
 @pytest.mark.slow
@@ -355,7 +474,7 @@ def test_confirming_after_another_edit_shows_conflict_and_saves_nothing(staff, f
 
 @pytest.mark.slow
 def test_move_by_another_editor_is_kept_without_confirmation(staff, full_event):
-    stale_form = web_client.form_fields(staff.get(change_url(full_event)))
+    stale_form = web_client.form_fields(staff.get(tab_url(full_event, "settings")))
     save(staff, full_event, venue=NEW_VENUE, _sure="yes")
     assert staff.post(change_url(full_event), stale_form | {"title": "The Summit"}).status_code == 302
     assert Event.objects.values_list("venue", "title").get() == (NEW_VENUE, "The Summit")
@@ -398,13 +517,13 @@ def test_moving_shows_number_of_invited_people_and_their_email(staff, with_parti
     page = web_client.page_text(response)
     assert snapshots.tables(exclude=IGNORED_TABLES) == before
     assert "We’ll email 2 people who were invited and haven’t answered, with a calendar update." in page
-    assert ("email the new time or place to 1 party" in page) is with_parties
+    assert ("we’ll email 1 party" in page) is with_parties
     assert (
         f"Hi Alma, we changed the date, time or location of an event we invited you to: {event.localized_title}."
         in page
     )
     assert f"The location is {NEW_VENUE}" in page
-    assert ("email the new time or place" in page) is with_parties
+    assert ("If you save, we’ll email" in page) is with_parties
     assert event.invitations.get(contact__name="Alma").token not in response.content.decode()
     confirmed = web_client.form_fields(response) | {"_sure": "yes"}
     for _twice in range(2):
@@ -478,7 +597,7 @@ def test_confirmation_query_count_is_constant(staff, number, django_assert_num_q
     event = factories.event()
     factories.write_mailing(event, *(factories.person(f"Person {n}") for n in range(number)))
     Message.objects.update(state="sent", sent_at=timezone.now())
-    form_data = web_client.form_fields(staff.get(change_url(event))) | {"venue": NEW_VENUE}
+    form_data = web_client.form_fields(staff.get(tab_url(event, "settings"))) | {"venue": NEW_VENUE}
     with django_assert_num_queries(28):
         staff.post(change_url(event), form_data)
     with django_assert_num_queries(12):

@@ -17,8 +17,8 @@ def states(event: Event, now) -> list[tuple[str, int]]:
     return [(each.state, each.count) for each in reminder_sending.reminder_plan(event, now)]
 
 
-def text(staff, event: Event) -> str:
-    return web_client.page_text(staff.get(f"/imagine/admin/summit/event/{event.pk}/change/"))
+def text(staff, event: Event, tab: str = "emails") -> str:
+    return web_client.page_text(staff.get(f"/imagine/admin/summit/event/{event.pk}/change/?tab={tab}"))
 
 
 def test_reminder_plan_is_ordered_with_the_state_of_each():
@@ -67,9 +67,9 @@ def test_page_explains_why_no_reminders_are_sent(staff):
 def test_page_counts_guests_who_came_from_the_event_day_on(staff):
     event = factories.event()
     rsvp = factories.rsvp(event, size=3)
-    assert "guests who attended" not in text(staff, event)
+    assert "guests who attended" not in text(staff, event, "overview")
     Event.objects.filter(pk=event.pk).update(starts_at=timezone.now(), rsvp_closes_at=timezone.now())
     attendance.check_in_party(Rsvp.objects.get(pk=rsvp.pk))
-    page = text(staff, event)
+    page = text(staff, event, "overview") + text(staff, event, "guests")
     assert "guests who attended 3" in page
     assert "Attended (1)" in page
