@@ -1,10 +1,10 @@
 """Admin actions on organizations: start pledges, approve profiles. Each asks first and goes through the rules."""
 
-from django.db.models import Model
+from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.utils.translation import gettext, ngettext_lazy
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext_lazy
 
 from imagine.core.admin.actions import Outcome, report_outcomes, row_action
 from imagine.core.errors import RuleViolation
@@ -80,15 +80,46 @@ def begin_and_mail(page, request, organizations):
 # Approval --------------------------------------------------------------------------------------------------------
 
 
+APPROVED = ngettext_lazy("%(number)d profile approved.", "%(number)d profiles approved.", "number")
+
+
+def with_logos(organizations: QuerySet[Organization]) -> QuerySet[Organization]:
+    return organizations.select_related("logo").defer("logo__png").order_by("name", "pk")
+
+
+def pending_after(organization: Organization) -> QuerySet[Organization]:
+    """Return the profiles pending approval that follow this one by name."""
+    later = Q(name__gt=organization.name) | Q(name=organization.name, pk__gt=organization.pk)
+    return Organization.objects.pending_approval().filter(later).order_by("name", "pk")
+
+
+def approve_and_next(organizations) -> str:
+    """Return the button that leads from one profile to the next, if there is one."""
+    more = pending_after(organizations[0]).count() if len(organizations) == 1 else 0
+    return gettext("Approve and next (%(number)d more)") % {"number": more} if more else ""
+
+
+def report_approved(page, request: HttpRequest, outcomes: list) -> HttpResponse | None:
+    """Report the approvals. After "Approve and next", show the next profile."""
+    report_outcomes(page, request, outcomes, APPROVED)
+    following = pending_after(outcomes[0][0]).first() if "_next" in request.POST and outcomes else None
+    if following is None:
+        return None
+    rows = with_logos(page.get_queryset(request).filter(pk=following.pk))
+    return approve.row_action.ask(page, request, rows, None)
+
+
 @row_action(
     _("Approve profiles"),
     permissions=["change"],
     button=ngettext_lazy("Approve %(number)d profile", "Approve %(number)d profiles", "number"),
-    done=ngettext_lazy("%(number)d profile approved.", "%(number)d profiles approved.", "number"),
+    done=APPROVED,
     undo=_("This is what the public will see. You can withdraw an approval later."),
     row_template="admin/partners/organization/_profile.html",
     fingerprint=profiles.profile_fingerprint,
-    prepare=lambda organizations: organizations.select_related("logo").defer("logo__png").order_by("name", "pk"),
+    prepare=with_logos,
+    next_button=approve_and_next,
+    report=report_approved,
 )
 def approve(page, request, organizations):
     """Approve profiles as staff saw them."""

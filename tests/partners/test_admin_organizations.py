@@ -459,6 +459,20 @@ def test_approve_confirmation_takes_the_same_number_of_queries_for_1_and_10(staf
         assert [profiles.profile_fingerprint(row) for row in rows] == shown
 
 
+def test_profiles_are_approved_one_after_the_other(staff):
+    first, second, third = (factories.organization(name, wants_listing=True) for name in ("Alpha", "Beta", "Gamma"))
+    page = run_action(staff, "approve", first, confirms=False)
+    assert "Approve and next (2 more)" in page.content.decode()
+    page = staff.post(LIST, web_client.form_fields(page) | {"_next": "1"})
+    assert page.context["question"].rows == [second]
+    assert "1 profile approved." in web_client.page_text(page)
+    page = staff.post(LIST, web_client.form_fields(page) | {"_next": "1"})
+    assert page.context["question"].rows == [third]
+    assert page.context["question"].next_button == ""
+    staff.post(LIST, web_client.form_fields(page))
+    assert Organization.objects.listed().count() == 3
+
+
 def test_withdrawing_approval_is_idempotent(staff):
     organization = profiles.approve_listing(factories.organization(wants_listing=True), by="anna")
     assert shown_messages(run_action(staff, "hide", organization)) == ["1 approval withdrawn."]

@@ -49,6 +49,7 @@ class RowAction:
     prepare: Callable[[QuerySet], QuerySet] = lambda rows: rows  # load what the page shows
     row_template: str = ""
     fingerprint: questions.Fingerprint | None = None  # of what the page shows of a row, if not page.row_fingerprint
+    next_button: Callable[[Sequence[Model]], str] | None = None
     is_dangerous: bool = False
 
     def run(self, page, request: HttpRequest, rows: QuerySet, **fields) -> HttpResponse | None:
@@ -101,6 +102,7 @@ class RowAction:
             notes=[text for text, _level in outcome_sentences(unchanged, same=same, name=page.row_label)],
             form=form,
             row_template=self.row_template,
+            next_button=self.next_button(changing) if self.next_button else "",
             is_dangerous=self.is_dangerous,
         )
         return questions.question_page(page, request, question, mark=self.fingerprint)

@@ -55,6 +55,7 @@ class Question(NamedTuple):
     notes: Sequence[str] = ()  # about selected rows that stay as they are
     form: forms.Form | None = None
     row_template: str = ""  # shows each row in full, in place of its name
+    next_button: str = ""  # does the same, and goes on with the next row
     is_dangerous: bool = False
 
 
