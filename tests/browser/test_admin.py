@@ -89,13 +89,43 @@ def test_date_is_chosen_in_a_calendar_named_after_its_field(visit, staff):
     assert page.get_by_label("Starts, date", exact=True).input_value() == "Thu, Apr 1, 2027"
 
 
-def test_reason_is_asked_only_for_seats_over_capacity(visit, staff):
-    factories.rsvp(factories.event())
+def test_lists_are_readable_on_a_phone(visit, staff):
+    """The header's links and the actions unfold, actions appear once a row is selected, and rows are cards."""
+    event = factories.event(capacity=4)
+    factories.rsvp(event, "Alma Reyes", size=3, organization_name="Community Partners of the San Joaquin Valley")
+    page = visit(width=390)
+    sign_in(page)
+    found = admin_page_problems(page, "en")
+    page.goto("/imagine/admin/summit/rsvp/")
+    found += admin_page_problems(page, "en")
+    assert page.locator("#header").bounding_box()["height"] < 80
+    assert not page.get_by_role("link", name="Your account").is_visible()
+    page.locator("#header summary").click()
+    assert page.get_by_role("link", name="Your account").is_visible()
+    assert not page.locator("[name=action]").is_visible()
+    page.locator("#changelist-form summary").first.click()
+    assert page.locator("[name=action]").is_visible()
+    page.locator("#changelist-form summary").first.click()
+    page.locator(".action-select").check()
+    assert page.locator("[name=action]").is_visible()
+    cells = page.locator("#result_list tbody :is(th, td):visible")
+    boxes = [cell.bounding_box() for cell in cells.all()]
+    assert all(box["x"] >= 0 and box["x"] + box["width"] <= 390 for box in boxes)
+    assert len({round(box["y"]) for box in boxes}) == len(boxes) - 1, "one below the other, beside the checkbox"
+    found += admin_page_problems(page, "en")
+    assert not found, "\n".join(found)
+
+
+def test_reason_is_asked_on_the_page_of_its_action(visit, staff):
+    factories.rsvp(factories.event(capacity=1), size=2)
     page = visit()
     sign_in(page)
     page.goto("/imagine/admin/summit/rsvp/")
-    assert not page.get_by_label("Reason for going over capacity").is_visible()
+    assert page.get_by_label("Reason for going over capacity").count() == 0
+    page.check(".action-select")
     page.select_option("[name=action]", label="Confirm seats over capacity")
+    with page.expect_navigation():
+        page.click("[name=index]")
     assert page.get_by_label("Reason for going over capacity").is_visible()
 
 
