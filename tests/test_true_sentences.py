@@ -179,7 +179,12 @@ TRUE_BECAUSE: dict[str, list[str]] = {
     "partners.pledges.staff.start_pledge_for": [
         "We’d love to have your help for our students, so we started a checklist of promises for %(organization)s.",
     ],
+    "partners.pledges.renewal.check_can_invite": [
+        "The school year {year} is open for promises.",
+    ],
     "partners.pledges.promises.proposed_promises": [
+        "Your promises from last year are filled in as a draft.",
+        "They’re filled in below as a draft.",
         "We’ve filled in your last promises as a starting point.",
         "When the next school year opens, this link will show your promises so you can keep, change, or remove them.",
         (

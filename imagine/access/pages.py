@@ -169,6 +169,7 @@ PAGES: dict[str, Access] = {
     "admin:partners_pledgeyear_history": Access(READERS, READERS),
     "admin:partners_pledgeyear_delete": Access(OFFICE, OFFICE),
     "admin:partners_pledgeyear_change": Access(READERS, OFFICE),
+    "admin:partners_pledgeyear_invite": Access(READERS, OFFICE),
     "admin:partners_contact_changelist": Access(READERS, READERS),
     "admin:partners_contact_add": Access(OFFICE, OFFICE),
     "admin:partners_contact_history": Access(READERS, READERS),

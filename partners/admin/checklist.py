@@ -11,6 +11,7 @@ from imagine.core.admin.actions import ActionsAdmin, report_outcomes, row_action
 from imagine.core.admin.concurrent_edit import ConcurrentEditForm
 from imagine.core.admin.date_fields import DATE_FIELDS
 from partners import checklist
+from partners.admin import renewal
 from partners.admin.components import outcome_of
 from partners.models import PledgeYear, PromiseType, School
 from partners.pledges import years as pledge_years
@@ -232,6 +233,9 @@ class PledgeYearAdmin(RowAdmin):
     list_display = ("school_years", "state", "opens_on", "announced_deadline", "closed_at", "signed", "drafts")
     actions = (open_years, close_years, reopen_years)
     parts = [(None, {"fields": ["school_year", "opens_on", "announced_deadline", "state"]})]
+
+    def get_urls(self):
+        return [*renewal.renewal_urls(self), *super().get_urls()]
 
     def get_queryset(self, request):
         signed = Q(pledges__signed_at__isnull=False)

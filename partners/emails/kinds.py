@@ -12,3 +12,4 @@ class PledgeEmailKind(TextChoices):
     PLEDGE_NEW_LINK = "pledge_new_link"
     PLEDGE_SIGNED = "pledge_signed"
     PLEDGE_DRAFT = templates.DRAFT.code
+    PLEDGE_RENEWAL = templates.RENEWAL.code

@@ -64,3 +64,38 @@ DRAFT = register_template(
         example=example_of_draft,
     )
 )
+
+
+def example_of_renewal() -> TemplateExample:
+    example, today = example_of_draft(), timezone.localdate()
+    personal = {**example.personal, "name": "Alma Reyes", "promises": _("Host tours and field trips (6 visits)")}
+    last_year = PledgeYear(school_year=today.year - 1).school_years
+    return example._replace(personal=personal, facts={**example.facts, "last_year": last_year})
+
+
+RENEWAL = register_template(
+    EditableTemplate(
+        code="renewal",
+        title=gettext_lazy("Invitation to renew promises"),
+        topic="invitations",
+        placeholders={
+            "name": gettext_lazy("the recipient’s name"),
+            "organization": gettext_lazy("the recipient’s organization"),
+            "promises": gettext_lazy("last year’s promises"),
+            "last_year": gettext_lazy("last school year, like 2026–27"),
+            "year": gettext_lazy("the school year, like 2027–28"),
+            "closes": gettext_lazy("the announced deadline; empty if there is none"),
+        },
+        subject=gettext_lazy("Will you renew your promises for {year}?"),
+        paragraphs=(
+            gettext_lazy("Hi {name}, thank you for what {organization} promised students for {last_year}: {promises}."),
+            gettext_lazy(
+                "The school year {year} is open for promises. Your promises from last year are filled in as a draft. "
+                "Keep, change, or remove each one, then sign. Nothing is promised until you sign."
+            ),
+        ),
+        button=gettext_lazy("Look over your promises"),
+        reason=gettext_lazy("You’re getting this email because your organization was a partner last school year."),
+        example=example_of_renewal,
+    )
+)

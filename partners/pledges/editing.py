@@ -25,7 +25,7 @@ from partners.pledges.links import lock_requests_about
 from partners.pledges.page_state import AddressAlreadyKnown, PageState, check_year_open, lock_page_state
 from partners.pledges.promises import Checklist, Problem, PromiseData, by_type
 from partners.pledges.signup import email_known_address
-from partners.pledges.years import cancel_reminders
+from partners.pledges.years import cancel_reminders, cancel_renewal_emails
 
 
 class PledgeAlreadySigned(RuleViolation):
@@ -170,6 +170,8 @@ def write_pledge(state: PageState, version: str, data: PageData, signer: Signer 
     pledge.save()
     promises.write_promises(pledge, data.promised, state.saved_promises)
     close_request(pledge, state)
+    if state.previous_pledge:
+        cancel_renewal_emails(organization)
     audit.log_change(pledge, before, pledge_facts(pledge, data.promised, checklist))
     if signer:
         cancel_reminders([pledge.pk])

@@ -7,6 +7,7 @@ from imagine.core.links import LinkNotFound
 from imagine.mail.models import Message
 from imagine.mail.queue import CannotResend, requeue
 from partners.emails import pledge as pledge_emails
+from partners.emails import renewal as renewal_emails
 from partners.emails.kinds import PledgeEmailKind
 from partners.models import Contact, Pledge, PledgeRequest, PledgeYear, Signature
 from partners.organizations import profiles
@@ -19,7 +20,7 @@ KINDS = (
         PledgeEmailKind.PLEDGE_LINK,
         PledgeEmailKind.PLEDGE_NEW_LINK,
     ),
-    *(PledgeEmailKind.PLEDGE_SIGNED, PledgeEmailKind.PLEDGE_DRAFT),
+    *(PledgeEmailKind.PLEDGE_SIGNED, PledgeEmailKind.PLEDGE_DRAFT, PledgeEmailKind.PLEDGE_RENEWAL),
 )
 
 
@@ -66,6 +67,8 @@ def fresh_pledge_email(message: Message, pledge: Pledge) -> Message:
         fresh = pledge_emails.new_link_message(pledge, to=to)
     elif message.kind == PledgeEmailKind.PLEDGE_SIGNED:
         fresh = pledge_emails.signed_message(pledge, attached_signature(message, pledge), to=to)
+    elif message.kind == PledgeEmailKind.PLEDGE_RENEWAL:
+        fresh = renewal_emails.renewal_message(year_to_renew_for(pledge), pledge, to=to)
     else:
         check_can_sign(pledge)
         is_reminder = message.kind == PledgeEmailKind.PLEDGE_DRAFT
@@ -94,6 +97,17 @@ def attached_signature(message: Message, pledge: Pledge) -> Signature:
     if last is None or message.attachment_object_id != last.pk:
         raise CannotResend(_("This pledge was signed again later. Resend the email about the latest version instead."))
     return last
+
+
+def year_to_renew_for(pledge: Pledge) -> PledgeYear:
+    """Return the open school year that the link of last year's pledge leads to. Raise CannotResend if there is none, or
+    if the organization has a pledge for it already."""
+    year = page_state.lock_current_year_for_share()
+    if year is None or year.pk <= pledge.year_id:
+        raise CannotResend(_("No school year is open for promises right now."))
+    if pledge.organization.pledges.filter(year=year).exists():
+        raise CannotResend(_("This partner already has a pledge for this school year. Email its link from its page."))
+    return year
 
 
 def check_can_sign(pledge: Pledge) -> None:

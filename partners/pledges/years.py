@@ -12,10 +12,10 @@ from imagine.core.models import SecurityEventKind
 from imagine.core.relations import about_rows
 from imagine.core.security_events import record_event
 from imagine.mail import preferences
-from imagine.mail.models import Message, MessageQuerySet
+from imagine.mail.models import Mailing, Message, MessageQuerySet
 from partners.emails import pledge as pledge_emails
 from partners.emails.kinds import PledgeEmailKind
-from partners.models import Pledge, PledgeYear
+from partners.models import Organization, Pledge, PledgeYear
 from partners.models.pledges import PledgeQuerySet
 from partners.organizations import profiles
 
@@ -26,10 +26,14 @@ REMIND_AFTER = timedelta(days=5)  # since the last change of the draft
 def close_year(year: PledgeYear) -> PledgeYear:
     """Close a school year, so that its pledges can no longer be changed or signed.
 
-    No one is notified, and queued reminders about its drafts are canceled. A closed year is left unchanged.
+    No one is notified. Queued reminders about its drafts and queued invitations to renew are canceled. A closed year is
+    left unchanged.
     """
     year = set_closed(year, True)
     cancel_reminders(year.pledges.filter(signed_at__isnull=True).values_list("pk", flat=True))
+    Message.objects.filter(
+        mailing__in=Mailing.objects.about(year), kind=PledgeEmailKind.PLEDGE_RENEWAL, state=Message.State.QUEUED
+    ).delete()
     return year
 
 
@@ -92,3 +96,9 @@ def cancel_reminders(pledges: Iterable[int]) -> None:
     """Delete queued reminders about pledges that were signed or can no longer be signed."""
     reminders = Message.objects.filter(about_rows(Pledge, pledges), kind=PledgeEmailKind.PLEDGE_DRAFT)
     reminders.filter(state=Message.State.QUEUED).delete()
+
+
+def cancel_renewal_emails(organization: Organization) -> None:
+    """Delete the organization's queued invitations to renew, because it has a pledge for the new school year."""
+    about = about_rows(Pledge, organization.pledges.order_by().values("pk"))
+    Message.objects.filter(about, kind=PledgeEmailKind.PLEDGE_RENEWAL, state=Message.State.QUEUED).delete()

@@ -38,6 +38,7 @@ def pledge_page_context(state: PageState, answers: PledgeAnswers | None = None) 
         "pledge": state.pledge,
         "version": answers.version if answers else state.version,
         "shown": answers.shown if answers else edit_conflicts.page_snapshot(state),
+        "last_years_promises": last_years_promises(state),
         "dropped": retired_promises(state),
         "cards": cards,
         **page_forms(state, answers),
@@ -85,6 +86,14 @@ def page_errors(page: dict, answers: PledgeAnswers | None) -> dict:
     problems = answers.problems + [message for form in gone for errors in form.errors.values() for message in errors]
     count = sum(len(form.errors) for form in [*forms, *promise_forms])
     return {"errors": count + len(problems), "forms": forms, "problems": problems}
+
+
+def last_years_promises(state: PageState) -> list[str]:
+    """Describe the promises of the pledge that is proposed again: Host tours and field trips: 6 visits."""
+    if not state.previous_pledge:
+        return []
+    promises = state.previous_pledge.promises.select_related("promise_type")
+    return [f"{promise.promise_type.localized_name}: {promise.amount}" for promise in promises]
 
 
 def retired_promises(state: PageState) -> list[str]:

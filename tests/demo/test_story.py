@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from imagine.demo.data import office, story
 from imagine.demo.data.clock import as_of
-from imagine.demo.data.dates import Dates, at
+from imagine.demo.data.dates import StoryDates, at
 from imagine.demo.data.organizations import BY_HAND, GRADES, TYPOS
 from imagine.mail.bulk.progress import mailing_progress
 from imagine.mail.models import EmailPreference, Mailing, Message
@@ -46,7 +46,7 @@ MAY_BE_LATER = {  # than now
 
 @pytest.mark.parametrize("day", DAYS)
 def test_story_holds_on_any_day(day):
-    dates = Dates(at(datetime.fromisoformat(day).date(), 13))
+    dates = StoryDates(at(datetime.fromisoformat(day).date(), 13))
     story.tell_story(dates)
     with as_of(dates.now):
         check_past_summit(dates)
@@ -66,7 +66,7 @@ def test_database_is_filled_only_once():
     assert not Organization.objects.exists()
 
 
-def check_past_summit(dates: Dates) -> None:
+def check_past_summit(dates: StoryDates) -> None:
     event = Event.objects.get(slug=f"summit-{dates.past_summit.year}")
     assert (event.is_over, event.canceled_at, event.school_year) == (True, None, dates.this_year)
     parties = event.rsvps.filter(held_seats__gt=0).annotate(
@@ -84,7 +84,7 @@ def check_past_summit(dates: Dates) -> None:
         assert plan["thanks"].count >= parties.exclude(came=0).count() * 0.95  # a few have unsubscribed
 
 
-def check_gatherings(dates: Dates) -> None:
+def check_gatherings(dates: StoryDates) -> None:
     """The kickoff and the fall gathering were held, if their day has come. A tour was canceled."""
     partners = set(Pledge.objects.signed().filter(year=dates.this_year).values_list("organization", flat=True))
     for day, slug in (
@@ -107,7 +107,7 @@ def check_gatherings(dates: Dates) -> None:
     assert Message.objects.filter(kind="event_canceled", state="sent").count() == 5
 
 
-def check_coming_summit(dates: Dates) -> None:
+def check_coming_summit(dates: StoryDates) -> None:
     event = Event.objects.coming_summit()
     assert event.slug == f"summit-{dates.coming_summit.year}"
     assert event.accepts_rsvps
@@ -125,7 +125,7 @@ def names() -> list[str]:
     return list(Rsvp.objects.values_list("name", flat=True))
 
 
-def check_pledge_years(dates: Dates) -> None:
+def check_pledge_years(dates: StoryDates) -> None:
     last, this = PledgeYear.objects.order_by("school_year")
     assert (last.school_year, last.closed_at is not None) == (dates.last_year, True)
     assert (PledgeYear.objects.current(), this.opens_on) == (this, dates.past_summit)
@@ -168,7 +168,7 @@ def check_promises() -> None:
     assert School.objects.filter(promises__isnull=True).count() > 15
 
 
-def check_mailing_under_way(dates: Dates) -> None:
+def check_mailing_under_way(dates: StoryDates) -> None:
     mailing = Mailing.objects.exclude(paused_at=None).get()
     progress = mailing_progress(mailing)
     assert (progress.state, progress.rejected) == ("paused", 1)
@@ -200,7 +200,7 @@ def check_what_waits_for_the_office() -> None:
     assert not audience.uploaded_contacts.filter(organization__pledges__isnull=False).exists()
 
 
-def check_order_of_events(dates: Dates) -> None:
+def check_order_of_events(dates: StoryDates) -> None:
     """Nothing is dated later than now, and every address is a made-up one."""
     for model in apps.get_models():
         if model._meta.app_label in {"core", "mail", "partners", "summit"}:

@@ -16,6 +16,7 @@ from partners.imports import workflow as import_workflow
 from partners.organizations import duplicates
 from partners.pledges import editing as pledge_editing
 from partners.pledges import links as pledge_links
+from partners.pledges import renewal
 from partners.pledges import staff as staff_pledges
 from partners.pledges import years as pledge_years
 from summit import date_alerts, rsvp_links, seats
@@ -242,6 +243,11 @@ def pledge_emails(mailbox: Mailbox) -> None:
         factories.contact(organization, email=f"{code}.begun@example.org", language=code)
         staff_pledges.start_pledge_for(organization, emails_link=True)
     mailbox.collect("Pledge begun by staff")
+    year = factories.pledge_year(2028)
+    partners = renewal.to_email(renewal.last_years_partners(year))
+    renewal.invite_last_years_partners(year, mark=renewal.fingerprint_partners(partners), by="office")
+    mailbox.collect("Invitation to renew promises")
+    year.delete()
 
 
 # Rows --------------------------------------------------------------------------------------------------------------

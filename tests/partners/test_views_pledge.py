@@ -327,7 +327,7 @@ def test_renewal_proposes_last_years_promises_and_saves_when_submitted():
     PromiseType.objects.filter(code="mentors").update(is_retired=True)
     rows = snapshots.tables()
     page = text(before.token)
-    assert "Your promises for 2026–27 are here as a starting point." in page
+    assert "For 2026–27, you promised:" in page
     assert "No longer offered: Be mentors and role models." in page
     assert snapshots.tables() == rows
     pledge = signed_pledge(submit(before.token, selected("teachers", "12"), signature()))

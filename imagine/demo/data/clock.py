@@ -57,7 +57,7 @@ def set_back_stamps(started: datetime, moment: datetime) -> None:
         model._base_manager.filter(**{f"{field}__gte": started}).update(**{field: moment})
 
 
-def deliver(until: datetime) -> None:
+def deliver_queued(until: datetime) -> None:
     """Let the mail server accept all email that was queued before `until`, except that of a paused mailing."""
     delivered = {"state": Message.State.SENT, "attempts": 1, "sent_at": F("created_at") + DELIVERY}
     queued = Message.objects.filter(state=Message.State.QUEUED, created_at__lt=until)

@@ -27,7 +27,7 @@ def thursday_from(day: date) -> date:
 
 
 @dataclass(frozen=True)
-class Dates:
+class StoryDates:
     """`this_year` is the school year that last spring's summit recruited partners for."""
 
     now: datetime

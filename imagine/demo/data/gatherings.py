@@ -3,9 +3,9 @@ partners are being invited to right now."""
 
 from datetime import date, datetime, timedelta
 
-from imagine.demo.data.clock import as_of, deliver
-from imagine.demo.data.dates import Dates, at, moments
-from imagine.demo.data.names import People, Person
+from imagine.demo.data.clock import as_of, deliver_queued
+from imagine.demo.data.dates import StoryDates, at, moments
+from imagine.demo.data.names import InventedPerson, People
 from imagine.demo.data.summits import hold_event, invent_guests, remind_unanswered
 from imagine.mail import preferences
 from imagine.mail.bulk import control
@@ -76,7 +76,7 @@ TOUR = {
 }
 
 
-def create_gathering(day: date, slug: str, facts: dict, *, opens: datetime, dates: Dates) -> Event:
+def create_gathering(day: date, slug: str, facts: dict, *, opens: datetime, dates: StoryDates) -> Event:
     """Create a morning's gathering."""
     with as_of(min(opens - timedelta(days=3), dates.now - timedelta(hours=3))):
         return event_changes.save_event(
@@ -94,15 +94,15 @@ def create_gathering(day: date, slug: str, facts: dict, *, opens: datetime, date
         )
 
 
-def fill_kickoff(people: People, dates: Dates) -> None:
+def fill_kickoff(people: People, dates: StoryDates) -> None:
     gather(people, dates, dates.kickoff, f"kickoff-{dates.this_year}", KICKOFF)
 
 
-def fill_fall_gathering(people: People, dates: Dates) -> None:
+def fill_fall_gathering(people: People, dates: StoryDates) -> None:
     gather(people, dates, dates.fall_gathering, f"gathering-{dates.this_year}-10", FALL)
 
 
-def gather(people: People, dates: Dates, day: date, slug: str, facts: dict) -> None:
+def gather(people: People, dates: StoryDates, day: date, slug: str, facts: dict) -> None:
     """Create an event for this year's partners. Invite them when it is time, and hold it when its day has come."""
     opens = max(at(day - OPENS_BEFORE, 8), at(dates.past_summit + timedelta(days=1), 8))
     event = create_gathering(day, slug, facts, dates=dates, opens=min(opens, at(day - OPENS_BEFORE, 8)))
@@ -112,14 +112,14 @@ def gather(people: People, dates: Dates, day: date, slug: str, facts: dict) -> N
     invite_partners(event, dates, invited_at)
     until = min(dates.now, event.rsvp_closes_at)
     answer_invitations(people, event, invited_at + timedelta(hours=1), until)
-    deliver(invited_at + timedelta(days=1))
+    deliver_queued(invited_at + timedelta(days=1))
     reminded_at = at(day - INVITED_BEFORE + timedelta(days=9), 9)
     if reminded_at < until:
         remind_unanswered(event, reminded_at)
     hold_event(people, event, dates)
 
 
-def invite_partners(event: Event, dates: Dates, moment: datetime) -> Mailing:
+def invite_partners(event: Event, dates: StoryDates, moment: datetime) -> Mailing:
     with as_of(moment):
         audience = audiences.get_or_create_partners_audience(PledgeYear.objects.get(pk=dates.this_year))
         asked = audience_query.count_people(audience, event).invited
@@ -151,14 +151,14 @@ def accept(people: People, invitation: Invitation) -> None:
         organization_name=organization.name if organization else "",
         sector=organization.sector if organization else "",
     )
-    guests = invent_guests(people, Person(contact.name, contact.email, contact.language), size)
+    guests = invent_guests(people, InventedPerson(contact.name, contact.email, contact.language), size)
     try:
         responses.accept_invitation(invitation, rsvp, size=size, guests=guests)
     except seats.DuplicateRsvp:  # the same person answered for another organization
         responses.decline_invitation(invitation)
 
 
-def fill_canceled_tour(people: People, dates: Dates) -> None:
+def fill_canceled_tour(people: People, dates: StoryDates) -> None:
     """Twelve people were coming when the boat broke down."""
     day = dates.canceled_tour
     tour = create_gathering(
@@ -180,7 +180,7 @@ def fill_canceled_tour(people: People, dates: Dates) -> None:
             pass
 
 
-def fill_breakfast(people: People, dates: Dates) -> None:
+def fill_breakfast(people: People, dates: StoryDates) -> None:
     """Staff started the invitations this morning, one address bounced, and they paused to look."""
     started = dates.mailing_started
     opens = at(started.date() - timedelta(days=1), 8)

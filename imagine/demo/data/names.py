@@ -219,7 +219,7 @@ DIETS = ["Vegetarian", "Vegan", "Halal", "No pork", "Gluten free", "Nut allergy"
 ACCESS = ["Wheelchair space", "Spanish interpreter", "Khmer interpreter", "Sign language", "Seat near the front"]
 
 
-class Person(NamedTuple):
+class InventedPerson(NamedTuple):
     name: str
     email: str
     language: str
@@ -232,17 +232,17 @@ class People:
     def __init__(self, seed: int):
         self.dice = random.Random(seed)  # noqa: S311  invented names, no secret
         self.addresses: set[str] = set()
-        self.speakers: dict[str, Person] = {}
+        self.speakers: dict[str, InventedPerson] = {}
         self.other_scripts = list(OTHER_SCRIPTS)
 
     def name(self) -> str:
         return f"{self.dice.choice(FIRST)} {self.dice.choice(LAST)}"
 
-    def person(self) -> Person:
+    def person(self) -> InventedPerson:
         """Return a name with a matching address at example.org and a language."""
         if self.other_scripts and self.dice.random() < 0.03:
             name, address = self.other_scripts.pop(0)
-            return Person(name, f"{address}@example.org", "en")
+            return InventedPerson(name, f"{address}@example.org", "en")
         language = "es" if self.dice.random() < 0.2 else "en"
         while True:
             name = self.name()
@@ -250,9 +250,9 @@ class People:
             email = plain.encode("ascii", "ignore").decode().lower().replace(" ", ".") + "@example.org"
             if email not in self.addresses:
                 self.addresses.add(email)
-                return Person(name, email, language)
+                return InventedPerson(name, email, language)
 
-    def speaker(self, organization: str) -> Person:
+    def speaker(self, organization: str) -> InventedPerson:
         """Return the person who speaks for an organization."""
         if organization not in self.speakers:
             self.speakers[organization] = self.person()

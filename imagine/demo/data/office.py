@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw
 from imagine.core import audit
 from imagine.core.models import AuditEntry
 from imagine.demo.data.clock import as_of
-from imagine.demo.data.dates import Dates, at
+from imagine.demo.data.dates import StoryDates, at
 from imagine.demo.data.names import People
 from imagine.demo.data.organizations import DUPLICATES, GUESTS_ONLY, ROLES
 from imagine.mail import retention as mail_retention
@@ -30,7 +30,7 @@ LOGOS = {  # background, sun, ground
     "Khmer Youth Arts": ("#f7e9f0", "#c0392b", "#4a235a"),
 }
 SPREADSHEET = """\
-Organization,Sector,Contact,E-mail,Kind,Quantity,Grades,Months,Note
+Organization,Sector,Contact,Email,Promise type,Quantity,Grades,Months,Note
 Delta Sail and Canvas,Business and industry,Nuno Silveira,nuno.silveira@example.org,Host tours and field trips,2,4–6,\
 Oct,We sew a sail while you watch.
 Tuleburg Theatre,Nonprofit,June Carver,june.carver@example.org,Host class presentations,4,7–8,"Feb, Mar",
@@ -41,7 +41,7 @@ Rough & Ready Radio,Business and industry,Eva Quiroz,eva.quiroz@example,Host cla
 """
 
 
-def approve_profiles(people: People, dates: Dates) -> None:
+def approve_profiles(people: People, dates: StoryDates) -> None:
     """Approve those that asked to be listed, some with a logo, but the newest. Add a second contact here and there."""
     pending = Organization.objects.pending_approval().exclude(name__in=dict(DUPLICATES))
     organizations = list(pending.order_by("created_at", "pk"))
@@ -57,15 +57,15 @@ def approve_profiles(people: People, dates: Dates) -> None:
 
 def draw_logo(background: str, sun: str, ground: str) -> bytes:
     """Return a picture of a sun over a field, or over the water."""
-    file, picture = io.BytesIO(), Image.new("RGB", (320, 120), background)
+    file, picture = io.BytesIO(), Image.new("RGB", (480, 240), background)
     draw = ImageDraw.Draw(picture)
-    draw.ellipse((110, 25, 210, 125), fill=sun)
-    draw.rectangle((0, 80, 320, 120), fill=ground)
+    draw.ellipse((160, 50, 320, 210), fill=sun)
+    draw.rectangle((0, 150, 480, 240), fill=ground)
     picture.save(file, "PNG")
     return file.getvalue()
 
 
-def create_audience(dates: Dates) -> Audience:
+def create_audience(dates: StoryDates) -> Audience:
     """Create the audience of those who came to the summit from organizations that haven't promised anything."""
     without = Contact.objects.filter(organization__name__in=dict(GUESTS_ONLY), organization__pledges__isnull=True)
     with as_of(at(dates.today - timedelta(days=1), 14)):
@@ -74,7 +74,7 @@ def create_audience(dates: Dates) -> Audience:
     return audience
 
 
-def upload_spreadsheet(dates: Dates) -> None:
+def upload_spreadsheet(dates: StoryDates) -> None:
     """Upload a list with rows to import, a name that may be a known one, and rows with errors."""
     year = PledgeYear.objects.get(pk=dates.this_year)
     uploaded_at = at(dates.today - timedelta(days=1), 16)
@@ -85,7 +85,7 @@ def upload_spreadsheet(dates: Dates) -> None:
     Import.objects.filter(pk=run.pk).update(created_at=uploaded_at, last_step_at=uploaded_at)
 
 
-def find_duplicates(dates: Dates) -> None:
+def find_duplicates(dates: StoryDates) -> None:
     with as_of(dates.now - timedelta(minutes=8)):
         duplicates.scan_organizations(force=True)
 

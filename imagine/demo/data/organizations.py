@@ -105,6 +105,27 @@ GRADES = {
     "internships": [["9-12"]],
 }
 
+ABOUT_BY_HAND = {
+    "Port Gate Logistics": "We move what comes off the ships: rice, steel, and wind turbines, day and night.",
+    "Slough House Bakery": "Bread since 1961. The ovens go on at two in the morning.",
+    "Levee Road Machine Works": "We make parts for pumps and tractors, one at a time or a thousand.",
+    "Calaveras Credit Union": "Owned by our 22,000 members, most of them in Stockton.",
+    "Weber Point Dental": "A family practice near the water. We see children first.",
+    "Local 47 Electrical Workers": "We represent four hundred electricians and train forty apprentices a year.",
+    "San Joaquin Nurses Guild": "Nurses of three hospitals and eleven clinics in the county.",
+    "Delta Valley College": "Certificates and degrees for people who work while they study.",
+    "River Reading Corps": "Volunteers who read with one child each, every week of the school year.",
+    "Khmer Youth Arts": "Dance, shadow theater, and stories that our grandparents carried here.",
+    "Valley Robotics Club": "Engineers and students who build robots on Saturdays.",
+    "Gurdwara Family Kitchen": "We cook for anyone who is hungry, every day, as Sikhs have for five centuries.",
+    "St. Brigid Parish": "A parish that has fed its neighbors every Wednesday for thirty years.",
+    "Hmong Families Together": "Families who keep a language and a garden.",
+    "Padres de Conway": "Madres y padres del barrio de Conway que se reúnen cada primer martes.",
+    "Harbor District Fire Crew": "Station 6, by the channel. Visitors are welcome when the trucks are in.",
+    "Delta Water Quality Lab": "We test the water of the Delta, from the sloughs to the tap.",
+    "Riverbank Library Friends": "We raise money for books and for the people who read them aloud.",
+}
+
 # Promises written by hand: type, quantity, grades, months, note, schools.
 BY_HAND: dict[str, list[tuple]] = {
     "Port Gate Logistics": [

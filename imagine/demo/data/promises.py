@@ -10,10 +10,11 @@ from datetime import date, datetime, timedelta
 from django.utils import timezone
 
 from imagine.demo.data.clock import as_of
-from imagine.demo.data.dates import ZONE, Dates, at, moments
+from imagine.demo.data.dates import ZONE, StoryDates, at, moments
 from imagine.demo.data.names import People
 from imagine.demo.data.organizations import (
     ABOUT,
+    ABOUT_BY_HAND,
     AMOUNTS,
     BY_HAND,
     DUPLICATES,
@@ -37,7 +38,7 @@ SIGNING_DAYS = timedelta(days=150)  # from the summit to the fall, in which part
 DRAFTS = {"last": 16, "this": 7}  # one pledge of so many is never signed
 
 
-def load_schools() -> None:
+def load_real_schools() -> None:
     rows = schools.read_schools(schools.DEFAULT_FILE.read_bytes())
     schools.load_schools(rows, schools.compare_schools(rows))
 
@@ -53,7 +54,7 @@ def signing_moments(people: People, number: int, summit: date, until: datetime) 
 class Promises:
     """Invent pledges from one seeded generator."""
 
-    def __init__(self, people: People, dates: Dates):
+    def __init__(self, people: People, dates: StoryDates):
         self.people, self.dice, self.dates = people, people.dice, dates
         self.promise_types = {promise_type.code: promise_type for promise_type in PromiseType.objects.all()}
         self.schools = {school.name: school for school in School.objects.order_by("code")}
@@ -118,7 +119,7 @@ class Promises:
         )
         [slug] = profiles.slug_candidates(name, [""])
         profile = {
-            "description": self.dice.choice(ABOUT[sector]),
+            "description": ABOUT_BY_HAND.get(name) or self.dice.choice(ABOUT[sector]),
             "website": f"https://{slug}.example.org" if self.dice.random() < 0.7 else "",
             "phone": f"(209) 555-01{self.dice.randrange(100):02}",
             "address": f"{self.dice.randrange(100, 3900)} {self.dice.choice(STREETS)}, Stockton",
@@ -188,7 +189,7 @@ class Promises:
         return replace(promised, quantity=quantity)
 
 
-def remind_about_drafts(dates: Dates) -> None:
+def remind_about_drafts(dates: StoryDates) -> None:
     """Send the one reminder about each unsigned draft, on the morning when it was due."""
     due = dates.now - years.REMIND_AFTER
     for pledge in Pledge.objects.drafts().filter(changed_at__lt=due).order_by("pk"):

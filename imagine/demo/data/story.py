@@ -9,8 +9,8 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from imagine.demo.data import gatherings, office, promises, summits
-from imagine.demo.data.clock import as_of, deliver
-from imagine.demo.data.dates import Dates, at
+from imagine.demo.data.clock import as_of, deliver_queued
+from imagine.demo.data.dates import StoryDates, at
 from imagine.demo.data.names import People
 from imagine.demo.data.promises import Promises
 from summit.models import Event
@@ -25,37 +25,37 @@ def fill_database() -> bool:
     """Fill an empty database and return True. Leave one that has an event alone and return False."""
     if Event.objects.exists():
         return False
-    tell_story(Dates(timezone.now()))
+    tell_story(StoryDates(timezone.now()))
     return True
 
 
-def tell_story(dates: Dates) -> None:
+def tell_story(dates: StoryDates) -> None:
     people = People(SEED)
     with as_of(at(dates.previous_summit - timedelta(days=30), 9)):
-        promises.load_schools()
+        promises.load_real_schools()
     pledges = Promises(people, dates)
     pledges.fill_last_year()
     past_summit = summits.fill_past_summit(people, dates)
     pledges.fill_this_year()
-    summits.match_organizations(past_summit.rsvps.all(), matching_time(dates))
+    summits.match_typed_names(past_summit.rsvps.all(), matching_time(dates))
     promises.remind_about_drafts(dates)
     gatherings.fill_kickoff(people, dates)
     gatherings.fill_fall_gathering(people, dates)
     gatherings.fill_canceled_tour(people, dates)
     coming_summit = summits.fill_coming_summit(people, dates)
-    summits.match_organizations(past_summit.rsvps.all(), dates.now - JUST_NOW)
-    summits.match_organizations(coming_summit.rsvps.all(), dates.now - JUST_NOW, not_yet=NEW_NAMES)
+    summits.match_typed_names(past_summit.rsvps.all(), dates.now - JUST_NOW)
+    summits.match_typed_names(coming_summit.rsvps.all(), dates.now - JUST_NOW, not_yet=NEW_NAMES)
     gatherings.fill_breakfast(people, dates)
     office.approve_profiles(people, dates)
     office.create_audience(dates)
     office.upload_spreadsheet(dates)
     office.find_duplicates(dates)
-    deliver(dates.now - JUST_NOW)
+    deliver_queued(dates.now - JUST_NOW)
     office.delete_old_data()
     update_statistics()
 
 
-def matching_time(dates: Dates) -> datetime:
+def matching_time(dates: StoryDates) -> datetime:
     """The office matches organizations on the Monday after the summit."""
     return min(at(dates.past_summit + timedelta(days=4), 10), dates.now - JUST_NOW)
 

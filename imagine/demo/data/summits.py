@@ -2,9 +2,9 @@
 
 from datetime import date, datetime, timedelta
 
-from imagine.demo.data.clock import as_of, deliver
-from imagine.demo.data.dates import Dates, at, moments
-from imagine.demo.data.names import ACCESS, DIETS, People, Person
+from imagine.demo.data.clock import as_of, deliver_queued
+from imagine.demo.data.dates import StoryDates, at, moments
+from imagine.demo.data.names import ACCESS, DIETS, InventedPerson, People
 from imagine.demo.data.organizations import GUESTS_ONLY, ORGANIZATIONS, TYPOS
 from partners.models import Organization
 from summit import attendance, event_changes, organization_matching, seats
@@ -55,7 +55,7 @@ def create_summit(day: date, *, opens: datetime, capacity: int, reserved_seats: 
 # Last spring's ---------------------------------------------------------------------------------------------------
 
 
-def fill_past_summit(people: People, dates: Dates) -> Event:
+def fill_past_summit(people: People, dates: StoryDates) -> Event:
     day = dates.past_summit
     event = create_summit(day, opens=at(day - timedelta(days=80), 8), capacity=240, reserved_seats=30)
     sizes = sizes_for(people, 206)
@@ -109,7 +109,7 @@ def typed_organization(people: People) -> tuple[str, str]:
     return people.dice.choice(GUESTS_ONLY if chance < 0.2 else ORGANIZATIONS)
 
 
-def invent_guests(people: People, contact: Person, size: int) -> list[Guest]:
+def invent_guests(people: People, contact: InventedPerson, size: int) -> list[Guest]:
     names = [contact.name, *(people.name() if people.dice.random() < 0.75 else "" for _companion in range(size - 1))]
     return [
         Guest(name=name, dietary_needs=people.maybe(DIETS, 0.15), accessibility_needs=people.maybe(ACCESS, 0.06))
@@ -131,22 +131,22 @@ def open_links(people: People, event: Event, now: datetime) -> None:
 # What happened at an event, until now ----------------------------------------------------------------------------
 
 
-def hold_event(people: People, event: Event, dates: Dates) -> None:
+def hold_event(people: People, event: Event, dates: StoryDates) -> None:
     """Send the automatic emails of an event that were due by now. Check guests in if it has taken place."""
-    send_reminders(event, min(dates.now, event.ends_at))
+    send_past_reminders(event, min(dates.now, event.ends_at))
     if event.ends_at < dates.now:
         check_in_guests(people, event)
-        send_reminders(event, dates.now)
+        send_past_reminders(event, dates.now)
 
 
-def send_reminders(event: Event, until: datetime) -> None:
+def send_past_reminders(event: Event, until: datetime) -> None:
     """Send each reminder when it was due. Delivery reports come before the next one."""
     dues = {span.due(event): kind for kind, span in sending.DUE_PERIODS.items()}
     done = set(event.reminders.filter(completed_at__isnull=False).values_list("kind", flat=True))
     for due, kind in sorted(dues.items()):
         if due > until or kind in done:
             continue
-        deliver(due)
+        deliver_queued(due)
         with as_of(due):
             while sending.write_reminder_batch(event, kind, due):
                 pass
@@ -179,7 +179,7 @@ def check_in_guests(people: People, event: Event) -> None:
 # The coming one --------------------------------------------------------------------------------------------------
 
 
-def fill_coming_summit(people: People, dates: Dates) -> Event:
+def fill_coming_summit(people: People, dates: StoryDates) -> Event:
     """All seats were taken some days ago, and parties joined the waitlist. Then two parties of three canceled: two
     small ones moved up past the first in line, and the three seats left are too few for those who still wait."""
     opens = max(
@@ -216,7 +216,7 @@ def waits(people: People, event: Event, moment: datetime, *, size: int) -> None:
 # The organizations that guests typed -----------------------------------------------------------------------------
 
 
-def match_organizations(rsvps: RsvpQuerySet, moment: datetime, *, not_yet: int = 0) -> None:
+def match_typed_names(rsvps: RsvpQuerySet, moment: datetime, *, not_yet: int = 0) -> None:
     """Staff match what guests typed, except in the newest RSVPs, `not_yet` of them: partners by their exact names,
     others as new organizations."""
     newest = rsvps.order_by("-created_at", "-pk").values_list("pk", flat=True)[:not_yet]
