@@ -71,7 +71,7 @@ def test_every_variable_in_the_readme_is_passed_to_each_service():
 
 def test_secrets_have_no_defaults_and_only_the_proxy_has_ports():
     for name, reference in re.findall(r"\$\{(\w+)([^}]*)", COMPOSE.read_text()):
-        is_empty = name.startswith(("OIDC_", "BOUNCE_")) and reference == ":-"  # off by default
+        is_empty = name.startswith(("OIDC_", "BOUNCE_", "CERTIFICATE_")) and reference == ":-"  # off by default
         has_default = name in {"ADMIN_URL_HOST", "PORT", "TRUSTED_PROXIES", "WEB_CONCURRENCY"} or is_empty
         assert reference.startswith((":?", ":-") if has_default else ":?")
     assert [name for name, service in SERVICES.items() if "ports" in service] == ["proxy"]

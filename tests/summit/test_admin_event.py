@@ -202,7 +202,7 @@ def button_labels(page) -> set[str]:
 
 def test_buttons_of_the_event_page_depend_on_the_event_and_the_role(staff):
     event = factories.event(is_published=False)
-    always = {"Invite people", "Download guest list (Excel)", "Set up next spring’s summit"}
+    always = {"Invite people", "Email guests", "Download guest list (Excel)", "Set up next spring’s summit"}
     open_to_change = {"Reschedule", "Cancel event"}
     assert button_labels(staff.get(change_url(event))) == always | open_to_change | {"Preview", "Publish event"}
     Event.objects.update(is_published=True)

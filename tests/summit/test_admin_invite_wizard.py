@@ -71,7 +71,7 @@ def test_event_page_links_to_invite_page_and_counts_invitations(staff, kickoff):
     assert "All invitations" not in web_client.page_text(page)
     invitation = factories.invite(kickoff, people()[0])
     responses.decline_invitation(invitation, "Inventory that week")
-    text = web_client.page_text(staff.get(f"{EVENTS}{kickoff.pk}/change/"))
+    text = web_client.page_text(staff.get(f"{EVENTS}{kickoff.pk}/change/?tab=invitations"))
     assert "invited 1 accepted 0 declined 1 no answer yet 0" in text
 
 

@@ -331,7 +331,7 @@ def test_resent_email_has_the_current_facts(rsvp, kind):
 
 
 def test_every_kind_of_email_can_be_resent_or_refused():
-    kinds = (*rsvp_resend.KINDS, *invitation_resend.KINDS, *date_alerts.KINDS)
+    kinds = (*rsvp_resend.KINDS, *invitation_resend.KINDS, *date_alerts.KINDS, SummitEmailKind.STAFF_EMAIL)
     assert set(kinds) == set(SummitEmailKind)
 
 
