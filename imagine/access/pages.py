@@ -183,7 +183,7 @@ PAGES: dict[str, Access] = {
     "admin:partners_import_delete": Access(NOBODY, NOBODY),
     "admin:partners_scan_for_duplicates": Access(NOBODY, OFFICE),
     "admin:partners_merge": Access(READERS, OFFICE),
-    "admin:partners_learnedword_changelist": Access(READERS, OFFICE),
+    "admin:partners_learnedword_changelist": Access(READERS, READERS),
     "admin:partners_learnedword_add": Access(NOBODY, NOBODY),
     "admin:partners_learnedword_history": Access(READERS, READERS),
     "admin:partners_learnedword_delete": Access(OFFICE, OFFICE),

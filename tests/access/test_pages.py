@@ -23,7 +23,7 @@ from imagine.access.pages import ANONYMOUS, EVERYONE, PAGES, STAFF, SUPERUSER
 from imagine.core.models import SecurityEvent
 from imagine.mail.models import Message, TemplateOverride
 from imagine.privacy.models import Erasure, Hold
-from partners.models import Contact
+from partners.models import Contact, LearnedWord
 from partners.organizations import profiles
 from summit.admin.event_page import TABS
 from summit.invitations import contact_import
@@ -58,6 +58,7 @@ def pages(rows: dict[str, object]) -> list[tuple[str, str]]:
     urls |= {f"{ADMIN}(?P<url>.*)$": f"{ADMIN}nothing/here/"}
     person = f"person/summit.rsvp/{rows['rsvp'].pk}/"
     urls = {path: re.sub(r"person/1/\d+/", person, url) for path, url in urls.items()}
+    urls = {path: re.sub(r"\d+/link/$", f"{rows['caller'].pk}/link/", url) for path, url in urls.items()}
     app_list = f"{ADMIN}summit/"
     found = [(row_name(path, name), urls.get(path, app_list)) for path, name in patterns if not is_shadowed(path, name)]
     event_page = dict(found)["admin:summit_event_change"]
@@ -78,6 +79,8 @@ def rows(db) -> dict[str, object]:
     Hold.objects.create(email="ana@example.org", reason="Request", ends_on=date.max, created_by="anna")
     Erasure.objects.create(email_hash="0" * 64, erased_by="anna", erased_at=timezone.now())
     TemplateOverride.objects.create(template="invitation", language="en")
+    LearnedWord.objects.create(kind=LearnedWord.Kind.PROMISES_HEADING, word="Town", plain_word="town")
+    rows["caller"] = factories.rsvp(rows["rsvp"].event, "Ben Ochoa", email="")
     Guest.objects.filter(position=1).update(dietary_needs="no nuts", accessibility_needs="ramp")
     return rows
 

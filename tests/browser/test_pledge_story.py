@@ -159,7 +159,7 @@ def test_pledge_is_started_from_an_rsvp_and_signed(partner, language):
     partner.page.goto(rsvp.get_absolute_url())
     if language == "es":
         partner.send(".language-switch button[value=es]")
-    partner.send(".divided-section button")
+    partner.send("[aria-labelledby=promise-h] button")
     partner.expect_heading("What will you promise for %(year)s?", year="2027–28")
     expect(partner.page.locator("#id_name")).to_have_value("Delta Growers")
     _message, link = partner.expect_email("Your link to make a promise for %(year)s", year="2027–28")
@@ -176,7 +176,7 @@ def test_pledge_is_started_from_an_rsvp_and_signed(partner, language):
     partner.expect_email("Your promises for %(year)s are signed", year="2027–28")
     assert partner.page.request.get(page_link).status == 404
     partner.page.goto(rsvp.get_absolute_url())
-    partner.send(".divided-section button")  # the address is a partner's now, so only an email leads there
+    partner.send("[aria-labelledby=promise-h] button")  # the address is a partner's now, so only an email leads there
     expect(partner.page.locator("[role=status] .message-success")).to_be_visible()
     assert partner.page.url.endswith(rsvp.get_absolute_url())
     partner.expect_email("The link to your promises for %(year)s", year="2027–28")

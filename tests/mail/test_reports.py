@@ -192,7 +192,8 @@ def test_message_page_shows_the_bounce_and_its_reason(staff):
     page = staff.get(url)
     diagnostic_text = web_client.page_text(page)
     assert "550 5.1.1 &lt;b&gt;User&lt;/b&gt; unknown" in page.content.decode()
-    assert re.search(r"bounced: \w+, \w+ \d+, \d{4}, \d+:\d\d [ap]\.m\.", diagnostic_text, re.IGNORECASE), diagnostic_text
+    bounced = r"bounced: \w+, \w+ \d+, \d{4}, \d+:\d\d [ap]\.m\."
+    assert re.search(bounced, diagnostic_text, re.IGNORECASE), diagnostic_text
     assert "sent:" in diagnostic_text.lower()
 
 

@@ -39,7 +39,8 @@ from imagine.privacy.models import Hold
 from imagine.privacy.people import Person, everything_about, row_of
 from partners.models import Contact, Import, Organization, Pledge, PledgeRequest, PledgeYear, Promise
 from summit import rsvp_links, seats, tasks
-from summit.models import Audience, DateAlert, Event, Guest, Invitation, Rsvp
+from summit.models import Audience, DateAlert, Event, Guest, Invitation, Rsvp, StaffEmail
+from summit.staff_emails.recipients import find_recipients
 from tests import factories, web_client
 from tests.mail import reports
 from tests.partners.import_files import as_csv, as_xlsx, row, table
@@ -68,6 +69,12 @@ WITHOUT_PEOPLE = {
     *("admin:partners_pledgeyear_add", "admin:partners_pledgeyear_change", "admin:partners_scan_for_duplicates"),
     *("admin:summit_event_add", "admin:summit_event_change", "admin:summit_audience_add"),
     *("admin:summit_audience_change", "admin:summit_event_invite", "admin:summit_event_invite_audience"),
+    *(
+        "admin:summit_event_reschedule",
+        "admin:summit_event_capacity",
+        "admin:partners_pledgeyear_invite",
+        "admin:summit_rsvp_link",
+    ),
     *("admin:privacy_person", "admin:privacy_person_json", "admin:mail_message_preview"),  # read-only
 }
 
@@ -295,6 +302,16 @@ def email(office: RecordingClient) -> None:
     office.post(reverse("admin:mail_message_change", args=[message.pk]), {"_resend": ""})
     page = reverse("admin:mail_emailpreference_add")
     office.post(page, web_client.form_fields(office.get(page)) | {"email": EMAIL})
+    page = reverse("admin:summit_staffemail_add", query={"event": Rsvp.objects.filter(email=EMAIL).first().event_id})
+    text = {"subject": "Parking", "text": "Hi {first_name}, park in lot B.", "_continue": "1"}
+    office.post(page, web_client.form_fields(office.get(page)) | text)
+    staff_email = StaffEmail.objects.get()
+    factories.rsvp(staff_email.event, "Chue Vang", email="chue@example.org")  # the canary's address bounces by now
+    page = reverse("admin:summit_staffemail_change", args=[staff_email.pk])
+    office.post(page, web_client.form_fields(office.get(page)) | {"_review": "1"})
+    page = reverse("admin:summit_staffemail_review", args=[staff_email.pk])
+    number = sum(not person.reason for person in find_recipients(staff_email))
+    office.post(page, web_client.form_fields(office.get(page)) | {"number": str(number)})
     page = reverse("admin:mail_emailpreference_change", args=[preferences.get_preference(EMAIL).pk])
     office.post(page, web_client.form_fields(office.get(page)))
 
