@@ -118,6 +118,8 @@ def send(client: Client, method: str, url: str, data: dict | None = None) -> Ans
             answer.text = str(read_rows(response))
         else:
             response.getvalue()
+            for close in response._resource_closers:  # as a server does after a HEAD, too
+                close()
         transaction.set_rollback(True)
     client.cookies = cookies
     return answer
