@@ -194,7 +194,7 @@ def check_what_waits_for_the_office() -> None:
     assert Organization.objects.filter(wants_listing=False).exists()
     unmatched = set(Rsvp.objects.unmatched().values_list("organization_name", flat=True))
     assert unmatched >= {"Slough House Bakrey"}
-    assert len(unmatched) < 15
+    assert len(unmatched) < 20
     audience = Audience.objects.get(name=office.AUDIENCE)
     assert audience.uploaded_contacts.count() >= 5
     assert not audience.uploaded_contacts.filter(organization__pledges__isnull=False).exists()

@@ -12,13 +12,15 @@ from imagine.mail.models import Mailing, Message
 from partners import tasks as partners_tasks
 from partners.emails.kinds import PledgeEmailKind as PledgeEmailKind
 from partners.pledges import links as pledge_links
+from partners.pledges import renewal
 from partners.pledges import staff as staff_pledges
-from summit import rsvp_links, seats
+from summit import date_alerts, rsvp_links, seats
 from summit.emails.kinds import SummitEmailKind
 from summit.invitations import links as invitation_links
 from summit.invitations import responses, writing
-from summit.models import Invitation, Rsvp
+from summit.models import DateAlert, Invitation, Rsvp, StaffEmail
 from summit.reminders import sending as reminder_sending
+from summit.staff_emails import recipients, starting
 from tests import factories, snapshots
 from tests.summit import reminder_fixtures
 from tests.summit.reminder_fixtures import moment
@@ -35,6 +37,9 @@ def create_emails() -> list[Message]:
     create_event_emails()
     create_invitation_emails()
     create_pledge_emails()
+    create_renewal_email()
+    create_staff_email()
+    create_date_emails()
     return list(Message.objects.all())
 
 
@@ -97,6 +102,29 @@ def create_pledge_emails() -> None:
     organization = factories.organization("Begun")
     factories.contact(organization, "begun@example.org")
     staff_pledges.start_pledge_for(organization, emails_link=True)
+
+
+def create_renewal_email() -> None:
+    year = factories.pledge_year(2028)
+    partners = renewal.to_email(renewal.last_years_partners(year))
+    renewal.invite_last_years_partners(year, mark=renewal.fingerprint_partners(partners), by="office")
+
+
+def create_staff_email() -> None:
+    event = factories.event(slug="parking")
+    factories.rsvp(event, "Parks")
+    email = StaffEmail.objects.create(event=event, statuses=["confirmed"], subject="Parking", text="Park in lot B.")
+    people = recipients.find_recipients(email)
+    mark = recipients.fingerprint_email(email, people)
+    writing.write_mailing(starting.start_staff_email(email, count=len(people), mark=mark, by="office"))
+
+
+def create_date_emails() -> None:
+    date_alerts.request_alert("date@example.org", "en")
+    alert = DateAlert.objects.get()
+    date_alerts.email_alert_link(alert.pk)
+    date_alerts.confirm_alert(alert)
+    date_alerts.announce_date()
 
 
 def links_of(message: Message) -> set[str]:
