@@ -277,8 +277,8 @@ def test_control_failing_page_and_slow_query_are_detected(requests, monkeypatch,
     assert any("500" in problem and "site-packages" in problem for problem in problems)
     monkeypatch.setattr("summit.views.public.page_state", sleep)
     index = next(index for index, page in enumerate(requests.pages) if re.search(r"/events/[\w-]+/$", page.url))
-    numbers = [(index + turn * len(requests.pages)) * PARTS for turn in range(200)]
-    assert any("1.1 s" in requests.send(number) for number in numbers)
+    numbers = [(index + turn * len(requests.pages)) * PARTS for turn in range(20)]
+    assert any(re.match(r"[12]\.\d s in", requests.send(number)) for number in numbers)
 
 
 def sleep(event) -> None:

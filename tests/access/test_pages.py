@@ -14,6 +14,7 @@ from urllib.parse import urljoin
 import pytest
 from django.contrib.auth.models import Group, User
 from django.db import transaction
+from django.http.response import HttpResponseBase
 from django.test import Client
 from django.urls import Resolver404, resolve, reverse
 from django.utils import timezone
@@ -118,11 +119,16 @@ def send(client: Client, method: str, url: str, data: dict | None = None) -> Ans
             answer.text = str(read_rows(response))
         else:
             response.getvalue()
-            for close in response._resource_closers:  # as a server does after a HEAD, too
-                close()
+            close_files(response)
         transaction.set_rollback(True)
     client.cookies = cookies
     return answer
+
+
+def close_files(response: HttpResponseBase) -> None:
+    """Close what a response sends, as a server does, after a HEAD too."""
+    for close in response._resource_closers:
+        close()
 
 
 def is_open(name: str, answer: Answer) -> bool:
@@ -217,11 +223,12 @@ def recorded_by_head(client: Client, url: str) -> dict[str, int]:
     cookies = SimpleCookie(client.cookies.output(header="", sep=";"))
     with transaction.atomic():
         before = SecurityEvent.objects.count()
-        status = client.head(url).status_code
+        response = client.head(url)
+        close_files(response)
         events = SecurityEvent.objects.count() - before
         transaction.set_rollback(True)
     client.cookies = cookies
-    return {"status": status, "events": events}
+    return {"status": response.status_code, "events": events}
 
 
 def wrong_links(walk: Walk) -> Iterator[str]:
