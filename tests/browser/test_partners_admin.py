@@ -158,12 +158,13 @@ def test_year_is_closed_and_opened_again_on_its_page(visit, staff):
     factories.signed_pledge()
     page = visit()
     sign_in(page)
-    for button, question, message in (
-        ("Close this school year", "Close 1 school year", "school year closed."),
-        ("Reopen this school year", "Reopen 1 school year", "school year reopened."),
+    for button, message in (
+        ("Close this school year", "school year closed."),
+        ("Reopen this school year", "school year reopened."),
     ):
         page.goto(f"{BASE}pledgeyear/2027/change/")
         page.get_by_role("button", name=button).click()
-        page.get_by_role("button", name=question).click()
+        if "Close" in button:  # closing asks first
+            page.get_by_role("button", name="Close 1 school year").click()
         expect(page.locator(".messagelist .success")).to_contain_text(message)
     assert PledgeYear.objects.get().closed_at is None
