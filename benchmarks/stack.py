@@ -40,8 +40,8 @@ RUNS_AS = {"bulk": "product"}  # whose settings
 QUEUES = ("transactional", "housekeeping", "bulk", "baseline")
 # What the requests and emails of one row leave behind must not slow the next one.
 LEFT_OVER = (
-    "summit_reminder_messages, mail_message, core_ratelimitcount, mail_queueheartbeat, mail_mailing, summit_invitation, "
-    "summit_staffemail, summit_staffemailrecipient"
+    "summit_reminder_messages, mail_message, core_ratelimitcount, mail_queueheartbeat, mail_mailing, "
+    "summit_invitation, summit_staffemail, summit_staffemailrecipient"
 )
 
 

@@ -58,7 +58,7 @@ def test_default_text_is_valid_and_every_placeholder_has_a_value(code, language)
 def test_all_editable_templates_are_registered():
     assert set(TEMPLATES) == {
         *("invitation", "invitation_moved", "invitation_called_off", "unanswered"),
-        *("reminder_week", "reminder_day", "names_missing", "thanks", "draft"),
+        *("reminder_week", "reminder_day", "names_missing", "thanks", "draft", "renewal"),
     }
 
 

@@ -38,7 +38,7 @@ def sent(message: Message) -> Message:
 def outdated(about: Pledge | PledgeRequest, kind: str) -> Message:
     """An email of this kind that was sent, of which nothing is true anymore."""
     message = Message.objects.about(about).filter(kind=PledgeEmailKind.PLEDGE_SIGNED).first()
-    if message is None:
+    if message is None or kind != PledgeEmailKind.PLEDGE_SIGNED:
         message = Message(kind=kind, about=about, idempotency_key="outdated", recipient=factories.EMAIL, language="en")
     message.body_text = OUTDATED
     message.save()
@@ -150,6 +150,10 @@ def test_email_that_may_have_arrived_is_resent_only_while_it_reads_the_same(pled
 
 
 def pledge_for(kind: PledgeEmailKind) -> Pledge:
+    if kind == PledgeEmailKind.PLEDGE_RENEWAL:
+        last_years = factories.signed_pledge()
+        factories.pledge_year(2028)
+        return last_years
     return factories.signed_pledge() if kind == PledgeEmailKind.PLEDGE_SIGNED else factories.draft_pledge()
 
 
