@@ -164,6 +164,7 @@ def test_resent_email_has_the_current_facts(kind):
     contacts.correct_contact(pledge.contact, email="right@example.org")  # and its link is replaced
     Organization.objects.update(name="Harbor Freight")
     Pledge.objects.update(language="es")
+    Contact.objects.update(language="es")
     PledgeYear.objects.update(announced_deadline=date(2061, 4, 7))
     template = editable_templates.TEMPLATES[PledgeEmailKind.PLEDGE_DRAFT]
     editable_templates.save_text(template, "es", TemplateText("Por firmar", "Texto nuevo para {organization}"))
